@@ -1,0 +1,50 @@
+# The project's commands. `make demo` and `make test` set up everything they need.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Extra arguments for installing PyTorch, e.g. the index of its CPU-only build.
+TORCH_ARGS ?=
+DEMO_OUT ?= demo
+
+.PHONY: help setup demo test test-fast lint format bench clean
+help:
+	@echo "make setup      the environment alone, in $(VENV)"
+	@echo "make demo       set up, then the main job on the built-in data set (about 6 minutes on 2 cores)"
+	@echo "make test       set up, then every test"
+	@echo "make test-fast  the tests for daily use (under 2 minutes)"
+	@echo "make lint       ruff and mypy"
+	@echo "make bench      every benchmark, one after the other"
+
+setup: $(VENV)/.ready
+
+# torch first and pinned: whatever needs it afterwards finds it there
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed (set PYTHON=...)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(TORCH_ARGS) torch==2.13.0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+demo: setup
+	$(BIN)/skelact demo --out $(DEMO_OUT)
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+test-fast: setup
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,97 @@
+"""The entry point: imports the chosen command alone; a user's mistake becomes one line and status 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+
+from skelact import __version__
+from skelact.errors import SkelactError
+
+USER_MISTAKE = 2
+"""Exit status of a run that the user's input stopped."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: its words, the module that holds ``add_arguments`` and ``run``, and what it is for."""
+
+    words: tuple[str, ...]
+    module: str
+    summary: str
+
+
+COMMANDS = (
+    Command(("demo",), "demo", "the main job, end to end, on the built-in data set"),
+    Command(("data", "synth"), "data_synth", "write a synthetic data set in the raw NTU RGB+D format"),
+    Command(("data", "prepare"), "data_prepare", "turn raw recordings into a store"),
+    Command(("data", "info"), "data_info", "show what a store holds"),
+    Command(("data", "verify"), "data_verify", "check a store's content"),
+    Command(("pretrain",), "pretrain", "learn a representation without labels"),
+    Command(("evaluate", "linear"), "evaluate_linear", "train a linear layer on frozen features"),
+    Command(("evaluate", "knn"), "evaluate_knn", "classify by nearest neighbours of frozen features"),
+)
+
+
+def usage() -> str:
+    """Return the list of commands."""
+    width = max(len(" ".join(command.words)) for command in COMMANDS)
+    lines = [f"  {' '.join(command.words):<{width}}  {command.summary}" for command in COMMANDS]
+    return "\n".join(["usage: skelact COMMAND ...  (skelact COMMAND --help tells its options)", "", *lines])
+
+
+def find_command(arguments: Sequence[str]) -> tuple[Command, list[str]]:
+    """Return the command that ``arguments`` begin with, and the arguments left.
+
+    Raises:
+        SkelactError: no command has these words.
+    """
+    for command in COMMANDS:
+        if tuple(arguments[: len(command.words)]) == command.words:
+            return command, list(arguments[len(command.words) :])
+    typed = " ".join(argument for argument in arguments[:2] if not argument.startswith("-"))
+    known = [" ".join(command.words) for command in COMMANDS]
+    family = [name for name in known if name.split()[0] == arguments[0]]
+    close = get_close_matches(typed, known, n=1)
+    hint = ", ".join(family or close) or "skelact --help lists the commands"
+    raise SkelactError(f"no command {typed!r}; try: {hint}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``skelact`` with ``arguments`` (default: the process's) and return its exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if arguments[0] == "--version":
+        print(f"skelact {__version__}")
+        return 0
+    try:
+        command, rest = find_command(arguments)
+        from jsonargparse import ArgumentError, ArgumentParser
+
+        module = import_module(f"skelact.cli.{command.module}")
+        parser = ArgumentParser(
+            prog=f"skelact {' '.join(command.words)}", description=module.__doc__, exit_on_error=False
+        )
+        module.add_arguments(parser)
+        try:
+            options = parser.parse_args(rest)
+        except ArgumentError as error:
+            raise SkelactError(f"{' '.join(command.words)}: {' '.join(str(error).split())}") from error
+        return int(module.run(options) or 0)
+    except SkelactError as error:
+        print(f"skelact: {error}", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        print("skelact: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

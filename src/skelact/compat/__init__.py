@@ -1,0 +1,1 @@
+"""Foreign parameter names live here and nowhere else."""

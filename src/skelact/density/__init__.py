@@ -1,0 +1,1 @@
+"""Spatio-temporal joint density (STJD), its change over time, and the prime joints it reveals."""

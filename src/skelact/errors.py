@@ -1,0 +1,25 @@
+"""The errors a user can cause; the command line prints their message on one line and exits with status 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SkelactError(Exception):
+    """A mistake in the input. The message says what was met, what was expected and what to do."""
+
+
+class DataError(SkelactError):
+    """A recording, a folder or a store that cannot be used. The message names the file and the place."""
+
+
+class ConfigurationError(SkelactError):
+    """An option or a configuration file that cannot be used. The message names the key."""
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'x'?)`` for the known word closest to ``word``, or the list of known words."""
+    options = sorted(known)
+    close = get_close_matches(word, options, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(options)})"

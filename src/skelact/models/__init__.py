@@ -1,0 +1,1 @@
+"""Networks: blocks, embedding, encoder, decoder, heads, named sizes."""

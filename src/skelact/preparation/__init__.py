@@ -1,0 +1,1 @@
+"""From raw recordings to the prepared data set on disk: cleaning, actors, centring, protocols, store."""

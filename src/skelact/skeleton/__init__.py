@@ -1,0 +1,1 @@
+"""What a skeleton is: topologies and sequences."""

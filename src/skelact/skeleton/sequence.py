@@ -1,0 +1,59 @@
+"""One recording: joint positions of one or more bodies over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.errors import DataError
+from skelact.skeleton.topology import Topology
+
+
+@dataclass(frozen=True)
+class SkeletonSequence:
+    """Joint positions of M bodies over T frames.
+
+    Raises:
+        DataError: shapes that do not fit each other, or a present joint that is not finite.
+    """
+
+    name: str
+    """The recording's name, unique in its data set; usually the file name without its ending."""
+    positions: npt.NDArray[np.float32]
+    """(M, T, V, C) in metres; zero where a body is absent."""
+    present: npt.NDArray[np.bool_]
+    """(M, T): True where the body was seen. An absent body-frame is not a position at the origin."""
+    topology: Topology
+    fps: float | None = None
+    """Frames a second, or None where the format does not say."""
+    label: int | None = None
+    """Class index from 0, or None for a recording without a label."""
+    attributes: Mapping[str, int] = field(default_factory=dict)
+    """Who and where, as numbers: subject, camera, setup, replication; protocols split by them."""
+
+    def __post_init__(self) -> None:
+        shape = self.positions.shape
+        if len(shape) != 4 or shape[2] != self.topology.num_joints:
+            expected = f"(bodies, frames, {self.topology.num_joints} joints, coordinates)"
+            raise DataError(f"{self.name}: positions have shape {shape}, expected {expected}")
+        if self.present.shape != shape[:2] or self.present.dtype != np.bool_:
+            raise DataError(
+                f"{self.name}: presence has shape {self.present.shape} and type {self.present.dtype}, "
+                f"expected {shape[:2]} and bool"
+            )
+        if not np.isfinite(self.positions[self.present]).all():
+            body, frame = np.argwhere(~np.isfinite(self.positions).all((2, 3)) & self.present)[0]
+            raise DataError(f"{self.name}: body {body}, frame {frame} holds a position that is not finite")
+
+    @property
+    def num_bodies(self) -> int:
+        """Number of body slots M."""
+        return int(self.positions.shape[0])
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames T, those in which no body is present included."""
+        return int(self.positions.shape[1])

@@ -1,0 +1,182 @@
+"""Topologies: which joints a skeleton has and how they hang together.
+
+A topology is data. The tables at the end follow the order in which the sensors' files list their joints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skelact.errors import ConfigurationError, suggest
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The joints of a skeleton, in storage order, and the tree they form.
+
+    Raises:
+        ConfigurationError: names repeat, a parent is out of range, the parents do not form one tree, or a
+            left-right pair names a joint twice.
+    """
+
+    name: str
+    """Name under which stores and model cards refer to this topology."""
+    joints: tuple[str, ...]
+    """Joint names, V of them; a joint's index is its place here."""
+    parents: tuple[int, ...]
+    """Index of each joint's parent; the root is its own parent."""
+    pairs: tuple[tuple[int, int], ...] = ()
+    """Indices of the (left, right) joints that a left-right flip exchanges."""
+    centre: int = 0
+    """Index of the joint whose first position becomes the origin of a prepared sequence."""
+
+    def __post_init__(self) -> None:
+        num = len(self.joints)
+        if num == 0 or len(set(self.joints)) != num:
+            raise ConfigurationError(f"topology {self.name!r}: joint names must be there and differ")
+        if len(self.parents) != num:
+            raise ConfigurationError(f"topology {self.name!r}: {num} joints but {len(self.parents)} parents")
+        if not all(0 <= parent < num for parent in (*self.parents, self.centre)):
+            raise ConfigurationError(f"topology {self.name!r}: parents and centre must lie in 0..{num - 1}")
+        roots = [joint for joint, parent in enumerate(self.parents) if joint == parent]
+        if len(roots) != 1:
+            raise ConfigurationError(f"topology {self.name!r}: one joint must be its own parent, got {roots}")
+        for joint in range(num):
+            ancestor = joint
+            for _ in range(num):
+                ancestor = self.parents[ancestor]
+            if ancestor != roots[0]:
+                raise ConfigurationError(f"topology {self.name!r}: joint {self.joints[joint]!r} is in a loop")
+        paired = [joint for pair in self.pairs for joint in pair]
+        if len(set(paired)) != len(paired) or not all(0 <= joint < num for joint in paired):
+            raise ConfigurationError(f"topology {self.name!r}: a joint stands in one left-right pair at most")
+
+    @property
+    def num_joints(self) -> int:
+        """Number of joints V."""
+        return len(self.joints)
+
+    @property
+    def root(self) -> int:
+        """Index of the joint that is its own parent."""
+        return next(joint for joint, parent in enumerate(self.parents) if joint == parent)
+
+    @property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        """All (joint, parent) pairs but the root's."""
+        return tuple((joint, parent) for joint, parent in enumerate(self.parents) if joint != parent)
+
+    def index(self, joint: str) -> int:
+        """Return the index of the joint called ``joint``.
+
+        Raises:
+            ConfigurationError: there is no such joint; the message names the closest one.
+        """
+        try:
+            return self.joints.index(joint)
+        except ValueError:
+            hint = suggest(joint, self.joints)
+            raise ConfigurationError(f"topology {self.name!r} has no joint {joint!r}{hint}") from None
+
+    def to_dict(self) -> dict[str, object]:
+        """Return a JSON-ready description, the inverse of :meth:`from_dict`."""
+        return {
+            "name": self.name,
+            "joints": list(self.joints),
+            "parents": list(self.parents),
+            "pairs": [list(pair) for pair in self.pairs],
+            "centre": self.centre,
+        }
+
+    @classmethod
+    def from_dict(cls, table: dict[str, object]) -> Topology:
+        """Build a topology from what :meth:`to_dict` returned.
+
+        Raises:
+            ConfigurationError: a field is missing or has the wrong type.
+        """
+        try:
+            return cls(
+                name=str(table["name"]),
+                joints=tuple(str(joint) for joint in table["joints"]),  # type: ignore[attr-defined]
+                parents=tuple(int(parent) for parent in table["parents"]),  # type: ignore[attr-defined]
+                pairs=tuple((int(left), int(right)) for left, right in table["pairs"]),  # type: ignore[attr-defined]
+                centre=int(table["centre"]),  # type: ignore[call-overload]
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigurationError(f"not a topology: {error!r} in {sorted(table)}") from error
+
+
+def _table(name: str, rows: str, centre: str) -> Topology:
+    """Build a topology from lines ``joint parent``; names that differ in Left / Right form the pairs."""
+    names, parents = zip(*(row.split() for row in rows.strip().splitlines()), strict=True)
+    index = {joint: number for number, joint in enumerate(names)}
+    pairs = tuple(
+        (index[joint], index[joint.replace("Left", "Right")]) for joint in names if joint.endswith("Left")
+    )
+    return Topology(name, names, tuple(index[parent] for parent in parents), pairs, index[centre])
+
+
+# Kinect v2, in the order of the NTU RGB+D and PKU-MMD files. The parents are those of the published bone
+# stream, in which the hand tip hangs from the thumb.
+NTU_25 = _table(
+    "ntu-25",
+    """
+    SpineBase SpineMid
+    SpineMid SpineShoulder
+    Neck SpineShoulder
+    Head Neck
+    ShoulderLeft SpineShoulder
+    ElbowLeft ShoulderLeft
+    WristLeft ElbowLeft
+    HandLeft WristLeft
+    ShoulderRight SpineShoulder
+    ElbowRight ShoulderRight
+    WristRight ElbowRight
+    HandRight WristRight
+    HipLeft SpineBase
+    KneeLeft HipLeft
+    AnkleLeft KneeLeft
+    FootLeft AnkleLeft
+    HipRight SpineBase
+    KneeRight HipRight
+    AnkleRight KneeRight
+    FootRight AnkleRight
+    SpineShoulder SpineShoulder
+    HandTipLeft ThumbLeft
+    ThumbLeft HandLeft
+    HandTipRight ThumbRight
+    ThumbRight HandRight
+    """,
+    centre="SpineMid",
+)
+
+# Kinect v1, in the order of Microsoft's SDK.
+KINECT_20 = _table(
+    "kinect-20",
+    """
+    HipCenter Spine
+    Spine ShoulderCenter
+    ShoulderCenter ShoulderCenter
+    Head ShoulderCenter
+    ShoulderLeft ShoulderCenter
+    ElbowLeft ShoulderLeft
+    WristLeft ElbowLeft
+    HandLeft WristLeft
+    ShoulderRight ShoulderCenter
+    ElbowRight ShoulderRight
+    WristRight ElbowRight
+    HandRight WristRight
+    HipLeft HipCenter
+    KneeLeft HipLeft
+    AnkleLeft KneeLeft
+    FootLeft AnkleLeft
+    HipRight HipCenter
+    KneeRight HipRight
+    AnkleRight KneeRight
+    FootRight AnkleRight
+    """,
+    centre="Spine",
+)
+
+TOPOLOGIES: dict[str, Topology] = {topology.name: topology for topology in (NTU_25, KINECT_20)}

@@ -1,0 +1,1 @@
+"""Readers, one raw format each, and the synthetic generator, which writes a raw format."""
