@@ -60,6 +60,16 @@ def find_command(arguments: Sequence[str]) -> tuple[Command, list[str]]:
     raise SkelactError(f"no command {typed!r}; try: {hint}")
 
 
+def explain(error: str, known: Sequence[str]) -> str:
+    """Return the parser's complaint on one line, with the closest known option for a misspelt one."""
+    text = " ".join(error.split())
+    if "nrecognized arguments" in text:
+        misspelt = [word.split("=")[0] for word in text.split() if word.startswith("--")]
+        close = get_close_matches(misspelt[0], known, n=1) if misspelt else []
+        text += f" (did you mean {close[0]}?)" if close else " (--help lists the options)"
+    return text
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``skelact`` with ``arguments`` (default: the process's) and return its exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
@@ -74,14 +84,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from jsonargparse import ArgumentError, ArgumentParser
 
         module = import_module(f"skelact.cli.{command.module}")
-        parser = ArgumentParser(
-            prog=f"skelact {' '.join(command.words)}", description=module.__doc__, exit_on_error=False
-        )
+        name = " ".join(command.words)
+        parser = ArgumentParser(prog=f"skelact {name}", description=module.__doc__, exit_on_error=False)
         module.add_arguments(parser)
+        if hasattr(module, "defaults"):
+            parser.set_defaults(module.defaults(rest))
         try:
-            options = parser.parse_args(rest)
+            options = parser.instantiate(parser.parse_args(rest))
         except ArgumentError as error:
-            raise SkelactError(f"{' '.join(command.words)}: {' '.join(str(error).split())}") from error
+            known = [option for action in parser._actions for option in action.option_strings]
+            raise SkelactError(f"{name}: {explain(str(error), known)}") from error
         return int(module.run(options) or 0)
     except SkelactError as error:
         print(f"skelact: {error}", file=sys.stderr)

@@ -1,0 +1,80 @@
+"""Learn a representation of actions from skeletons without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from skelact.batches.dataset import ClipSettings
+from skelact.cli.composition import find_option, flatten, merge, named_config, read_config
+from skelact.errors import ConfigurationError
+from skelact.models.registry import ModelConfig
+from skelact.pretraining.config import PretrainConfig
+from skelact.pretraining.masked_motion import MaskedMotionConfig
+from skelact.pretraining.run import pretrain
+from skelact.training.config import TrainingConfig
+
+DEFAULT_METHOD, DEFAULT_SIZE = "stjd-mp", "base"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the command's options; every field of the configuration is one."""
+    parser.add_argument("--data", type=str, help="store to learn from (made by 'skelact data prepare')")
+    parser.add_argument("--protocol", type=str, help="learn from this protocol's training side, e.g. xsub")
+    parser.add_argument("--method", type=str, default=DEFAULT_METHOD, help="stjd-mp, mamp or mae")
+    parser.add_argument("--size", type=str, default=DEFAULT_SIZE, help="tiny, small or base")
+    parser.add_argument("--out", type=str, required=True, help="folder for the run")
+    parser.add_argument("--epochs", type=int | None, help="short for --training.epochs")
+    parser.add_argument("--seed", type=int | None, help="short for --training.seed")
+    parser.add_argument("--config", type=str | None, help="YAML file with any of the settings below")
+    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out")
+    parser.add_class_arguments(ClipSettings, "clips")
+    parser.add_class_arguments(ModelConfig, "model")
+    parser.add_class_arguments(MaskedMotionConfig, "objective")
+    parser.add_class_arguments(TrainingConfig, "training")
+
+
+def defaults(arguments: Sequence[str]) -> dict[str, Any]:
+    """Return the settings that method, size and the user's file make the defaults of this command line.
+
+    Raises:
+        ConfigurationError: an unknown method or size, or a file with an unknown key.
+    """
+    path = find_option(arguments, "--config")
+    own = read_config(Path(path), PretrainConfig) if path else {}
+    method = find_option(arguments, "--method") or own.get("method", DEFAULT_METHOD)
+    size = find_option(arguments, "--size") or own.get("size", DEFAULT_SIZE)
+    return flatten(merge(named_config("pretrain", method), named_config("size", size), own))
+
+
+def configuration(options: Namespace) -> PretrainConfig:
+    """Return the configuration that the parsed command line asks for.
+
+    Raises:
+        ConfigurationError: a value outside its range, or no data or protocol.
+    """
+    for name in ("data", "protocol"):
+        if options[name] is None:
+            raise ConfigurationError(f"pretrain: --{name} is missing")
+    short = {name: options[name] for name in ("epochs", "seed") if options[name] is not None}
+    return PretrainConfig(
+        data=options.data,
+        protocol=options.protocol,
+        method=options.method,
+        size=options.size,
+        clips=options.clips,
+        model=options.model,
+        objective=options.objective,
+        training=replace(options.training, **short),
+    )
+
+
+def run(options: Namespace) -> None:
+    """Train, and say where the run is."""
+    config = configuration(options)
+    pretrain(config, Path(options.out), resume=options.resume)
+    print(f"{options.out}: {config.method} ({config.size}), {config.training.epochs} epochs, done")

@@ -1,0 +1,106 @@
+"""Spatio-temporal joint density (STJD): how crowded a joint's neighbourhood is.
+
+With features ``f[t, i, c]`` of V joints and C channels the density of joint i at time t is
+
+    D_t(i) = (2 pi)^(-C/2) sum_j a_j prod_c w_c / h[j,c] exp(-((f[t,j,c] - f[t,i,c]) / h[j,c])^2 / 2)
+
+(Gunasekara et al., IEEE TBIOM 7(4), 2025; bandwidths ``h`` belong to the neighbour j). The sum of squares is
+a product of matrices, so nothing of size (..., V, V, C) ever exists.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def log_joint_density(
+    features: Tensor,
+    *,
+    log_bandwidth: Tensor | None = None,
+    log_channel_weight: Tensor | None = None,
+    log_joint_weight: Tensor | None = None,
+) -> Tensor:
+    """Return the logarithm of the joint density without its constant factor ``(2 pi)^(-C/2)``.
+
+    Leaving the constant out keeps the value near zero, where float32 is finest; :func:`joint_density` puts
+    it back.
+
+    Args:
+        features: (..., V, C) joint features; metres when they are positions.
+        log_bandwidth: (V, 1) or (V, C) log of the bandwidth of every joint as a neighbour; default 0.
+        log_channel_weight: (C,) log of the channel weights; default 0.
+        log_joint_weight: (V,) log of the joint weights; default 0.
+
+    Returns:
+        (..., V) log density.
+
+    Raises:
+        ValueError: a parameter whose shape does not fit the features.
+    """
+    num_joints, num_channels = features.shape[-2:]
+    # differences do not see a common shift; without it the squares below cancel less
+    features = features - features.mean(-2, keepdim=True)
+    weight = features.new_zeros(num_joints)
+    if log_joint_weight is not None:
+        weight = weight + _checked(log_joint_weight, "log_joint_weight", (num_joints,))
+    if log_channel_weight is not None:
+        weight = weight + _checked(log_channel_weight, "log_channel_weight", (num_channels,)).sum()
+    if log_bandwidth is None:
+        squares = features.square().sum(-1)
+        cross = features @ features.mT
+        exponent = cross - 0.5 * squares.unsqueeze(-1) - 0.5 * squares.unsqueeze(-2)
+    else:
+        shapes = ((num_joints, 1), (num_joints, num_channels))
+        log_bandwidth = _checked(log_bandwidth, "log_bandwidth", *shapes).expand(num_joints, num_channels)
+        weight = weight - log_bandwidth.sum(-1)
+        inverse_square = torch.exp(-2 * log_bandwidth)
+        scaled = features * inverse_square
+        # -|f_j/h_j|^2/2 + f_i.(f_j/h_j^2) - |f_i/h_j|^2/2 as one product of doubled features
+        own = torch.cat([features, features.square()], -1)
+        neighbour = torch.cat([scaled, (-0.5 * inverse_square).expand_as(features)], -1)
+        exponent = own @ neighbour.mT - 0.5 * (features * scaled).sum(-1).unsqueeze(-2)
+    return torch.logsumexp(exponent + weight, -1)
+
+
+def joint_density(
+    features: Tensor,
+    *,
+    log_bandwidth: Tensor | None = None,
+    log_channel_weight: Tensor | None = None,
+    log_joint_weight: Tensor | None = None,
+    average: bool = False,
+) -> Tensor:
+    """Return the joint density D_t(i) of the module's formula.
+
+    Args:
+        features: (..., V, C) joint features; metres when they are positions.
+        log_bandwidth: as for :func:`log_joint_density`.
+        log_channel_weight: as for :func:`log_joint_density`.
+        log_joint_weight: as for :func:`log_joint_density`.
+        average: divide by V, as the paper writes it; the published code sums.
+
+    Returns:
+        (..., V) density, positive.
+
+    Raises:
+        ValueError: a parameter whose shape does not fit the features.
+    """
+    num_joints, num_channels = features.shape[-2:]
+    log_density = log_joint_density(
+        features,
+        log_bandwidth=log_bandwidth,
+        log_channel_weight=log_channel_weight,
+        log_joint_weight=log_joint_weight,
+    )
+    constant = math.pow(2 * math.pi, -num_channels / 2)
+    return log_density.exp() * (constant / num_joints if average else constant)
+
+
+def _checked(parameter: Tensor, name: str, *shapes: tuple[int, ...]) -> Tensor:
+    if tuple(parameter.shape) not in shapes:
+        expected = " or ".join(map(str, shapes))
+        raise ValueError(f"{name} has shape {tuple(parameter.shape)}, expected {expected}")
+    return parameter

@@ -1,0 +1,114 @@
+"""A trained encoder on disk: ``weights.safetensors`` and ``card.json``, which says what the weights are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from skelact.batches.dataset import ClipSettings
+from skelact.errors import ConfigurationError, DataError
+from skelact.models.encoder import EncoderConfig, SkeletonEncoder
+from skelact.preparation.store import Store
+from skelact.skeleton.topology import Topology
+
+FORMAT = "skelact-model-1"
+CARD, WEIGHTS = "card.json", "weights.safetensors"
+PREFIX = "encoder."
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """An encoder and all that is needed to use it."""
+
+    encoder: SkeletonEncoder
+    """The encoder, in evaluation mode."""
+    topology: Topology
+    """The skeleton it was trained on."""
+    clips: ClipSettings
+    """How its clips were made."""
+    card: Mapping[str, Any]
+    """The whole card: method, configuration, data, versions."""
+
+    def untrained(self, seed: int) -> Pretrained:
+        """Return the same with an encoder of the same sizes that has learned nothing; ``seed`` decides it."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            encoder = SkeletonEncoder(self.encoder.config, self.encoder.absent).eval()
+        return replace(self, encoder=encoder)
+
+    def check(self, store: Store) -> None:
+        """Raise ConfigurationError unless ``store`` holds skeletons that the encoder knows."""
+        if store.topology.joints != self.topology.joints:
+            raise ConfigurationError(
+                f"{store.path} holds {store.topology.name} skeletons, the model was trained on "
+                f"{self.topology.name} ({self.topology.num_joints} joints); "
+                "train a model on this data set, or prepare the data set the model was trained on"
+            )
+
+
+def model_card(
+    encoder: SkeletonEncoder, topology: Topology, clips: ClipSettings, about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the card of an encoder; ``about`` adds the method, the configuration and where it came from."""
+    return {
+        "format": FORMAT,
+        "topology": topology.to_dict(),
+        "encoder": {**asdict(encoder.config), "absent": encoder.absent},
+        "clips": asdict(clips),
+        **about,
+    }
+
+
+def load_pretrained(folder: Path | str) -> Pretrained:
+    """Load the encoder that a finished run left in ``folder``.
+
+    Raises:
+        DataError: the folder holds no finished model, or one that cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: no such folder; --run takes the folder that 'skelact pretrain --out' wrote"
+        )
+    try:
+        card = json.loads((folder / CARD).read_text())
+        if card["format"] != FORMAT:
+            raise DataError(f"{folder / CARD}: format {card['format']!r}, this version reads {FORMAT!r}")
+        sizes = dict(card["encoder"])
+        absent = sizes.pop("absent")
+        encoder = SkeletonEncoder(EncoderConfig(**sizes), absent)
+        topology, clips = Topology.from_dict(card["topology"]), ClipSettings(**card["clips"])
+    except FileNotFoundError:
+        raise DataError(
+            f"{folder}: holds no finished model ({CARD} is missing); if its training was stopped, go on with "
+            "'skelact pretrain ... --resume'"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{folder / CARD}: unreadable ({error!r}); train the model again") from error
+    encoder.load_state_dict(_encoder_weights(folder / WEIGHTS, encoder))
+    return Pretrained(encoder.eval(), topology, clips, card)
+
+
+def _encoder_weights(path: Path, encoder: SkeletonEncoder) -> dict[str, Tensor]:
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: unreadable ({error}); train the model again") from error
+    weights = {name.removeprefix(PREFIX): value for name, value in tensors.items() if name.startswith(PREFIX)}
+    for name, expected in encoder.state_dict().items():
+        if name not in weights:
+            raise DataError(f"{path}: the encoder's {name!r} is missing; this is not the card's model")
+        if weights[name].shape != expected.shape:
+            raise DataError(
+                f"{path}: {name!r} has shape {tuple(weights[name].shape)}, "
+                f"the card says {tuple(expected.shape)}"
+            )
+    return weights

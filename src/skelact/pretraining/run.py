@@ -1,0 +1,158 @@
+"""A pre-training run from a configuration to a run folder.
+
+The folder holds ``config.yaml``, ``metrics.jsonl``, ``checkpoints/`` and, once finished, ``card.json`` and
+``weights.safetensors``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from skelact.batches.dataset import ClipSource, draw
+from skelact.errors import ConfigurationError, DataError
+from skelact.models.pretrained import CARD, WEIGHTS, model_card
+from skelact.preparation.protocols import split
+from skelact.preparation.store import Store
+from skelact.pretraining.config import PretrainConfig
+from skelact.pretraining.masked_motion import MaskedMotionModel
+from skelact.provenance import code_version, package_versions
+from skelact.training.checkpoints import write_safetensors
+from skelact.training.loop import Monitor, Step, fit, make_fabric
+from skelact.training.randomness import derive_seed
+
+CONFIG = "config.yaml"
+
+
+class MaskedMotionTask:
+    """Feeds clips and mask draws to a masked model."""
+
+    def __init__(self, model: MaskedMotionModel, source: ClipSource) -> None:
+        self.model, self.source = model, source
+        self.num_tokens = model.encoder.config.num_tokens
+
+    def loss(self, model: nn.Module, step: Step) -> tuple[Tensor, int]:
+        """Return the loss of this process's share of the batch, a mean over its bodies."""
+        num, bodies = len(step.indices), self.source.settings.max_bodies
+        draws = draw(num, step.generator)
+        uniform = torch.rand(num, bodies, self.num_tokens, generator=step.generator)
+        clips = self.source.train(step.indices[step.share], draws=draws[step.share])
+        output = model(clips.positions, clips.present, uniform[step.share].to(clips.positions.device))
+        return output.loss, len(output.loss_per_token)
+
+
+def build_model(config: PretrainConfig, store: Store) -> MaskedMotionModel:
+    """Return the untrained model of ``config`` for the skeletons of ``store``; the seed decides its weights.
+
+    Raises:
+        ConfigurationError: sizes that do not fit each other.
+    """
+    joints = store.array("joints")
+    encoder = config.model.encoder(joints.shape[1], joints.shape[2], config.clips.num_frames)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.training.seed, "start"))
+        return MaskedMotionModel(encoder, config.model.decoder(), config.objective)
+
+
+def pretrain(
+    config: PretrainConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    monitors: Sequence[Monitor] = (),
+    quiet: bool = False,
+) -> MaskedMotionModel:
+    """Train a model and leave it in ``out``.
+
+    Args:
+        config: what to train, on what, how.
+        out: the run folder; new, or with ``resume`` that of the interrupted run.
+        resume: go on from the newest checkpoint; the configuration must be the run's own.
+        monitors: called after every epoch.
+        quiet: no progress line.
+
+    Raises:
+        DataError: the folder is taken, or holds nothing to resume.
+        ConfigurationError: the configuration does not fit the data, or is not that of the run to resume.
+        RunStoppedError: the run was asked to stop; a checkpoint was written.
+    """
+    store = Store.open(config.data)
+    train = split(store, config.protocol).train
+    model = build_model(config, store)
+    check_folder(out, asdict(config), resume)
+    fabric = make_fabric(config.training)
+    if fabric.global_rank == 0:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / CONFIG).write_text(yaml.safe_dump(asdict(config), sort_keys=False))
+    source = ClipSource(store, config.clips, fabric.device)
+    task = MaskedMotionTask(model, source)
+    has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
+    fit(
+        task,
+        train,
+        config.training,
+        fabric,
+        title=config.method,
+        folder=out,
+        resume=has_checkpoint,
+        monitors=monitors,
+        quiet=quiet,
+    )
+    if fabric.global_rank == 0:
+        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+        write_safetensors(out / WEIGHTS, weights)
+        about = {
+            "method": config.method,
+            "config": asdict(config),
+            "data_set": store.data_set,
+            "data_hash": store.content_hash,
+            "num_training_sequences": len(train),
+            "code": code_version(),
+            "packages": package_versions(),
+        }
+        card = model_card(model.encoder, store.topology, config.clips, about)
+        (out / CARD).write_text(json.dumps(card, indent=1) + "\n")
+    return model
+
+
+def check_folder(out: Path, config: Mapping[str, Any], resume: bool) -> None:
+    """Check that ``out`` may be written to.
+
+    Raises:
+        DataError: it holds a run and ``resume`` is off, or it holds none and ``resume`` is on.
+        ConfigurationError: the run in it has another configuration; the message names the key.
+    """
+    if not resume:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise DataError(
+                f"{out}: exists already; choose another --out, or --resume to go on with that run"
+            )
+        return
+    try:
+        before = yaml.safe_load((out / CONFIG).read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise DataError(f"{out}: holds no run to resume ({error})") from error
+    for key, (old, new) in _differences(before, config).items():
+        raise ConfigurationError(
+            f"{out}: was started with {key} = {old}, not {new}; resume with the same settings"
+        )
+
+
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = ""
+) -> dict[str, tuple[Any, Any]]:
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found |= _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found[prefix + key] = (old, new)
+    return found

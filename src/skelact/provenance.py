@@ -1,0 +1,42 @@
+"""What a result came from: the code's version and the packages it ran with."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from skelact import __version__
+
+PACKAGES = ("torch", "numpy", "lightning-fabric", "scikit-learn")
+
+
+def code_version() -> str:
+    """Return the package's version, with the commit and ``+changes`` where it runs from a checkout."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "src" / "skelact").is_dir() or not (root / ".git").exists():
+        return __version__
+    try:
+        described = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty=+changes", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return __version__
+    commit = described.stdout.strip()
+    return f"{__version__} ({commit})" if described.returncode == 0 and commit else __version__
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide the numbers."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions

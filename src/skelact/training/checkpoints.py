@@ -1,0 +1,101 @@
+"""Checkpoints: all that a run needs to go on as if it had never stopped.
+
+A checkpoint is one safetensors file: the model's and the optimiser's tensors, and as JSON in its header the
+step and the running sums of the epoch. It is written beside its final name and renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from skelact.errors import DataError
+
+MODEL, OPTIMISER = "model/", "optimiser/"
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimiser: Optimizer, progress: Mapping[str, Any], keep: int
+) -> Path:
+    """Write ``folder/step-<step>.safetensors`` and remove all but the ``keep`` newest.
+
+    Args:
+        folder: where checkpoints lie; made if needed.
+        model: its whole state is stored.
+        optimiser: its moments are stored; rates and decays come from the configuration.
+        progress: JSON-ready; ``progress["step"]`` is the number of steps done.
+        keep: checkpoints to keep.
+    """
+    tensors = {MODEL + name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        for name, value in state.items():
+            if value is not None:
+                tensors[f"{OPTIMISER}{index}/{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"step-{progress['step']:09d}.safetensors"
+    write_safetensors(path, tensors, {"progress": json.dumps(dict(progress))})
+    for old in sorted(folder.glob("step-*.safetensors"))[:-keep]:
+        old.unlink()
+    return path
+
+
+def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write tensors to ``path`` so that the file is there whole or not at all.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        save_file(tensors, partial, metadata)
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise DataError(
+            f"{path}: cannot be written ({error}); is the disk full or the folder read-only?"
+        ) from error
+
+
+def load_newest_checkpoint(folder: Path, model: nn.Module, optimiser: Optimizer) -> dict[str, Any]:
+    """Load the newest readable checkpoint into ``model`` and ``optimiser``; return its progress.
+
+    A damaged checkpoint is passed over with a warning.
+
+    Raises:
+        DataError: there is no readable checkpoint, or it belongs to another model.
+    """
+    for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
+        try:
+            with safe_open(path, framework="pt") as file:
+                progress: dict[str, Any] = json.loads(file.metadata()["progress"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            warnings.warn(f"{path}: damaged ({error}); taking the checkpoint before it", stacklevel=2)
+            continue
+        _restore(path, tensors, model, optimiser)
+        return progress
+    raise DataError(f"{folder}: no readable checkpoint; start the run again without --resume in a new folder")
+
+
+def _restore(path: Path, tensors: Mapping[str, Tensor], model: nn.Module, optimiser: Optimizer) -> None:
+    own = {name.removeprefix(MODEL): value for name, value in tensors.items() if name.startswith(MODEL)}
+    try:
+        model.load_state_dict(own)
+    except RuntimeError as error:
+        raise DataError(f"{path}: belongs to another model: {' '.join(str(error).split())}") from error
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith(OPTIMISER):
+            index, entry = name.removeprefix(OPTIMISER).split("/")
+            state.setdefault(int(index), {})[entry] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -1,0 +1,80 @@
+"""The settings of a training run, whatever is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from skelact.errors import ConfigurationError
+from skelact.training.schedules import WarmupCosine
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How long, how fast, with what; the defaults are those of published masked pre-training.
+
+    Raises:
+        ConfigurationError: a number outside its range.
+    """
+
+    epochs: int = 400
+    """Passes over the training sequences."""
+    batch_size: int = 128
+    """Sequences a step, over all devices together."""
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    """Optimiser."""
+    lr: float = 1e-3
+    """Learning rate after the warm-up; absolute, not scaled by the batch."""
+    min_lr: float = 5e-4
+    """Learning rate at the end of the half cosine."""
+    warmup_share: float = 0.05
+    """Share of the epochs in which the rate rises linearly from zero."""
+    weight_decay: float = 0.05
+    """Weight decay; biases and norms are spared."""
+    decay_tables: bool = False
+    """Whether position tables and the mask token decay too, as in the published runs."""
+    beta1: float = 0.9
+    """AdamW: decay of the first moment."""
+    beta2: float = 0.95
+    """AdamW: decay of the second moment."""
+    momentum: float = 0.9
+    """SGD: momentum."""
+    clip_grad: float | None = None
+    """Largest norm of the gradient; None does not clip."""
+    seed: int = 0
+    """Decides the start, the order, the crops and the masks."""
+    devices: int = 1
+    """Devices; more than one are started by torchrun or SLURM."""
+    accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to compute."""
+    precision: Literal["32", "bf16"] = "32"
+    """Arithmetic: float32, or bfloat16 where it is safe."""
+    checkpoint_every: int = 10
+    """Epochs from one checkpoint to the next; the last epoch always makes one."""
+    keep_checkpoints: int = 2
+    """Checkpoints that are kept."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "devices", "checkpoint_every", "keep_checkpoints"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"training.{name} is {getattr(self, name)}, expected 1 or more")
+        for name in ("weight_decay", "momentum", "beta1", "beta2"):
+            if getattr(self, name) < 0:
+                raise ConfigurationError(f"training.{name} is {getattr(self, name)}, expected 0 or more")
+        if max(self.beta1, self.beta2, self.momentum) >= 1:
+            raise ConfigurationError("training.beta1, beta2 and momentum must be below 1")
+        if self.clip_grad is not None and self.clip_grad <= 0:
+            raise ConfigurationError(f"training.clip_grad is {self.clip_grad}, expected more than 0")
+        if self.batch_size % self.devices:
+            raise ConfigurationError(
+                f"training.batch_size {self.batch_size} does not divide among {self.devices} devices"
+            )
+        if not 0 <= self.warmup_share <= 1:
+            raise ConfigurationError(f"training.warmup_share is {self.warmup_share}, expected 0 to 1")
+        if self.seed < 0:
+            raise ConfigurationError(f"training.seed is {self.seed}, expected 0 or more")
+        self.schedule()
+
+    def schedule(self) -> WarmupCosine:
+        """Return the learning rate's schedule."""
+        return WarmupCosine(self.lr, self.min_lr, self.warmup_share * self.epochs, self.epochs)

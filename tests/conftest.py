@@ -1,0 +1,63 @@
+"""Where the published numbers and real recordings are (tests skip where they are missing); a small store."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skelact.preparation.store import Store, StoreWriter
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.topology import NTU_25
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _shared(name: str) -> Path:
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"needs ../shared/{name} beside the project, which is not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_dir() -> Path:
+    """Numbers computed with the published systems."""
+    return _shared("golden")
+
+
+@pytest.fixture(scope="session")
+def shared_data_dir() -> Path:
+    """Real recordings."""
+    return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Random NTU-25 sequences of 1 to 150 frames and 1 to 3 bodies, with gaps and frames without any body."""
+    random = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("small") / "store"
+    with StoreWriter(
+        path, data_set="random", topology=NTU_25, class_names=list("abcd"), fps=30.0, options={}
+    ) as writer:
+        for number, (num_frames, num_bodies) in enumerate(
+            [(1, 1), (2, 2), (7, 1), (40, 2), (64, 1), (65, 2), (90, 3), (120, 1), (121, 2), (150, 2)]
+        ):
+            present = random.random((num_bodies, num_frames)) < 0.9
+            present[0, 0] = True
+            present[1:, : num_frames // 2] = False  # the others come late
+            present[1:, -1] = True
+            present[:, num_frames // 3 : num_frames // 3 + num_frames // 20] = False  # nobody is there
+            steps = random.normal(scale=0.05, size=(num_bodies, num_frames, 25, 3))
+            positions = (random.normal(size=(num_bodies, 1, 25, 3)) + steps.cumsum(1)).astype(np.float32)
+            writer.add(
+                SkeletonSequence(
+                    name=f"sequence{number}",
+                    positions=np.where(present[..., None, None], positions, 0).astype(np.float32),
+                    present=present,
+                    topology=NTU_25,
+                    fps=30.0,
+                    label=None if number == 9 else number % 4,
+                    attributes={"subject": number % 3 + 1, "camera": number % 2 + 1},
+                )
+            )
+        return writer.finish()
