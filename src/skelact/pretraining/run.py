@@ -17,7 +17,7 @@ import yaml
 from torch import Tensor, nn
 
 from skelact.batches.dataset import ClipSource, draw
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, SkelactError
 from skelact.models.pretrained import CARD, WEIGHTS, model_card
 from skelact.preparation.protocols import split
 from skelact.preparation.store import Store
@@ -86,11 +86,16 @@ def pretrain(
     store = Store.open(config.data)
     train = split(store, config.protocol).train
     model = build_model(config, store)
-    check_folder(out, asdict(config), resume)
     fabric = make_fabric(config.training)
+    problem: SkelactError | None = None
     if fabric.global_rank == 0:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / CONFIG).write_text(yaml.safe_dump(asdict(config), sort_keys=False))
+        try:
+            open_folder(out, asdict(config), resume)
+        except SkelactError as error:
+            problem = error
+    problem = fabric.broadcast(problem)  # all processes stop, or none
+    if problem is not None:
+        raise problem
     source = ClipSource(store, config.clips, fabric.device)
     task = MaskedMotionTask(model, source)
     has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
@@ -122,11 +127,12 @@ def pretrain(
     return model
 
 
-def check_folder(out: Path, config: Mapping[str, Any], resume: bool) -> None:
-    """Check that ``out`` may be written to.
+def open_folder(out: Path, config: Mapping[str, Any], resume: bool) -> None:
+    """Make the run folder and write its configuration, or with ``resume`` check the one that is there.
 
     Raises:
-        DataError: it holds a run and ``resume`` is off, or it holds none and ``resume`` is on.
+        DataError: it holds a run and ``resume`` is off, it holds none and ``resume`` is on, or it cannot be
+            written.
         ConfigurationError: the run in it has another configuration; the message names the key.
     """
     if not resume:
@@ -134,6 +140,11 @@ def check_folder(out: Path, config: Mapping[str, Any], resume: bool) -> None:
             raise DataError(
                 f"{out}: exists already; choose another --out, or --resume to go on with that run"
             )
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / CONFIG).write_text(yaml.safe_dump(dict(config), sort_keys=False))
+        except OSError as error:
+            raise DataError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
         return
     try:
         before = yaml.safe_load((out / CONFIG).read_text())

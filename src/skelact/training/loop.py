@@ -146,6 +146,8 @@ def fit(
         progress = load_newest_checkpoint(folder / "checkpoints", task.model, plain_optimiser)
         done, sums = int(progress["step"]), _Sums(**progress["sums"])
     is_first = fabric.global_rank == 0
+    if folder and is_first:
+        folder.mkdir(parents=True, exist_ok=True)
     log = MetricsLog(folder / "metrics.jsonl", done // num_steps) if folder and is_first else None
     schedule, history = config.schedule(), []
 

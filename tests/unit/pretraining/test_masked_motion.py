@@ -1,0 +1,92 @@
+import pytest
+import torch
+
+from skelact.errors import ConfigurationError
+from skelact.models.decoder import DecoderConfig
+from skelact.models.encoder import EncoderConfig
+from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+
+ENCODER = EncoderConfig(num_joints=5, num_frames=16, patch_frames=4, width=16, depth=2, num_heads=2)
+DECODER = DecoderConfig(width=16, depth=1, num_heads=2)
+METHODS = {
+    "stjd-mp": MaskedMotionConfig(mask_ratio=0.8),
+    "mamp": MaskedMotionConfig(mask_ratio=0.8, masking="motion"),
+    "mae": MaskedMotionConfig(mask_ratio=0.8, masking="uniform", target="coordinates"),
+    "sequence": MaskedMotionConfig(mask_ratio=0.8, masking="uniform", normalisation="sequence"),
+}
+
+
+def build(config, seed=0):
+    torch.manual_seed(seed)
+    return MaskedMotionModel(ENCODER, DECODER, config)
+
+
+def batch(num=3, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    clips = torch.randn(num, 2, 16, 5, 3, generator=generator).cumsum(2) * 0.05
+    present = torch.ones(num, 2, dtype=torch.bool)
+    present[1:2, 1] = False
+    clips[1:2, 1] = 0
+    return clips, present, torch.rand(num, 2, 20, generator=generator)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_parameter_gets_a_finite_gradient(method):
+    model = build(METHODS[method])
+    model(*batch()).loss.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.any(), name
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_absent_body_changes_nothing(method):
+    model = build(METHODS[method])
+    clips, present, uniform = batch()
+    with_it = model(clips, present, uniform)
+    moved = clips.clone()
+    moved[1, 1] = 7.0
+    assert torch.equal(model(moved, present, uniform).loss, with_it.loss)
+    assert len(with_it.loss_per_token) == 5
+    alone = model(clips[[1]], present[[1]], uniform[[1]])
+    torch.testing.assert_close(alone.loss_per_token[0], with_it.loss_per_token[2], atol=1e-5, rtol=1e-4)
+
+
+def test_included_absent_bodies_count():
+    config = MaskedMotionConfig(mask_ratio=0.8, absent="include")
+    clips, present, uniform = batch()
+    assert len(build(config)(clips, present, uniform).loss_per_token) == 6
+
+
+def test_visible_tokens_decide_the_prediction_and_hidden_ones_do_not():
+    model = build(METHODS["mae"])
+    clips, present, uniform = batch(1)
+    output = model(clips, present, uniform)
+    hidden = output.selection.is_hidden.reshape(1, 2, 4, 5)  # (N, M, T', V)
+    frames = hidden.repeat_interleave(4, 2).unsqueeze(-1)
+    other_hidden = torch.where(frames, clips + 1.0, clips)
+    other_visible = torch.where(frames, clips, clips + 1.0)
+    assert torch.equal(model(other_hidden, present, uniform).prediction, output.prediction)
+    assert not torch.equal(model(other_visible, present, uniform).prediction, output.prediction)
+
+
+def test_loss_is_the_mean_over_hidden_tokens():
+    model = build(METHODS["stjd-mp"])
+    output = model(*batch())
+    by_hand = (output.prediction - output.target).square().mean()
+    torch.testing.assert_close(output.loss, by_hand)
+    assert output.prediction.shape == (5, 17, 12)
+
+
+def test_clips_of_another_length_are_refused():
+    clips, present, uniform = batch()
+    with pytest.raises(ConfigurationError, match="16 frames, 5 joints, 3 coordinates"):
+        build(METHODS["mae"])(clips[:, :, :12], present, uniform)
+
+
+def test_a_stride_that_does_not_fit_is_refused():
+    with pytest.raises(ConfigurationError, match="motion_stride 16"):
+        build(MaskedMotionConfig(mask_ratio=0.8, motion_stride=16))
+    with pytest.raises(ConfigurationError, match="motion_stride is 0"):
+        MaskedMotionConfig(motion_stride=0)

@@ -1,0 +1,195 @@
+"""The loop on a toy task: what it promises holds whatever is trained."""
+
+import json
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skelact.errors import ConfigurationError, DataError, SkelactError
+from skelact.training.config import TrainingConfig
+from skelact.training.log import read_metrics
+from skelact.training.loop import RunStoppedError, epoch_order, fit, make_fabric
+from skelact.training.randomness import derive_seed, generator_for
+
+CONFIG = TrainingConfig(
+    epochs=6, batch_size=4, lr=1e-2, min_lr=1e-3, accelerator="cpu", checkpoint_every=2, keep_checkpoints=3
+)
+INDICES = np.arange(100, 122)
+
+
+class ToyTask:
+    """Fits noise, with dropout, so that every source of randomness matters."""
+
+    def __init__(self, at_step=None, act=None):
+        torch.manual_seed(0)
+        self.model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+        self.at_step, self.act = at_step, act
+
+    def loss(self, model, step):
+        if step.number == self.at_step:
+            result = self.act()
+            if result is not None:
+                return result, 1
+        x = torch.rand(len(step.indices), 3, generator=step.generator)[step.share]
+        wanted = torch.from_numpy(step.indices[step.share]).float() / 100
+        return (model(x).squeeze(1) - wanted).square().mean(), len(wanted)
+
+
+def train(task, folder=None, resume=False, config=CONFIG):
+    return fit(
+        task, INDICES, config, make_fabric(config), title="toy", folder=folder, resume=resume, quiet=True
+    )
+
+
+def weights(task):
+    return torch.cat([value.flatten() for value in task.model.state_dict().values()])
+
+
+def logged(folder):
+    return [
+        {k: line[k] for k in ("epoch", "step", "loss", "grad_norm", "lr")} for line in read_metrics(folder)
+    ]
+
+
+@pytest.fixture
+def uninterrupted(tmp_path):
+    task = ToyTask()
+    train(task, tmp_path / "whole")
+    return weights(task), logged(tmp_path / "whole" / "metrics.jsonl")
+
+
+def check_resumed(folder, uninterrupted):
+    task = ToyTask()
+    train(task, folder, resume=True)
+    assert torch.equal(weights(task), uninterrupted[0])
+    assert logged(folder / "metrics.jsonl") == uninterrupted[1]
+
+
+@pytest.mark.parametrize("step", [11, 12, 14])
+def test_a_run_stopped_by_a_signal_and_resumed_is_the_uninterrupted_run(tmp_path, uninterrupted, step):
+    stop = ToyTask(step, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(RunStoppedError, match=f"stopped after step {step + 1} .*--resume"):
+        train(stop, tmp_path / "run")
+    check_resumed(tmp_path / "run", uninterrupted)
+
+
+def test_a_run_that_crashed_goes_on_from_its_last_checkpoint(tmp_path, uninterrupted):
+    def crash():
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(ToyTask(17, crash), tmp_path / "run")
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 3, "loss"')  # a line cut short
+    check_resumed(tmp_path / "run", uninterrupted)
+
+
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path, uninterrupted):
+    train(ToyTask(), tmp_path / "run")
+    newest = sorted((tmp_path / "run" / "checkpoints").iterdir())[-1]
+    newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
+    with pytest.warns(UserWarning, match="damaged"):
+        check_resumed(tmp_path / "run", uninterrupted)
+
+
+def test_no_readable_checkpoint_is_an_error(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "step-000000004.safetensors").write_bytes(b"noise")
+    with pytest.warns(UserWarning, match="damaged"), pytest.raises(DataError, match="no readable checkpoint"):
+        train(ToyTask(), tmp_path, resume=True)
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path):
+    train(ToyTask(), tmp_path, config=replace(CONFIG, checkpoint_every=1, keep_checkpoints=2))
+    steps = [path.name for path in sorted((tmp_path / "checkpoints").iterdir())]
+    assert steps == ["step-000000025.safetensors", "step-000000030.safetensors"]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
+    task = ToyTask(13, lambda: task.model[0].weight.sum() * float("nan"))
+    before = None
+
+    def remember(epoch, model):
+        nonlocal before
+        before = weights(task).clone()
+        return {}
+
+    with pytest.raises(SkelactError, match="loss is nan at step 13"):
+        fit(
+            task,
+            INDICES,
+            CONFIG,
+            make_fabric(CONFIG),
+            title="toy",
+            folder=tmp_path,
+            monitors=[remember],
+            quiet=True,
+        )
+    assert torch.isfinite(weights(task)).all()
+    assert (tmp_path / "checkpoints" / "step-000000010.safetensors").exists()
+
+
+def test_log_holds_one_line_an_epoch_and_what_monitors_say(tmp_path):
+    history = fit(
+        ToyTask(),
+        INDICES,
+        CONFIG,
+        make_fabric(CONFIG),
+        title="toy",
+        folder=tmp_path,
+        monitors=[lambda epoch, model: {"double": 2.0 * epoch}],
+        quiet=True,
+    )
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert lines == history
+    assert [line["epoch"] for line in lines] == list(range(6))
+    assert lines[-1]["double"] == 12
+    assert lines[-1]["step"] == 30
+
+
+def test_clipping_bounds_the_step():
+    config = replace(CONFIG, optimiser="sgd", momentum=0.0, lr=0.1, min_lr=0.1, warmup_share=0.0, epochs=1)
+    moved = {}
+    for clip in (None, 1e-3):
+        task = ToyTask()
+        start = weights(task).clone()
+        train(task, config=replace(config, clip_grad=clip, weight_decay=0.0))
+        moved[clip] = (weights(task) - start).norm().item()
+    assert moved[1e-3] <= 5 * 0.1 * 1e-3 * 1.01
+    assert moved[None] > 10 * moved[1e-3]
+
+
+def test_order_is_a_permutation_that_depends_on_seed_and_epoch():
+    order = epoch_order(22, 4, seed=1, epoch=0)
+    assert order.shape == (5, 4)
+    assert len(set(order.ravel())) == 20
+    assert np.array_equal(order, epoch_order(22, 4, seed=1, epoch=0))
+    assert not np.array_equal(order, epoch_order(22, 4, seed=1, epoch=1))
+    assert not np.array_equal(order, epoch_order(22, 4, seed=2, epoch=0))
+    assert sorted(epoch_order(3, 10, seed=0, epoch=0).ravel()) == [0, 1, 2]
+
+
+def test_derived_seeds_differ_by_purpose_and_counter():
+    seeds = {
+        derive_seed(0, "a"),
+        derive_seed(0, "b"),
+        derive_seed(0, "a", 1),
+        derive_seed(1, "a"),
+        derive_seed(0, "a", 1, 2),
+    }
+    assert len(seeds) == 5
+    assert torch.equal(
+        torch.rand(3, generator=generator_for(3, "x", 4)), torch.rand(3, generator=generator_for(3, "x", 4))
+    )
+
+
+def test_devices_that_are_not_there_are_an_error():
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without a GPU")
+    with pytest.raises(ConfigurationError, match=r"training\.accelerator"):
+        make_fabric(replace(CONFIG, accelerator="gpu"))
