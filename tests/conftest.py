@@ -1,5 +1,6 @@
 """Where the published numbers and real recordings are (tests skip where they are missing); a small store."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +62,20 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
                 )
             )
         return writer.finish()
+
+
+@pytest.fixture(scope="session")
+def ntu_text() -> Callable[..., bytes]:
+    """Write frames, each a list of (body id, (25, 3) positions), as an NTU RGB+D file."""
+
+    def write(frames: Sequence[Sequence[tuple[int, np.ndarray]]], end: str = "\r\n") -> bytes:
+        lines = [str(len(frames))]
+        for bodies in frames:
+            lines.append(str(len(bodies)))
+            for body_id, joints in bodies:
+                lines += [f"{body_id} 0 1 1 1 1 0 0.1 0.2 2", str(len(joints))]
+                rest = "255.5 212 958.6 539.9 0.1 0.9 0.02 0.3 2"
+                lines += [f"{x:.9g} {y:.9g} {z:.9g} {rest}" for x, y, z in joints.tolist()]
+        return (end.join(lines) + end).encode()
+
+    return write

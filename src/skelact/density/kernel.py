@@ -14,6 +14,9 @@ import math
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+STEPS_AT_A_TIME = 256
 
 
 def log_joint_density(
@@ -41,28 +44,35 @@ def log_joint_density(
         ValueError: a parameter whose shape does not fit the features.
     """
     num_joints, num_channels = features.shape[-2:]
-    # differences do not see a common shift; without it the squares below cancel less
-    features = features - features.mean(-2, keepdim=True)
     weight = features.new_zeros(num_joints)
     if log_joint_weight is not None:
         weight = weight + _checked(log_joint_weight, "log_joint_weight", (num_joints,))
     if log_channel_weight is not None:
         weight = weight + _checked(log_channel_weight, "log_channel_weight", (num_channels,)).sum()
     if log_bandwidth is None:
-        squares = features.square().sum(-1)
-        cross = features @ features.mT
-        exponent = cross - 0.5 * squares.unsqueeze(-1) - 0.5 * squares.unsqueeze(-2)
+        log_bandwidth = features.new_zeros(1, 1)
     else:
-        shapes = ((num_joints, 1), (num_joints, num_channels))
-        log_bandwidth = _checked(log_bandwidth, "log_bandwidth", *shapes).expand(num_joints, num_channels)
-        weight = weight - log_bandwidth.sum(-1)
-        inverse_square = torch.exp(-2 * log_bandwidth)
-        scaled = features * inverse_square
-        # -|f_j/h_j|^2/2 + f_i.(f_j/h_j^2) - |f_i/h_j|^2/2 as one product of doubled features
-        own = torch.cat([features, features.square()], -1)
-        neighbour = torch.cat([scaled, (-0.5 * inverse_square).expand_as(features)], -1)
-        exponent = own @ neighbour.mT - 0.5 * (features * scaled).sum(-1).unsqueeze(-2)
-    return torch.logsumexp(exponent + weight, -1)
+        _checked(log_bandwidth, "log_bandwidth", (num_joints, 1), (num_joints, num_channels))
+    log_bandwidth = log_bandwidth.expand(num_joints, num_channels)
+    weight = weight - log_bandwidth.sum(-1)
+    inverse_square = torch.exp(-2 * log_bandwidth)
+    parts = [
+        checkpoint(_log_sum, part, inverse_square, weight, use_reentrant=False, preserve_rng_state=False)
+        for part in torch.split(features.reshape(-1, num_joints, num_channels), STEPS_AT_A_TIME)
+    ]
+    return torch.cat(parts).reshape(features.shape[:-1])
+
+
+def _log_sum(features: Tensor, inverse_square: Tensor, weight: Tensor) -> Tensor:
+    """Return (R, V) log densities of (R, V, C) features; all that is larger than the features lives here."""
+    # differences do not see a common shift; without it the squares below cancel less
+    features = features - features.mean(-2, keepdim=True)
+    scaled = features * inverse_square
+    # -|f_i / h_j|^2 / 2 + f_i . (f_j / h_j^2) - |f_j / h_j|^2 / 2, over i and j
+    own = features.square() @ (-0.5 * inverse_square.mT)
+    exponent = torch.baddbmm(own, features, scaled.mT)
+    neighbour = weight - 0.5 * (features * scaled).sum(-1)
+    return torch.logsumexp(exponent + neighbour.unsqueeze(-2), -1)
 
 
 def joint_density(

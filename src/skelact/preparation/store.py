@@ -79,8 +79,11 @@ class StoreWriter:
     Everything goes to ``<path>.partial``; :meth:`finish` writes ``meta.json`` and renames the folder, so a
     store that exists is complete. Used as a context manager, it removes the unfinished folder on an error.
 
+    With ``overwrite``, a finished store at ``path`` is replaced, but only once the new one is complete.
+
     Raises:
-        DataError: ``path`` exists already, or a sequence does not fit the store.
+        DataError: ``path`` exists already (with ``overwrite``: and is not a store), its folder cannot be
+            made, or a sequence does not fit the store.
     """
 
     def __init__(
@@ -93,9 +96,12 @@ class StoreWriter:
         fps: float | None,
         options: Mapping[str, object],
         num_coordinates: int = 3,
+        overwrite: bool = False,
     ) -> None:
-        if path.exists():
-            raise DataError(f"{path}: exists already; remove it or choose another name")
+        if path.exists() and not overwrite:
+            raise DataError(f"{path}: exists already; choose another name or overwrite it (--overwrite)")
+        if path.exists() and not (path / META).is_file():
+            raise DataError(f"{path}: exists and is no store, so it is not overwritten; choose another name")
         self.path, self.topology, self.num_coordinates = path, topology, num_coordinates
         self._meta: dict[str, object] = {
             "format": FORMAT,
@@ -107,7 +113,12 @@ class StoreWriter:
         }
         self._partial = path.with_name(path.name + ".partial")
         shutil.rmtree(self._partial, ignore_errors=True)
-        self._partial.mkdir(parents=True)
+        try:
+            self._partial.mkdir(parents=True)
+        except OSError as error:
+            raise DataError(
+                f"{self._partial}: cannot be made ({error.strerror}); choose another place"
+            ) from error
         self._files: dict[str, BinaryIO] = {
             name: (self._partial / f"{name}.bin").open("wb")
             for name in ("joints", "frame_rows", "frame_numbers")
@@ -116,6 +127,7 @@ class StoreWriter:
         self._columns: dict[str, list[int]] = {"num_bodies": [], "num_frames": [], "label": []}
         self._attributes: dict[str, list[int]] = {}
         self._names: dict[str, None] = {}
+        self._attached: dict[str, str] = {}
 
     def add(self, sequence: SkeletonSequence) -> None:
         """Append one sequence. Bodies that are never present are left out.
@@ -152,6 +164,11 @@ class StoreWriter:
             values.append(sequence.attributes.get(name, -1))
         self._names[sequence.name] = None
 
+    def attach(self, name: str, text: str) -> None:
+        """Put a text file called ``name`` beside the arrays; the content hash covers it."""
+        (self._partial / name).write_bytes(text.encode())
+        self._attached[name] = _sha256(self._partial / name)
+
     def __len__(self) -> int:
         return len(self._names)
 
@@ -185,9 +202,17 @@ class StoreWriter:
             name: {"dtype": dtype, "shape": shape, "sha256": _sha256(self._partial / f"{name}.bin")}
             for name, (dtype, shape) in sorted(shapes.items())
         }
+        self._meta["attached"] = dict(sorted(self._attached.items()))
         self._meta["content_hash"] = _content_hash(self._meta)
         (self._partial / META).write_text(json.dumps(self._meta, indent=1) + "\n")
-        os.replace(self._partial, self.path)
+        if self.path.exists():
+            replaced = self.path.with_name(self.path.name + ".replaced")
+            shutil.rmtree(replaced, ignore_errors=True)
+            os.replace(self.path, replaced)
+            os.replace(self._partial, self.path)
+            shutil.rmtree(replaced)
+        else:
+            os.replace(self._partial, self.path)
         return Store.open(self.path)
 
     def __enter__(self) -> StoreWriter:
@@ -342,12 +367,19 @@ class Store:
         )
 
     def damage(self) -> list[str]:
-        """Return one line for every array whose bytes are not those that were written; empty when intact."""
-        return [
-            f"{self.path / name}.bin: content changed since it was written"
-            for name, entry in self.meta["arrays"].items()
-            if _sha256(self.path / f"{name}.bin") != entry["sha256"]
-        ]
+        """Return one line for every file that is not as it was written; empty when all are intact."""
+        hashes = {f"{name}.bin": entry["sha256"] for name, entry in self.meta["arrays"].items()}
+        hashes |= self.meta.get("attached", {})
+        changed = [f"{self.path / META}: content changed since it was written"]
+        if _content_hash(self.meta) == self.meta.get("content_hash"):
+            changed = []
+        for name, expected in hashes.items():
+            file = self.path / name
+            if not file.is_file():
+                changed.append(f"{file}: missing")
+            elif _sha256(file) != expected:
+                changed.append(f"{file}: content changed since it was written")
+        return changed
 
 
 def _sha256(path: Path) -> str:

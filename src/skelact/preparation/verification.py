@@ -1,0 +1,124 @@
+"""Is a store what it should be? Its files' hashes, its indices, its positions, its counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.errors import ConfigurationError, DataError
+from skelact.preparation.data_sets import data_sets
+from skelact.preparation.protocols import split
+from skelact.preparation.store import Store
+
+_ROWS = 1 << 16  # body-frames read at a time: 20 MB
+_STARTS = {"joint_start": "joints", "row_start": "frame_rows", "frame_start": "frame_numbers"}
+_COLUMNS = ("num_bodies", "num_frames", "label", "names")
+
+
+def find_problems(store: Store) -> list[str]:
+    """Return one line for everything that is wrong in ``store``; empty for a sound one.
+
+    Hashes come first, then what the arrays say of each other: starts that never fall, indices inside their
+    arrays, labels inside the classes, names that differ, and finite positions.
+    """
+    known = store.meta["arrays"]
+    absent = [name for name in (*_STARTS, *_STARTS.values(), *_COLUMNS) if name not in known]
+    if absent:
+        return [f"{store.path}: no array {name!r}" for name in absent]
+    problems = store.damage()
+    starts = list(_bad_starts(store))
+    return problems + (starts or [*_bad_indices(store), *_bad_columns(store), *_bad_positions(store)])
+
+
+def _bad_starts(store: Store) -> Iterator[str]:
+    for name, target in _STARTS.items():
+        starts, size = store.array(name), len(store.array(target))
+        if (
+            len(starts) != len(store) + 1
+            or starts[0] != 0
+            or starts[-1] != size
+            or (np.diff(starts) < 0).any()
+        ):
+            expected = f"{len(store) + 1} numbers that rise from 0 to {size}, the length of {target}"
+            yield f"{name}: expected {expected}"
+    bodies, frames = store.array("num_bodies").astype(np.int64), np.diff(store.array("frame_start"))
+    if not np.array_equal(np.diff(store.array("row_start")), bodies * frames):
+        yield "row_start: sequences do not have one row for each of their bodies and kept frames"
+
+
+def _bad_indices(store: Store) -> Iterator[str]:
+    rows, joints, row_start = (store.array(name) for name in ("frame_rows", "joint_start", "row_start"))
+    sequence = np.repeat(np.arange(len(store)), np.diff(row_start))
+    is_present = rows >= 0
+    row = np.where(is_present, rows, ~rows)
+    is_outside = row >= np.diff(joints)[sequence]
+    if is_outside.any():
+        yield f"frame_rows: {_name(store, sequence[is_outside])} points outside its joints"
+    elif not np.array_equal(joints[sequence[is_present]] + row[is_present], np.arange(joints[-1])):
+        yield "frame_rows: the present body-frames do not go through the joints one by one"
+    numbers, frame_start = store.array("frame_numbers"), store.array("frame_start")
+    owner = np.repeat(np.arange(len(store)), np.diff(frame_start))
+    is_beyond = (numbers < 0) | (numbers >= store.array("num_frames")[owner])
+    falls = np.zeros(len(numbers), np.bool_)
+    falls[1:] = (np.diff(numbers) <= 0) & (np.diff(owner) == 0)
+    if (is_beyond | falls).any():
+        found = _name(store, owner[is_beyond | falls])
+        yield f"frame_numbers: those of {found} do not rise inside its frames"
+
+
+def _bad_columns(store: Store) -> Iterator[str]:
+    labels = store.labels
+    is_bad = (labels < -1) | (labels >= len(store.class_names))
+    if is_bad.any():
+        found = _name(store, np.flatnonzero(is_bad))
+        yield f"label: {found} has one outside the {len(store.class_names)} classes"
+    if len(np.unique(store.array("names"))) != len(store):
+        yield "names: two sequences have the same name"
+
+
+def _bad_positions(store: Store) -> Iterator[str]:
+    joints, starts = store.array("joints"), store.array("joint_start")
+    for first in range(0, len(joints), _ROWS):
+        is_bad = ~np.isfinite(joints[first : first + _ROWS]).all((1, 2))
+        if is_bad.any():
+            row = first + int(np.argmax(is_bad))
+            found = int(np.searchsorted(starts, row, side="right")) - 1
+            yield f"joints: {_name(store, np.array([found]))} holds a position that is not finite"
+            return
+
+
+def _name(store: Store, sequences: npt.NDArray[np.int64]) -> str:
+    """Return the name of the first of ``sequences``."""
+    return bytes(store.array("names")[int(sequences[0])]).decode(errors="replace")
+
+
+def compare_counts(store: Store) -> tuple[list[str], list[str]]:
+    """Compare a store's number of sequences, and its splits, with the published ones.
+
+    Returns:
+        Remarks that say what was compared, and problems: published counts that a complete data set misses.
+    """
+    data_set = data_sets().get(store.data_set)
+    if data_set is None:
+        return [f"{store.data_set} has no published counts"], []
+    if len(store) != data_set.num_sequences:
+        complete = f"{len(store):,} of the {data_set.num_sequences:,} sequences of the complete data set"
+        return [f"{complete}, so split counts were not compared"], []
+    remarks, problems = [f"all {len(store):,} sequences of the data set are there"], []
+    for protocol in data_set.protocols:
+        if protocol.published_counts is None:
+            continue
+        try:
+            sides = split(store, protocol.name)
+        except (DataError, ConfigurationError) as error:
+            problems.append(str(error))
+            continue
+        found = (len(sides.train), len(sides.test))
+        published = "{:,} training and {:,} test sequences".format(*protocol.published_counts)
+        if found == protocol.published_counts:
+            remarks.append(f"{protocol.name}: {published}, as published")
+        else:
+            problems.append(f"{protocol.name}: {found[0]:,} and {found[1]:,}; published are {published}")
+    return remarks, problems

@@ -1,0 +1,190 @@
+"""Raw files, whatever they lie in: a folder (searched recursively), a ``.zip``, or a ``.tar``, packed or not.
+
+:func:`raw_files` lists them; each :class:`RawFile` can then be read on its own, in any order, by any process.
+A packed tar can only be read from its beginning, so it is unpacked to a temporary ``.tar`` first.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from skelact.errors import DataError
+from skelact.sources.unusable import UnusableRecordingError
+
+UNREADABLE = "unreadable file"
+
+_OPENERS: dict[bytes, Callable[[Path], io.BufferedIOBase]] = {
+    b"\x1f\x8b": gzip.GzipFile,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+    b"BZh": bz2.BZ2File,
+}
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+"""What the standard library raises on archives that are cut short, altered or packed in an unknown way."""
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One file in a folder or an archive; each :meth:`read` opens it, so it can go to another process."""
+
+    name: str
+    """Its path inside the folder or archive, with forward slashes."""
+    container: Path
+    """The file itself, or the archive that holds it."""
+    member: str | None = None
+    """Its name in the zip archive ``container``."""
+    span: tuple[int, int] | None = None
+    """Where it begins in the tar archive ``container``, and its length in bytes."""
+
+    @property
+    def stem(self) -> str:
+        """The file's name without folders and ending."""
+        return PurePosixPath(self.name).stem
+
+    @property
+    def suffix(self) -> str:
+        """The file name's ending, e.g. ``.txt``."""
+        return PurePosixPath(self.name).suffix
+
+    def read(self) -> bytes:
+        """Return the content.
+
+        Raises:
+            UnusableRecordingError: it cannot be read.
+        """
+        try:
+            if self.member is not None:
+                return _opened_zip(self.container, os.getpid()).read(self.member)
+            if self.span is None:
+                return self.container.read_bytes()
+            start, length = self.span
+            with self.container.open("rb") as file:
+                file.seek(start)
+                data = file.read(length)
+            if len(data) < length:
+                raise EOFError(f"{len(data)} of {length} bytes")
+            return data
+        except (*_DAMAGED, OSError, RuntimeError) as error:  # RuntimeError: a zip with a password
+            detail = f"cannot be read ({' '.join(str(error).split())}); copy it again from the release"
+            raise UnusableRecordingError(UNREADABLE, self.name, "", detail) from error
+
+
+@contextmanager
+def raw_files(path: Path) -> Iterator[list[RawFile]]:
+    """List the files in ``path``, ordered by file name; those that begin with a dot are no data.
+
+    A folder that holds zip archives and no other files is taken as what its archives hold.
+
+    Args:
+        path: a folder, or a zip or tar (plain, gzip, xz, bzip2) archive, told by its content.
+
+    Yields:
+        The files, readable until the context ends.
+
+    Raises:
+        DataError: nothing is there, it is empty, or it is neither a folder nor a readable archive.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such folder or archive; check the path of the raw recordings")
+    with tempfile.TemporaryDirectory(prefix="skelact-") as scratch:
+        if path.is_dir():
+            files = _in_folder(path)
+            if files and all(file.suffix == ".zip" for file in files):
+                archives = [(file.name, file.container) for file in files]
+                files = [file for prefix, archive in archives for file in _in_zip(archive, f"{prefix}/")]
+        elif zipfile.is_zipfile(path):
+            files = _in_zip(path, "")
+        else:
+            files = _in_tar(path, Path(scratch))
+        if not files:
+            kind = "folder" if path.is_dir() else "archive"
+            raise DataError(f"{path}: the {kind} is empty; expected raw recordings in it")
+        try:
+            yield sorted(files, key=lambda file: (file.stem, file.name))
+        finally:
+            _opened_zip.cache_clear()
+
+
+def _printable(name: str) -> str:
+    """Return a path for messages, with what is not UTF-8 in it spelt out."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def _is_hidden(name: str) -> bool:
+    return PurePosixPath(name).name.startswith(".")
+
+
+def _in_folder(folder: Path) -> list[RawFile]:
+    """Walk through ``folder``, also along links, but through no folder twice."""
+
+    def stop(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be listed ({error.strerror})") from error
+
+    files: list[RawFile] = []
+    seen = {folder.resolve()}
+    for parent, folders, names in os.walk(folder, onerror=stop, followlinks=True):
+        here = Path(parent)
+        fresh = [name for name in folders if (here / name).resolve() not in seen]
+        seen.update((here / name).resolve() for name in fresh)
+        folders[:] = fresh
+        paths = [here / name for name in names if not _is_hidden(name)]
+        files += [RawFile(_printable(path.relative_to(folder).as_posix()), path) for path in paths]
+    return files
+
+
+@lru_cache(maxsize=8)
+def _opened_zip(path: Path, process: int) -> zipfile.ZipFile:
+    """Open an archive once a process: a forked one must not share the place in the file with its parent."""
+    return zipfile.ZipFile(path)
+
+
+def _in_zip(path: Path, prefix: str) -> list[RawFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member.filename for member in archive.infolist() if not member.is_dir()]
+    except (*_DAMAGED, OSError) as error:
+        raise _damaged(path, error) from error
+    return [RawFile(prefix + member, path, member=member) for member in members if not _is_hidden(member)]
+
+
+def _in_tar(path: Path, scratch: Path) -> list[RawFile]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+        opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
+        if opener is None:
+            plain = path
+        else:
+            plain = scratch / "plain.tar"
+            with opener(path) as packed, plain.open("wb") as unpacked:
+                shutil.copyfileobj(packed, unpacked, 1 << 20)
+        with tarfile.open(plain, "r:") as archive:
+            members = [(member.name, member.offset_data, member.size) for member in archive if member.isreg()]
+    except (*_DAMAGED, OSError) as error:
+        raise _damaged(path, error) from error
+    return [
+        RawFile(_printable(str(PurePosixPath(name))), plain, span=(start, size))
+        for name, start, size in members
+        if not _is_hidden(name)
+    ]
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    found = " ".join(str(error).split()) or type(error).__name__
+    return DataError(
+        f"{path}: neither a folder nor a readable .zip, .tar, .tar.gz, .tar.xz or .tar.bz2 file ({found}); "
+        "copy it again or give the folder with the recordings"
+    )

@@ -1,0 +1,32 @@
+"""The error of a recording that cannot be used: what a preparation sets aside and counts."""
+
+from __future__ import annotations
+
+from skelact.errors import DataError
+
+
+class UnusableRecordingError(DataError):
+    """One recording that cannot be used. The message is ``<file>: <place>: <detail>``.
+
+    A preparation catches it, sets the recording aside and goes on; read alone, a file raises it.
+    """
+
+    def __init__(self, reason: str, file: str, place: str, detail: str) -> None:
+        super().__init__(": ".join(part for part in (file, place, detail) if part))
+        self.reason = reason
+        """A few words under which the account counts the recording, e.g. ``malformed file``."""
+        self.file = file
+        """The recording's file, as it is called in its folder or archive."""
+        self.place = place
+        """Where in the file, e.g. ``line 12``; empty where the file as a whole is meant."""
+        self.detail = detail
+        """What was found, what was expected and, where there is one, the remedy."""
+
+
+MALFORMED = "malformed file"
+REMEDY = "copy the file again from the release"
+
+
+def malformed(file: str, line: int, detail: str) -> UnusableRecordingError:
+    """Return the error of a file that breaks its format at ``line``, counted from 1."""
+    return UnusableRecordingError(MALFORMED, file, f"line {line}", f"{detail}; {REMEDY}")
