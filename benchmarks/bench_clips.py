@@ -15,7 +15,8 @@ import torch
 from alternate import compare, parse_rounds, peak_memory
 from skelact.batches.dataset import ClipSettings, ClipSource
 from skelact.batches.spatial import rotation_matrices
-from skelact.preparation.store import Store, StoreWriter
+from skelact.preparation.store import Store
+from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import NTU_25
 

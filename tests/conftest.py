@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skelact.preparation.store import Store, StoreWriter
+from skelact.preparation.store import Store
+from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import NTU_25
 

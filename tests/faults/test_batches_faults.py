@@ -7,7 +7,8 @@ import torch
 
 from skelact.batches.dataset import ClipSettings, ClipSource, draw
 from skelact.errors import ConfigurationError, DataError
-from skelact.preparation.store import Store, StoreWriter
+from skelact.preparation.store import Store
+from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import KINECT_20
 

@@ -9,7 +9,8 @@ import torch
 from skelact.batches.dataset import Clips, ClipSettings, ClipSource, Draws
 from skelact.batches.sampling import train_windows
 from skelact.batches.spatial import rotate, rotation_matrices
-from skelact.preparation.store import Store, StoreWriter
+from skelact.preparation.store import Store
+from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import NTU_25
 

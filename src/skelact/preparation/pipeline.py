@@ -22,7 +22,8 @@ from skelact.preparation import cleaning
 from skelact.preparation.account import FILE_NAME, Exclusion, count_by_reason, to_csv
 from skelact.preparation.centring import centre
 from skelact.preparation.data_sets import DataSet, find_data_set
-from skelact.preparation.store import Store, StoreWriter
+from skelact.preparation.store import Store
+from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.sources.archives import RawFile, raw_files
 from skelact.sources.unusable import UnusableRecordingError

@@ -27,6 +27,9 @@ class SkeletonSequence:
     present: npt.NDArray[np.bool_]
     """(M, T): True where the body was seen. An absent body-frame is not a position at the origin."""
     topology: Topology
+    joint_present: npt.NDArray[np.bool_] | None = None
+    """(M, T, V): True where a joint of a present body was seen; None where all were. The position of a
+    missing joint is zero and means nothing."""
     fps: float | None = None
     """Frames a second, or None where the format does not say."""
     label: int | None = None
@@ -43,6 +46,12 @@ class SkeletonSequence:
             raise DataError(
                 f"{self.name}: presence has shape {self.present.shape} and type {self.present.dtype}, "
                 f"expected {shape[:2]} and bool"
+            )
+        seen = self.joint_present
+        if seen is not None and (seen.shape != shape[:3] or seen.dtype != np.bool_):
+            raise DataError(
+                f"{self.name}: presence of joints has shape {seen.shape} and type {seen.dtype}, "
+                f"expected {shape[:3]} and bool"
             )
         if not np.isfinite(self.positions[self.present]).all():
             body, frame = np.argwhere(~np.isfinite(self.positions).all((2, 3)) & self.present)[0]

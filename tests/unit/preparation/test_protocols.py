@@ -5,7 +5,8 @@ import pytest
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.preparation.protocols import PROTOCOLS, find_protocol, split
-from skelact.preparation.store import Store, StoreWriter
+from skelact.preparation.store import Store
+from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import NTU_25
 

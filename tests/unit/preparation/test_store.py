@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from skelact.errors import DataError
-from skelact.preparation.store import Store, StoreWriter, frame_rows
+from skelact.preparation.store import Store
+from skelact.preparation.store_writer import StoreWriter, frame_rows
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import KINECT_20, NTU_25
 
