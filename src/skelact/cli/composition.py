@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from skelact.errors import ConfigurationError, suggest
+
+T = TypeVar("T")
 
 
 def named_config(kind: str, name: str) -> dict[str, Any]:
@@ -63,6 +65,22 @@ def check_keys(content: Mapping[str, Any], schema: type, where: str, prefix: str
             if not isinstance(value, Mapping):
                 raise ConfigurationError(f"{where}: {prefix}{key} is {value!r}, expected a table of settings")
             check_keys(value, types[key], where, f"{prefix}{key}.")
+
+
+def instantiate(schema: type[T], content: Mapping[str, Any]) -> T:
+    """Return ``schema`` with the values of ``content``, tables becoming its inner data classes.
+
+    Raises:
+        ConfigurationError: an unknown key, or a value outside its range.
+    """
+    check_keys(content, schema, schema.__name__)
+    types = typing.get_type_hints(schema)
+    return schema(
+        **{
+            key: instantiate(types[key], value) if is_dataclass(types[key]) else value
+            for key, value in content.items()
+        }
+    )
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:

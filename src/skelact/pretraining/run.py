@@ -14,15 +14,17 @@ from typing import Any
 
 import torch
 import yaml
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from skelact.batches.dataset import ClipSource, draw
 from skelact.errors import ConfigurationError, DataError, SkelactError
-from skelact.models.pretrained import CARD, WEIGHTS, model_card
+from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained, model_card
+from skelact.models.registry import ModelConfig
 from skelact.preparation.protocols import split
 from skelact.preparation.store import Store
 from skelact.pretraining.config import PretrainConfig
-from skelact.pretraining.masked_motion import MaskedMotionModel
+from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
 from skelact.provenance import code_version, package_versions
 from skelact.training.checkpoints import write_safetensors
 from skelact.training.loop import Monitor, Step, fit, make_fabric
@@ -125,6 +127,26 @@ def pretrain(
         card = model_card(model.encoder, store.topology, config.clips, about)
         (out / CARD).write_text(json.dumps(card, indent=1) + "\n")
     return model
+
+
+def load_model(run: Path) -> MaskedMotionModel:
+    """Load the whole model of a finished run, decoder and density included, in evaluation mode.
+
+    Raises:
+        DataError: the folder holds no finished model, or weights that do not fit its card.
+    """
+    pretrained = load_pretrained(run)
+    config = pretrained.card["config"]
+    try:
+        model = MaskedMotionModel(
+            pretrained.encoder.config,
+            ModelConfig(**config["model"]).decoder(),
+            MaskedMotionConfig(**config["objective"]),
+        )
+        model.load_state_dict(load_file(run / WEIGHTS))
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise DataError(f"{run}: weights and card do not fit ({' '.join(str(error).split())})") from error
+    return model.eval()
 
 
 def open_folder(out: Path, config: Mapping[str, Any], resume: bool) -> None:

@@ -1,0 +1,117 @@
+"""The table of actions: numbers and names of NTU RGB+D 60, and how each is acted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from skelact.errors import ConfigurationError, suggest
+from skelact.sources.synthetic import hand_actions as hand
+from skelact.sources.synthetic import pair_actions as pair
+from skelact.sources.synthetic import solo_actions as solo
+from skelact.sources.synthetic import touch_actions as touch
+from skelact.sources.synthetic.scene import Scene
+
+
+@dataclass(frozen=True)
+class Action:
+    """An action of one person, or of two."""
+
+    number: int
+    """Number in NTU RGB+D, from 1."""
+    name: str
+    act: Callable[[Scene], None]
+    """Tells the actors of a scene what to do and lets them settle."""
+    seconds: float
+    """Usual duration."""
+    may_sit: bool = False
+    """Whether some takes are done sitting."""
+    distance: tuple[float, float] | None = None
+    """Range of the distance of the two people at the start, metres; None for one person."""
+    other_turn: tuple[float, float] = (0.0, 0.0)
+    """Range of the other person's turn away from the performer, rad."""
+    performer_turn: float = 0.0
+    """Turn of the performer away from the other person, rad."""
+
+    @property
+    def code(self) -> str:
+        """The action as file names write it, ``Aaaa``."""
+        return f"A{self.number:03d}"
+
+    @property
+    def num_people(self) -> int:
+        """One or two."""
+        return 1 if self.distance is None else 2
+
+
+ACTIONS = (
+    Action(1, "drink water", touch.drink, 2.6, may_sit=True),
+    Action(6, "pick up", solo.pick_up, 2.1),
+    Action(7, "throw", solo.throw, 1.7),
+    Action(8, "sit down", solo.sit_down, 1.7),
+    Action(9, "stand up", solo.stand_up, 1.6),
+    Action(10, "clapping", hand.clap, 2.2, may_sit=True),
+    Action(11, "reading", hand.read, 2.6, may_sit=True),
+    Action(22, "cheer up", solo.cheer, 2.2, may_sit=True),
+    Action(23, "hand waving", solo.wave, 2.4, may_sit=True),
+    Action(24, "kicking something", solo.kick, 1.7),
+    Action(26, "hopping", solo.hop, 2.2),
+    Action(28, "phone call", touch.phone_call, 2.6, may_sit=True),
+    Action(31, "pointing to something", solo.point, 1.9, may_sit=True),
+    Action(33, "check time", hand.check_time, 2.0, may_sit=True),
+    Action(34, "rub two hands", hand.rub_hands, 2.2, may_sit=True),
+    Action(38, "salute", touch.salute, 1.9),
+    Action(39, "put palms together", hand.palms_together, 2.0, may_sit=True),
+    Action(40, "cross hands in front", hand.cross_hands, 1.9, may_sit=True),
+    Action(44, "touch head", touch.touch_head, 2.2, may_sit=True),
+    Action(45, "touch chest", touch.touch_chest, 2.2, may_sit=True),
+    Action(46, "touch back", touch.touch_back, 2.2),
+    Action(47, "touch neck", touch.touch_neck, 2.2, may_sit=True),
+    Action(50, "punch other person", pair.punch, 1.7, distance=(0.55, 0.75)),
+    Action(51, "kicking other person", pair.kick_other, 1.7, distance=(0.70, 0.90)),
+    Action(52, "pushing other person", pair.push, 1.9, distance=(0.50, 0.65)),
+    Action(
+        53, "pat on back", pair.pat_back, 2.1, distance=(0.45, 0.60), other_turn=(0.5 * np.pi, 1.1 * np.pi)
+    ),
+    Action(54, "point finger at other person", pair.point_at_other, 2.0, distance=(0.95, 1.5)),
+    Action(55, "hugging", pair.hug, 2.9, distance=(0.60, 1.2)),
+    Action(58, "handshaking", pair.handshake, 2.2, distance=(0.70, 0.95)),
+    Action(59, "walking towards", pair.walk_towards, 2.2, distance=(1.9, 2.4)),
+    Action(
+        60,
+        "walking apart",
+        pair.walk_apart,
+        2.2,
+        distance=(0.45, 0.8),
+        other_turn=(np.pi, np.pi),
+        performer_turn=np.pi,
+    ),
+)
+"""All actions, by number. Reading, palms together, rubbing, clapping and crossing hands differ less in what
+moves than in what comes near what; so do drinking, calling, saluting and touching head or neck."""
+
+ACTION_NAMES: dict[int, str] = {action.number: action.name for action in ACTIONS}
+"""Number in NTU RGB+D, from 1, to name."""
+
+BY_NUMBER: dict[int, Action] = {action.number: action for action in ACTIONS}
+
+
+def choose_actions(codes: Sequence[str] | None) -> list[int]:
+    """Return the numbers of the actions with these codes (``A010``), all of them for None.
+
+    Raises:
+        ConfigurationError: no code, one twice, or one that the generator does not know.
+    """
+    if codes is None:
+        return list(ACTION_NAMES)
+    known = {action.code: action.number for action in ACTIONS}
+    if not codes:
+        raise ConfigurationError(f"actions: none given, expected codes such as {ACTIONS[0].code}")
+    for code in codes:
+        if code not in known:
+            raise ConfigurationError(f"actions: no action {code!r}{suggest(code, known)}")
+    if len(set(codes)) != len(codes):
+        raise ConfigurationError(f"actions: {', '.join(codes)} names an action twice; give each once")
+    return [known[code] for code in codes]
