@@ -21,5 +21,5 @@ class ConfigurationError(SkelactError):
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known word closest to ``word``, or the list of known words."""
     options = sorted(known)
-    close = get_close_matches(word, options, n=1)
+    close = get_close_matches(word, options, n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(options)})"

@@ -17,14 +17,14 @@ from skelact.sources.synthetic import ACTION_NAMES, write_data_set
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("out", type=Path, help="folder to write; empty or not yet there")
+    parser.add_argument("out", type=str, help="folder to write; empty or not yet there")
     parser.add_argument("--sequences", type=int, default=1200, help="number of recordings, a file each")
     parser.add_argument("--seed", type=int, default=0, help="decides people, cameras and takes")
     parser.add_argument(
         "--actions",
-        type=list[str] | None,
+        type=str | None,
         default=None,
-        help=f"codes of the actions, as [A010,A023]; all {len(ACTION_NAMES)} by default",
+        help=f"codes of the actions, as A010,A023; all {len(ACTION_NAMES)} by default",
     )
 
 
@@ -34,16 +34,16 @@ def run(options: Namespace) -> int:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("writing recordings", total=options.sequences)
         files = write_data_set(
-            options.out,
+            Path(options.out),
             sequences=options.sequences,
             seed=options.seed,
-            actions=options.actions,
+            actions=None if options.actions is None else options.actions.split(","),
             on_progress=lambda done: progress.update(task, completed=done),
         )
     names = [parse_name(path.stem) for path in files]
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     rows = (
-        ("folder", str(options.out)),
+        ("folder", options.out),
         ("files", f"{len(files)}"),
         ("size", f"{megabytes:.1f} MB"),
         ("actions", f"{len({name.action for name in names})}"),

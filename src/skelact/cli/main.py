@@ -85,7 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         module = import_module(f"skelact.cli.{command.module}")
         name = " ".join(command.words)
-        parser = ArgumentParser(prog=f"skelact {name}", description=module.__doc__, exit_on_error=False)
+        parser = ArgumentParser(
+            prog=f"skelact {name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False
+        )
         module.add_arguments(parser)
         if hasattr(module, "defaults"):
             parser.set_defaults(module.defaults(rest))

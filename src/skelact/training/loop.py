@@ -245,7 +245,7 @@ def _train_step(
 
 
 def _over_processes(fabric: Fabric, value: Tensor, operation: str) -> Tensor:
-    reduced = fabric.all_reduce(value, reduce_op=operation)
+    reduced = fabric.all_reduce(value.clone(), reduce_op=operation)  # it may write into what it is given
     assert isinstance(reduced, Tensor)  # what went in was one
     return reduced
 

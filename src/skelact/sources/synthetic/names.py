@@ -53,10 +53,14 @@ def format_name(name: NtuName) -> str:
 def _places() -> tuple[tuple[int, int, int, int], ...]:
     """All (setup, camera, performer, replication), so ordered that any few in a row are mixed.
 
-    Performers alternate between the two sides of cross-subject. The counts of performers, cameras and setups
-    have no common divisor, so that counting through all three at once meets every triple once.
+    Performers of the two sides of cross-subject take turns. The counts of performers of a side, cameras and
+    setups have no common divisor, so that counting through all three at once meets every triple once.
     """
-    performers = [person for pair in zip(TRAIN_PERFORMERS, TEST_PERFORMERS, strict=True) for person in pair]
+    sides = (_side_places(TRAIN_PERFORMERS), _side_places(TEST_PERFORMERS))
+    return tuple(place for pair in zip(*sides, strict=False) for place in pair)
+
+
+def _side_places(performers: Sequence[int]) -> list[tuple[int, int, int, int]]:
     triples = len(performers) * NUM_CAMERAS * NUM_SETUPS
     places = []
     for number in range(triples * NUM_REPLICATIONS):
@@ -66,7 +70,7 @@ def _places() -> tuple[tuple[int, int, int, int], ...]:
         replication = (number // 2 + number // triples) % NUM_REPLICATIONS + 1
         if performer not in _PERFORMERS_TO_AVOID[setup]:
             places.append((setup, camera, performer, replication))
-    return tuple(places)
+    return places
 
 
 def max_sequences(num_actions: int) -> int:

@@ -9,7 +9,7 @@ from skelact.sources.synthetic.kinematics import Array, unit
 from skelact.sources.synthetic.recording import SyntheticRecording
 from skelact.sources.synthetic.tracking import SensorTrack
 
-_DEPTH = (256.0, 212.0, 364.0)
+_DEPTH = (256.0, 212.0, 365.0)
 """Depth image of the Kinect v2, 512 x 424: centre and focal length, pixels."""
 _COLOUR = (960.0, 540.0, 1060.0)
 """Colour image of the Kinect v2, 1920 x 1080: centre and focal length, pixels."""

@@ -1,0 +1,32 @@
+import subprocess
+import sys
+
+import pytest
+
+from skelact import __version__
+from skelact.cli.main import COMMANDS, main
+
+
+def test_help_lists_every_command(capsys):
+    assert main([]) == 0
+    printed = capsys.readouterr().out
+    for command in COMMANDS:
+        assert " ".join(command.words) in printed
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"skelact {__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.words))
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*command.words, "--help"])
+    assert stop.value.code == 0
+    assert "usage: skelact " + " ".join(command.words) in capsys.readouterr().out
+
+
+def test_help_does_not_wait_for_torch():
+    code = "import sys; from skelact.cli.main import main; main(['--help']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

@@ -1,0 +1,101 @@
+"""The whole way by the command line, with a model that trains in seconds."""
+
+import json
+import shutil
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from skelact.cli.main import main
+from skelact.models.pretrained import load_pretrained
+from skelact.training.log import read_metrics
+
+
+def test_a_run_leaves_all_that_is_needed_to_use_and_repeat_it(tiny_run, store_path):
+    config = yaml.safe_load((tiny_run / "config.yaml").read_text())
+    assert config["method"] == "stjd-mp"
+    assert config["training"]["epochs"] == 3
+    assert [line["epoch"] for line in read_metrics(tiny_run / "metrics.jsonl")] == [0, 1, 2]
+    card = json.loads((tiny_run / "card.json").read_text())
+    meta = json.loads((store_path / "meta.json").read_text())
+    assert card["data_hash"] == meta["content_hash"]
+    assert card["config"] == config
+    pretrained = load_pretrained(tiny_run)
+    assert pretrained.topology.name == "ntu-25"
+    features = pretrained.encoder(torch.randn(2, 2, 32, 25, 3))
+    assert features.shape == (2, 2, 4, 25, 32)
+
+
+def test_the_same_command_gives_the_same_weights(tiny_run, store_path, tmp_path, pretrain_arguments):
+    assert main(pretrain_arguments(store_path, tmp_path / "again")) == 0
+    first, second = (load_file(run / "weights.safetensors") for run in (tiny_run, tmp_path / "again"))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_another_seed_gives_other_weights(tiny_run, store_path, tmp_path, pretrain_arguments):
+    assert main(pretrain_arguments(store_path, tmp_path / "other", "--seed", "5")) == 0
+    first, second = (load_file(run / "weights.safetensors") for run in (tiny_run, tmp_path / "other"))
+    assert not torch.equal(first["encoder.embed.weight"], second["encoder.embed.weight"])
+
+
+def test_a_resumed_run_is_the_uninterrupted_run(tiny_run, store_path, tmp_path, pretrain_arguments):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    for name in ("card.json", "weights.safetensors"):
+        (run / name).unlink()
+    sorted((run / "checkpoints").iterdir())[-1].unlink()  # as if it had died in the last epoch
+    assert main(pretrain_arguments(store_path, run, "--resume")) == 0
+    before, after = (load_file(folder / "weights.safetensors") for folder in (tiny_run, run))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("method", ["mamp", "mae"])
+def test_the_siblings_train_by_configuration_alone(store_path, tmp_path, method, pretrain_arguments):
+    arguments = pretrain_arguments(store_path, tmp_path / "run", "--epochs", "1")
+    arguments[arguments.index("stjd-mp")] = method
+    assert main(arguments) == 0
+    assert load_pretrained(tmp_path / "run").card["method"] == method
+
+
+def test_a_configuration_file_stands_between_defaults_and_options(store_path, tmp_path):
+    (tmp_path / "own.yaml").write_text("size: tiny\nmodel: {width: 16}\ntraining: {epochs: 1, lr: 0.002}\n")
+    arguments = ["--data", str(store_path), "--protocol", "xview", "--out", str(tmp_path / "run")]
+    assert (
+        main(["pretrain", *arguments, "--config", str(tmp_path / "own.yaml"), "--training.lr", "0.003"]) == 0
+    )
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert config["size"] == "tiny"
+    assert config["model"]["width"] == 16
+    assert config["model"]["depth"] == 2
+    assert config["training"]["epochs"] == 1
+    assert config["training"]["lr"] == 0.003
+
+
+def test_linear_evaluation_writes_a_result_that_says_where_it_comes_from(tiny_run, store_path, capsys):
+    arguments = ["--run", str(tiny_run), "--data", str(store_path), "--protocol", "xsub"]
+    assert main(["evaluate", "linear", *arguments, "--epochs", "2", "--seed", "4"]) == 0
+    printed = capsys.readouterr().out
+    path = tiny_run / "evaluations" / "linear-ntu60-xsub-trained-seed4.json"
+    result = json.loads(path.read_text())
+    assert str(path) in printed
+    assert f"top-1 {100 * result['metrics']['top1']:5.1f} %" in printed
+    assert result["num_test"] == result["metrics"]["num_sequences"]
+    assert result["config"]["training"]["epochs"] == 2
+    assert result["data_hash"] == result["model"]["data_hash"]
+
+
+def test_untrained_and_trained_are_told_apart(tiny_run, store_path):
+    arguments = ["--run", str(tiny_run), "--data", str(store_path), "--protocol", "xsub", "--k", "[1,3]"]
+    assert main(["evaluate", "knn", *arguments]) == 0
+    assert main(["evaluate", "knn", *arguments, "--untrained"]) == 0
+    trained, untrained = (
+        json.loads((tiny_run / "evaluations" / f"knn-ntu60-xsub-{start}-seed0.json").read_text())
+        for start in ("trained", "untrained")
+    )
+    assert trained["trained"]
+    assert not untrained["trained"]
+    assert list(trained["metrics"]) == ["k=1", "k=3"]
+    assert trained["metrics"] != untrained["metrics"]

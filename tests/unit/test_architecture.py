@@ -1,0 +1,80 @@
+"""The layers hold: a folder imports only what stands to its left."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skelact
+
+ROOT = Path(skelact.__file__).parent
+ORDER = (
+    "skeleton",
+    "sources",
+    "preparation",
+    "batches",
+    "density",
+    "models",
+    "training",
+    "pretraining",
+    "evaluation",
+    "inference",
+    "compat",
+    "reports",
+    "cli",
+)
+ANYWHERE = {"errors", "provenance"}
+BESIDE = {("evaluation", "compat"), ("inference", "compat"), ("reports", "compat")}
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "tools", "common"}
+
+
+def imported_folders(path):
+    """Return the package's folders that a file imports, inner imports included."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [node.module or ""]
+            if node.module == "skelact":
+                names = [f"skelact.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "skelact" and len(parts) > 1:
+                yield parts[1]
+
+
+def files():
+    return sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT)
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_left(path):
+    own = path.relative_to(ROOT).parts[0]
+    for other in imported_folders(path):
+        if other in ANYWHERE or other.startswith("__"):
+            continue
+        assert other in ORDER, f"{path}: imports the unknown folder {other}"
+        assert ORDER.index(other) <= ORDER.index(own), f"{path}: {own} must not import {other}"
+        assert (other, own) not in BESIDE or own in ("compat", "reports"), f"{path}: {own} imports {other}"
+
+
+def test_every_folder_is_in_the_plan_and_says_what_it_is_for():
+    folders = {path.parent for path in files()}
+    top = {folder for folder in folders if folder.parent == ROOT}
+    assert {folder.name for folder in top} <= set(ORDER)
+    for folder in top:
+        text = (folder / "__init__.py").read_text()
+        assert ast.get_docstring(ast.parse(text)), f"{folder.name} does not say what it is for"
+
+
+def test_nothing_is_called_utils():
+    for path in ROOT.rglob("*"):
+        assert path.stem not in FORBIDDEN_NAMES, path
+
+
+def test_training_knows_no_method():
+    for path in (ROOT / "training").glob("*.py"):
+        assert not {"pretraining", "evaluation"} & set(imported_folders(path)), path
