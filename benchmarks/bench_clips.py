@@ -18,7 +18,7 @@ from skelact.batches.spatial import rotation_matrices
 from skelact.preparation.store import Store
 from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.skeleton.topology import NTU_25
+from skelact.skeleton.tables import NTU_25
 
 SEQUENCES, BATCH, BATCHES = 2_000, 128, 8
 

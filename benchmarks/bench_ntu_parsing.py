@@ -1,18 +1,29 @@
 """Parsing NTU RGB+D text, against plain parsers that call ``float`` for one field after the other.
 
 The text is that of 12 recordings of 80 frames, one in four with two bodies, with as many digits as the sensor
-writes. The first baseline reads all fields of a joint's line, the second only the three that are kept. All
-results are compared before anything is timed, and one process works on one core.
+writes. The first baseline reads all fields of a joint's line, the second only the three that are kept; both
+are timed against the compiled scanner and against the reader by whole arrays, which serves without numba. All
+results are compared before anything is timed, and one process works on one core. At the end, recordings in a
+.zip are read against the same in a folder; how long the unpacking takes on its own stands last.
 """
 
 from __future__ import annotations
 
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 
 from alternate import compare, parse_rounds
-from skelact.sources.ntu import parse_recording
+from skelact.preparation.data_sets import read_ntu
+from skelact.sources.archives import raw_files
+from skelact.sources.ntu import _read_arrays, parse_recording
+from skelact.sources.ntu_scanner import scan
 
 RECORDINGS, FRAMES = 12, 80
+PACKED = 48  # files in the archive
 
 
 def recording_text(number: int) -> bytes:
@@ -46,22 +57,75 @@ def plain_parse(data: bytes, num_fields: int) -> dict[int, np.ndarray]:
     return {body_id: np.array(frames)[..., :3].astype(np.float32) for body_id, frames in bodies.items()}
 
 
+def parse_texts(parse: Callable[[str, bytes], object], texts: list[bytes]) -> None:
+    for text in texts:
+        parse("text", text)
+
+
+def read_all(raw: Path) -> None:
+    """Read, parse and clean every recording in a folder or archive, as a preparation does."""
+    with raw_files(raw) as files:
+        for file in files:
+            read_ntu(file.name, file.stem, file.read())
+
+
+def unpack_all(raw: Path) -> None:
+    """Read every file and do nothing with it."""
+    with raw_files(raw) as files:
+        for file in files:
+            file.read()
+
+
+def check_equal(text: bytes) -> None:
+    scanned = scan(text)
+    assert scanned is not None
+    for numbers, arrays in zip(scanned, _read_arrays("text", text), strict=True):
+        assert np.array_equal(numbers, arrays)
+    for num_fields in (12, 3):
+        expected = plain_parse(text, num_fields)
+        tracks = parse_recording("text", text).tracks
+        assert [track.body_id for track in tracks] == list(expected)
+        assert all(np.array_equal(track.positions, expected[track.body_id]) for track in tracks)
+
+
 def main() -> None:
     rounds = parse_rounds(__doc__)
     texts = [recording_text(number) for number in range(RECORDINGS)]
+    megabytes = sum(map(len, texts)) / 1e6
     for text in texts:
-        for num_fields in (12, 3):
-            expected = plain_parse(text, num_fields)
-            tracks = parse_recording("text", text).tracks
-            assert [track.body_id for track in tracks] == list(expected)
-            assert all(np.array_equal(track.positions, expected[track.body_id]) for track in tracks)
-    for name, num_fields in (("all 12 fields", 12), ("x y z alone", 3)):
+        check_equal(text)
+    for reader, parse in (("compiled scanner", parse_recording), ("whole arrays", _read_arrays)):
+        for name, num_fields in (("all 12 fields", 12), ("x y z alone", 3)):
+            compare(
+                f"NTU parsing by {reader}, baseline reads {name}",
+                lambda parse=parse: parse_texts(parse, texts),
+                lambda num_fields=num_fields: [plain_parse(text, num_fields) for text in texts],
+                rounds,
+                work=megabytes,
+                unit="MB",
+            )
+    with tempfile.TemporaryDirectory() as folder:
+        raw, packed = Path(folder) / "raw", Path(folder) / "raw.zip"
+        raw.mkdir()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for number in range(PACKED):
+                name = f"S001C001P001R001A{number + 1:03}.skeleton"
+                (raw / name).write_bytes(texts[number % RECORDINGS])
+                archive.writestr(name, texts[number % RECORDINGS])
         compare(
-            f"NTU parsing, baseline reads {name}",
-            lambda: [parse_recording("text", text) for text in texts],
-            lambda num_fields=num_fields: [plain_parse(text, num_fields) for text in texts],
+            "NTU reading, parsing and cleaning from a .zip; the baseline reads a folder",
+            lambda: read_all(packed),
+            lambda: read_all(raw),
             rounds,
-            work=sum(map(len, texts)) / 1e6,
+            work=megabytes * PACKED / RECORDINGS,
+            unit="MB",
+        )
+        compare(
+            "Reading from a .zip alone; the baseline also parses and cleans",
+            lambda: unpack_all(packed),
+            lambda: read_all(packed),
+            rounds,
+            work=megabytes * PACKED / RECORDINGS,
             unit="MB",
         )
 

@@ -9,7 +9,7 @@ import pytest
 from skelact.preparation.store import Store
 from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.skeleton.topology import NTU_25
+from skelact.skeleton.tables import NTU_25
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -80,3 +80,17 @@ def ntu_text() -> Callable[..., bytes]:
         return (end.join(lines) + end).encode()
 
     return write
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many damaged files the readers met."""
+    counts = [
+        value
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for key, value in report.user_properties
+        if key == "fuzz_cases"
+    ]
+    if counts:
+        terminalreporter.write_line(f"damaged files that the readers met: {sum(counts):,}")

@@ -10,7 +10,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.preparation.store import Store
 from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.skeleton.topology import KINECT_20
+from skelact.skeleton.tables import KINECT_20
 
 
 @pytest.mark.parametrize(

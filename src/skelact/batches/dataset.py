@@ -80,6 +80,10 @@ class Clips(NamedTuple):
     """(N,) int64: class indices, -1 where there is none."""
     indices: Tensor
     """(N,) int64: the clips' sequences in the store."""
+    joint_present: Tensor | None = None
+    """(N, M, V) bool: True where the joint was there in at least one frame of the crop; None where the store
+    has all joints. In frames without it, a joint stands where
+    :class:`skelact.batches.missing_joints.JointSubstitutes` says."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,9 @@ class ClipSource:
         turns = None if angles is None else rotation_matrices(angles).float().to(device)
         slots = len(chosen) * settings.max_bodies
         positions = torch.zeros((slots, settings.num_frames, *self._frames.body_shape), device=device)
+        joint_present = None
+        if self._frames.joints_missing:
+            joint_present = torch.zeros((slots, self._frames.body_shape[0]), dtype=torch.bool)
         for place in torch.split(present.view(-1).nonzero()[:, 0], BODIES_AT_A_TIME):
             clip, body = place // settings.max_bodies, place % settings.max_bodies
             frames = Interpolation(*(part[clip] for part in plan))
@@ -221,9 +228,15 @@ class ClipSource:
             if turns is not None:
                 bodies = rotate(bodies, turns[clip.to(device)])
             positions[place.to(device)] = to_stream(bodies, settings.stream, self.store.topology)
+            if joint_present is not None:
+                crops = Windows(*(part[clip] for part in windows))
+                joint_present[place] = self._frames.seen_joints(chosen[clip], body, crops)
+        if joint_present is not None:
+            joint_present = joint_present.view(len(chosen), settings.max_bodies, -1).to(device)
         return Clips(
             positions=positions.view(len(chosen), settings.max_bodies, *positions.shape[1:]),
             present=present.to(device),
             labels=self._labels[chosen].to(device),
             indices=chosen.to(device),
+            joint_present=joint_present,
         )

@@ -1,8 +1,9 @@
-"""Show what a store holds: its sequences, lengths, bodies, splits and classes."""
+"""Show what a store holds: its sequences, lengths, bodies, splits, and counts by attribute and class."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,15 @@ from jsonargparse import ArgumentParser, Namespace
 
 from skelact.errors import DataError
 from skelact.preparation.account import count_by_reason, read_account
-from skelact.preparation.protocols import PROTOCOLS, split
+from skelact.preparation.overview import (
+    MOST_VALUES,
+    attribute_counts,
+    body_counts,
+    class_counts,
+    grouping_attributes,
+    lengths,
+)
+from skelact.preparation.protocols import protocols_of, split
 from skelact.preparation.store import Store
 
 _INDENT = 12
@@ -19,23 +28,26 @@ _INDENT = 12
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("store", type=str, help="folder of a prepared store")
+    parser.add_argument("--figure", type=str | None, default=None, help="draw it too, into this .png file")
 
 
 def run(options: Namespace) -> None:
-    """Print the table."""
-    print(describe(Store.open(Path(options.store)), shutil.get_terminal_size((100, 24)).columns))
+    """Print the table, and draw the figure if it is wanted."""
+    store = Store.open(Path(options.store))
+    if options.figure is not None:
+        from skelact.reports.data_figure import data_figure  # matplotlib takes its time to load
+
+        data_figure(store, Path(options.figure))
+    print(describe(store, shutil.get_terminal_size((100, 24)).columns))
 
 
 def describe(store: Store, width: int) -> str:
     """Return the table for lines of ``width`` characters."""
     topology = store.topology
-    lengths, bodies = np.diff(store.array("frame_start")), store.array("num_bodies")
-    empty = int(store.array("num_frames").sum(dtype=np.int64) - lengths.sum())
-    quartiles = ", ".join(f"{value:.0f}" for value in np.quantile(lengths, [0.25, 0.5, 0.75]))
-    people = ", ".join(
-        f"{count:,} with {number}"
-        for number, count in zip(*np.unique(bodies, return_counts=True), strict=True)
-    )
+    frames = lengths(store)
+    empty = int(store.array("num_frames").sum(dtype=np.int64) - frames.sum())
+    quartiles = ", ".join(f"{value:.0f}" for value in np.quantile(frames, [0.25, 0.5, 0.75]))
+    people = ", ".join(f"{count:,} with {number}" for number, count in body_counts(store).items())
     size = sum(file.stat().st_size for file in store.path.iterdir())
     left_out = count_by_reason(read_account(store.path))
     rows = [
@@ -46,15 +58,14 @@ def describe(store: Store, width: int) -> str:
             f"{topology.name}: {topology.num_joints} joints, centre {topology.joints[topology.centre]}",
         ),
         ("sequences", f"{len(store):,}; bodies: {people}"),
-        ("frames", f"{lengths.min()} to {lengths.max()} with a body, quartiles {quartiles}; {_fps(store)}"),
-        ("", f"{lengths.sum():,} in all, and {empty:,} without any body, which are skipped"),
+        ("frames", f"{frames.min()} to {frames.max()} with a body, quartiles {quartiles}; {_fps(store)}"),
+        ("", f"{frames.sum():,} in all, and {empty:,} without any body, which are skipped"),
         ("left out", "; ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "nothing"),
-        *[
-            (f"{protocol.name}", _side_counts(store, protocol.name))
-            for protocol in PROTOCOLS.get(store.data_set, ())
-        ],
+        *[(f"{protocol.name}", _side_counts(store, protocol.name)) for protocol in protocols_of(store)],
     ]
     lines = [f"{name:<{_INDENT}}{value}" for name, value in rows]
+    for name in grouping_attributes(store):
+        lines += _attribute(store, name, width)
     return "\n".join([*lines, *_classes(store, width)])
 
 
@@ -63,7 +74,7 @@ def _options(store: Store) -> str:
 
 
 def _fps(store: Store) -> str:
-    return f"{store.fps:g} a second" if store.fps else "frame rate unknown"
+    return f"{store.fps:g} a second" if store.fps else "frame rate unknown, or not the same for all"
 
 
 def _side_counts(store: Store, protocol_name: str) -> str:
@@ -76,20 +87,40 @@ def _side_counts(store: Store, protocol_name: str) -> str:
 
 
 def _classes(store: Store, width: int) -> list[str]:
-    """Return the classes that have sequences, number, name and count, in as many columns as fit."""
-    labels = np.asarray(store.labels)
-    counts = np.bincount(labels[labels >= 0], minlength=len(store.class_names))
-    used = np.flatnonzero(counts).tolist()
-    lines = [f"{'classes':<{_INDENT}}{len(used)} of {len(counts)} have sequences"]
-    if (labels < 0).any():
-        lines[0] += f"; {int((labels < 0).sum()):,} sequences have no class"
-    if not used:
-        return lines
-    longest = max(len(store.class_names[label]) for label in used)
-    digits = len(f"{counts.max():,}")
-    cells = [
-        f"{label + 1:>4} {store.class_names[label]:<{longest}} {counts[label]:>{digits},}" for label in used
+    """Return the classes that have sequences: number, name and count."""
+    counts = class_counts(store)
+    used = {f"{label:>4} {name}": count for label, (name, count) in enumerate(counts.items(), 1) if count}
+    num_without = int((np.asarray(store.labels) < 0).sum())
+    heading = f"{len(used)} of {len(counts)} have sequences"
+    if num_without:
+        heading += f"; {num_without:,} sequences have no class"
+    return [f"{'classes':<{_INDENT}}{heading}", *_columns(used, width)]
+
+
+def _attribute(store: Store, name: str, width: int) -> list[str]:
+    """Return an attribute's values and how many sequences have each, or, of very many values, a summary."""
+    counts = attribute_counts(store, name)
+    heading = f"{len(counts):,} values" if len(counts) != 1 else "1 value"
+    num_without = len(store) - sum(counts.values())
+    if num_without:
+        heading += f"; {num_without:,} sequences have none"
+    if len(counts) > MOST_VALUES:
+        first, *_, last = counts
+        fewest, most = min(counts.values()), max(counts.values())
+        heading += f", {first} to {last}, with {fewest:,} to {most:,} sequences each"
+        return [f"{name:<{_INDENT}}{heading}"]
+    return [
+        f"{name:<{_INDENT}}{heading}",
+        *_columns({f"{value:>4}": n for value, n in counts.items()}, width),
     ]
+
+
+def _columns(counts: Mapping[str, int], width: int) -> list[str]:
+    """Return names and counts in as many columns as fit, read downwards."""
+    if not counts:
+        return []
+    longest, digits = max(map(len, counts)), len(f"{max(counts.values()):,}")
+    cells = [f"{name:<{longest}} {count:>{digits},}" for name, count in counts.items()]
     num_columns = max(1, width // (len(cells[0]) + 2))
     num_rows = -(-len(cells) // num_columns)
-    return lines + ["  ".join(cells[row::num_rows]).rstrip() for row in range(num_rows)]
+    return ["  ".join(cells[row::num_rows]).rstrip() for row in range(num_rows)]

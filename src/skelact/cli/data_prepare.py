@@ -1,8 +1,8 @@
 """Turn raw recordings into a store: read, clean, choose the actors, centre, and write.
 
-Known data sets: ntu60, ntu120, msr-action3d. RAW is a folder (searched recursively) or a .zip, .tar, .tar.gz
-or .tar.xz archive. Recordings that cannot be used are left out and listed, with the reason, in
-STORE/excluded.csv.
+RAW is a folder (searched recursively) or a .zip, .tar, .tar.gz or .tar.xz archive. Recordings that cannot be
+used are left out and listed, with the reason, in STORE/excluded.csv. Stopped at any moment, even by a kill or
+a power cut, the same command goes on where it was; until it ends, there is no STORE but a STORE.partial.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as ProgressLine
 
 from skelact.preparation.account import FILE_NAME, count_by_reason
+from skelact.preparation.data_sets import data_sets
 from skelact.preparation.pipeline import Outcome, Progress, prepare
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("data_set", type=str, help="name of the data set: ntu60, ntu120 or msr-action3d")
-    parser.add_argument("raw", type=str, help="folder or archive with the raw recordings")
+    parser.add_argument("data_set", type=str, help=f"name of the data set: {', '.join(data_sets())}")
+    parser.add_argument("raw", type=str, help="folder or archive with the raw recordings; npz: the .npz file")
     parser.add_argument("store", type=str, help="folder to write; it appears when it is complete")
     parser.add_argument(
         "--no-centre", action="store_true", help="leave positions in the camera's coordinates"
@@ -31,6 +32,38 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--strict", action="store_true", help="stop at the first recording that cannot be used"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace STORE if it is a store already")
+    parser.add_argument(
+        "--max-frames", type=int | None, default=None, help="pku1, pku2: cut sequences to so many frames"
+    )
+    parser.add_argument(
+        "--untrimmed",
+        action="store_const",
+        const=True,
+        help="pku1, pku2: one sequence a recording, with its actions in STORE/intervals.csv",
+    )
+    parser.add_argument(
+        "--topology",
+        type=str | None,
+        default=None,
+        help="npz, pyskl, pose-json: name of the skeleton, or a .yaml file with one",
+    )
+    parser.add_argument("--fps", type=float | None, default=None, help="npz, pyskl: frames a second")
+    parser.add_argument(
+        "--class-names", type=str | None, default=None, help="npz, pyskl, pose-json: file with a name a line"
+    )
+    parser.add_argument(
+        "--min-confidence",
+        type=float | None,
+        default=None,
+        help="pyskl, pose-json: a joint with a confidence below it, or of 0, is missing",
+    )
+    parser.add_argument(
+        "--scale", type=float | None, default=None, help="bvh: the files' unit in metres (default: 0.01)"
+    )
+
+
+SETTINGS = ("max_frames", "untrimmed", "scale", "topology", "fps", "class_names", "min_confidence")
+"""The options that only some data sets know."""
 
 
 def run(options: Namespace) -> None:
@@ -62,7 +95,9 @@ def run(options: Namespace) -> None:
             num_workers=options.workers,
             strict=options.strict,
             overwrite=options.overwrite,
+            settings={name: options[name] for name in SETTINGS if options[name] is not None},
             on_progress=show,
+            on_remark=lambda remark: console.print(remark, markup=False, highlight=False, soft_wrap=True),
         )
     print(summary(outcome))
 
@@ -74,7 +109,8 @@ def summary(outcome: Outcome) -> str:
     lines = [
         f"{'store':<10}{store.path}",
         f"{'content':<10}{store.content_hash[:16]}",
-        f"{'used':<10}{len(store):,} of {outcome.num_files:,} files, {frames:,} frames",
+        f"{'used':<10}{_used(outcome)}, {frames:,} frames",
+        *[f"{'note':<10}{remark}" for remark in outcome.remarks],
     ]
     reasons = count_by_reason(outcome.exclusions)
     if reasons:
@@ -82,3 +118,10 @@ def summary(outcome: Outcome) -> str:
         width = max(len(f"{count:,}") for count in reasons.values())
         lines += [f"{'':<10}{count:>{width},}  {reason}" for reason, count in reasons.items()]
     return "\n".join(lines)
+
+
+def _used(outcome: Outcome) -> str:
+    """Return how many sequences came of how many files."""
+    num_sequences, num_files = len(outcome.store), outcome.num_files
+    one_a_file = num_sequences + len(outcome.exclusions) == num_files
+    return f"{num_sequences:,}{'' if one_a_file else ' sequences'} of {num_files:,} files"

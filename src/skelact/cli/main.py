@@ -30,6 +30,8 @@ COMMANDS = (
     Command(("data", "prepare"), "data_prepare", "turn raw recordings into a store"),
     Command(("data", "info"), "data_info", "show what a store holds"),
     Command(("data", "verify"), "data_verify", "check a store's content"),
+    Command(("data", "export"), "data_export", "write a store as padded .npz or PYSKL pickle"),
+    Command(("data", "convert"), "data_convert", "write a store with another skeleton"),
     Command(("pretrain",), "pretrain", "learn a representation without labels"),
     Command(("evaluate", "linear"), "evaluate_linear", "train a linear layer on frozen features"),
     Command(("evaluate", "knn"), "evaluate_knn", "classify by nearest neighbours of frozen features"),

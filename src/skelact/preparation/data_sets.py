@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache, partial
 from importlib import resources
 
 from skelact.errors import ConfigurationError, suggest
 from skelact.preparation import class_names
 from skelact.preparation.cleaning import clean
-from skelact.preparation.protocols import PROTOCOLS, Protocol
+from skelact.preparation.data_set import DataSet
+from skelact.preparation.motion_capture import bandai_namco_data_set, bvh_data_set
+from skelact.preparation.padded_npz import padded_npz
+from skelact.preparation.pku_mmd import pku_data_set
+from skelact.preparation.pose_json import pose_json
+from skelact.preparation.pyskl import pyskl
+from skelact.preparation.reading import one_sequence
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.skeleton.topology import KINECT_20, NTU_25, Topology
+from skelact.skeleton.tables import KINECT_20, NTU_25
 from skelact.sources import msr_action3d, ntu
 
 _LAST_SETUP_60 = 17
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """What a preparation must know of a data set."""
-
-    name: str
-    """Its name on the command line and in stores."""
-    topology: Topology
-    fps: float
-    """Frames a second."""
-    class_names: tuple[str, ...]
-    suffix: str
-    """Ending of its recordings' files."""
-    example: str
-    """A recording's file name, for messages."""
-    belongs: Callable[[str], bool]
-    """Tells by a recording's name whether it is part of the data set; raises where it is no such name."""
-    read: Callable[[str, str, bytes], SkeletonSequence]
-    """Turns (file as errors call it, recording's name, content) into a clean sequence, not yet centred."""
-    num_sequences: int
-    """Sequences of the complete data set, less the missing skeletons."""
-    missing: frozenset[str]
-    """Names of the recordings known to have missing or incomplete skeletons; they are left out."""
-
-    @property
-    def protocols(self) -> tuple[Protocol, ...]:
-        """The published splits."""
-        return PROTOCOLS[self.name]
 
 
 @cache
@@ -113,7 +90,7 @@ def _ntu(
         suffix=ntu.SUFFIX,
         example="S001C002P003R001A008.skeleton",
         belongs=belongs,
-        read=read_ntu,
+        read=partial(one_sequence, read_ntu),
         num_sequences=num,
         missing=missing,
     )
@@ -134,10 +111,17 @@ def data_sets() -> dict[str, DataSet]:
             suffix=msr_action3d.SUFFIX,
             example="a01_s02_e03_skeleton3D.txt",
             belongs=_in_msr,
-            read=msr_action3d.read_sequence,
+            read=partial(one_sequence, msr_action3d.read_sequence),
             num_sequences=566,
             missing=frozenset({"a13_s09_e02_skeleton3D"}),
         ),
+        pku_data_set(1),
+        pku_data_set(2),
+        bandai_namco_data_set(),
+        bvh_data_set(),
+        padded_npz(),
+        pyskl(),
+        pose_json(),
     )
     return {data_set.name: data_set for data_set in known}
 
@@ -152,3 +136,17 @@ def find_data_set(name: str) -> DataSet:
     if name not in known:
         raise ConfigurationError(f"no data set {name!r}{suggest(name, known)}")
     return known[name]
+
+
+def with_settings(data_set: DataSet, settings: Mapping[str, object]) -> DataSet:
+    """Return ``data_set`` with the user's ``settings`` in place of its defaults.
+
+    Raises:
+        ConfigurationError: it knows no setting of this name.
+    """
+    for name in settings.keys() - data_set.settings.keys():
+        knowing = sorted(other.name for other in data_sets().values() if name in other.settings)
+        option = f"--{name.replace('_', '-')}"
+        others = f", only to {', '.join(knowing)}" if knowing else ""
+        raise ConfigurationError(f"{option} means nothing to {data_set.name}{others}; leave it out")
+    return replace(data_set, settings={**data_set.settings, **settings})

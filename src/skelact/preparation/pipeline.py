@@ -6,37 +6,30 @@ worked. A recording that cannot be used goes to the account; the others go on.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-import signal
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
+from skelact import __version__
 from skelact.errors import ConfigurationError, DataError
 from skelact.preparation import cleaning
-from skelact.preparation.account import FILE_NAME, Exclusion, count_by_reason, to_csv
-from skelact.preparation.centring import centre
-from skelact.preparation.data_sets import DataSet, find_data_set
+from skelact.preparation.account import FILE_NAME, Exclusion, count_by_reason, read_account, to_csv
+from skelact.preparation.columns import REPEATED, RefusedError
+from skelact.preparation.data_set import DataSet
+from skelact.preparation.data_sets import find_data_set, with_settings
+from skelact.preparation.parallel_reading import FileResult, read_files
 from skelact.preparation.store import Store
-from skelact.preparation.store_writer import StoreWriter
-from skelact.skeleton.sequence import SkeletonSequence
+from skelact.preparation.store_writer import StoreWriter, finished_store
 from skelact.sources.archives import RawFile, raw_files
 from skelact.sources.unusable import UnusableRecordingError
 
-ALL_ZERO = "all joints zero"
-BAD_POSITIONS = "positions that cannot be used"
 LISTED = "listed as missing or incomplete"
-REPEATED = "a recording of this name came before"
 
-_CHUNK = 16  # files a task
-_AHEAD = 4  # tasks a worker that may be done or under way before their turn to be written
-
-Result = SkeletonSequence | Exclusion
+_FILES_A_REPORT = 16
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,9 @@ class Outcome:
     num_files: int
     """Files in the raw folder or archive."""
     exclusions: list[Exclusion]
-    """The files among them that were not used."""
+    """What was not used of them."""
+    remarks: list[str] = field(default_factory=list)
+    """What the user should know of the raw data, a line each."""
 
 
 def default_workers() -> int:
@@ -76,9 +71,14 @@ def prepare(
     num_workers: int | None = None,
     strict: bool = False,
     overwrite: bool = False,
+    settings: Mapping[str, object] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_remark: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Turn the raw recordings in ``raw`` into a store.
+
+    Killed at any moment and called again with the same arguments, it goes on behind the last checkpoint and
+    ends in the same store, byte for byte. Where the raw files or the options have changed, it starts over.
 
     Args:
         data_set_name: one of the known data sets.
@@ -89,65 +89,148 @@ def prepare(
         strict: raise at the first recording that belongs to the data set, is not listed as missing, and still
             cannot be used.
         overwrite: replace a store that is there already.
+        settings: what only some data sets know, see ``DataSet.settings``.
         on_progress: called after every few files.
+        on_remark: called with one line when an unfinished preparation is found, and whether it is of use.
 
     Raises:
-        ConfigurationError: unknown data set, or a number of workers below 1.
+        ConfigurationError: unknown data set or setting, or a number of workers below 1.
         DataError: ``raw`` is missing, empty or without a recording of the data set; no recording can be used;
             ``store`` exists or cannot be written; with ``strict``, a recording cannot be used.
     """
-    data_set = find_data_set(data_set_name)
+    data_set = with_settings(find_data_set(data_set_name), settings or {})
     num_workers = default_workers() if num_workers is None else num_workers
     if num_workers < 1:
         raise ConfigurationError(f"--workers is {num_workers}; expected 1 or more")
-    with raw_files(raw) as files:
-        wanted, exclusions = select(data_set, files)
-        if not wanted:
-            raise DataError(_nothing_wanted(data_set, raw, exclusions))
-        writer = StoreWriter(
-            store,
-            data_set=data_set.name,
-            topology=data_set.topology,
-            class_names=data_set.class_names,
-            fps=data_set.fps,
-            options={"centred": centred, "cleaning": cleaning.VERSION},
-            overwrite=overwrite,
-        )
-        with writer:
-            results = _results(data_set, wanted, centred, num_workers)
-            try:
-                for done, result in enumerate(results, 1):
-                    if isinstance(result, SkeletonSequence):
-                        writer.add(result)
-                    elif strict:
-                        raise DataError(f"{result} (stopped by --strict)")
-                    else:
-                        exclusions.append(result)
-                    if on_progress and (done % _CHUNK == 0 or done == len(wanted)):
-                        on_progress(Progress(done, len(wanted), len(exclusions)))
+    try:
+        with raw_files(raw) as files:
+            if data_set.survey is not None:
+                data_set = data_set.survey(data_set, files)
+            wanted, exclusions = select(data_set, files)
+            if not wanted:
+                raise DataError(_nothing_wanted(data_set, raw, exclusions))
+            options = {"centred": centred, "cleaning": cleaning.VERSION, **data_set.settings}
+            source = fingerprint(data_set, options, raw, files)
+            if done := finished_store(store, source):
+                return Outcome(done, len(files), read_account(done.path), list(data_set.remarks))
+            writer = StoreWriter(
+                store,
+                data_set=data_set.name,
+                topology=data_set.topology,
+                class_names=data_set.class_names,
+                fps=data_set.fps,
+                options=options,
+                attribute_values=data_set.attribute_values,
+                protocols=[protocol.to_dict() for protocol in data_set.own_protocols],
+                overwrite=overwrite,
+                source=source,
+            )
+            with writer:
+                if on_remark and (writer.num_files or writer.changed):
+                    on_remark(_resumption(writer, len(wanted)))
+                _refuse_if(strict, writer.exclusions)
+                rest = wanted[writer.num_files :]
+                results = read_files(data_set, rest, centred, num_workers)
+                try:
+                    for result in results:
+                        refused = _take(writer, result)
+                        _refuse_if(strict, refused)
+                        writer.file_done(refused)
+                        done_now = writer.num_files
+                        if on_progress and (done_now % _FILES_A_REPORT == 0 or done_now == len(wanted)):
+                            left_out = len(exclusions) + len(writer.exclusions)
+                            on_progress(Progress(done_now, len(wanted), left_out))
+                finally:
+                    results.close()
                 if len(writer) == 0:
-                    reason, count = next(iter(count_by_reason(exclusions).items()))
+                    reason, count = next(iter(count_by_reason(writer.exclusions).items()))
                     raise DataError(
                         f"{raw}: none of {len(wanted)} recordings can be used; {count} times: {reason}, "
-                        f"e.g. {exclusions[-1]}"
+                        f"e.g. {writer.exclusions[-1]}"
                     )
+                exclusions += writer.exclusions
                 writer.attach(FILE_NAME, to_csv(exclusions))
-                return Outcome(writer.finish(), len(files), sorted(exclusions, key=lambda entry: entry.file))
-            except OSError as error:
-                raise DataError(f"{store}: cannot be written ({error.strerror or error})") from error
-            finally:
-                results.close()
+                if data_set.attachments is not None:
+                    for name, text in data_set.attachments(data_set, writer.names).items():
+                        writer.attach(name, text)
+                finished = writer.finish()
+        return Outcome(
+            finished, len(files), sorted(exclusions, key=lambda entry: entry.file), list(data_set.remarks)
+        )
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a worker process was killed, perhaps for want of memory; start the same command again, perhaps "
+            "with fewer --workers: it goes on"
+        ) from error
+    except OSError as error:
+        raise DataError(
+            f"{store}: cannot be written ({error.strerror or error}); start the same command again to go on"
+        ) from error
+
+
+def fingerprint(
+    data_set: DataSet, options: Mapping[str, object], raw: Path, files: Sequence[RawFile]
+) -> dict[str, str]:
+    """Return what a store depends on; a preparation goes on only where all of it is unchanged.
+
+    Raw files are told by names, sizes and times of change, of the archive where they lie in one.
+    """
+    digest = hashlib.sha256()
+    containers = {raw} if raw.is_file() else {file.container for file in files}
+    for container in sorted(containers):
+        try:
+            status = container.stat()
+        except OSError as error:
+            raise DataError(f"{container}: cannot be read ({error.strerror}); was it moved?") from error
+        digest.update(f"{status.st_size} {status.st_mtime_ns}\n".encode())
+    for file in files:
+        digest.update(f"{file.name}\n".encode())
+    return {
+        "the program's version": __version__,
+        "the data set": data_set.name,
+        "the options": json.dumps(options, sort_keys=True),
+        "the raw files": digest.hexdigest(),
+    }
+
+
+def _resumption(writer: StoreWriter, total: int) -> str:
+    if writer.changed:
+        changed = " and ".join(writer.changed)
+        return f"an unfinished preparation was found, but {changed} changed since: starting over"
+    return f"going on with an unfinished preparation: {writer.num_files:,} of {total:,} files were done"
+
+
+def _refuse_if(strict: bool, exclusions: Sequence[Exclusion]) -> None:
+    if strict and exclusions:
+        raise DataError(f"{exclusions[0]} (stopped by --strict)")
+
+
+def _take(writer: StoreWriter, result: FileResult) -> list[Exclusion]:
+    """Put a file's sequences into the store, and return what is not used of it."""
+    exclusions = []
+    for item in result.items:
+        if isinstance(item, Exclusion):
+            exclusions.append(item)
+            continue
+        try:
+            writer.add(item.sequence, item.names)
+        except RefusedError as error:
+            exclusions.append(Exclusion(result.file, error.reason, "", str(error)))
+    return exclusions
 
 
 def select(data_set: DataSet, files: Sequence[RawFile]) -> tuple[list[RawFile], list[Exclusion]]:
     """Tell the data set's recordings from all other files, by their names alone.
 
     Returns:
-        The files to read, ordered as ``files``, and an entry for every other one.
+        The files to read, ordered as ``files``, and an entry for every other one but the side files.
     """
     wanted: dict[str, RawFile] = {}
-    exclusions = []
+    exclusions = list(data_set.excluded_files)
+    settled = data_set.side_files | {entry.file for entry in data_set.excluded_files}
     for file in files:
+        if file.name in settled:
+            continue
         try:
             if file.suffix != data_set.suffix:
                 exclusions.append(Exclusion(file.name, f"not a {data_set.suffix} file"))
@@ -162,56 +245,6 @@ def select(data_set: DataSet, files: Sequence[RawFile]) -> tuple[list[RawFile], 
         except UnusableRecordingError as error:
             exclusions.append(Exclusion(file.name, error.reason, error.place, error.detail))
     return list(wanted.values()), exclusions
-
-
-def read_file(data_set: DataSet, file: RawFile, centred: bool) -> Result:
-    """Read and clean one recording, or say why it cannot be used."""
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            sequence = data_set.read(file.name, file.stem, file.read())
-            if not sequence.present.any():
-                detail = "all joints of all bodies are zero; expected a body in at least one frame"
-                return Exclusion(file.name, ALL_ZERO, "", detail)
-            return centre(sequence) if centred else sequence
-    except UnusableRecordingError as error:
-        return Exclusion.of(error)
-    except DataError as error:  # what SkeletonSequence itself refuses
-        return Exclusion(file.name, BAD_POSITIONS, "", str(error))
-
-
-def _leave_interrupts_to_parent() -> None:
-    """Keep a worker quiet on Ctrl-C: the parent stops it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _read_chunk(data_set_name: str, files: Sequence[RawFile], centred: bool) -> list[Result]:
-    data_set = find_data_set(data_set_name)
-    return [read_file(data_set, file, centred) for file in files]
-
-
-def _results(
-    data_set: DataSet, files: Sequence[RawFile], centred: bool, num_workers: int
-) -> Generator[Result, None, None]:
-    """Yield one result a file, in order, with a bounded number of them in memory."""
-    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
-    if num_workers == 1 or len(chunks) == 1:
-        for file in files:
-            yield read_file(data_set, file, centred)
-        return
-    under_way: deque[Future[list[Result]]] = deque()
-    waiting = iter(chunks)
-    pool = ProcessPoolExecutor(min(num_workers, len(chunks)), initializer=_leave_interrupts_to_parent)
-    try:
-        for _ in range(len(chunks)):
-            while len(under_way) < _AHEAD * num_workers and (chunk := next(waiting, None)):
-                under_way.append(pool.submit(_read_chunk, data_set.name, chunk, centred))
-            yield from under_way.popleft().result()
-    except BrokenProcessPool as error:
-        raise DataError(
-            "a worker process was killed, perhaps for want of memory; try again with fewer --workers"
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _nothing_wanted(data_set: DataSet, raw: Path, exclusions: Sequence[Exclusion]) -> str:

@@ -6,13 +6,16 @@ train, as in Wang et al., CVPR 2012.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.preparation.store import Store
+from skelact.sources.bandai_namco import STYLES
 
 Indices = npt.NDArray[np.int64]
 
@@ -30,6 +33,26 @@ class Protocol:
     """Values of the attribute whose sequences test, or None for all others."""
     published_counts: tuple[int, int] | None = None
     """Training and test sequences of the whole data set less its missing skeletons; None: not published."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return a JSON-ready table, the inverse of :meth:`from_dict`; stores keep it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Protocol:
+        """Build a protocol from what :meth:`to_dict` returned, as JSON gives it back.
+
+        Raises:
+            KeyError, TypeError, ValueError: a field is missing or has the wrong type.
+        """
+        test, counts = table["test"], table["published_counts"]
+        return cls(
+            name=str(table["name"]),
+            attribute=str(table["attribute"]),
+            train=tuple(int(value) for value in table["train"]),
+            test=None if test is None else tuple(int(value) for value in test),
+            published_counts=None if counts is None else (int(counts[0]), int(counts[1])),
+        )
 
 
 @dataclass(frozen=True)
@@ -62,20 +85,47 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
         Protocol("xset", "setup", tuple(range(2, 33, 2)), tuple(range(1, 33, 2)), (54_468, 59_477)),
     ),
     "msr-action3d": (Protocol("xsub", "subject", (1, 3, 5, 7, 9), (2, 4, 6, 8, 10)),),
+    "bandai-namco-2": (
+        Protocol(
+            "xstyle",
+            "style",
+            tuple(map(STYLES.index, ("active", "masculine", "normal", "youthful"))),
+            tuple(map(STYLES.index, ("elderly", "exhausted", "feminine"))),
+        ),
+    ),
 }
 """The protocols of each data set, by the name that stores record."""
 
 
-def find_protocol(data_set: str, name: str) -> Protocol:
-    """Return the protocol ``name`` of ``data_set``.
+def protocols_of(source: Store | str) -> tuple[Protocol, ...]:
+    """Return the protocols of a store, its own (from the raw data's split files) included, or of a data set.
 
     Raises:
-        ConfigurationError: the data set has no protocols, or none of this name (the closest is named).
+        DataError: the store's table of its own protocols cannot be read.
     """
-    known = {protocol.name: protocol for protocol in PROTOCOLS.get(data_set, ())}
+    if isinstance(source, str):
+        return PROTOCOLS.get(source, ())
+    published = PROTOCOLS.get(source.data_set, ())
+    try:
+        return (*published, *(Protocol.from_dict(table) for table in source.meta["protocols"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{source.path}: its protocols cannot be read ({error!r}); prepare the data again"
+        ) from error
+
+
+def find_protocol(source: Store | str, name: str) -> Protocol:
+    """Return the protocol ``name`` of a store, or of the data set called ``source``.
+
+    Raises:
+        ConfigurationError: there are no protocols, or none of this name (the closest is named).
+    """
+    known = {protocol.name: protocol for protocol in protocols_of(source)}
+    data_set = source if isinstance(source, str) else source.data_set
     if not known:
         raise ConfigurationError(
-            f"data set {data_set!r} has no protocols; those that have: {', '.join(PROTOCOLS)}"
+            f"data set {data_set!r} has no protocols; those that have: {', '.join(PROTOCOLS)}; data with "
+            "split files or a manifest of splits among the raw files bring their own"
         )
     if name not in known:
         raise ConfigurationError(f"{data_set} has no protocol {name!r}{suggest(name, known)}")
@@ -89,7 +139,7 @@ def split(store: Store, protocol_name: str) -> Split:
         ConfigurationError: the store's data set has no protocol of this name.
         DataError: the store's sequences do not know the protocol's attribute, or one side is empty.
     """
-    protocol = find_protocol(store.data_set, protocol_name)
+    protocol = find_protocol(store, protocol_name)
     values = np.asarray(store.attribute(protocol.attribute))
     others = sorted({int(value) for value in np.unique(values)} - {*protocol.train, -1})
     test = others if protocol.test is None else protocol.test

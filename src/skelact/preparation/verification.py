@@ -9,7 +9,9 @@ import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.preparation.data_sets import data_sets
-from skelact.preparation.protocols import split
+from skelact.preparation.intervals import FILE_NAME as INTERVALS
+from skelact.preparation.intervals import read_intervals
+from skelact.preparation.protocols import protocols_of, split
 from skelact.preparation.store import Store
 
 _ROWS = 1 << 16  # body-frames read at a time: 20 MB
@@ -21,7 +23,8 @@ def find_problems(store: Store) -> list[str]:
     """Return one line for everything that is wrong in ``store``; empty for a sound one.
 
     Hashes come first, then what the arrays say of each other: starts that never fall, indices inside their
-    arrays, labels inside the classes, names that differ, and finite positions.
+    arrays, labels inside the classes, names that differ, attributes inside their names, protocols by
+    attributes that are there, intervals of recordings that are there, and finite positions.
     """
     known = store.meta["arrays"]
     absent = [name for name in (*_STARTS, *_STARTS.values(), *_COLUMNS) if name not in known]
@@ -29,7 +32,8 @@ def find_problems(store: Store) -> list[str]:
         return [f"{store.path}: no array {name!r}" for name in absent]
     problems = store.damage()
     starts = list(_bad_starts(store))
-    return problems + (starts or [*_bad_indices(store), *_bad_columns(store), *_bad_positions(store)])
+    rest = (_bad_indices, _bad_columns, _bad_attributes, _bad_intervals, _bad_positions)
+    return problems + (starts or [problem for find in rest for problem in find(store)])
 
 
 def _bad_starts(store: Store) -> Iterator[str]:
@@ -78,6 +82,42 @@ def _bad_columns(store: Store) -> Iterator[str]:
         yield "names: two sequences have the same name"
 
 
+def _bad_attributes(store: Store) -> Iterator[str]:
+    for name in store.attribute_names:
+        values = store.attribute_values(name)
+        if values is not None:
+            is_bad = store.attribute(name) >= len(values)
+            if is_bad.any():
+                found = _name(store, np.flatnonzero(is_bad))
+                yield f"attribute_{name}: {found} has one outside the {len(values)} that have names"
+    try:
+        protocols = protocols_of(store)
+    except DataError as error:
+        yield str(error)
+        return
+    for protocol in protocols:
+        if protocol.attribute not in store.attribute_names:
+            yield f"{protocol.name}: splits by {protocol.attribute!r}, which the sequences do not have"
+
+
+def _bad_intervals(store: Store) -> Iterator[str]:
+    if INTERVALS not in store.meta["attached"]:
+        return
+    try:
+        intervals = read_intervals(store)
+    except DataError as error:
+        yield str(error)
+        return
+    names = set(store.names)
+    for one in intervals:
+        if one.recording not in names:
+            yield f"{INTERVALS}: {one.recording} is no sequence of the store"
+            return
+        if not (0 <= one.action < len(store.class_names) and 0 <= one.start < one.end):
+            yield f"{INTERVALS}: {one.recording} has no sound interval {one.start} to {one.end}"
+            return
+
+
 def _bad_positions(store: Store) -> Iterator[str]:
     joints, starts = store.array("joints"), store.array("joint_start")
     for first in range(0, len(joints), _ROWS):
@@ -101,7 +141,7 @@ def compare_counts(store: Store) -> tuple[list[str], list[str]]:
         Remarks that say what was compared, and problems: published counts that a complete data set misses.
     """
     data_set = data_sets().get(store.data_set)
-    if data_set is None:
+    if data_set is None or data_set.num_sequences is None:
         return [f"{store.data_set} has no published counts"], []
     if len(store) != data_set.num_sequences:
         complete = f"{len(store):,} of the {data_set.num_sequences:,} sequences of the complete data set"

@@ -1,6 +1,6 @@
 """Topologies: which joints a skeleton has and how they hang together.
 
-A topology is data. The tables at the end follow the order in which the sensors' files list their joints.
+A topology is data; the known ones are in :mod:`skelact.skeleton.tables`.
 """
 
 from __future__ import annotations
@@ -105,78 +105,3 @@ class Topology:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(f"not a topology: {error!r} in {sorted(table)}") from error
-
-
-def _table(name: str, rows: str, centre: str) -> Topology:
-    """Build a topology from lines ``joint parent``; names that differ in Left / Right form the pairs."""
-    names, parents = zip(*(row.split() for row in rows.strip().splitlines()), strict=True)
-    index = {joint: number for number, joint in enumerate(names)}
-    pairs = tuple(
-        (index[joint], index[joint.replace("Left", "Right")]) for joint in names if joint.endswith("Left")
-    )
-    return Topology(name, names, tuple(index[parent] for parent in parents), pairs, index[centre])
-
-
-# Kinect v2, in the order of the NTU RGB+D and PKU-MMD files. The parents are those of the published bone
-# stream, in which the hand tip hangs from the thumb.
-NTU_25 = _table(
-    "ntu-25",
-    """
-    SpineBase SpineMid
-    SpineMid SpineShoulder
-    Neck SpineShoulder
-    Head Neck
-    ShoulderLeft SpineShoulder
-    ElbowLeft ShoulderLeft
-    WristLeft ElbowLeft
-    HandLeft WristLeft
-    ShoulderRight SpineShoulder
-    ElbowRight ShoulderRight
-    WristRight ElbowRight
-    HandRight WristRight
-    HipLeft SpineBase
-    KneeLeft HipLeft
-    AnkleLeft KneeLeft
-    FootLeft AnkleLeft
-    HipRight SpineBase
-    KneeRight HipRight
-    AnkleRight KneeRight
-    FootRight AnkleRight
-    SpineShoulder SpineShoulder
-    HandTipLeft ThumbLeft
-    ThumbLeft HandLeft
-    HandTipRight ThumbRight
-    ThumbRight HandRight
-    """,
-    centre="SpineMid",
-)
-
-# Kinect v1, in the order of Microsoft's SDK.
-KINECT_20 = _table(
-    "kinect-20",
-    """
-    HipCenter Spine
-    Spine ShoulderCenter
-    ShoulderCenter ShoulderCenter
-    Head ShoulderCenter
-    ShoulderLeft ShoulderCenter
-    ElbowLeft ShoulderLeft
-    WristLeft ElbowLeft
-    HandLeft WristLeft
-    ShoulderRight ShoulderCenter
-    ElbowRight ShoulderRight
-    WristRight ElbowRight
-    HandRight WristRight
-    HipLeft HipCenter
-    KneeLeft HipLeft
-    AnkleLeft KneeLeft
-    FootLeft AnkleLeft
-    HipRight HipCenter
-    KneeRight HipRight
-    AnkleRight KneeRight
-    FootRight AnkleRight
-    """,
-    centre="Spine",
-)
-
-TOPOLOGIES: dict[str, Topology] = {topology.name: topology for topology in (NTU_25, KINECT_20)}

@@ -12,6 +12,7 @@ import io
 import lzma
 import os
 import shutil
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -32,7 +33,10 @@ _OPENERS: dict[bytes, Callable[[Path], io.BufferedIOBase]] = {
     b"\xfd7zXZ\x00": lzma.LZMAFile,
     b"BZh": bz2.BZ2File,
 }
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+_DAMAGED = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, NotImplementedError, LookupError, ValueError),
+)
 """What the standard library raises on archives that are cut short, altered or packed in an unknown way."""
 
 
@@ -78,7 +82,7 @@ class RawFile:
                 raise EOFError(f"{len(data)} of {length} bytes")
             return data
         except (*_DAMAGED, OSError, RuntimeError) as error:  # RuntimeError: a zip with a password
-            detail = f"cannot be read ({' '.join(str(error).split())}); copy it again from the release"
+            detail = f"cannot be read ({_shown(error)}); copy it again from the release"
             raise UnusableRecordingError(UNREADABLE, self.name, "", detail) from error
 
 
@@ -86,7 +90,8 @@ class RawFile:
 def raw_files(path: Path) -> Iterator[list[RawFile]]:
     """List the files in ``path``, ordered by file name; those that begin with a dot are no data.
 
-    A folder that holds zip archives and no other files is taken as what its archives hold.
+    A folder that holds zip archives, and beside them text files alone (split files, a readme), is taken as
+    those and what its archives hold.
 
     Args:
         path: a folder, or a zip or tar (plain, gzip, xz, bzip2) archive, told by its content.
@@ -102,9 +107,10 @@ def raw_files(path: Path) -> Iterator[list[RawFile]]:
     with tempfile.TemporaryDirectory(prefix="skelact-") as scratch:
         if path.is_dir():
             files = _in_folder(path)
-            if files and all(file.suffix == ".zip" for file in files):
-                archives = [(file.name, file.container) for file in files]
-                files = [file for prefix, archive in archives for file in _in_zip(archive, f"{prefix}/")]
+            if all(file.suffix in (".zip", ".txt") for file in files):
+                archives = [file for file in files if file.suffix == ".zip"]
+                files = [file for file in files if file.suffix != ".zip"]
+                files += [file for one in archives for file in _in_zip(one.container, f"{one.name}/")]
         elif zipfile.is_zipfile(path):
             files = _in_zip(path, "")
         else:
@@ -119,8 +125,13 @@ def raw_files(path: Path) -> Iterator[list[RawFile]]:
 
 
 def _printable(name: str) -> str:
-    """Return a path for messages, with what is not UTF-8 in it spelt out."""
-    return name.encode(errors="backslashreplace").decode()
+    """Return a path for messages, with line ends, bytes that are not UTF-8 and the like spelt out."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)
+
+
+def _shown(error: Exception) -> str:
+    """Return an error of the standard library for messages: printable, in one line, and not too long."""
+    return _printable(" ".join(str(error).split()))[:200] or type(error).__name__
 
 
 def _is_hidden(name: str) -> bool:
@@ -157,7 +168,11 @@ def _in_zip(path: Path, prefix: str) -> list[RawFile]:
             members = [member.filename for member in archive.infolist() if not member.is_dir()]
     except (*_DAMAGED, OSError) as error:
         raise _damaged(path, error) from error
-    return [RawFile(prefix + member, path, member=member) for member in members if not _is_hidden(member)]
+    return [
+        RawFile(_printable(prefix + member), path, member=member)
+        for member in members
+        if not _is_hidden(member)
+    ]
 
 
 def _in_tar(path: Path, scratch: Path) -> list[RawFile]:
@@ -183,8 +198,7 @@ def _in_tar(path: Path, scratch: Path) -> list[RawFile]:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    found = " ".join(str(error).split()) or type(error).__name__
     return DataError(
-        f"{path}: neither a folder nor a readable .zip, .tar, .tar.gz, .tar.xz or .tar.bz2 file ({found}); "
-        "copy it again or give the folder with the recordings"
+        f"{path}: neither a folder nor a readable .zip, .tar, .tar.gz, .tar.xz or .tar.bz2 file "
+        f"({_shown(error)}); copy it again or give the folder with the recordings"
     )

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.skeleton.topology import KINECT_20
+from skelact.skeleton.tables import KINECT_20
 from skelact.sources.number_text import NumberText
-from skelact.sources.unusable import UnusableRecordingError, malformed
+from skelact.sources.unusable import UnusableRecordingError, malformed, quote
 
 SUFFIX = ".txt"
 FPS = 15.0
@@ -31,7 +31,7 @@ FILE_JOINTS = (
 
 _FIELDS = 4
 _IN_FILE = [FILE_JOINTS.index(joint) for joint in KINECT_20.joints]
-_NAME = re.compile(r"a(\d{2})_s(\d{2})_e(\d{2})_skeleton3D")
+_NAME = re.compile(r"a(\d{2})_s(\d{2})_e(\d{2})_skeleton3D", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def read_sequence(file: str, name: str, data: bytes) -> SkeletonSequence:
         values = text.numbers(fields).astype(np.float32)
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size:
-        found = f"{'xyz'[bad[0] % 3]} is {text.word(fields[bad[0]])!r}"
+        found = f"{'xyz'[bad[0] % 3]} is {quote(text.word(fields[bad[0]]))}"
         raise malformed(file, int(bad[0]) // 3 + 1, f"{found}; expected a finite number of metres")
     positions = values.reshape(1, -1, num_joints, 3)[:, :, _IN_FILE]
     return SkeletonSequence(

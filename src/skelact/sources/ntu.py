@@ -9,32 +9,42 @@ Grammar (lines end with LF or CRLF)::
                 25 lines of 12 fields: x y z depthX depthY colorX colorY orientW orientX orientY orientZ state
 
 Structure and field counts are checked on every line; of the numbers, only the ids, the counts and x y z
-(metres, in the camera's axes) are read.
+(metres, in the camera's axes) are read. A compiled scanner reads what keeps to the format; whatever it stops
+at is read by whole arrays, which gives the same numbers and words the errors.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from skelact.skeleton.topology import NTU_25
+from skelact.skeleton.tables import NTU_25
 from skelact.sources.number_text import NumberText
-from skelact.sources.unusable import UnusableRecordingError, malformed
+from skelact.sources.unusable import UnusableRecordingError, malformed, quote
 
 SUFFIX = ".skeleton"
 FPS = 30.0
 REPEATED_BODY = "a body id twice in one frame"
 BAD_NAME = "name not in the form SsssCcccPpppRrrrAaaa"
 
+NO_NUMBA = "SKELACT_NO_NUMBA"
+"""Environment variable: 1 leaves the compiled scanner out."""
+
+Scan = tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]
+"""The number of frames; for every body of every frame frame (B,), id (B,), joints (B, 25, 3) in metres."""
+
 _NUM_JOINTS = NTU_25.num_joints
 _BODY_FIELDS, _JOINT_FIELDS = 10, 12
 _BODY_LINES = 2 + _NUM_JOINTS
 _JOINT_COUNT = str(_NUM_JOINTS).encode()
 _MAX_DIGITS = 18  # fits an int64
-_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
+_NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -96,20 +106,37 @@ def parse_recording(file: str, data: bytes) -> NtuRecording:
         UnusableRecordingError: the content breaks the format; the message names the line, what was
             found and what was expected.
     """
-    text = NumberText(data)
-    odd_line = text.odd_line()
-    if odd_line is not None:
-        raise malformed(file, odd_line + 1, "a control character; expected numbers and spaces")
-    num_frames, num_words, found = _walk(file, text)
-    if not found:
-        return NtuRecording(num_frames, ())
-    frames, ids, first_lines, first_words = np.array(found, np.int64).T
-    positions = _positions(file, text, first_lines, first_words, num_words)
+    scanner = _scanner()
+    found = scanner(data) if scanner else None
+    num_frames, frames, ids, positions = found or _read_arrays(file, data)
     tracks = []
     for body_id in dict.fromkeys(ids.tolist()):
         rows = ids == body_id
         tracks.append(Track(body_id, frames[rows], positions[rows]))
     return NtuRecording(num_frames, tuple(tracks))
+
+
+@cache
+def _scanner() -> Callable[[bytes], Scan | None] | None:
+    """Load the compiled scanner when the first file is read, if numba is there and wanted."""
+    if os.environ.get(NO_NUMBA, "0") not in ("", "0"):
+        return None
+    try:
+        from skelact.sources.ntu_scanner import scan
+    except ImportError:
+        return None
+    return scan
+
+
+def _read_arrays(file: str, data: bytes) -> Scan:
+    """Read what the scanner left: by whole arrays, with an error for all that breaks the format."""
+    text = NumberText(data)
+    odd_line = text.odd_line()
+    if odd_line is not None:
+        raise malformed(file, odd_line + 1, "a control character; expected numbers and spaces")
+    num_frames, num_words, found = _walk(file, text)
+    frames, ids, first_lines, first_words = np.array(found, np.int64).reshape(-1, 4).T
+    return num_frames, frames, ids, _positions(file, text, first_lines, first_words, num_words)
 
 
 def _walk(file: str, text: NumberText) -> tuple[int, int, list[tuple[int, int, int, int]]]:
@@ -147,7 +174,7 @@ def _walk(file: str, text: NumberText) -> tuple[int, int, list[tuple[int, int, i
                 )
             seen.add(body_id)
             if text.line(line + 1).strip() != _JOINT_COUNT:
-                found_text = _quote(text.line(line + 1).strip())
+                found_text = quote(text.line(line + 1).strip())
                 raise malformed(
                     file, line + 2, f"found {found_text}; expected {_NUM_JOINTS}, the joint count"
                 )
@@ -165,7 +192,7 @@ def _count(file: str, text: NumberText, line: int, num_lines: int, what: str) ->
         raise malformed(file, num_lines + 1, f"the file ends; expected {what}")
     word = text.line(line).strip()
     if not word.isdigit() or len(word) > _MAX_DIGITS:
-        raise malformed(file, line + 1, f"found {_quote(word)}; expected {what}")
+        raise malformed(file, line + 1, f"found {quote(word)}; expected {what}")
     return int(word)
 
 
@@ -176,7 +203,7 @@ def _body_id(file: str, text: NumberText, line: int) -> int:
         what = f"expected {_BODY_FIELDS}: a body id and {_BODY_FIELDS - 1} more"
         raise malformed(file, line + 1, f"{len(fields)} fields; {what}")
     if not fields[0].isdigit() or len(fields[0]) > _MAX_DIGITS:
-        raise malformed(file, line + 1, f"found {_quote(fields[0])}; expected a body id, a whole number")
+        raise malformed(file, line + 1, f"found {quote(fields[0])}; expected a body id, a whole number")
     return int(fields[0])
 
 
@@ -212,12 +239,6 @@ def _positions(
     bad = np.flatnonzero(~np.isfinite(positions))
     if bad.size:
         axis, line = "xyz"[bad[0] % 3], lines[bad[0] // 3]
-        word = _quote(text.word(fields[bad[0]]).encode())
+        word = quote(text.word(fields[bad[0]]))
         raise malformed(file, line + 1, f"{axis} is {word}; expected a finite number of metres")
     return positions.reshape(-1, _NUM_JOINTS, 3)
-
-
-def _quote(word: bytes) -> str:
-    """Return ``word`` for a message: printable, and cut after 40 characters."""
-    shown = word.decode(errors="replace")
-    return repr(shown if len(shown) <= 40 else shown[:37] + "...")

@@ -76,9 +76,9 @@ class NumberText:
         start = self._line_ends[number - 1] + 1 if number else 1
         return self._data[start : self._line_ends[number]]
 
-    def word(self, number: int) -> str:
-        """Return word ``number``, counted from 0, with undecodable bytes replaced."""
-        return self._data[self.word_start[number] : self.word_end[number]].decode(errors="replace")
+    def word(self, number: int) -> bytes:
+        """Return word ``number``, counted from 0."""
+        return self._data[self.word_start[number] : self.word_end[number]]
 
     def numbers(self, words: Indices) -> npt.NDArray[np.float64]:
         """Return the numbers that ``words`` spell, equal to ``float`` of each; NaN where one is no number."""

@@ -27,6 +27,12 @@ MALFORMED = "malformed file"
 REMEDY = "copy the file again from the release"
 
 
+def quote(word: bytes) -> str:
+    """Return ``word`` for a message: printable, in quotes, and cut after 40 characters."""
+    shown = word.decode(errors="replace")
+    return repr(shown if len(shown) <= 40 else shown[:37] + "...")
+
+
 def malformed(file: str, line: int, detail: str) -> UnusableRecordingError:
     """Return the error of a file that breaks its format at ``line``, counted from 1."""
     return UnusableRecordingError(MALFORMED, file, f"line {line}", f"{detail}; {REMEDY}")

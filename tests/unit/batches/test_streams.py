@@ -3,7 +3,8 @@ import torch
 
 from skelact.batches.streams import STREAMS, bones, motion, to_stream
 from skelact.errors import ConfigurationError
-from skelact.skeleton.topology import KINECT_20, NTU_25, Topology
+from skelact.skeleton.tables import KINECT_20, NTU_25
+from skelact.skeleton.topology import Topology
 
 
 @pytest.mark.parametrize("topology", [NTU_25, KINECT_20], ids=lambda topology: topology.name)

@@ -3,7 +3,7 @@ import pytest
 
 from skelact.preparation.centring import centre
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.skeleton.topology import NTU_25
+from skelact.skeleton.tables import NTU_25
 
 
 def sequence(present: list[list[bool]]) -> SkeletonSequence:

@@ -5,16 +5,20 @@ from skelact.preparation.data_sets import data_sets, find_data_set, ntu_missing
 
 
 def test_class_names() -> None:
-    sizes = {name: len(data_set.class_names) for name, data_set in data_sets().items()}
-    assert sizes == {"ntu60": 60, "ntu120": 120, "msr-action3d": 20}
-    for data_set in data_sets().values():
-        assert len(set(data_set.class_names)) == len(data_set.class_names)
+    classes = {name: data_set.class_names or () for name, data_set in data_sets().items()}
+    sizes = {"ntu60": 60, "ntu120": 120, "msr-action3d": 20, "pku1": 51, "pku2": 51}
+    assert {name: len(classes[name]) for name in sizes} == sizes
+    for names in classes.values():
+        assert len(set(names)) == len(names)
     names = find_data_set("ntu120").class_names
     assert names[0] == "drink water"
     assert names[7] == "sit down"
     assert names[49] == "punch or slap"
     assert names[59] == "walking apart"
     assert names[119] == "rock-paper-scissors"
+    names = find_data_set("pku1").class_names
+    assert names is not None
+    assert [names[action - 1] for action in (1, 14, 51)] == ["bow", "shaking hands", "writing"]
 
 
 def test_missing_skeletons() -> None:

@@ -8,7 +8,7 @@ from skelact.preparation.protocols import PROTOCOLS, find_protocol, split
 from skelact.preparation.store import Store
 from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.skeleton.topology import NTU_25
+from skelact.skeleton.tables import NTU_25
 
 
 def store_of(path: Path, data_set: str, rows: list[dict[str, int]]) -> Store:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from skelact.errors import DataError
+from skelact.preparation.frame_rows import frame_rows
 from skelact.preparation.store import Store
-from skelact.preparation.store_writer import StoreWriter, frame_rows
+from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.skeleton.topology import KINECT_20, NTU_25
+from skelact.skeleton.tables import KINECT_20, NTU_25
 
 
 def writer(path: Path, **options: bool) -> StoreWriter:

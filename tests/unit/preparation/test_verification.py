@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from skelact.preparation.store import Store
+from skelact.preparation.store_writer import StoreWriter
 from skelact.preparation.verification import find_problems
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.tables import NTU_25
 
 
 @pytest.fixture
@@ -64,3 +67,47 @@ def test_an_array_that_is_not_listed_is_named(store: Store) -> None:
     del meta["arrays"]["frame_rows"]
     (store.path / "meta.json").write_text(json.dumps(meta))
     assert find_problems(Store.open(store.path)) == [f"{store.path}: no array 'frame_rows'"]
+
+
+def named_store(path: Path, intervals: str) -> Store:
+    """Two untrimmed recordings with named cameras, and a table of intervals."""
+    with StoreWriter(
+        path,
+        data_set="mine",
+        topology=NTU_25,
+        class_names=["a", "b"],
+        fps=None,
+        options={},
+        attribute_values={"camera": ["L", "R"]},
+    ) as writer:
+        for number in range(2):
+            positions, present = np.ones((1, 9, 25, 3), np.float32), np.ones((1, 9), np.bool_)
+            attributes = {"camera": number}
+            writer.add(SkeletonSequence(f"r{number}", positions, present, NTU_25, attributes=attributes))
+        writer.attach("intervals.csv", f"recording,action,start,end\nr0,1,0,5\n{intervals}\n")
+        return writer.finish()
+
+
+def test_sound_names_and_intervals(tmp_path: Path) -> None:
+    assert find_problems(named_store(tmp_path / "store", "r1,0,3,20")) == []
+
+
+def test_an_attribute_without_a_name_is_found(tmp_path: Path) -> None:
+    store = named_store(tmp_path / "store", "r1,0,3,20")
+    assert change(store, "attribute_camera", 1, 2) == [
+        "attribute_camera: r1 has one outside the 2 that have names"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("r2,0,3,20", "intervals.csv: r2 is no sequence of the store"),
+        ("r1,2,3,20", "intervals.csv: r1 has no sound interval 3 to 20"),
+        ("r1,0,20,20", "intervals.csv: r1 has no sound interval 20 to 20"),
+        ("r1,0,x,20", "not a table of intervals"),
+    ],
+)
+def test_intervals_that_cannot_be(tmp_path: Path, row: str, expected: str) -> None:
+    (problem,) = find_problems(named_store(tmp_path / "store", row))
+    assert expected in problem

@@ -8,7 +8,8 @@ from matplotlib.image import imread
 from skelact.errors import DataError
 from skelact.reports.figures import confusion_matrix, density_change_map, limb_order, loss_curve
 from skelact.reports.strip import skeleton_strip
-from skelact.skeleton.topology import KINECT_20, NTU_25, Topology
+from skelact.skeleton.tables import KINECT_20, NTU_25
+from skelact.skeleton.topology import Topology
 
 VERMILION = np.array([0xD5, 0x5E, 0x00]) / 255
 

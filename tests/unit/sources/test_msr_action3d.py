@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skelact.skeleton.topology import KINECT_20
+from skelact.skeleton.tables import KINECT_20
 from skelact.sources.archives import raw_files
 from skelact.sources.msr_action3d import FILE_JOINTS, MsrName, parse_name, read_sequence
 

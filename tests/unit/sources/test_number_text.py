@@ -66,7 +66,7 @@ def test_lines_and_words() -> None:
         text = NumberText(f"one{end}two three{end}{end}four".encode())
         assert [text.line(number).strip() for number in range(4)] == [b"one", b"two three", b"", b"four"]
         assert [text.num_words(number) for number in range(4)] == [1, 2, 0, 1]
-        assert [text.word(number) for number in range(4)] == ["one", "two", "three", "four"]
+        assert [text.word(number) for number in range(4)] == [b"one", b"two", b"three", b"four"]
         assert text.num_lines == 4
         assert text.odd_line() is None
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from skelact.skeleton.topology import NTU_25
+from skelact.skeleton.tables import NTU_25
 from skelact.sources.synthetic import ACTION_NAMES, recording_name, simulate
 from skelact.sources.synthetic.actions import BY_NUMBER
 from skelact.sources.synthetic.kinematics import bow, lean, reach, turn

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from skelact.skeleton.topology import NTU_25
+from skelact.skeleton.tables import NTU_25
 from skelact.sources.ntu import NtuName, parse_recording
 from skelact.sources.synthetic import ACTION_NAMES, SyntheticRecording, recording_name, simulate
 from skelact.sources.synthetic.camera import Camera, place_camera

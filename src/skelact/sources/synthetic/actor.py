@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skelact.skeleton.topology import NTU_25
+from skelact.skeleton.tables import NTU_25
 from skelact.sources.synthetic.gait import plan_steps
 from skelact.sources.synthetic.kinematics import Array, apply, bow, lean, reach, turn, unit
 from skelact.sources.synthetic.motions import mix

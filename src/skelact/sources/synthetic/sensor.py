@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from skelact.skeleton.topology import NTU_25
+from skelact.skeleton.tables import NTU_25
 from skelact.sources.synthetic.kinematics import Array
 
 TRACKED, INFERRED = 2, 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skelact.skeleton.topology import NTU_25
+from skelact.skeleton.tables import NTU_25
 from skelact.sources.synthetic.kinematics import Array, unit
 from skelact.sources.synthetic.recording import SyntheticRecording
 from skelact.sources.synthetic.tracking import SensorTrack

@@ -1,0 +1,204 @@
+"""Small valid files of every raw format, and files whose container is sound but whose content is odd."""
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import pickle
+import tarfile
+import zipfile
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from fuzzing.damage import DAMAGES, ODD_VALUES, array_changed, tree_changed
+
+
+def coordinates(seed: int, *shape: int) -> np.ndarray:
+    numbers = np.random.default_rng(seed)
+    return (numbers.normal((0.2, 0.1, 3.0), (0.3, 0.5, 0.2), (*shape, 3))).astype(np.float32)
+
+
+def ntu_file(num_frames: int, num_bodies: int, end: str = "\r\n") -> bytes:
+    lines = [str(num_frames)]
+    for frame in coordinates(num_frames, num_frames, num_bodies, 25).tolist():
+        lines.append(str(num_bodies))
+        for body, joints in enumerate(frame):
+            lines += [f"{72057594037931001 + body} 0 1 1 1 1 0 0.1 -0.2 2", "25"]
+            lines += [
+                f"{x:.7g} {y:.7g} {z:.7g} 255.5 212 958.6 539.9 0.1 0.9 0.02 0.3 2" for x, y, z in joints
+            ]
+    return (end.join(lines) + end).encode()
+
+
+def ntu_samples() -> list[bytes]:
+    return [b"2\r\n0\r\n0\r\n", ntu_file(1, 1), ntu_file(2, 2, "\n"), ntu_file(12, 1)]
+
+
+def msr_samples() -> list[bytes]:
+    rows = coordinates(0, 40).tolist()
+    return [
+        "\n".join(f"{x:.6f} {y:.6f} {z:.6f} 1.0" for x, y, z in rows[:count]).encode() for count in (20, 40)
+    ]
+
+
+def pku_samples() -> list[bytes]:
+    frames = coordinates(1, 3, 50).reshape(3, 150).tolist()
+    lines = [" ".join(f"{value:.6f}" for value in frame) for frame in frames]
+    return ["\r\n".join(lines[:count]).encode() for count in (1, 3)]
+
+
+BVH = b"""HIERARCHY
+ROOT Hips
+{
+	OFFSET 0.0 90.0 0.0
+	CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation
+	JOINT LeftLeg
+	{
+		OFFSET 10.0 -5.0 0.0
+		CHANNELS 3 Zrotation Xrotation Yrotation
+		End Site
+		{
+			OFFSET 0.0 -80.0 0.0
+		}
+	}
+	JOINT RightLeg
+	{
+		OFFSET -10.0 -5.0 0.0
+		CHANNELS 3 Zrotation Xrotation Yrotation
+		End Site
+		{
+			OFFSET 0.0 -80.0 0.0
+		}
+	}
+}
+MOTION
+Frames: 3
+Frame Time: 0.0333333
+0.0 90.0 0.0 10.0 20.0 30.0 5.0 6.0 7.0 -1.0 -2.0 -3.0
+0.1 90.0 0.2 11.0 20.0 30.0 5.0 6.0 7.0 -1.0 -2.0 -3.0
+0.2 90.0 0.4 12.0 20.0 30.0 5.0 6.0 7.0 -1.0 -2.0 -3.0
+"""
+
+
+def padded_arrays() -> dict[str, np.ndarray]:
+    arrays = {}
+    for side, count in (("train", 3), ("test", 2)):
+        arrays[f"x_{side}"] = coordinates(count, count, 4, 2, 25).reshape(count, 4, 150)
+        arrays[f"y_{side}"] = np.eye(5)[np.arange(count)]
+    return arrays
+
+
+def zipped(files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, method)  # without the time of day
+    return target.getvalue()
+
+
+def npy(array: np.ndarray) -> bytes:
+    target = io.BytesIO()
+    np.lib.format.write_array(target, array, allow_pickle=True)
+    return target.getvalue()
+
+
+def npz_samples() -> list[bytes]:
+    files = {f"{name}.npy": npy(array) for name, array in padded_arrays().items()}
+    return [zipped(files), zipped(files, zipfile.ZIP_DEFLATED)]
+
+
+def odd_npz(random: Random) -> bytes:
+    arrays = padded_arrays()
+    for _ in range(random.randint(1, 2)):
+        name = random.choice(list(arrays))
+        arrays[name] = array_changed(random, arrays[name])
+        if not arrays[name].size:
+            break
+    files = {f"{name}.npy": npy(array) for name, array in arrays.items()}
+    name = random.choice(list(files))
+    if random.random() < 0.5:  # its checksum is right all the same
+        head, body = files[name][:128], files[name][128:]
+        files[name] = random.choice(DAMAGES)(random, head) + body
+    return zipped(files, random.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))
+
+
+def pyskl_tree() -> dict[str, object]:
+    annotations = [
+        {
+            "frame_dir": f"s{number}",
+            "label": number,
+            "keypoint": coordinates(number, 1, 3 + number, 25),
+            "keypoint_score": np.ones((1, 3 + number, 25), np.float16),
+            "total_frames": 3 + number,
+            "img_shape": (1080, 1920),
+        }
+        for number in range(3)
+    ]
+    return {"split": {"xsub_train": ["s0", "s1"], "xsub_val": ["s2"]}, "annotations": annotations}
+
+
+def pickle_samples() -> list[bytes]:
+    return [pickle.dumps(pyskl_tree(), protocol) for protocol in (0, 2, 4, 5)]
+
+
+def odd_pickle(random: Random) -> bytes:
+    tree = pyskl_tree()
+    odd = [
+        *ODD_VALUES,
+        b"x",
+        Path("x"),
+        {1, 2},
+        (),
+        1j,
+        np.float32(2),
+        print,
+        array_changed(random, coordinates(0, 1, 3, 25)),
+    ]
+    return pickle.dumps(tree_changed(random, tree, odd), random.choice([0, 1, 2, 3, 4, 5]))
+
+
+def pose_trees() -> list[dict[str, object]]:
+    bodies = [{"positions": coordinates(seed, 3, 3).round(3).tolist()} for seed in (0, 1)]
+    own = {
+        "joints": ["hip", "left", "right"],
+        "parents": {"left": "hip", "right": "hip"},
+        "pairs": [["left", "right"]],
+    }
+    bodies[0]["confidence"] = [[0.9, None, 0.0], [1, 1, 1], None]
+    flat = [[[1.0, 2.0]] * 17, None, [[3.0, 4.0], None] + [[5.0, 6.0]] * 15]
+    return [
+        {"topology": own, "fps": 30, "unit": "cm", "label": "wave", "subject": 3, "bodies": bodies},
+        {"topology": "coco-17", "unit": "pixel", "bodies": [{"positions": flat}]},
+    ]
+
+
+def pose_samples() -> list[bytes]:
+    return [json.dumps(tree, indent=indent).encode() for tree in pose_trees() for indent in (None, 1)]
+
+
+def odd_pose(random: Random) -> bytes:
+    if random.random() < 0.01:
+        return b'{"bodies": ' + random.choice([b"[", b'{"a":']) * 200_000
+    return json.dumps(tree_changed(random, random.choice(pose_trees()))).encode()
+
+
+MANIFEST = (
+    b"file,label,split,split_xsub,subject,place\r\n"
+    b'a.json,wave,train,test,1,home\r\nb/c,"sit, up",test,,2,\r\n'
+)
+
+
+def archive_samples() -> list[bytes]:
+    files = {"a/one.txt": b"one " * 50, "two.txt": b"2", "b/two.txt": b"", ".hidden": b"3"}
+    samples = [zipped(files), zipped(files, zipfile.ZIP_DEFLATED), zipped(files, zipfile.ZIP_LZMA)]
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    plain = target.getvalue()
+    return [*samples, plain, gzip.compress(plain, mtime=0), lzma.compress(plain), bz2.compress(plain)]

@@ -1,0 +1,173 @@
+"""The table of all readers: what each is fed, how it is called, and what its answers must be."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from fuzzing import samples
+from fuzzing.damage import DAMAGES
+from skelact.errors import DataError
+from skelact.preparation.data_sets import read_ntu
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.tables import NTU_25
+from skelact.sources import bvh, msr_action3d, ntu, pku_mmd
+from skelact.sources.archives import raw_files
+from skelact.sources.manifest import read_manifest
+from skelact.sources.padded_npz import open_padded_npz
+from skelact.sources.pose_json import read_pose_json
+from skelact.sources.pyskl_pickle import read_pyskl
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader and what it is fed."""
+
+    name: str
+    cases: int
+    samples: Callable[[], list[bytes]]
+    """Writes valid files."""
+    read: Callable[[bytes, Path], Iterable[object]]
+    """Reads a file's content (the path is a free place for it); gives sequences and errors."""
+    rewrite: Callable[[Random], bytes] | None = None
+    """Writes a file that is well-formed as its container goes, but holds something odd."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def read_ntu_file(data: bytes, _: Path) -> Iterator[object]:
+    recording = ntu.parse_recording("file", data)
+    by_arrays = ntu._read_arrays("file", data)  # the scanner and the reader it stands for agree
+    assert recording.num_frames == by_arrays[0]
+    assert sum(len(track.frames) for track in recording.tracks) == len(by_arrays[1])
+    for track in recording.tracks:
+        rows = by_arrays[2] == track.body_id
+        np.testing.assert_array_equal(track.frames, by_arrays[1][rows])
+        assert track.positions.tobytes() == by_arrays[3][rows].tobytes()
+        assert np.isfinite(track.positions).all()
+    yield read_ntu("file", "S001C001P001R001A001", data)
+
+
+def read_msr_file(data: bytes, _: Path) -> Iterator[object]:
+    yield msr_action3d.read_sequence("file", "a01_s02_e03_skeleton3D", data)
+
+
+def read_pku_file(data: bytes, _: Path) -> Iterator[object]:
+    positions = pku_mmd.parse_positions("file", data)
+    yield SkeletonSequence("0001-L", positions, (positions != 0).any((2, 3)), NTU_25)
+
+
+def read_pku_labels(data: bytes, _: Path) -> Iterator[object]:
+    assert all(
+        label.action > 0 and 0 <= label.start < label.end for label in pku_mmd.parse_labels("file", data)
+    )
+    yield from ()
+
+
+def read_pku_split(data: bytes, _: Path) -> Iterator[object]:
+    assert all(pku_mmd.phase_of(name) in (1, 2) for name in pku_mmd.parse_split("file", data))
+    yield from ()
+
+
+def read_bvh_file(data: bytes, _: Path) -> Iterator[object]:
+    yield bvh.read_sequence("file", "walk", data)
+
+
+def read_npz_file(data: bytes, path: Path) -> Iterator[object]:
+    path.write_bytes(data)
+    yield from open_padded_npz(path, NTU_25).sequences(30.0)
+
+
+def read_pickle_file(data: bytes, path: Path) -> Iterator[object]:
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        found = read_pyskl("file", file, len(data))
+    found.missing()
+    yield from found.sequences(NTU_25, 30.0, 0.1)
+
+
+def read_pose_file(data: bytes, _: Path) -> Iterator[object]:
+    pose = read_pose_json("file", "wave-1", data, min_confidence=0.1)
+    assert all(isinstance(name, str) for name in pose.names.values())
+    yield pose.sequence
+
+
+def read_manifest_file(data: bytes, _: Path) -> Iterator[object]:
+    assert read_manifest("file", data).entries
+    yield from ()
+
+
+def read_archive(data: bytes, path: Path) -> Iterator[object]:
+    path.write_bytes(data)
+    with raw_files(path) as files:
+        for file in files:
+            assert isinstance(file.read(), bytes)
+    yield from ()
+
+
+TARGETS = [
+    Target("ntu", 5_000, samples.ntu_samples, read_ntu_file),
+    Target("msr", 3_500, samples.msr_samples, read_msr_file),
+    Target("pku", 2_500, samples.pku_samples, read_pku_file),
+    Target("pku labels", 800, lambda: [b"1,10,50,2\r\n51,60,90,1\r\n", b"3 , 4 , 5 , 6"], read_pku_labels),
+    Target(
+        "pku split", 400, lambda: [b"Training:\n0001-L, 0002-M,A01N02-R\nValidation:\n0003-L"], read_pku_split
+    ),
+    Target("bvh", 4_000, lambda: [samples.BVH, samples.BVH.replace(b"\n", b"\r\n")], read_bvh_file),
+    Target("npz", 2_500, samples.npz_samples, read_npz_file, samples.odd_npz),
+    Target("pickle", 4_000, samples.pickle_samples, read_pickle_file, samples.odd_pickle),
+    Target("pose-json", 3_000, samples.pose_samples, read_pose_file, samples.odd_pose),
+    Target("manifest", 500, lambda: [samples.MANIFEST, b"file,label\na,x\n"], read_manifest_file),
+    Target("archive", 1_500, samples.archive_samples, read_archive),
+]
+
+
+def make_case(target: Target, valid: list[bytes], number: int) -> bytes:
+    random = Random(f"{target.name} {number}")
+    if target.rewrite and random.random() < 0.5:
+        return target.rewrite(random)
+    data = random.choice(valid)
+    for _ in range(random.choice([1, 1, 1, 2])):
+        data = random.choice(DAMAGES)(random, data) if data else data
+    if random.random() < 0.05:
+        other = random.choice(valid)  # two files run into one
+        data = data[: random.randrange(len(data) + 1)] + other[random.randrange(len(other)) :]
+    return data
+
+
+def answer(target: Target, data: bytes, path: Path) -> str:
+    """Read one case; returns ``sequence`` or ``error``, or what is wrong with the answer."""
+    errors = 0
+    try:
+        for item in target.read(data, path):
+            if isinstance(item, SkeletonSequence):
+                check_sequence(item)
+            else:
+                assert isinstance(item, DataError), f"gave {item!r:.100}"
+                check_error(item)
+                errors += 1
+    except DataError as error:
+        check_error(error)
+        errors += 1
+    return "error" if errors else "sequence"
+
+
+def check_sequence(sequence: SkeletonSequence) -> None:
+    shape = sequence.positions.shape
+    assert shape[2] == sequence.topology.num_joints
+    assert shape[1] >= 1
+    assert shape[3] in (2, 3)
+    assert sequence.positions.dtype == np.float32
+    assert np.isfinite(sequence.positions).all()
+    assert sequence.present.shape == shape[:2]
+    assert sequence.fps is None or 0 < sequence.fps < math.inf
+    assert sequence.label is None or sequence.label >= 0
+
+
+def check_error(error: DataError) -> None:
+    assert len(str(error)) < 1_000, "an error of more than 1000 characters"
+    assert str(error).isprintable(), f"an error that is not one printable line: {error}"
