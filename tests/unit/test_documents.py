@@ -55,4 +55,4 @@ def test_links_within_the_project_lead_somewhere(document):
 
 def test_the_readme_shows_commands():
     assert len(commands("skelact")) >= 5
-    assert len(commands("make")) >= 3
+    assert len(commands("make")) >= 2
