@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from skelact import __version__
 from skelact.errors import SkelactError
+
+if TYPE_CHECKING:
+    from jsonargparse import Namespace
 
 USER_MISTAKE = 2
 """Exit status of a run that the user's input stopped."""
@@ -72,6 +77,30 @@ def explain(error: str, known: Sequence[str]) -> str:
     return text
 
 
+def parse(arguments: Sequence[str]) -> tuple[ModuleType, Namespace]:
+    """Return the module of the command that ``arguments`` name, and its options as objects.
+
+    Raises:
+        SkelactError: no such command, an option that is unknown or missing, or a value that does not fit.
+    """
+    command, rest = find_command(arguments)
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    module = import_module(f"skelact.cli.{command.module}")
+    name = " ".join(command.words)
+    parser = ArgumentParser(
+        prog=f"skelact {name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False
+    )
+    module.add_arguments(parser)
+    if hasattr(module, "defaults"):
+        parser.set_defaults(module.defaults(rest))
+    try:
+        return module, parser.instantiate(parser.parse_args(rest))
+    except ArgumentError as error:
+        known = [option for action in parser._actions for option in action.option_strings]
+        raise SkelactError(f"{name}: {explain(str(error), known)}") from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``skelact`` with ``arguments`` (default: the process's) and return its exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
@@ -82,22 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"skelact {__version__}")
         return 0
     try:
-        command, rest = find_command(arguments)
-        from jsonargparse import ArgumentError, ArgumentParser
-
-        module = import_module(f"skelact.cli.{command.module}")
-        name = " ".join(command.words)
-        parser = ArgumentParser(
-            prog=f"skelact {name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False
-        )
-        module.add_arguments(parser)
-        if hasattr(module, "defaults"):
-            parser.set_defaults(module.defaults(rest))
-        try:
-            options = parser.instantiate(parser.parse_args(rest))
-        except ArgumentError as error:
-            known = [option for action in parser._actions for option in action.option_strings]
-            raise SkelactError(f"{name}: {explain(str(error), known)}") from error
+        module, options = parse(arguments)
         return int(module.run(options) or 0)
     except SkelactError as error:
         print(f"skelact: {error}", file=sys.stderr)

@@ -25,6 +25,8 @@ from skelact.training.log import MetricsLog, ProgressLine
 from skelact.training.optimisers import build_optimiser
 from skelact.training.randomness import derive_seed, generator_for
 
+Indices = np.ndarray[Any, np.dtype[np.int64]]
+Order = Callable[[torch.Generator], Indices]
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
 
 
@@ -34,7 +36,7 @@ class Step:
 
     number: int
     """Steps done before this one."""
-    indices: np.ndarray[Any, np.dtype[np.int64]]
+    indices: Indices
     """The whole batch, over all devices."""
     share: slice
     """The part of ``indices`` that belongs to this process."""
@@ -84,27 +86,36 @@ def make_fabric(config: TrainingConfig) -> Fabric:
     return fabric
 
 
-def epoch_order(num: int, batch_size: int, seed: int, epoch: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+def epoch_batches(num: int, batch_size: int, seed: int, epoch: int, order: Order | None = None) -> Indices:
     """Return the batches of an epoch, (steps, batch size) positions in 0 .. num - 1.
 
     Full batches only; what is left over differs from epoch to epoch. With fewer sequences than a batch takes,
     the one batch holds them all.
+
+    Args:
+        num: sequences that train.
+        batch_size: sequences of a batch.
+        seed: the run's seed.
+        epoch: number of the epoch, from 0.
+        order: gives the order of an epoch; default: every sequence once, at random.
     """
-    order = torch.randperm(num, generator=generator_for(seed, "order", epoch)).numpy()
+    generator = generator_for(seed, "order", epoch)
+    places = torch.randperm(num, generator=generator).numpy() if order is None else order(generator)
     batch_size = min(batch_size, num)
     steps = num // batch_size
-    return order[: steps * batch_size].reshape(steps, batch_size)
+    return places[: steps * batch_size].reshape(steps, batch_size)
 
 
 def fit(
     task: Task,
-    indices: np.ndarray[Any, np.dtype[np.int64]],
+    indices: Indices,
     config: TrainingConfig,
     fabric: Fabric,
     *,
     title: str,
     folder: Path | None = None,
     resume: bool = False,
+    order: Order | None = None,
     monitors: Sequence[Monitor] = (),
     quiet: bool = False,
 ) -> list[dict[str, float]]:
@@ -118,6 +129,7 @@ def fit(
         title: what the progress line calls the run.
         folder: where ``metrics.jsonl`` and ``checkpoints/`` go; None keeps nothing on disk.
         resume: go on from the newest checkpoint in ``folder``.
+        order: gives the order of an epoch, as for :func:`epoch_batches`.
         monitors: called after every epoch.
         quiet: no progress line.
 
@@ -129,7 +141,7 @@ def fit(
         SkelactError: the loss is no longer finite; the last checkpoint is kept.
         RunStoppedError: SIGTERM or SIGINT came; a checkpoint was written first.
     """
-    batches = epoch_order(len(indices), config.batch_size, config.seed, 0)
+    batches = epoch_batches(len(indices), config.batch_size, config.seed, 0, order)
     num_steps, batch_size = batches.shape
     if batch_size % fabric.world_size:
         raise ConfigurationError(
@@ -165,7 +177,7 @@ def fit(
     line = ProgressLine(title, config.epochs, start=done // num_steps, quiet=quiet or not is_first)
     with line, _stop_signals() as stopped:
         for epoch in range(done // num_steps, config.epochs):
-            batches = epoch_order(len(indices), config.batch_size, config.seed, epoch)
+            batches = epoch_batches(len(indices), config.batch_size, config.seed, epoch, order)
             started, clips = time.perf_counter(), 0
             model.train()
             for position in range(done % num_steps, num_steps):

@@ -13,7 +13,7 @@ from torch import nn
 from skelact.errors import ConfigurationError, DataError, SkelactError
 from skelact.training.config import TrainingConfig
 from skelact.training.log import read_metrics
-from skelact.training.loop import RunStoppedError, epoch_order, fit, make_fabric
+from skelact.training.loop import RunStoppedError, epoch_batches, fit, make_fabric
 from skelact.training.randomness import derive_seed, generator_for
 
 CONFIG = TrainingConfig(
@@ -165,13 +165,13 @@ def test_clipping_bounds_the_step():
 
 
 def test_order_is_a_permutation_that_depends_on_seed_and_epoch():
-    order = epoch_order(22, 4, seed=1, epoch=0)
+    order = epoch_batches(22, 4, seed=1, epoch=0)
     assert order.shape == (5, 4)
     assert len(set(order.ravel())) == 20
-    assert np.array_equal(order, epoch_order(22, 4, seed=1, epoch=0))
-    assert not np.array_equal(order, epoch_order(22, 4, seed=1, epoch=1))
-    assert not np.array_equal(order, epoch_order(22, 4, seed=2, epoch=0))
-    assert sorted(epoch_order(3, 10, seed=0, epoch=0).ravel()) == [0, 1, 2]
+    assert np.array_equal(order, epoch_batches(22, 4, seed=1, epoch=0))
+    assert not np.array_equal(order, epoch_batches(22, 4, seed=1, epoch=1))
+    assert not np.array_equal(order, epoch_batches(22, 4, seed=2, epoch=0))
+    assert sorted(epoch_batches(3, 10, seed=0, epoch=0).ravel()) == [0, 1, 2]
 
 
 def test_derived_seeds_differ_by_purpose_and_counter():
