@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from alternate import compare, parse_rounds, peak_memory
+from alternate import Work, compare, parse_rounds, peak_memory
 from skelact.density import joint_density
 
 SHAPE = (64, 30, 25, 16)
@@ -42,16 +42,23 @@ def main() -> None:
 
     torch.testing.assert_close(ours(), baseline(), rtol=1e-4, atol=0)
     compare("density, forward", ours, baseline, rounds)
+    show_memory(ours, baseline)
+    learned = features.clone().requires_grad_()
+
+    def ours_backward() -> object:
+        return torch.autograd.grad(ours(learned).sum(), learned)
+
+    def baseline_backward() -> object:
+        return torch.autograd.grad(baseline(learned).sum(), learned)
+
+    compare("density, forward and backward", ours_backward, baseline_backward, rounds)
+    show_memory(ours_backward, baseline_backward)
+
+
+def show_memory(ours: Work, baseline: Work) -> None:
     fast, slow = peak_memory(ours), peak_memory(baseline)
     print(
         f"  peak memory   ours {fast / 2**20:.1f} MiB, baseline {slow / 2**20:.1f} MiB, 1 / {slow / fast:.0f}"
-    )
-    learned = features.clone().requires_grad_()
-    compare(
-        "density, forward and backward",
-        lambda: torch.autograd.grad(ours(learned).sum(), learned),
-        lambda: torch.autograd.grad(baseline(learned).sum(), learned),
-        rounds,
     )
 
 

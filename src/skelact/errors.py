@@ -9,6 +9,9 @@ from difflib import get_close_matches
 class SkelactError(Exception):
     """A mistake in the input. The message says what was met, what was expected and what to do."""
 
+    exit_status = 2
+    """Exit status of a command that it ends."""
+
 
 class DataError(SkelactError):
     """A recording, a folder or a store that cannot be used. The message names the file and the place."""

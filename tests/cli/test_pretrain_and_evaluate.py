@@ -1,7 +1,9 @@
 """The whole way by the command line, with a model that trains in seconds."""
 
 import json
+import os
 import shutil
+import signal
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from safetensors.torch import load_file
 
 from skelact.cli.main import main
 from skelact.models.pretrained import load_pretrained
+from skelact.pretraining import run as masked_run
 from skelact.training.log import read_metrics
 
 
@@ -21,6 +24,7 @@ def test_a_run_leaves_all_that_is_needed_to_use_and_repeat_it(tiny_run, store_pa
     card = json.loads((tiny_run / "card.json").read_text())
     meta = json.loads((store_path / "meta.json").read_text())
     assert card["data_hash"] == meta["content_hash"]
+    assert config.pop("data_hash") == card["data_hash"]
     assert card["config"] == config
     pretrained = load_pretrained(tiny_run)
     assert pretrained.topology.name == "ntu-25"
@@ -99,3 +103,53 @@ def test_untrained_and_trained_are_told_apart(tiny_run, store_path):
     assert not untrained["trained"]
     assert list(trained["metrics"]) == ["k=1", "k=3"]
     assert trained["metrics"] != untrained["metrics"]
+
+
+def test_several_stores_are_one_data_set(store_path, tmp_path, pretrain_arguments):
+    more = ["--data", str(store_path), "--protocol", "xview", "--mixing", "equal", "--epochs", "1"]
+    assert main(pretrain_arguments(store_path, tmp_path / "run", *more)) == 0
+    card = load_pretrained(tmp_path / "run").card
+    assert card["data_set"] == "ntu60+ntu60"
+    assert card["config"]["protocol"] == ["xsub", "xview"]
+    assert (
+        main(
+            [
+                "evaluate",
+                "knn",
+                "--run",
+                str(tmp_path / "run"),
+                "--data",
+                str(store_path),
+                "--protocol",
+                "xsub",
+                "--k",
+                "[1]",
+            ]
+        )
+        == 0
+    )
+
+
+def test_a_run_is_not_resumed_on_other_data(tiny_run, store_path, tmp_path, pretrain_arguments, capsys):
+    store, run = tmp_path / "store", tmp_path / "run"
+    shutil.copytree(store_path, store)
+    assert main(pretrain_arguments(store, run)) == 0
+    meta = json.loads((store / "meta.json").read_text())
+    (store / "meta.json").write_text(json.dumps({**meta, "content_hash": "0" * 64}))
+    assert main(pretrain_arguments(store, run, "--resume")) == 2
+    assert "was started with data_hash" in capsys.readouterr().err
+
+
+def test_a_run_that_was_asked_to_stop_says_so_by_its_status(
+    store_path, tmp_path, pretrain_arguments, monkeypatch
+):
+    step = masked_run.MaskedMotionTask.loss
+
+    def stop_soon(task, model, this):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return step(task, model, this)
+
+    monkeypatch.setattr(masked_run.MaskedMotionTask, "loss", stop_soon)
+    assert main(pretrain_arguments(store_path, tmp_path / "run")) == 3
+    monkeypatch.undo()
+    assert main(pretrain_arguments(store_path, tmp_path / "run", "--resume")) == 0

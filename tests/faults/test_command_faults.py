@@ -57,6 +57,8 @@ CASES = {
     PRETRAIN.replace("{place}/store", "{place}/raw"): "not a store",
     PRETRAIN.replace("tiny", "tyni"): "did you mean 'tiny'",
     PRETRAIN.replace("{place}/new", "{place}/run"): "exists already",
+    f"{PRETRAIN} --mixing equl": "did you mean 'equal'",
+    f"{PRETRAIN} --data {{place}}/store --protocol xsub --protocol xview": "3 protocols for 2 stores",
     f"{PRETRAIN} --method stjdmp": "did you mean 'stjd-mp'",
     f"{PRETRAIN} --epochs -3": "training.epochs is -3",
     f"{PRETRAIN} --epochs many": "epochs",

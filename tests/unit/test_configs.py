@@ -28,7 +28,9 @@ def names(kind):
 @pytest.mark.parametrize(("method", "size"), list(product(names("pretrain"), names("size"))))
 def test_every_method_in_every_size_builds(method, size):
     content = merge(
-        named_config("pretrain", method), named_config("size", size), {"data": "store", "protocol": "xsub"}
+        named_config("pretrain", method),
+        named_config("size", size),
+        {"data": ["store"], "protocol": ["xsub"]},
     )
     config = instantiate(PretrainConfig, content)
     encoder = config.model.encoder(25, 3, config.clips.num_frames)
@@ -38,9 +40,11 @@ def test_every_method_in_every_size_builds(method, size):
 
 def test_the_published_size_and_method_are_the_defaults_of_the_classes():
     content = merge(
-        named_config("pretrain", "stjd-mp"), named_config("size", "base"), {"data": "s", "protocol": "xsub"}
+        named_config("pretrain", "stjd-mp"),
+        named_config("size", "base"),
+        {"data": ["s"], "protocol": ["xsub"]},
     )
-    assert instantiate(PretrainConfig, content) == PretrainConfig("s", "xsub")
+    assert instantiate(PretrainConfig, content) == PretrainConfig(["s"], ["xsub"])
 
 
 def test_the_published_linear_evaluation_builds():

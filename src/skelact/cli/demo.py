@@ -54,7 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=str, default="demo", help="folder for everything that is made")
     parser.add_argument("--sequences", type=int, default=800, help="recordings in the data set")
     parser.add_argument("--seeds", type=int, default=2, help="models to train, each from a start of its own")
-    parser.add_argument("--epochs", type=int, default=100, help="epochs of pre-training")
+    parser.add_argument("--epochs", type=int, default=80, help="epochs of pre-training")
     parser.add_argument("--linear_epochs", type=int, default=40, help="epochs of the linear evaluation")
 
 
@@ -123,8 +123,8 @@ def train(out: Path, store: Store, seed: int, epochs: int) -> Path:
         named_config("pretrain", "stjd-mp"),
         named_config("size", "demo"),
         {
-            "data": str(store.path),
-            "protocol": PROTOCOL,
+            "data": [str(store.path)],
+            "protocol": [PROTOCOL],
             "method": "stjd-mp",
             "size": "demo",
             # motion measured against the whole clip's, not each patch's own: the better target on small sets

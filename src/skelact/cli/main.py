@@ -16,9 +16,6 @@ from skelact.errors import SkelactError
 if TYPE_CHECKING:
     from jsonargparse import Namespace
 
-USER_MISTAKE = 2
-"""Exit status of a run that the user's input stopped."""
-
 
 @dataclass(frozen=True)
 class Command:
@@ -115,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(module.run(options) or 0)
     except SkelactError as error:
         print(f"skelact: {error}", file=sys.stderr)
-        return USER_MISTAKE
+        return error.exit_status
     except KeyboardInterrupt:
         print("skelact: stopped", file=sys.stderr)
         return 130

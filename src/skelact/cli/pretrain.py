@@ -10,21 +10,33 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.batches.dataset import ClipSettings
+from skelact.batches.mixture import WEIGHTS
 from skelact.cli.composition import find_option, flatten, merge, named_config, read_config
-from skelact.errors import ConfigurationError
+from skelact.errors import ConfigurationError, suggest
 from skelact.models.registry import ModelConfig
 from skelact.pretraining.config import PretrainConfig
 from skelact.pretraining.masked_motion import MaskedMotionConfig
 from skelact.pretraining.run import pretrain
 from skelact.training.config import TrainingConfig
 
+LISTS = ("data", "protocol")
 DEFAULT_METHOD, DEFAULT_SIZE = "stjd-mp", "base"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's options; every field of the configuration is one."""
-    parser.add_argument("--data", type=str, help="store to learn from (made by 'skelact data prepare')")
-    parser.add_argument("--protocol", type=str, help="learn from this protocol's training side, e.g. xsub")
+    parser.add_argument(
+        "--data", type=str, action="append", help="store to learn from; may be given several times"
+    )
+    parser.add_argument(
+        "--protocol",
+        type=str,
+        action="append",
+        help="learn from its training side: one for all stores, or each",
+    )
+    parser.add_argument(
+        "--mixing", type=str, default="size", help="with several stores: 'size' or 'equal' shares of each"
+    )
     parser.add_argument("--method", type=str, default=DEFAULT_METHOD, help="stjd-mp, mamp or mae")
     parser.add_argument("--size", type=str, default=DEFAULT_SIZE, help="tiny, small or base")
     parser.add_argument("--out", type=str, required=True, help="folder for the run")
@@ -46,6 +58,7 @@ def defaults(arguments: Sequence[str]) -> dict[str, Any]:
     """
     path = find_option(arguments, "--config")
     own = read_config(Path(path), PretrainConfig) if path else {}
+    own = {key: value for key, value in own.items() if key not in LISTS}
     method = find_option(arguments, "--method") or own.get("method", DEFAULT_METHOD)
     size = find_option(arguments, "--size") or own.get("size", DEFAULT_SIZE)
     return flatten(merge(named_config("pretrain", method), named_config("size", size), own))
@@ -57,13 +70,18 @@ def configuration(options: Namespace) -> PretrainConfig:
     Raises:
         ConfigurationError: a value outside its range, or no data or protocol.
     """
-    for name in ("data", "protocol"):
-        if options[name] is None:
+    own = read_config(Path(options.config), PretrainConfig) if options.config else {}
+    lists = {name: options[name] or own.get(name) or [] for name in LISTS}
+    for name, value in lists.items():
+        if not value:
             raise ConfigurationError(f"pretrain: --{name} is missing")
+    if options.mixing not in WEIGHTS:
+        raise ConfigurationError(f"mixing: no way {options.mixing!r}{suggest(options.mixing, WEIGHTS)}")
     short = {name: options[name] for name in ("epochs", "seed") if options[name] is not None}
     return PretrainConfig(
-        data=options.data,
-        protocol=options.protocol,
+        data=[lists["data"]] if isinstance(lists["data"], str) else lists["data"],
+        protocol=[lists["protocol"]] if isinstance(lists["protocol"], str) else lists["protocol"],
+        mixing=options.mixing,
         method=options.method,
         size=options.size,
         clips=options.clips,

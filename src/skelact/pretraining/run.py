@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from skelact.batches.dataset import ClipSource, draw
+from skelact.batches.mixture import MixedSource
 from skelact.errors import ConfigurationError, DataError, SkelactError
 from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained, model_card
 from skelact.models.registry import ModelConfig
@@ -36,7 +37,7 @@ CONFIG = "config.yaml"
 class MaskedMotionTask:
     """Feeds clips and mask draws to a masked model."""
 
-    def __init__(self, model: MaskedMotionModel, source: ClipSource) -> None:
+    def __init__(self, model: MaskedMotionModel, source: MixedSource) -> None:
         self.model, self.source = model, source
         self.num_tokens = model.encoder.config.num_tokens
 
@@ -50,14 +51,15 @@ class MaskedMotionTask:
         return output.loss, len(output.loss_per_token)
 
 
-def build_model(config: PretrainConfig, store: Store) -> MaskedMotionModel:
-    """Return the untrained model of ``config`` for the skeletons of ``store``; the seed decides its weights.
+def build_model(config: PretrainConfig, source: MixedSource) -> MaskedMotionModel:
+    """Return the untrained model of ``config`` for the skeletons of ``source``; the seed decides its weights.
 
     Raises:
         ConfigurationError: sizes that do not fit each other.
     """
-    joints = store.array("joints")
-    encoder = config.model.encoder(joints.shape[1], joints.shape[2], config.clips.num_frames)
+    num_coordinates = source.stores[0].array("joints").shape[2]
+    num_joints = source.topology.num_joints
+    encoder = config.model.encoder(num_joints, num_coordinates, config.clips.num_frames)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.training.seed, "start"))
         return MaskedMotionModel(encoder, config.model.decoder(), config.objective)
@@ -82,23 +84,26 @@ def pretrain(
 
     Raises:
         DataError: the folder is taken, or holds nothing to resume.
-        ConfigurationError: the configuration does not fit the data, or is not that of the run to resume.
+        ConfigurationError: the configuration does not fit the data, or configuration or data are not those of
+            the run to resume.
         RunStoppedError: the run was asked to stop; a checkpoint was written.
     """
-    store = Store.open(config.data)
-    train = split(store, config.protocol).train
-    model = build_model(config, store)
     fabric = make_fabric(config.training)
+    stores = [Store.open(path) for path in config.data]
+    source = MixedSource([ClipSource(store, config.clips, fabric.device) for store in stores], config.mixing)
+    sides = [split(store, name).train for store, (_, name) in zip(stores, config.sides, strict=True)]
+    train = source.joined(sides)
+    model = build_model(config, source)
+    settings = {**asdict(config), "data_hash": source.content_hash}
     problem: SkelactError | None = None
     if fabric.global_rank == 0:
         try:
-            open_folder(out, asdict(config), resume)
+            open_folder(out, settings, resume)
         except SkelactError as error:
             problem = error
     problem = fabric.broadcast(problem)  # all processes stop, or none
     if problem is not None:
         raise problem
-    source = ClipSource(store, config.clips, fabric.device)
     task = MaskedMotionTask(model, source)
     has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
     fit(
@@ -109,6 +114,7 @@ def pretrain(
         title=config.method,
         folder=out,
         resume=has_checkpoint,
+        order=lambda generator: source.epoch_order(train, generator),
         monitors=monitors,
         quiet=quiet,
     )
@@ -118,13 +124,13 @@ def pretrain(
         about = {
             "method": config.method,
             "config": asdict(config),
-            "data_set": store.data_set,
-            "data_hash": store.content_hash,
+            "data_set": source.data_set,
+            "data_hash": source.content_hash,
             "num_training_sequences": len(train),
             "code": code_version(),
             "packages": package_versions(),
         }
-        card = model_card(model.encoder, store.topology, config.clips, about)
+        card = model_card(model.encoder, source.topology, config.clips, about)
         (out / CARD).write_text(json.dumps(card, indent=1) + "\n")
     return model
 

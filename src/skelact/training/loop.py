@@ -61,6 +61,8 @@ class Task(Protocol):
 class RunStoppedError(SkelactError):
     """The run was asked to stop; its checkpoint is written."""
 
+    exit_status = 3
+
 
 Monitor = Callable[[int, nn.Module], dict[str, float]]
 """Called after every epoch with the number of epochs done; what it returns goes into the log."""
