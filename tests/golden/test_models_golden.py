@@ -48,6 +48,9 @@ def test_encoder_gives_the_published_features(load):
     with torch.no_grad():
         close(encoder(clips, absent="include"), arrays["features"])
         skipped = encoder(clips)
+    with torch.no_grad():
+        including = encoder_from_state_dict(state_dict(arrays), num_heads=HEADS, absent="include")
+        close(including(clips), arrays["features"])
     close(skipped[[0, 2]], arrays["features"][[0, 2]])
     close(skipped[1, 0], arrays["features"][1, 0])
     assert not clips[1, 1].any()

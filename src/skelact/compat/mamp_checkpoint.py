@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from skelact.errors import DataError
 from skelact.models.decoder import DecoderConfig
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
+from skelact.models.encoder import Absent, EncoderConfig, SkeletonEncoder
 from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
 
 StateDict = Mapping[str, Tensor]
+"""Parameters by their published names; arrays do as well as tensors."""
 
 ENCODER_TABLES = {"temp_embed": "positions.time", "pos_embed": "positions.joint"}
 DECODER_TABLES = {"decoder_temp_embed": "positions.time", "decoder_pos_embed": "positions.joint"}
@@ -29,13 +30,16 @@ BLOCK_PARTS = {
 }
 
 
-def encoder_from_state_dict(state_dict: StateDict, num_heads: int = 8) -> SkeletonEncoder:
+def encoder_from_state_dict(
+    state_dict: StateDict, num_heads: int = 8, absent: Absent = "skip"
+) -> SkeletonEncoder:
     """Build an encoder from published parameters.
 
     Args:
         state_dict: parameters under their published names; those of decoder, masking and head are passed
             over.
         num_heads: attention heads (8 in all published models).
+        absent: how the encoder treats absent bodies unless a call says otherwise.
 
     Returns:
         The encoder in evaluation mode. Called with clips (N, M, T, V, C) it gives features
@@ -45,7 +49,7 @@ def encoder_from_state_dict(state_dict: StateDict, num_heads: int = 8) -> Skelet
         DataError: a parameter is missing or does not fit the others.
     """
     reader = _Reader(state_dict)
-    encoder = SkeletonEncoder(_encoder_config(reader, num_heads))
+    encoder = SkeletonEncoder(_encoder_config(reader, num_heads), absent)
     _load(encoder, _encoder_parameters(reader, encoder.config))
     return encoder.eval()
 
@@ -89,7 +93,7 @@ class _Reader:
 
     def __getitem__(self, name: str) -> Tensor:
         try:
-            return self.state_dict[name].detach()
+            return torch.as_tensor(self.state_dict[name]).detach()
         except KeyError:
             some = ", ".join(list(self.state_dict)[:3])
             raise DataError(
