@@ -52,8 +52,9 @@ def plain_batch(
         start = random.integers(0, num - length + 1)
         crop = torch.from_numpy(sequence[:, start : start + length]).transpose(1, 2)
         resized = torch.nn.functional.interpolate(crop, size=settings.num_frames, mode="linear")
-        angles = (2 * torch.rand(1, 3) - 1) * settings.rotation
-        turned = resized.transpose(1, 2).reshape(bodies[index], -1, 3) @ rotation_matrices(angles)[0].T
+        angles = (2 * random.random((1, 3)) - 1) * settings.rotation
+        matrix = torch.from_numpy(rotation_matrices(angles)[0]).float()
+        turned = resized.transpose(1, 2).reshape(bodies[index], -1, 3) @ matrix.T
         clip = torch.zeros(settings.max_bodies, settings.num_frames, 25, 3)
         clip[: bodies[index]] = turned.view(bodies[index], settings.num_frames, 25, 3)
         clips.append(clip)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from skelact.preparation.store import Store
 from skelact.preparation.store_writer import StoreWriter
@@ -65,6 +66,15 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         return writer.finish()
 
 
+@pytest.fixture(params=["compiled", "tensors"])
+def either_reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test runs twice: clips made by the compiled kernel, and by whole tensors as without numba."""
+    from skelact.batches import body_frames, clip_kernel  # here, for they are wanted by few tests
+
+    kernel = clip_kernel.write_bodies if request.param == "compiled" else None
+    monkeypatch.setattr(body_frames, "_kernel", lambda: kernel)
+
+
 @pytest.fixture(scope="session")
 def ntu_text() -> Callable[..., bytes]:
     """Write frames, each a list of (body id, (25, 3) positions), as an NTU RGB+D file."""
@@ -94,3 +104,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if counts:
         terminalreporter.write_line(f"damaged files that the readers met: {sum(counts):,}")
+
+
+@pytest.fixture(autouse=True)
+def _same_random_numbers_every_time() -> None:
+    """Seed torch, so that a test that draws without a generator of its own draws the same each time."""
+    torch.manual_seed(0)

@@ -66,7 +66,7 @@ def test_options_reach_the_store(raw: Path, tmp_path: Path, capsys: Capture) -> 
     ("arguments", "expected"),
     [
         (["prepare", "ntu6", "RAW", "STORE"], "no data set 'ntu6' (did you mean 'ntu60'?)"),
-        (["prepare", "ntu60", "nowhere", "STORE"], "nowhere: no such folder or archive"),
+        (["prepare", "ntu60", "nowhere", "STORE"], "nowhere: no such folder or file"),
         (["prepare", "msr-action3d", "RAW", "STORE"], "no recording of msr-action3d in 4 files"),
         (["prepare", "ntu60", "RAW", "STORE", "--workers", "0"], "--workers is 0; expected 1 or more"),
         (["prepare", "ntu60", "RAW", "STORE", "--workers", "many"], "workers"),

@@ -9,8 +9,11 @@ import pytest
 
 from skelact.cli.main import main
 from skelact.preparation.account import read_account
+from skelact.preparation.data_sets import find_data_set
+from skelact.preparation.pipeline import fingerprint
 from skelact.preparation.protocols import split
 from skelact.preparation.store import Store
+from skelact.sources.archives import raw_files
 
 Capture = pytest.CaptureFixture[str]
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "own-data.md"
@@ -104,6 +107,27 @@ def test_a_skeleton_of_ones_own_from_a_file(recordings: Path, tmp_path: Path) ->
     assert Store.open(tmp_path / "store").topology.name == "stick"
 
 
+def test_one_file_is_a_folder_with_that_file(recordings: Path, tmp_path: Path, capsys: Capture) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "wave-01.json").write_bytes((recordings / "wave-01.json").read_bytes())
+    for raw, store in ((alone, "a"), (alone / "wave-01.json", "b")):
+        assert main(["data", "prepare", "pose-json", str(raw), str(tmp_path / store)]) == 0
+        assert "1 of 1 file," in capsys.readouterr().out
+    first, second = Store.open(tmp_path / "a"), Store.open(tmp_path / "b")
+    assert first.content_hash == second.content_hash
+    assert second.names == ["wave-01"]
+
+
+def test_a_preparation_of_one_file_notices_that_it_changed(recordings: Path, tmp_path: Path) -> None:
+    path, data_set = recordings / "wave-01.json", find_data_set("pose-json")
+    with raw_files(path) as files:
+        before = fingerprint(data_set, {}, path, files)
+        assert fingerprint(data_set, {}, path, files) == before
+        path.write_text(path.read_text() + " ")
+        assert fingerprint(data_set, {}, path, files)["the raw files"] != before["the raw files"]
+
+
 def test_npz_and_pyskl_there_and_back(golden_dir: Path, tmp_path: Path, capsys: Capture) -> None:
     raw = golden_dir / "ntu_synthetic" / "ntu60_XSub.npz"
     store, npz, pickles = tmp_path / "store", tmp_path / "a.npz", tmp_path / "pickles"
@@ -143,7 +167,7 @@ def test_a_first_body_that_was_never_seen(recordings: Path, tmp_path: Path) -> N
     ("arguments", "message"),
     [
         (["prepare", "npz", "RAW", "STORE"], "no .npz file; give the path of the one .npz file"),
-        (["prepare", "pyskl", "RAW", "STORE"], "no .pkl file; expected one"),
+        (["prepare", "pyskl", "RAW", "STORE"], "no .pkl file; give the path of the one pickle"),
         (["prepare", "npz", "NPZ", "STORE", "--topology", "kinect-20"], "x_train: float32 of shape"),
         (["prepare", "npz", "NPZ", "STORE", "--fps", "0"], "--fps is 0.0; expected frames a second"),
         (["prepare", "npz", "NPZ", "STORE", "--topology", "ntu"], "no topology 'ntu'"),

@@ -41,7 +41,7 @@ def test_a_batch_needs_a_list_of_indices(small_store: Store, indices: object) ->
 
 @pytest.mark.parametrize("index", [-1, 10])
 def test_an_index_outside_the_store_is_named(small_store: Store, index: int) -> None:
-    message = f"{small_store.path}: there is no sequence {index}; the store holds sequences 0 to 9"
+    message = f"{small_store.path}: there is no sequence {index}; sequences are numbered 0 to 9"
     with pytest.raises(DataError, match=re.escape(message)):
         ClipSource(small_store, ClipSettings()).test([0, index])
 

@@ -24,7 +24,7 @@ def listing_error(path: Path) -> str:
 
 
 def test_missing_path(tmp_path: Path) -> None:
-    assert "no such folder or archive; check the path" in listing_error(tmp_path / "none")
+    assert "no such folder or file; check the path" in listing_error(tmp_path / "none")
 
 
 def test_empty_folder_and_archive(tmp_path: Path) -> None:
@@ -39,6 +39,19 @@ def test_empty_folder_and_archive(tmp_path: Path) -> None:
 def test_a_file_that_is_no_archive(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "file").write_bytes(content)
     assert "neither a folder nor a readable .zip, .tar" in listing_error(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.TGZ"])
+def test_an_archive_that_is_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"hello")
+    assert "neither a folder nor a readable .zip, .tar" in listing_error(tmp_path / name)
+
+
+def test_one_file_of_another_data_set(tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    path.write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=r"clip.avi: no recording of bvh in 1 file \(1 not a .bvh file\)"):
+        prepare("bvh", path, tmp_path / "store")
 
 
 @pytest.mark.parametrize("opener", [gzip.open, lzma.open])

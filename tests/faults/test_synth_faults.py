@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from skelact.cli.main import USER_MISTAKE, main
+from skelact.cli.main import main
 from skelact.errors import ConfigurationError, DataError
 from skelact.sources.ntu import NtuName
 from skelact.sources.synthetic import simulate, write_data_set
@@ -57,7 +57,7 @@ def test_a_recording_that_the_generator_does_not_have(name: NtuName) -> None:
 
 
 def test_the_command_line_says_it_in_one_line(tmp_path: Path, capsys: Capture) -> None:
-    assert main(["data", "synth", str(tmp_path / "out"), "--sequences", "-1"]) == USER_MISTAKE
+    assert main(["data", "synth", str(tmp_path / "out"), "--sequences", "-1"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("skelact: sequences: got -1")
@@ -66,7 +66,7 @@ def test_the_command_line_says_it_in_one_line(tmp_path: Path, capsys: Capture) -
 
 
 def test_the_command_line_names_a_wrong_action(tmp_path: Path, capsys: Capture) -> None:
-    assert main(["data", "synth", str(tmp_path / "out"), "--actions", "A010,clapping"]) == USER_MISTAKE
+    assert main(["data", "synth", str(tmp_path / "out"), "--actions", "A010,clapping"]) == 2
     assert "no action 'clapping'" in capsys.readouterr().err
 
 

@@ -12,11 +12,14 @@ GOOD = {"name": "rig", "joints": "[a, b, c]", "parents": "{b: a, c: b}"}
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"joint": "[a]"}, "joint: not a key of a topology (did you mean 'joints'?)"),
+        ({"joint": "[a]"}, "'joint': not a key of a topology (did you mean 'joints'?)"),
         ({"name": "[]"}, "name: got []"),
         ({"joints": "a b"}, "joints: got 'a b', expected a list of joint names"),
         ({"joints": "[1, 2]"}, "joints: got [1, 2]"),
         ({"joints": "[a, b, a]"}, "joints: 'a' stands there twice"),
+        ({"joints": '[a, "b\\n", c]'}, "joints: got ['a', 'b\\n', 'c']"),
+        ({"joints": '[a, "", c]'}, "joints: got ['a', '', 'c']"),
+        ({"name": "ntu-25"}, "name: ntu-25 is a known topology with other joints"),
         ({"parents": "[a, b]"}, "parents: got ['a', 'b'], expected joint: parent"),
         ({"parents": "{b: a}"}, "parents: 2 joints without one (a, c)"),
         ({"parents": "{a: c, b: a, c: b}"}, "parents: one for every joint"),
@@ -40,7 +43,9 @@ def test_a_bad_key_is_named(tmp_path: Path, change: dict[str, str], expected: st
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"- a\n", b"\xff\xfe\x00", b"a: [", b"name: {a: *b}"])
+@pytest.mark.parametrize(
+    "content", [b"", b"- a\n", b"\xff\xfe\x00", b"a: [", b"name: {a: *b}", b"a: " + b"1" * 5000, b"[" * 5000]
+)
 def test_a_file_that_holds_no_topology(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "rig.yaml"
     path.write_bytes(content)

@@ -40,6 +40,7 @@ def as_published(clips: Clips) -> np.ndarray:
     return clips.positions.permute(0, 4, 2, 3, 1).numpy()
 
 
+@pytest.mark.usefixtures("either_reader")
 @pytest.mark.parametrize("stream", ["joint", "bone", "motion", "bone-motion"])
 def test_test_clips(golden_dir: Path, tmp_path: Path, stream: str) -> None:
     numbers = load(golden_dir / "loader_eval.npz")
@@ -59,6 +60,7 @@ def draws_for(numbers: Numbers, angles: np.ndarray) -> Draws:
     return Draws(torch.from_numpy(np.column_stack([numbers["u"], start, turns])))
 
 
+@pytest.mark.usefixtures("either_reader")
 @pytest.mark.parametrize("key", ["train_joint", "rotated"])
 def test_training_clips(golden_dir: Path, tmp_path: Path, key: str) -> None:
     numbers = load(golden_dir / "loader_train.npz")
@@ -71,16 +73,16 @@ def test_training_clips(golden_dir: Path, tmp_path: Path, key: str) -> None:
 
 def test_crops(golden_dir: Path) -> None:
     numbers = load(golden_dir / "loader_train.npz")
-    draws = draws_for(numbers, numbers["angles"]).uniform
-    windows = train_windows(torch.from_numpy(numbers["valid_frames"]), draws[:, 0], draws[:, 1], 0.5, 64)
+    draws = draws_for(numbers, numbers["angles"]).uniform.numpy()
+    windows = train_windows(numbers["valid_frames"], draws[:, 0], draws[:, 1], 0.5, 64)
     np.testing.assert_array_equal(windows.length, numbers["crop_length"])
     np.testing.assert_array_equal(windows.start, numbers["crop_start"])
 
 
 def test_rotation(golden_dir: Path) -> None:
     numbers = load(golden_dir / "loader_train.npz")
-    matrices = rotation_matrices(torch.from_numpy(numbers["rot_angles"]))
+    matrices = rotation_matrices(numbers["rot_angles"])
     np.testing.assert_allclose(matrices, numbers["rot_matrices"], atol=1e-5)
     clips = torch.from_numpy(numbers["train_joint"]).permute(0, 4, 2, 3, 1)
-    turned = rotate(clips, rotation_matrices(torch.from_numpy(numbers["angles"])))
+    turned = rotate(clips, torch.from_numpy(rotation_matrices(numbers["angles"])))
     np.testing.assert_allclose(turned.permute(0, 4, 2, 3, 1), numbers["rotated"], atol=1e-5)

@@ -1,8 +1,15 @@
-"""Reading the frames of many bodies at once from a store, resized on the way."""
+"""Reading the frames of many bodies at once from a store, and making of them what clips show.
+
+A compiled kernel does it in one pass; whole tensors do it where numba is not there or not wanted, and for
+stores in which joints are missing.
+"""
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,9 +19,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from skelact.batches.missing_joints import JointSubstitutes
-from skelact.batches.sampling import Interpolation, Windows
+from skelact.batches.sampling import Interpolation, Whole, Windows
+from skelact.batches.spatial import rotate
+from skelact.batches.streams import to_stream
 from skelact.errors import DataError
 from skelact.preparation.store import Store
+from skelact.sources.ntu import NO_NUMBA
+
+BODIES_AT_A_TIME = 64  # few enough that their positions stay in the processor's cache from step to step
 
 
 class BodyFrames:
@@ -23,18 +35,24 @@ class BodyFrames:
     Nothing is copied from the store but its small index arrays. Only where a sequence has more than
     ``max_bodies`` bodies are the row numbers rewritten in memory, without the frames that show only the
     bodies left out.
+
+    Args:
+        store: the prepared data set.
+        max_bodies: bodies M of each sequence that are kept, the first ones.
+        hold: a frame in which a body is absent counts as its nearest present frame; otherwise as zeros.
+        stream: what is made of the positions, one of :data:`skelact.batches.streams.STREAMS`.
     """
 
-    num_frames: Tensor
-    """(N,) int64: frames of each sequence."""
-    num_bodies: Tensor
-    """(N,) int64: bodies of each sequence, at most ``max_bodies``."""
+    num_frames: Whole
+    """(N,) frames of each sequence."""
+    num_bodies: Whole
+    """(N,) bodies of each sequence, at most ``max_bodies``."""
     body_shape: tuple[int, int]
     """Joints V and coordinates C of a body."""
     joints_missing: bool
     """Whether a joint is missing somewhere in the store."""
 
-    def __init__(self, store: Store, max_bodies: int) -> None:
+    def __init__(self, store: Store, max_bodies: int, hold: bool, stream: str) -> None:
         joints, rows = store.array("joints"), store.array("frame_rows")
         row_start = np.array(store.array("row_start"))
         num_frames = np.diff(store.array("frame_start"))
@@ -48,100 +66,161 @@ class BodyFrames:
             num_frames = np.array([part.shape[1] for part in kept])
             num_bodies = np.minimum(num_bodies, max_bodies)
             row_start = np.concatenate([[0], np.cumsum(num_frames * num_bodies)])
-        self.num_frames, self.num_bodies = torch.from_numpy(num_frames), torch.from_numpy(num_bodies)
+        self.num_frames, self.num_bodies = np.asarray(num_frames), num_bodies
         self.body_shape = (joints.shape[1], joints.shape[2])
-        self._joints = share_memory(joints.reshape(len(joints), -1))
-        self._joint_start = torch.from_numpy(np.array(store.array("joint_start")))
-        # ~row of the body's nearest present frame where it is absent, as in the store
-        self._rows = share_memory(rows)
-        self._row_start = torch.from_numpy(row_start)
         self.joints_missing = "joint_present" in store.meta["arrays"]
+        self._store, self._max_bodies, self._hold, self._stream = store, max_bodies, hold, stream
+        self._joints = np.asarray(joints.reshape(len(joints), -1))
+        self._joint_start = np.array(store.array("joint_start"))
+        # ~row of the body's nearest present frame where it is absent, as in the store
+        self._rows, self._row_start = np.asarray(rows), row_start
+        self._parents = np.empty(0, np.int64)  # of each of a body's numbers
+        if stream.startswith("bone"):
+            num_coordinates = self.body_shape[1]
+            parents = np.array(store.topology.parents, np.int64)[:, None] * num_coordinates
+            self._parents = (parents + np.arange(num_coordinates)).reshape(-1)
         if self.joints_missing:
             self._joint_present = share_memory(store.array("joint_present"))
             self._substitutes = JointSubstitutes(store.topology)
-            self._store = store
 
-    def seen(self, sequences: Tensor, windows: Windows, max_bodies: int) -> Tensor:
-        """Return (N, M) bool: whether body m is present in any frame of the window of sequence n.
+    def seen(self, sequences: Whole, windows: Windows) -> npt.NDArray[np.bool_]:
+        """Return (N, M): whether body m is present in any frame of the window of sequence n.
 
         Args:
-            sequences: (N,) int64.
+            sequences: (N,).
             windows: a window of each of the N sequences.
-            max_bodies: number of slots M; a slot without a body is False.
         """
-        slot = torch.arange(max_bodies)
-        exists_NM = slot < self.num_bodies[sequences, None]
-        begin_NM = self._begin(sequences[:, None], slot * exists_NM)  # body 0 stands in for those not there
-        return exists_NM & (self._rows[begin_NM[:, :, None] + _frames(windows)[:, None]] >= 0).any(-1)
+        seen_NM = np.arange(self._max_bodies) < self.num_bodies[sequences, None]
+        clip, body = np.nonzero(seen_NM)
+        seen_NM[clip, body] = (self._encoded(sequences[clip], body, _frames(windows)[clip]) >= 0).any(1)
+        return seen_NM
 
-    def seen_joints(self, sequences: Tensor, bodies: Tensor, windows: Windows) -> Tensor:
+    def seen_joints(self, sequences: Whole, bodies: Whole, windows: Windows) -> Tensor:
         """Return (P, V) bool: whether each joint of P bodies was there in any frame of the body's window.
 
         Only for a store in which :attr:`joints_missing`.
 
         Args:
-            sequences: (P,) int64, the sequence of each body.
-            bodies: (P,) int64, its number there.
+            sequences: (P,) the sequence of each body.
+            bodies: (P,) its number there.
             windows: a window for each of the P bodies.
         """
-        encoded_PL = self._rows[self._begin(sequences, bodies)[:, None] + _frames(windows)]
-        row_PL = encoded_PL.clamp(min=0) + self._joint_start[sequences, None]
-        return (self._joint_present[row_PL] & (encoded_PL >= 0)[..., None]).any(1)
+        encoded_PL = self._encoded(sequences, bodies, _frames(windows))
+        row_PL = torch.from_numpy(np.maximum(encoded_PL, 0) + self._joint_start[sequences, None])
+        return (self._joint_present[row_PL] & torch.from_numpy(encoded_PL >= 0)[..., None]).any(1)
 
-    def read(self, sequences: Tensor, bodies: Tensor, frames: Interpolation, hold: bool) -> Tensor:
-        """Return the positions (P, T, V, C) of P bodies at T interpolated frames.
+    def write(
+        self,
+        out: Tensor,
+        places: Whole,
+        sequences: Whole,
+        bodies: Whole,
+        frames: Interpolation,
+        turns: npt.NDArray[np.float32] | None,
+    ) -> None:
+        """Write P bodies at T interpolated frames, turned and as the stream, into the CPU tensor ``out``.
 
         Args:
-            sequences: (P,) int64, the sequence of each body.
-            bodies: (P,) int64, its number there.
+            out: (S, T, V, C) float32, contiguous; rows that are not in ``places`` stay as they are.
+            places: (P,) the row of ``out`` that each body fills.
+            sequences: (P,) the sequence of each body.
+            bodies: (P,) its number there.
             frames: (P, T), the frames and their weights.
-            hold: a frame in which the body is absent counts as its nearest present frame; otherwise as zeros.
+            turns: (P, 3, 3), a rotation for each body; None for none.
 
         A joint that is missing in a frame stands where :class:`JointSubstitutes` says.
 
         Raises:
             DataError: the store holds a body-frame of which no joint is present.
         """
-        frames_PT2 = torch.stack((frames.lower, frames.upper), dim=-1)
-        weights_PT2 = torch.stack((1 - frames.weight, frames.weight), dim=-1)
-        encoded_PT2 = self._rows[self._begin(sequences, bodies)[:, None, None] + frames_PT2]
+        write_bodies = None if self.joints_missing else _kernel()
+        if write_bodies is not None:
+            write_bodies(
+                out.flatten(2).numpy(),
+                places,
+                self._joints,
+                self._rows,
+                self._begin(sequences, bodies),
+                self._joint_start[sequences],
+                *frames,
+                self._hold,
+                np.empty((0, 3, 3), np.float32) if turns is None else turns,
+                self._parents,
+                self._stream.endswith("motion"),
+            )
+            return
+        for begin in range(0, len(places), BODIES_AT_A_TIME):
+            part = slice(begin, begin + BODIES_AT_A_TIME)
+            plan = Interpolation(frames.lower[part], frames.upper[part], frames.weight[part])
+            positions = self._read(sequences[part], bodies[part], plan)
+            if turns is not None:
+                positions = rotate(positions, torch.from_numpy(turns[part]))
+            out[torch.from_numpy(places[part])] = to_stream(positions, self._stream, self._store.topology)
+
+    def _read(self, sequences: Whole, bodies: Whole, frames: Interpolation) -> Tensor:
+        """Return the positions (P, T, V, C) of P bodies at T interpolated frames."""
+        frames_PT2 = np.stack((frames.lower, frames.upper), axis=-1)
+        weights_PT2 = np.stack((1 - frames.weight, frames.weight), axis=-1)
+        encoded_PT2 = self._encoded(sequences, bodies, frames_PT2)
         is_absent = encoded_PT2 < 0
-        if not hold:
-            weights_PT2.masked_fill_(is_absent, 0)
-        row_PT2 = torch.where(is_absent, ~encoded_PT2, encoded_PT2) + self._joint_start[sequences, None, None]
+        if not self._hold:
+            weights_PT2[is_absent] = 0
+        row_PT2 = np.where(is_absent, ~encoded_PT2, encoded_PT2) + self._joint_start[sequences, None, None]
+        rows, weights = torch.from_numpy(row_PT2), torch.from_numpy(weights_PT2)
         if self.joints_missing:
-            positions = self._with_substitutes(sequences, row_PT2) * weights_PT2[..., None, None]
-            return positions.sum(2)
+            return (self._with_substitutes(sequences, rows) * weights[..., None, None]).sum(2)
         # a bag of two weighted rows is a linear interpolation: reading and resizing in one pass
         positions = F.embedding_bag(
-            row_PT2.view(-1, 2), self._joints, per_sample_weights=weights_PT2.view(-1, 2), mode="sum"
+            rows.view(-1, 2), share_memory(self._joints), per_sample_weights=weights.view(-1, 2), mode="sum"
         )
         return positions.view(*frames.lower.shape, *self.body_shape)
 
-    def _with_substitutes(self, sequences: Tensor, row_PT2: Tensor) -> Tensor:
+    def _with_substitutes(self, sequences: Whole, row_PT2: Tensor) -> Tensor:
         """Return the positions (P, T, 2, V, C) of the rows, missing joints at their substitutes' places."""
         rows, place = torch.unique(row_PT2, return_inverse=True)
         try:
             substitutes_RV = self._substitutes.find(self._joint_present[rows])
         except ValueError:
             empty_P = ~self._joint_present[row_PT2].any(-1).flatten(1).all(1)
-            name = self._store.names[int(sequences[empty_P][0])]
+            name = self._store.names[int(sequences[empty_P.numpy()][0])]
             raise DataError(
                 f"{self._store.path}: {name} has a body of which no joint is present; it should be absent, "
                 "prepare the data set again"
             ) from None
-        bodies_RVC = self._joints[rows].view(-1, *self.body_shape)
+        bodies_RVC = share_memory(self._joints)[rows].view(-1, *self.body_shape)
         filled_RVC = bodies_RVC.gather(1, substitutes_RV[..., None].expand_as(bodies_RVC))
         return filled_RVC[place]
 
-    def _begin(self, sequences: Tensor, bodies: Tensor) -> Tensor:
-        return self._row_start[sequences] + bodies * self.num_frames[sequences]
+    def _begin(self, sequences: Whole, bodies: Whole) -> Whole:
+        """Return where the frames of each body begin among the rows."""
+        begin: Whole = self._row_start[sequences] + bodies * self.num_frames[sequences]
+        return begin
+
+    def _encoded(self, sequences: Whole, bodies: Whole, frames: Whole) -> npt.NDArray[np.int32]:
+        """Return, of the shape of ``frames`` (P, ...), each frame's row, ``~row`` if absent."""
+        begin = self._begin(sequences, bodies).reshape(-1, *[1] * (frames.ndim - 1))
+        encoded: npt.NDArray[np.int32] = self._rows[begin + frames]
+        return encoded
 
 
-def _frames(windows: Windows) -> Tensor:
+@cache
+def _kernel() -> Callable[..., None] | None:
+    """Load the compiled kernel when the first batch is read, if numba is there and wanted."""
+    if os.environ.get(NO_NUMBA, "0") not in ("", "0"):
+        return None
+    try:
+        from skelact.batches.clip_kernel import write_bodies
+    except ImportError:
+        return None
+    kernel: Callable[..., None] = write_bodies
+    return kernel
+
+
+def _frames(windows: Windows) -> Whole:
     """Return (N, L): the frames of each window, its last one repeated to the longest window's length L."""
-    step = torch.arange(int(windows.length.max())).minimum(windows.length[:, None] - 1)
-    return windows.start[:, None] + step
+    step = np.minimum(np.arange(windows.length.max()), windows.length[:, None] - 1)
+    frames: Whole = windows.start[:, None] + step
+    return frames
 
 
 def share_memory(array: npt.NDArray[Any]) -> Tensor:

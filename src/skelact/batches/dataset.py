@@ -1,8 +1,7 @@
 """Batches of clips, straight from a store: crop, resize, rotate and choose the stream for a batch at a time.
 
-The bodies seen in each crop are found first. Then, a few at a time, their frames are read and resized in one
-pass over the memory-mapped positions, rotated, turned into the stream, and put into their slots; an absent
-body costs no work.
+The bodies seen in each crop are found first. Then their frames are read from the memory-mapped positions,
+resized, rotated, turned into the stream and written into their slots; an absent body's slot is only set to 0.
 """
 
 from __future__ import annotations
@@ -18,15 +17,14 @@ import torch
 from torch import Tensor
 
 from skelact.batches.body_frames import BodyFrames
-from skelact.batches.sampling import Interpolation, Windows, centre_windows, interpolate, train_windows
-from skelact.batches.spatial import rotate, rotation_matrices
-from skelact.batches.streams import STREAMS, to_stream
+from skelact.batches.sampling import Whole, Windows, centre_windows, interpolate, train_windows
+from skelact.batches.spatial import rotation_matrices
+from skelact.batches.streams import STREAMS
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.preparation.store import Store
 
 GAPS = ("hold", "zero")
 NUMBERS_PER_SEQUENCE = 5
-BODIES_AT_A_TIME = 64  # few enough that their positions stay in the processor's cache from step to step
 
 
 @dataclass(frozen=True)
@@ -118,14 +116,57 @@ def draw(num: int, generator: torch.Generator) -> Draws:
     return Draws(torch.rand((num, NUMBERS_PER_SEQUENCE), dtype=torch.float64, generator=generator))
 
 
+def drawn(num: int, generator: torch.Generator | None, draws: Draws | None) -> Draws:
+    """Return the numbers of ``num`` training clips: ``draws``, or new ones from ``generator``.
+
+    Raises:
+        ConfigurationError: both or neither of them, or draws for another number of clips.
+    """
+    if (generator is None) == (draws is None):
+        raise ConfigurationError("training clips need either a generator or draws")
+    if draws is None:
+        assert generator is not None
+        return draw(num, generator)
+    if len(draws) != num:
+        raise ConfigurationError(f"draws for {len(draws)} clips, but {num} indices")
+    return draws
+
+
+def sequence_numbers(
+    indices: Sequence[int] | npt.NDArray[Any] | Tensor, num_sequences: int, where: str
+) -> Tensor:
+    """Return (N,) the sequences of a batch, as 64-bit integers on the CPU.
+
+    Args:
+        indices: (N,) places among the sequences.
+        num_sequences: how many there are.
+        where: how errors call what holds them.
+
+    Raises:
+        DataError: no index, one that is no integer, or one outside.
+    """
+    chosen = indices.cpu() if isinstance(indices, Tensor) else torch.from_numpy(np.array(indices))
+    if chosen.ndim != 1 or len(chosen) == 0:
+        raise DataError(f"{where}: a batch needs a list of at least one sequence number")
+    if chosen.is_floating_point() or chosen.dtype == torch.bool:
+        raise DataError(f"{where}: sequence numbers are integers, not {chosen.dtype}")
+    chosen = chosen.long()
+    outside = chosen[(chosen < 0) | (chosen >= num_sequences)]
+    if len(outside):
+        raise DataError(
+            f"{where}: there is no sequence {int(outside[0])}; "
+            f"sequences are numbered 0 to {num_sequences - 1}"
+        )
+    return chosen
+
+
 class ClipSource:
     """Makes batches of clips from a store.
 
     Args:
         store: the prepared data set; its positions stay memory-mapped.
         settings: how a sequence becomes a clip.
-        device: where the clips are wanted. Frames are read and resized on the CPU; what follows, and the
-            result, is on this device.
+        device: where the clips are wanted. They are made on the CPU; only bodies that are there are moved.
 
     Raises:
         ConfigurationError: rotations are asked for and the positions are not three-dimensional.
@@ -139,8 +180,8 @@ class ClipSource:
                 "which are not rotated; set rotation=0"
             )
         self.store, self.settings, self.device = store, settings, torch.device(device)
-        self._frames = BodyFrames(store, settings.max_bodies)
-        self._labels = torch.from_numpy(store.labels.astype(np.int64))
+        self._frames = BodyFrames(store, settings.max_bodies, settings.gaps == "hold", settings.stream)
+        self._labels = store.labels.astype(np.int64)
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -165,14 +206,7 @@ class ClipSource:
                 of clips.
         """
         chosen = self._check(indices)
-        if (generator is None) == (draws is None):
-            raise ConfigurationError("training clips need either a generator or draws")
-        if draws is None:
-            assert generator is not None
-            draws = draw(len(chosen), generator)
-        if len(draws) != len(chosen):
-            raise ConfigurationError(f"draws for {len(draws)} clips, but {len(chosen)} indices")
-        settings, uniform = self.settings, draws.uniform
+        settings, uniform = self.settings, drawn(len(chosen), generator, draws).uniform.numpy()
         windows = train_windows(
             self._frames.num_frames[chosen],
             uniform[:, 0],
@@ -196,47 +230,36 @@ class ClipSource:
         windows = centre_windows(self._frames.num_frames[chosen], self.settings.test_crop_share)
         return self._clips(chosen, windows, None)
 
-    def _check(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Tensor:
-        chosen = indices.cpu() if isinstance(indices, Tensor) else torch.from_numpy(np.array(indices))
-        if chosen.ndim != 1 or len(chosen) == 0:
-            raise DataError(f"{self.store.path}: a batch needs a list of at least one sequence number")
-        if chosen.is_floating_point() or chosen.dtype == torch.bool:
-            raise DataError(f"{self.store.path}: sequence numbers are integers, not {chosen.dtype}")
-        chosen = chosen.long()
-        outside = chosen[(chosen < 0) | (chosen >= len(self))]
-        if len(outside):
-            raise DataError(
-                f"{self.store.path}: there is no sequence {int(outside[0])}; "
-                f"the store holds sequences 0 to {len(self) - 1}"
-            )
-        return chosen
+    def _check(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Whole:
+        return sequence_numbers(indices, len(self), str(self.store.path)).numpy()
 
-    def _clips(self, chosen: Tensor, windows: Windows, angles: Tensor | None) -> Clips:
+    def _clips(self, chosen: Whole, windows: Windows, angles: npt.NDArray[np.float64] | None) -> Clips:
         settings, device = self.settings, self.device
-        present = self._frames.seen(chosen, windows, settings.max_bodies)
-        plan = interpolate(windows, settings.num_frames)
-        turns = None if angles is None else rotation_matrices(angles).float().to(device)
-        slots = len(chosen) * settings.max_bodies
-        positions = torch.zeros((slots, settings.num_frames, *self._frames.body_shape), device=device)
+        present = self._frames.seen(chosen, windows)
+        clip, body = np.nonzero(present)
+        crops = Windows(*(part[clip] for part in windows))
+        plan = interpolate(crops, settings.num_frames)
+        turns = None if angles is None else rotation_matrices(angles)[clip].astype(np.float32)
+        clip_shape = (settings.num_frames, *self._frames.body_shape)
+        slots = clip * settings.max_bodies + body
+        if device.type == "cpu":
+            positions = torch.empty((present.size, *clip_shape))
+            positions.numpy()[~present.reshape(-1)] = 0
+            self._frames.write(positions, slots, chosen[clip], body, plan, turns)
+        else:  # only the bodies that are there move to the device
+            bodies = torch.empty((len(slots), *clip_shape))
+            self._frames.write(bodies, np.arange(len(slots)), chosen[clip], body, plan, turns)
+            positions = torch.zeros((present.size, *clip_shape), device=device)
+            positions[torch.from_numpy(slots).to(device)] = bodies.to(device)
         joint_present = None
         if self._frames.joints_missing:
-            joint_present = torch.zeros((slots, self._frames.body_shape[0]), dtype=torch.bool)
-        for place in torch.split(present.view(-1).nonzero()[:, 0], BODIES_AT_A_TIME):
-            clip, body = place // settings.max_bodies, place % settings.max_bodies
-            frames = Interpolation(*(part[clip] for part in plan))
-            bodies = self._frames.read(chosen[clip], body, frames, hold=settings.gaps == "hold").to(device)
-            if turns is not None:
-                bodies = rotate(bodies, turns[clip.to(device)])
-            positions[place.to(device)] = to_stream(bodies, settings.stream, self.store.topology)
-            if joint_present is not None:
-                crops = Windows(*(part[clip] for part in windows))
-                joint_present[place] = self._frames.seen_joints(chosen[clip], body, crops)
-        if joint_present is not None:
-            joint_present = joint_present.view(len(chosen), settings.max_bodies, -1).to(device)
+            joint_present = torch.zeros((*present.shape, self._frames.body_shape[0]), dtype=torch.bool)
+            joint_present[clip, body] = self._frames.seen_joints(chosen[clip], body, crops)
+            joint_present = joint_present.to(device)
         return Clips(
-            positions=positions.view(len(chosen), settings.max_bodies, *positions.shape[1:]),
-            present=present.to(device),
-            labels=self._labels[chosen].to(device),
-            indices=chosen.to(device),
+            positions=positions.view(*present.shape, *clip_shape),
+            present=torch.from_numpy(present).to(device),
+            labels=torch.from_numpy(self._labels[chosen]).to(device),
+            indices=torch.from_numpy(chosen).to(device),
             joint_present=joint_present,
         )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from skelact.batches.dataset import Clips, ClipSettings, ClipSource, Draws, draw
+from skelact.batches.dataset import Clips, ClipSettings, ClipSource, Draws, drawn, sequence_numbers
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.preparation.store import Store
 from skelact.skeleton.topology import Topology
@@ -91,7 +91,9 @@ class MixedSource:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over the stores' content hashes, in order."""
+        """Of one store its own content hash; of several the SHA-256 over theirs, in order."""
+        if len(self.stores) == 1:
+            return self.stores[0].content_hash
         return hashlib.sha256("".join(store.content_hash for store in self.stores).encode()).hexdigest()
 
     def joined(self, rows: Sequence[Indices]) -> Indices:
@@ -155,14 +157,7 @@ class MixedSource:
                 of clips.
         """
         chosen = self._check(indices)
-        if (generator is None) == (draws is None):
-            raise ConfigurationError("training clips need either a generator or draws")
-        if draws is None:
-            assert generator is not None
-            draws = draw(len(chosen), generator)
-        if len(draws) != len(chosen):
-            raise ConfigurationError(f"draws for {len(draws)} clips, but {len(chosen)} indices")
-        uniform = draws.uniform
+        uniform = drawn(len(chosen), generator, draws).uniform
         return self._mix(
             chosen,
             lambda source, places, rows: source.train(rows, draws=Draws(uniform[places])),
@@ -177,17 +172,7 @@ class MixedSource:
         return self._mix(self._check(indices), lambda source, places, rows: source.test(rows))
 
     def _check(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Tensor:
-        chosen = indices.cpu() if isinstance(indices, Tensor) else torch.from_numpy(np.array(indices))
-        if chosen.ndim != 1 or len(chosen) == 0 or chosen.is_floating_point() or chosen.dtype == torch.bool:
-            raise DataError("a batch needs a list of at least one sequence number, integers")
-        chosen = chosen.long()
-        outside = chosen[(chosen < 0) | (chosen >= len(self))]
-        if len(outside):
-            raise DataError(
-                f"there is no sequence {int(outside[0])}; the {len(self.sources)} stores hold sequences 0 to "
-                f"{len(self) - 1}"
-            )
-        return chosen
+        return sequence_numbers(indices, len(self), f"{len(self.sources)} stores")
 
     def _store_of(self, indices: Tensor) -> Tensor:
         """Return the number of the store of each sequence."""

@@ -1,38 +1,45 @@
 """Time: which part of a sequence becomes a clip, and how it is resized to a fixed number of frames.
 
-All functions work on whole batches; N is the number of sequences, T the number of frames of a clip.
+All functions work on whole batches, in numpy: the arrays are small, and numpy's one thread never waits for
+others. N is the number of sequences, T the number of frames of a clip.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
+
+Whole = npt.NDArray[np.int64]
 
 
 class Windows(NamedTuple):
     """A stretch of consecutive frames of each sequence."""
 
-    start: Tensor
-    """(N,) int64: first frame."""
-    length: Tensor
-    """(N,) int64: number of frames, at least 1."""
+    start: Whole
+    """(N,): first frame."""
+    length: Whole
+    """(N,): number of frames, at least 1."""
 
 
 class Interpolation(NamedTuple):
     """Each frame of a clip as a mean of two frames of its sequence."""
 
-    lower: Tensor
-    """(N, T) int64: the earlier frame."""
-    upper: Tensor
-    """(N, T) int64: the later frame; equal to ``lower`` at the window's last frame."""
-    weight: Tensor
-    """(N, T) float32 in [0, 1]: the later frame's share."""
+    lower: Whole
+    """(N, T): the earlier frame."""
+    upper: Whole
+    """(N, T): the later frame; equal to ``lower`` at the window's last frame."""
+    weight: npt.NDArray[np.float32]
+    """(N, T) in [0, 1]: the later frame's share."""
 
 
 def train_windows(
-    num_frames: Tensor, share: Tensor, start: Tensor, min_share: float, min_frames: int
+    num_frames: Whole,
+    share: npt.NDArray[np.float64],
+    start: npt.NDArray[np.float64],
+    min_share: float,
+    min_frames: int,
 ) -> Windows:
     """Return random windows, as published for MAMP and STJD-MP.
 
@@ -40,28 +47,28 @@ def train_windows(
     every start that fits is equally likely.
 
     Args:
-        num_frames: (N,) int64, the sequences' lengths n, at least 1.
-        share: (N,) float64, uniform draws in [0, 1) that choose the lengths.
-        start: (N,) float64, uniform draws in [0, 1) that choose the starts.
+        num_frames: (N,) the sequences' lengths n, at least 1.
+        share: (N,) uniform draws in [0, 1) that choose the lengths.
+        start: (N,) uniform draws in [0, 1) that choose the starts.
         min_share: the smallest share p of a sequence.
         min_frames: the smallest length, in sequences that have so many frames.
     """
-    length = torch.floor(num_frames * (min_share + (1 - min_share) * share)).long()
-    length = length.clamp(min=min_frames).minimum(num_frames)
+    length = (num_frames * (min_share + (1 - min_share) * share)).astype(np.int64)
+    length = np.minimum(np.maximum(length, min_frames), num_frames)
     room = num_frames - length + 1
-    return Windows((start * room).long(), length)
+    return Windows((start * room).astype(np.int64), length)
 
 
-def centre_windows(num_frames: Tensor, share: float) -> Windows:
+def centre_windows(num_frames: Whole, share: float) -> Windows:
     """Return the windows left when ``int((1 - share) n / 2)`` frames are dropped at either end.
 
     Args:
-        num_frames: (N,) int64, the sequences' lengths n, at least 1.
+        num_frames: (N,) the sequences' lengths n, at least 1.
         share: share of the frames to keep, in (0, 1].
     """
     # the small addend keeps a whole number that the subtraction 1 - share made too small by rounding
-    dropped = torch.floor(num_frames.double() * ((1 - share) / 2) + 1e-9).long()
-    dropped = dropped.minimum((num_frames - 1) // 2)
+    dropped = (num_frames * ((1 - share) / 2) + 1e-9).astype(np.int64)
+    dropped = np.minimum(dropped, (num_frames - 1) // 2)
     return Windows(dropped, num_frames - 2 * dropped)
 
 
@@ -73,9 +80,9 @@ def interpolate(windows: Windows, num_frames: int) -> Interpolation:
     sequence's first frame.
     """
     length = windows.length[:, None]
-    centres = torch.arange(num_frames, dtype=torch.float64, device=length.device) + 0.5
-    place = (centres * length / num_frames - 0.5).clamp(min=0)
-    lower = place.long().minimum(length - 1)
-    upper = (lower + 1).minimum(length - 1)
+    centres = np.arange(num_frames) + 0.5
+    place = np.maximum(centres * length / num_frames - 0.5, 0)
+    lower = np.minimum(place.astype(np.int64), length - 1)
+    upper = np.minimum(lower + 1, length - 1)
     start = windows.start[:, None]
-    return Interpolation(start + lower, start + upper, (place - lower).float())
+    return Interpolation(start + lower, start + upper, (place - lower).astype(np.float32))

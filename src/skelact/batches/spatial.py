@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 
-def rotation_matrices(angles: Tensor) -> Tensor:
+def rotation_matrices(angles: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return ``R = Rz Ry Rx`` for each row of ``angles``, to be applied to column vectors.
 
     Each elementary matrix is the transpose of the usual counter-clockwise one, as in the published loaders.
@@ -17,17 +21,14 @@ def rotation_matrices(angles: Tensor) -> Tensor:
     Returns:
         (N, 3, 3), of the angles' type.
     """
-    cos, sin = torch.cos(angles), torch.sin(angles)
-    one, zero = torch.ones_like(cos[:, 0]), torch.zeros_like(cos[:, 0])
-
-    def matrix(*entries: Tensor) -> Tensor:
-        return torch.stack(entries, dim=1).view(-1, 3, 3)
-
-    x, y, z = ((cos[:, axis], sin[:, axis]) for axis in range(3))
-    about_x = matrix(one, zero, zero, zero, x[0], x[1], zero, -x[1], x[0])
-    about_y = matrix(y[0], zero, -y[1], zero, one, zero, y[1], zero, y[0])
-    about_z = matrix(z[0], z[1], zero, -z[1], z[0], zero, zero, zero, one)
-    return about_z @ about_y @ about_x
+    # by numpy: torch takes cosines of a hundred numbers with several threads, which may wait for each other
+    (cos_x, cos_y, cos_z), (sin_x, sin_y, sin_z) = np.cos(angles.T), np.sin(angles.T)
+    entries = (
+        *(cos_z * cos_y, cos_z * sin_y * sin_x + sin_z * cos_x, sin_z * sin_x - cos_z * sin_y * cos_x),
+        *(-sin_z * cos_y, cos_z * cos_x - sin_z * sin_y * sin_x, sin_z * sin_y * cos_x + cos_z * sin_x),
+        *(sin_y, -cos_y * sin_x, cos_y * cos_x),
+    )
+    return np.stack(entries, axis=1).reshape(-1, 3, 3)
 
 
 def rotate(positions: Tensor, matrices: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """Turn raw recordings into a store: read, clean, choose the actors, centre, and write.
 
-RAW is a folder (searched recursively) or a .zip, .tar, .tar.gz or .tar.xz archive. Recordings that cannot be
-used are left out and listed, with the reason, in STORE/excluded.csv. Stopped at any moment, even by a kill or
-a power cut, the same command goes on where it was; until it ends, there is no STORE but a STORE.partial.
+RAW is a folder (searched recursively), a .zip, .tar, .tar.gz, .tar.xz or .tar.bz2 archive, or a single file.
+Recordings that cannot be used are left out and listed, with the reason, in STORE/excluded.csv. Stopped at any
+moment, even by a kill or a power cut, the same command goes on where it was; until it ends, there is no STORE
+but a STORE.partial.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from skelact.preparation.pipeline import Outcome, Progress, prepare
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("data_set", type=str, help=f"name of the data set: {', '.join(data_sets())}")
-    parser.add_argument("raw", type=str, help="folder or archive with the raw recordings; npz: the .npz file")
+    parser.add_argument(
+        "raw", type=str, help="folder or archive with the raw recordings; npz, pyskl: the file"
+    )
     parser.add_argument("store", type=str, help="folder to write; it appears when it is complete")
     parser.add_argument(
         "--no-centre", action="store_true", help="leave positions in the camera's coordinates"
@@ -124,4 +127,5 @@ def _used(outcome: Outcome) -> str:
     """Return how many sequences came of how many files."""
     num_sequences, num_files = len(outcome.store), outcome.num_files
     one_a_file = num_sequences + len(outcome.exclusions) == num_files
-    return f"{num_sequences:,}{'' if one_a_file else ' sequences'} of {num_files:,} files"
+    noun = "file" if num_files == 1 else "files"
+    return f"{num_sequences:,}{'' if one_a_file else ' sequences'} of {num_files:,} {noun}"

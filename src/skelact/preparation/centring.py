@@ -5,22 +5,42 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
+from skelact.errors import DataError
 from skelact.skeleton.sequence import SkeletonSequence
 
 
 def centre(sequence: SkeletonSequence) -> SkeletonSequence:
-    """Move the origin to the first body's centre joint in the first frame in which that body is present.
+    """Move the origin to the first body's centre joint in the first frame in which that joint is seen.
 
-    The same shift (metres) goes to every body in every frame in which it is present; where a body is absent
-    it stays absent, with positions of zero.
+    The first body is the first of which any joint is seen. If its centre joint never is, the mean of its seen
+    joints in the first frame that has any takes its place. The same shift (metres) goes to every joint that
+    is seen; missing joints and absent bodies keep positions of zero.
 
     Raises:
-        ValueError: the first body is present in no frame.
+        DataError: not one joint is seen.
     """
-    if not sequence.present[:1].any():
-        raise ValueError(f"{sequence.name}: the first body is never present, so there is no origin")
-    first = int(np.argmax(sequence.present[0]))
-    origin = sequence.positions[0, first, sequence.topology.centre]
-    present = sequence.present[:, :, None, None]
-    return replace(sequence, positions=np.where(present, sequence.positions - origin, np.float32(0)))
+    seen = np.broadcast_to(sequence.present[:, :, None], sequence.positions.shape[:3])
+    if sequence.joint_present is not None:
+        seen = seen & sequence.joint_present
+    bodies = np.flatnonzero(seen.any((1, 2)))
+    if not bodies.size:
+        raise DataError(f"{sequence.name}: no joint of any body is seen, so there is no origin")
+    origin = _origin(sequence.positions[bodies[0]], seen[bodies[0]], sequence.topology.centre)
+    positions = np.where(seen[..., None], sequence.positions - origin, np.float32(0))
+    return replace(sequence, positions=positions)
+
+
+def _origin(
+    positions: npt.NDArray[np.float32], seen: npt.NDArray[np.bool_], centre_joint: int
+) -> npt.NDArray[np.float32]:
+    """Return the origin (C,) of a body with (T, V, C) positions, of which (T, V) joints are seen."""
+    with_centre = np.flatnonzero(seen[:, centre_joint])
+    origin: npt.NDArray[np.float32]
+    if with_centre.size:
+        origin = positions[with_centre[0], centre_joint]
+    else:
+        first = int(np.argmax(seen.any(1)))
+        origin = positions[first, seen[first]].mean(0)
+    return origin

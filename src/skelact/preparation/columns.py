@@ -15,6 +15,7 @@ LABEL = "label"
 OTHER_CLASS = "a class that is not one of the data set's"
 REPEATED = "a recording of this name came before"
 MIXED = "numbers and names mixed"
+NO_TEXT = "a name that no file can hold"
 TOO_LARGE = "a number outside what a store holds"
 
 
@@ -90,9 +91,15 @@ class Columns:
         """Refuse a row that does not fit.
 
         Raises:
-            RefusedError: a repeated name, a class or an attribute's value outside the fixed ones, or an
-                attribute that has numbers here and names there.
+            RefusedError: a name that is empty or no text, a repeated name, a class or an attribute's value
+                outside the fixed ones, or an attribute that has numbers here and names there.
         """
+        for name in (row.name, *row.names.values()):
+            if not _is_text(name):
+                raise RefusedError(
+                    NO_TEXT,
+                    f"{row.name!r}: {name!r} is no name; expected text without NUL and lone surrogates",
+                )
         if row.name in self._names:
             raise RefusedError(REPEATED, f"{row.name}: a recording of this name is in the store already")
         if row.label is not None and not 0 <= row.label < len(self.classes):
@@ -163,3 +170,11 @@ def _sizes(row: Row) -> dict[str, int]:
         "frame_rows": row.num_bodies * row.num_kept,
         "frame_numbers": row.num_kept,
     }
+
+
+def _is_text(name: str) -> bool:
+    """Tell whether a name comes back from the store as it was: UTF-8, where NUL ends a name."""
+    try:
+        return b"\0" not in name.encode() and bool(name)
+    except UnicodeEncodeError:
+        return False

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from skelact.errors import DataError
 from skelact.preparation.account import Exclusion
 from skelact.preparation.protocols import PROTOCOLS, Protocol
-from skelact.preparation.reading import Reader
+from skelact.preparation.reading import Item, Reader
 from skelact.skeleton.topology import Topology
 from skelact.sources.archives import RawFile
+
+
+def any_name(name: str) -> bool:
+    """Let every recording belong to a data set, whatever its name."""
+    return True
+
+
+def not_surveyed(file: RawFile) -> Iterator[Item]:
+    """Stand for the reader that :attr:`DataSet.survey` makes.
+
+    Raises:
+        DataError: always.
+    """
+    raise DataError(f"{file.name}: cannot be read before the survey")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from skelact.errors import ConfigurationError
-from skelact.preparation.data_set import DataSet
+from skelact.preparation.data_set import DataSet, any_name
 from skelact.preparation.reading import one_sequence
 from skelact.sources import bandai_namco, bvh
 from skelact.sources.archives import RawFile
@@ -41,7 +41,7 @@ def bvh_data_set() -> DataSet:
         class_names=(),
         suffix=bvh.SUFFIX,
         example="anything.bvh",
-        belongs=_any_name,
+        belongs=any_name,
         read=partial(one_sequence, bvh.read_sequence),
         settings={"scale": bvh.CENTIMETRE},
         survey=_with_scale,
@@ -50,10 +50,6 @@ def bvh_data_set() -> DataSet:
 
 def _in_bandai_namco(name: str) -> bool:
     bandai_namco.parse_name(name)
-    return True
-
-
-def _any_name(name: str) -> bool:
     return True
 
 

@@ -22,8 +22,9 @@ from skelact.preparation.columns import REPEATED, RefusedError
 from skelact.preparation.data_set import DataSet
 from skelact.preparation.data_sets import find_data_set, with_settings
 from skelact.preparation.parallel_reading import FileResult, read_files
+from skelact.preparation.resumption import finished_store
 from skelact.preparation.store import Store
-from skelact.preparation.store_writer import StoreWriter, finished_store
+from skelact.preparation.store_writer import StoreWriter
 from skelact.sources.archives import RawFile, raw_files
 from skelact.sources.unusable import UnusableRecordingError
 
@@ -82,7 +83,7 @@ def prepare(
 
     Args:
         data_set_name: one of the known data sets.
-        raw: a folder, searched recursively, or an archive.
+        raw: a folder, searched recursively, an archive, or a single file.
         store: folder to write; it appears when it is complete.
         centred: move every sequence's origin to its first body's centre joint.
         num_workers: processes that read and clean; default: one a CPU.
@@ -145,8 +146,8 @@ def prepare(
                 if len(writer) == 0:
                     reason, count = next(iter(count_by_reason(writer.exclusions).items()))
                     raise DataError(
-                        f"{raw}: none of {len(wanted)} recordings can be used; {count} times: {reason}, "
-                        f"e.g. {writer.exclusions[-1]}"
+                        f"{raw}: none of {_counted(len(wanted), 'recording')} can be used; "
+                        f"{_counted(count, 'time')}: {reason}, e.g. {writer.exclusions[-1]}"
                     )
                 exclusions += writer.exclusions
                 writer.attach(FILE_NAME, to_csv(exclusions))
@@ -249,7 +250,12 @@ def select(data_set: DataSet, files: Sequence[RawFile]) -> tuple[list[RawFile], 
 
 def _nothing_wanted(data_set: DataSet, raw: Path, exclusions: Sequence[Exclusion]) -> str:
     reasons = "; ".join(f"{count} {reason}" for reason, count in count_by_reason(exclusions).items())
+    num_files = _counted(len(exclusions), "file")
     return (
-        f"{raw}: no recording of {data_set.name} in {len(exclusions)} files ({reasons}); expected files like "
+        f"{raw}: no recording of {data_set.name} in {num_files} ({reasons}); expected files like "
         f"{data_set.example}, so check the path and the data set's name"
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -8,7 +8,7 @@ from functools import partial
 
 from skelact.errors import DataError, suggest
 from skelact.preparation.account import Exclusion
-from skelact.preparation.data_set import DataSet
+from skelact.preparation.data_set import DataSet, any_name
 from skelact.preparation.own_settings import (
     own_class_names,
     own_min_confidence,
@@ -38,7 +38,7 @@ def pose_json() -> DataSet:
         class_names=None,
         suffix=SUFFIX,
         example="jump-01.json",
-        belongs=_is_any,
+        belongs=any_name,
         read=_read,
         settings={"topology": None, "class_names": None, "min_confidence": 0.0},
         survey=survey,
@@ -83,10 +83,6 @@ def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         attribute_values={attribute_of(name): SIDES for name in table.protocols},
         own_protocols=tuple(own_protocol(name) for name in table.protocols),
     )
-
-
-def _is_any(stem: str) -> bool:
-    return True
 
 
 def _read(

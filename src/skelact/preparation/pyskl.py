@@ -1,4 +1,5 @@
-"""The data set ``pyskl``: whatever lies in PYSKL's pickle. The raw data is a folder with that one file."""
+"""The data set ``pyskl``: whatever lies in PYSKL's pickle. The raw data is that file,
+or a folder or an archive with it."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from functools import partial
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.preparation.account import Exclusion
-from skelact.preparation.data_set import DataSet
+from skelact.preparation.data_set import DataSet, any_name, not_surveyed
 from skelact.preparation.own_settings import (
     numbered_classes,
     own_class_names,
@@ -41,8 +42,8 @@ def pyskl() -> DataSet:
         class_names=None,
         suffix=SUFFIX,
         example="ntu60_3danno.pkl",
-        belongs=_is_any,
-        read=_not_surveyed,
+        belongs=any_name,
+        read=not_surveyed,
         settings={"topology": None, "fps": None, "class_names": None, "min_confidence": 0.0},
         survey=survey,
     )
@@ -59,7 +60,7 @@ def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     pickles = [file for file in files if file.suffix == SUFFIX]
     if len(pickles) != 1:
         found = f"{len(pickles)} {SUFFIX} files" if pickles else f"no {SUFFIX} file"
-        raise DataError(f"{files[0].container.parent}: {found}; expected one, as PYSKL's are one a data set")
+        raise DataError(f"{files[0].container.parent}: {found}; give the path of the one pickle")
     content = _open(pickles[0])
     topology = own_topology(settings) or _known(content)
     names = own_class_names(settings, content.num_classes)
@@ -92,14 +93,6 @@ def _known(content: PysklPickle) -> Topology:
             "name it with --topology"
         )
     return SKELETONS[shape]
-
-
-def _is_any(stem: str) -> bool:
-    return True
-
-
-def _not_surveyed(file: RawFile) -> Iterator[Item]:
-    raise DataError(f"{file.name}: cannot be read before the survey")
 
 
 def _read(

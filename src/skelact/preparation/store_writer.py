@@ -19,7 +19,9 @@ from skelact.errors import DataError, SkelactError
 from skelact.preparation.account import Exclusion
 from skelact.preparation.columns import Columns, RefusedError
 from skelact.preparation.frame_rows import frame_rows
+from skelact.preparation.inventory import Inventory, bin_file
 from skelact.preparation.journal import Entry, Journal, Row
+from skelact.preparation.resumption import ARRAYS, partial_of, resume
 from skelact.preparation.store import FORMAT, META, Array, Store, content_hash_of, sha256
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
@@ -70,9 +72,8 @@ class StoreWriter:
         overwrite: bool = False,
         source: Mapping[str, str] | None = None,
     ) -> None:
-        self.path, self.topology, self.num_coordinates = path, topology, num_coordinates
-        self._partial = path.with_name(path.name + ".partial")
-        self._folder, self._replaced = self._partial / "arrays", self._partial / "replaced"
+        self.path, self._partial = path, partial_of(path)
+        self._folder, self._replaced = self._partial / ARRAYS, self._partial / "replaced"
         if self._replaced.is_dir() and not path.exists():  # killed between the two renames
             os.replace(self._replaced, path)
         if path.exists() and not overwrite:
@@ -86,29 +87,29 @@ class StoreWriter:
             "protocols": [dict(protocol) for protocol in protocols],
         }
         self._columns = Columns(class_names, attribute_values)
+        self._held = Inventory(self._columns, topology, num_coordinates)
         self._fps = fps
-        self._all_fps: set[float | None] = set()
-        self._joints_missing = False
         self._attached: dict[str, str] = {}
         self._new_rows: list[Row] = []
         self._is_resumable = source is not None
-        self.num_files = 0
-        """Raw files done, by this writer and those it goes on from."""
-        self.exclusions: list[Exclusion] = []
-        """What is not used of the raw files that are done."""
-        self.changed: list[str] = []
-        """What of ``source`` differs from an unfinished preparation that was found, and hence dropped."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._journal = Journal(self._partial)
-            self._resume(source or {})
+            found = resume(self._journal, self._folder, self._held, source)
+            shutil.rmtree(self._replaced, ignore_errors=True)
             self._files = {name: self._bin(name).open("ab") for name in self._columns.starts}
-            if self._joints_missing:
+            if self._held.joints_missing:
                 self._files["joint_present"] = self._bin("joint_present").open("ab")
         except OSError as error:
             raise DataError(
                 f"{self._partial}: cannot be made ({error.strerror}); choose another place"
             ) from error
+        self.num_files = found.num_files
+        """Raw files done, by this writer and those it goes on from."""
+        self.exclusions = found.exclusions
+        """What is not used of the raw files that are done."""
+        self.changed = found.changed
+        """What of ``source`` differs from an unfinished preparation that was found, and hence dropped."""
 
     def add(self, sequence: SkeletonSequence, names: Mapping[str, str] | None = None) -> None:
         """Append one sequence. Bodies that are never present are left out.
@@ -121,12 +122,14 @@ class StoreWriter:
             RefusedError: another skeleton, a repeated name, a class that is not the data set's, or no body.
         """
         num_coordinates = sequence.positions.shape[3]
-        topology = self.topology or sequence.topology
-        expected = self.num_coordinates or num_coordinates
+        held = self._held
+        topology = held.topology or sequence.topology
+        expected = held.num_coordinates or num_coordinates
         if (sequence.topology, num_coordinates) != (topology, expected):
-            found = f"{sequence.topology.name}, {sequence.topology.num_joints} joints, {num_coordinates}-D"
             raise RefusedError(
-                OTHER_SKELETON, f"{sequence.name}: not a {topology.name} skeleton in {expected}-D ({found})"
+                OTHER_SKELETON,
+                f"{sequence.name}: its skeleton is {_shown(sequence.topology, num_coordinates)}; expected "
+                f"{_shown(topology, expected)}, with the same joints in the same order",
             )
         bodies, frames = sequence.present.any(1), np.flatnonzero(sequence.present.any(0))
         if not bodies.any():
@@ -146,17 +149,17 @@ class StoreWriter:
             label=sequence.label,
             attributes=dict(sequence.attributes),
             names=dict(names or {}),
-            topology=None if self.topology else topology.to_dict(),
-            num_coordinates=None if self.num_coordinates else num_coordinates,
+            topology=None if held.topology else topology.to_dict(),
+            num_coordinates=None if held.num_coordinates else num_coordinates,
         )
         self._columns.check(row)
-        if row.joints_missing and not self._joints_missing:
+        if row.joints_missing and not held.joints_missing:
             self._start_joint_present(topology.num_joints)
         self._append("joints", sequence.positions[bodies][:, frames][present].astype("<f4", copy=False))
         self._append("frame_rows", frame_rows(present).astype("<i4", copy=False))
         self._append("frame_numbers", frames.astype("<i4"))
-        self._take(row)
-        if self._joints_missing:
+        held.add(row)
+        if held.joints_missing:
             everything = np.ones((row.num_rows, topology.num_joints), np.bool_)
             self._append("joint_present", everything if seen is None else seen)
         if self._is_resumable:
@@ -183,8 +186,19 @@ class StoreWriter:
         self._journal.write()
 
     def attach(self, name: str, text: str) -> None:
-        """Put a text file called ``name`` beside the arrays; the content hash covers it."""
-        (self._folder / name).write_bytes(text.encode())
+        """Put a text file called ``name`` beside the arrays; the content hash covers it.
+
+        Raises:
+            DataError: the text holds a character that UTF-8 has not (half of a surrogate pair).
+        """
+        try:
+            data = text.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(
+                f"{self.path / name}: character {error.start} is half a surrogate pair, which no file holds; "
+                "leave it out"
+            ) from error
+        (self._folder / name).write_bytes(data)
         self._attached[name] = sha256(self._folder / name)
 
     def __len__(self) -> int:
@@ -201,7 +215,8 @@ class StoreWriter:
         Raises:
             DataError: not one sequence was added.
         """
-        if self.topology is None or not len(self):
+        topology = self._held.topology
+        if topology is None or not len(self):
             raise DataError(f"{self.path}: no usable recording, so no store was written")
         self.checkpoint()
         for file in self._files.values():
@@ -210,18 +225,18 @@ class StoreWriter:
         for name, array in small.items():
             self._bin(name).write_bytes(array.tobytes())
         sizes = self._columns.sizes_after([])
-        joint_shape = (sizes["joints"], self.topology.num_joints, self.num_coordinates or 0)
+        joint_shape = (sizes["joints"], topology.num_joints, self._held.num_coordinates or 0)
         shapes: dict[str, tuple[str, tuple[int, ...]]] = {
             "joints": ("<f4", joint_shape),
             "frame_rows": ("<i4", (sizes["frame_rows"],)),
             "frame_numbers": ("<i4", (sizes["frame_numbers"],)),
             **{name: (array.dtype.str, array.shape) for name, array in small.items()},
         }
-        if self._joints_missing:
+        if self._held.joints_missing:
             shapes["joint_present"] = ("|b1", joint_shape[:2])
-        common_fps = next(iter(self._all_fps)) if len(self._all_fps) == 1 else None
+        common_fps = next(iter(all_fps)) if len(all_fps := self._held.all_fps) == 1 else None
         self._meta |= {
-            "topology": self.topology.to_dict(),
+            "topology": topology.to_dict(),
             "class_names": self._columns.classes.names(),
             "attribute_values": self._columns.attribute_values(),
             "fps": self._fps or common_fps,
@@ -249,78 +264,24 @@ class StoreWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         goes_on = self._is_resumable and kind is not None and not issubclass(kind, SkelactError)
-        if goes_on:
-            with contextlib.suppress(OSError, ValueError):  # a full disk; files closed already
+        if goes_on and not any(file.closed for file in self._files.values()):
+            with contextlib.suppress(OSError):  # a full disk
                 self.checkpoint()
         for file in self._files.values():
             with contextlib.suppress(OSError):
                 file.close()
-        if goes_on:
-            self._journal.close()
-        else:
-            self._discard()
+        with contextlib.suppress(OSError):
+            if goes_on:
+                self._journal.close()
+            else:
+                self._discard()
 
     def _discard(self) -> None:
         shutil.rmtree(self._partial, ignore_errors=True)
         self._journal.close()
 
     def _bin(self, name: str) -> Path:
-        return self._folder / f"{name}.bin"
-
-    def _resume(self, source: Mapping[str, str]) -> None:
-        """Take over what an unfinished preparation of the same source left; drop any other."""
-        lines = self._journal.read()
-        header, end = next(lines, (None, 0))
-        if self._is_resumable and header == source:
-            for entry, entry_end in lines:
-                if not isinstance(entry, Entry) or not self._is_on_disk(entry):
-                    break
-                for row in entry.rows:
-                    self._take(row)
-                self.exclusions += entry.exclusions
-                self.num_files += 1
-                end = entry_end
-            self._journal.cut(end)
-        else:
-            if isinstance(header, dict) and header:
-                self.changed = [key for key in source if header.get(key) != source[key]]
-            self._journal.start(source)
-        sizes = _num_bytes(
-            self._columns.sizes_after([]), self.topology, self.num_coordinates, self._joints_missing
-        )
-        shutil.rmtree(self._replaced, ignore_errors=True)
-        for file in self._folder.iterdir():
-            if file.stem in sizes:
-                os.truncate(file, sizes[file.stem])
-            else:
-                file.unlink()
-
-    def _is_on_disk(self, entry: Entry) -> bool:
-        """Tell whether the arrays hold an entry's sequences whole."""
-        if not entry.rows:
-            return True
-        table, num_coordinates = entry.rows[0].topology, entry.rows[0].num_coordinates
-        topology = self.topology if table is None else Topology.from_dict(dict(table))
-        joints_missing = self._joints_missing or any(row.joints_missing for row in entry.rows)
-        needed = _num_bytes(
-            self._columns.sizes_after(entry.rows),
-            topology,
-            num_coordinates or self.num_coordinates,
-            joints_missing,
-        )
-        return all(
-            self._bin(name).is_file() and self._bin(name).stat().st_size >= size
-            for name, size in needed.items()
-        )
-
-    def _take(self, row: Row) -> None:
-        """Note all of a sequence but its arrays."""
-        if row.topology is not None:
-            self.topology = Topology.from_dict(dict(row.topology))
-        self.num_coordinates = row.num_coordinates or self.num_coordinates
-        self._joints_missing |= row.joints_missing
-        self._all_fps.add(row.fps)
-        self._columns.add(row)
+        return bin_file(self._folder, name)
 
     def _start_joint_present(self, num_joints: int) -> None:
         """Begin the array that only stores with missing joints have: until now all were present."""
@@ -333,26 +294,5 @@ class StoreWriter:
         self._files[name].write(np.ascontiguousarray(array).tobytes())
 
 
-def _num_bytes(
-    sizes: Mapping[str, int], topology: Topology | None, num_coordinates: int | None, joints_missing: bool
-) -> dict[str, int]:
-    """Return how many bytes the arrays on the disk have when they have ``sizes`` rows."""
-    num_joints = topology.num_joints if topology else 0
-    num_bytes = {name: 4 * size for name, size in sizes.items()}
-    num_bytes["joints"] *= num_joints * (num_coordinates or 0)
-    if joints_missing:
-        num_bytes["joint_present"] = sizes["joints"] * num_joints
-    return num_bytes
-
-
-def finished_store(path: Path, source: Mapping[str, str]) -> Store | None:
-    """Return the store at ``path`` if a writer of ``source`` had but to tidy up when it was killed."""
-    partial = path.with_name(path.name + ".partial")
-    if not partial.is_dir() or (partial / "arrays").exists() or not (path / META).is_file():
-        return None
-    journal = Journal(partial)
-    header, _ = next(journal.read(), (None, 0))
-    if header == source:
-        shutil.rmtree(partial)
-    journal.close()
-    return Store.open(path) if header == source else None
+def _shown(topology: Topology, num_coordinates: int) -> str:
+    return f"{topology.name} ({topology.num_joints} joints, {num_coordinates}-D)"

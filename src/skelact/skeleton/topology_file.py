@@ -1,4 +1,4 @@
-"""A topology of one's own, in a YAML file; and the one place that finds a topology by name or file.
+"""A topology of one's own, in a YAML file or a table of the same keys; and how one is found by name or file.
 
 A file names the joints in the order in which the data holds them, and the parent of all but the root::
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import yaml
 
@@ -22,6 +22,7 @@ from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
 
 SUFFIXES = (".yaml", ".yml")
+_MAX_NAME = 64
 _KEYS = ("name", "joints", "parents", "pairs", "centre")
 
 
@@ -52,68 +53,95 @@ def load_topology(path: Path) -> Topology:
         table = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise ConfigurationError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
+    return topology_of(table, str(path))
+
+
+def topology_of(table: object, where: str, default_name: str | None = None) -> Topology:
+    """Return the topology that the keys of this module's example describe.
+
+    Args:
+        table: what was read of a file.
+        where: how errors call the file, or the place in it.
+        default_name: the topology's name where the table has none; None: it must have one.
+
+    Raises:
+        ConfigurationError: no topology; the message begins with ``where`` and names the key.
+    """
     if not isinstance(table, dict):
         raise ConfigurationError(
-            f"{path}: expected the keys {', '.join(_KEYS)}, got a {type(table).__name__}"
+            f"{where}: expected the keys {', '.join(_KEYS)}, got a {type(table).__name__}"
         )
     for key in table:
         if key not in _KEYS:
-            raise ConfigurationError(f"{path}: {key}: not a key of a topology{suggest(str(key), _KEYS)}")
-    name, joints = table.get("name"), table.get("joints")
-    if not isinstance(name, str) or not name:
-        raise ConfigurationError(f"{path}: name: got {name!r}, expected a name for the topology")
-    if not _is_list_of_names(joints) or not joints:
-        raise ConfigurationError(f"{path}: joints: got {_short(joints)}, expected a list of joint names")
+            raise ConfigurationError(
+                f"{where}: {_short(key)}: not a key of a topology{suggest(str(key)[:40], _KEYS)}"
+            )
+    table = {key: value for key, value in table.items() if value is not None}
+    name, joints = table.get("name", default_name), table.get("joints")
+    if not _is_name(name):
+        raise ConfigurationError(
+            f"{where}: name: got {_short(name)}, expected a name of up to {_MAX_NAME} characters"
+        )
+    if not isinstance(joints, list) or not joints or not all(map(_is_name, joints)):
+        raise ConfigurationError(
+            f"{where}: joints: got {_short(joints)}, expected a list of joint names, "
+            f"of up to {_MAX_NAME} characters each"
+        )
     repeated = next((joint for place, joint in enumerate(joints) if joint in joints[:place]), None)
     if repeated is not None:
         raise ConfigurationError(
-            f"{path}: joints: {repeated!r} stands there twice; expected names that differ"
+            f"{where}: joints: {repeated!r} stands there twice; expected names that differ"
         )
     place = {joint: number for number, joint in enumerate(joints)}
-    parents = _parents(path, table.get("parents"), place)
+    parents = _parents(where, table.get("parents"), place)
     pairs = table.get("pairs", [])
-    if not isinstance(pairs, list) or not all(_is_list_of_names(pair) and len(pair) == 2 for pair in pairs):
-        raise ConfigurationError(f"{path}: pairs: got {_short(pairs)}, expected a list of [left, right]")
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise ConfigurationError(f"{where}: pairs: got {_short(pairs)}, expected a list of [left, right]")
     places = tuple(
-        (_place(path, "pairs", left, place), _place(path, "pairs", right, place)) for left, right in pairs
+        (_place(where, "pairs", left, place), _place(where, "pairs", right, place)) for left, right in pairs
     )
     root = next((number for number, parent in enumerate(parents) if number == parent), 0)
-    centre = _place(path, "centre", table["centre"], place) if "centre" in table else root
+    centre = _place(where, "centre", table["centre"], place) if "centre" in table else root
     try:
-        return Topology(name, tuple(joints), parents, places, centre)
+        topology = Topology(name, tuple(joints), parents, places, centre)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{path}: {error}") from error
+        raise ConfigurationError(f"{where}: {error}") from error
+    if TOPOLOGIES.get(topology.name, topology) != topology:
+        raise ConfigurationError(
+            f"{where}: name: {name} is a known topology with other joints; choose another"
+        )
+    return topology
 
 
-def _parents(path: Path, table: object, place: Mapping[str, int]) -> tuple[int, ...]:
+def _parents(where: str, table: object, place: Mapping[str, int]) -> tuple[int, ...]:
     """Return the number of each joint's parent; the root's is its own."""
     if not isinstance(table, dict):
         raise ConfigurationError(
-            f"{path}: parents: got {_short(table)}, expected joint: parent for all but the root"
+            f"{where}: parents: got {_short(table)}, expected joint: parent for all but the root"
         )
     for joint in table:
-        _place(path, "parents", joint, place)
+        _place(where, "parents", joint, place)
     roots = [joint for joint in place if table.get(joint) in (None, joint)]
     if len(roots) != 1:
         found = (
             f"{len(roots)} joints without one ({', '.join(roots[:4])})" if roots else "one for every joint"
         )
-        raise ConfigurationError(f"{path}: parents: {found}; expected exactly one joint without, the root")
+        raise ConfigurationError(f"{where}: parents: {found}; expected exactly one joint without, the root")
     return tuple(
-        place[joint] if joint in roots else _place(path, "parents", table[joint], place) for joint in place
+        place[joint] if joint in roots else _place(where, "parents", table[joint], place) for joint in place
     )
 
 
-def _place(path: Path, key: str, joint: Any, place: Mapping[str, int]) -> int:
+def _place(where: str, key: str, joint: Any, place: Mapping[str, int]) -> int:
     if not isinstance(joint, str) or joint not in place:
-        raise ConfigurationError(f"{path}: {key}: no joint {joint!r}{suggest(str(joint), place)}")
+        raise ConfigurationError(f"{where}: {key}: no joint {_short(joint)}{suggest(str(joint)[:40], place)}")
     return place[joint]
 
 
-def _is_list_of_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+def _is_name(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME and value.isprintable()
 
 
 def _short(value: object) -> str:

@@ -1,4 +1,5 @@
-"""Raw files, whatever they lie in: a folder (searched recursively), a ``.zip``, or a ``.tar``, packed or not.
+"""Raw files, whatever they lie in: a folder (searched recursively), a ``.zip``, or a ``.tar``, packed or not;
+or one file on its own.
 
 :func:`raw_files` lists them; each :class:`RawFile` can then be read on its own, in any order, by any process.
 A packed tar can only be read from its beginning, so it is unpacked to a temporary ``.tar`` first.
@@ -24,7 +25,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from skelact.errors import DataError
-from skelact.sources.unusable import UnusableRecordingError
+from skelact.sources.unusable import UnusableRecordingError, one_line, printable
 
 UNREADABLE = "unreadable file"
 
@@ -33,6 +34,7 @@ _OPENERS: dict[bytes, Callable[[Path], io.BufferedIOBase]] = {
     b"\xfd7zXZ\x00": lzma.LZMAFile,
     b"BZh": bz2.BZ2File,
 }
+_ARCHIVE_ENDINGS = (".zip", ".tar", ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2")
 _DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, NotImplementedError, LookupError, ValueError),
@@ -82,7 +84,7 @@ class RawFile:
                 raise EOFError(f"{len(data)} of {length} bytes")
             return data
         except (*_DAMAGED, OSError, RuntimeError) as error:  # RuntimeError: a zip with a password
-            detail = f"cannot be read ({_shown(error)}); copy it again from the release"
+            detail = f"cannot be read ({one_line(error)}); copy it again from the release"
             raise UnusableRecordingError(UNREADABLE, self.name, "", detail) from error
 
 
@@ -91,19 +93,20 @@ def raw_files(path: Path) -> Iterator[list[RawFile]]:
     """List the files in ``path``, ordered by file name; those that begin with a dot are no data.
 
     A folder that holds zip archives, and beside them text files alone (split files, a readme), is taken as
-    those and what its archives hold.
+    those and what its archives hold. A file that is no archive is taken as a folder with that file alone; so
+    is a ``.npz`` file, whose archive is its own affair.
 
     Args:
-        path: a folder, or a zip or tar (plain, gzip, xz, bzip2) archive, told by its content.
+        path: a folder; a zip or tar (plain, gzip, xz, bzip2) archive, told by its content; or a file.
 
     Yields:
         The files, readable until the context ends.
 
     Raises:
-        DataError: nothing is there, it is empty, or it is neither a folder nor a readable archive.
+        DataError: nothing is there, it is empty, or an archive that cannot be read.
     """
     if not path.exists():
-        raise DataError(f"{path}: no such folder or archive; check the path of the raw recordings")
+        raise DataError(f"{path}: no such folder or file; check the path of the raw recordings")
     with tempfile.TemporaryDirectory(prefix="skelact-") as scratch:
         if path.is_dir():
             files = _in_folder(path)
@@ -111,6 +114,8 @@ def raw_files(path: Path) -> Iterator[list[RawFile]]:
                 archives = [file for file in files if file.suffix == ".zip"]
                 files = [file for file in files if file.suffix != ".zip"]
                 files += [file for one in archives for file in _in_zip(one.container, f"{one.name}/")]
+        elif path.is_file() and not _is_archive(path):
+            files = [RawFile(printable(path.name), path)]
         elif zipfile.is_zipfile(path):
             files = _in_zip(path, "")
         else:
@@ -124,18 +129,23 @@ def raw_files(path: Path) -> Iterator[list[RawFile]]:
             _opened_zip.cache_clear()
 
 
-def _printable(name: str) -> str:
-    """Return a path for messages, with line ends, bytes that are not UTF-8 and the like spelt out."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)
-
-
-def _shown(error: Exception) -> str:
-    """Return an error of the standard library for messages: printable, in one line, and not too long."""
-    return _printable(" ".join(str(error).split()))[:200] or type(error).__name__
-
-
 def _is_hidden(name: str) -> bool:
     return PurePosixPath(name).name.startswith(".")
+
+
+def _is_archive(path: Path) -> bool:
+    """Tell whether a file's ending or content is an archive's; without an ending it is no recording's."""
+    ending = path.suffix.lower()
+    if ending == ".npz":
+        return False
+    if not ending or ending in _ARCHIVE_ENDINGS:
+        return True
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+        return head.startswith(tuple(_OPENERS)) or zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    except (*_DAMAGED, OSError) as error:
+        raise DataError(f"{path}: cannot be read ({one_line(error)}); check that you may read it") from error
 
 
 def _in_folder(folder: Path) -> list[RawFile]:
@@ -152,7 +162,7 @@ def _in_folder(folder: Path) -> list[RawFile]:
         seen.update((here / name).resolve() for name in fresh)
         folders[:] = fresh
         paths = [here / name for name in names if not _is_hidden(name)]
-        files += [RawFile(_printable(path.relative_to(folder).as_posix()), path) for path in paths]
+        files += [RawFile(printable(path.relative_to(folder).as_posix()), path) for path in paths]
     return files
 
 
@@ -169,7 +179,7 @@ def _in_zip(path: Path, prefix: str) -> list[RawFile]:
     except (*_DAMAGED, OSError) as error:
         raise _damaged(path, error) from error
     return [
-        RawFile(_printable(prefix + member), path, member=member)
+        RawFile(printable(prefix + member), path, member=member)
         for member in members
         if not _is_hidden(member)
     ]
@@ -191,7 +201,7 @@ def _in_tar(path: Path, scratch: Path) -> list[RawFile]:
     except (*_DAMAGED, OSError) as error:
         raise _damaged(path, error) from error
     return [
-        RawFile(_printable(str(PurePosixPath(name))), plain, span=(start, size))
+        RawFile(printable(str(PurePosixPath(name))), plain, span=(start, size))
         for name, start, size in members
         if not _is_hidden(name)
     ]
@@ -200,5 +210,5 @@ def _in_tar(path: Path, scratch: Path) -> list[RawFile]:
 def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(
         f"{path}: neither a folder nor a readable .zip, .tar, .tar.gz, .tar.xz or .tar.bz2 file "
-        f"({_shown(error)}); copy it again or give the folder with the recordings"
+        f"({one_line(error)}); copy it again or give the folder with the recordings"
     )

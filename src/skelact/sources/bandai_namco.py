@@ -1,7 +1,8 @@
-"""The Bandai-Namco Research Motion Dataset 2: BVH files of one performer, 10 contents in 7 styles.
+"""The Bandai-Namco Research Motion Dataset 2: BVH files, 10 contents in 7 styles.
 
 A file is named ``dataset-2_<content>_<style>_<number>.bvh``. Lengths are in centimetres. The first joint,
-``joint_Root``, stays on the floor and is left out, which leaves 21.
+``joint_Root``, stays on the floor and is left out, which leaves 21. Three actors performed; the files do
+not tell which.
 
 Source: M. Kobayashi et al., Motion capture dataset for practical use of AI-based motion editing and
 stylization, 2023 (arXiv:2306.08861).

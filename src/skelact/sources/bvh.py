@@ -23,7 +23,8 @@ from skelact.skeleton.sequence import SkeletonSequence
 from skelact.sources.bvh_hierarchy import Hierarchy, parse_hierarchy
 from skelact.sources.bvh_kinematics import joint_positions
 from skelact.sources.bvh_topology import kept_joints, to_topology
-from skelact.sources.unusable import UnusableRecordingError, malformed
+from skelact.sources.number_text import float_of
+from skelact.sources.unusable import UnusableRecordingError, malformed, quote
 
 SUFFIX = ".bvh"
 CENTIMETRE = 0.01
@@ -130,7 +131,7 @@ def parse_numbers(file: str, rows: list[list[bytes]], row_lines: list[int]) -> n
             (line, word)
             for line, words in zip(row_lines, rows, strict=True)
             for word in words
-            if not math.isfinite(_float(word))
+            if not math.isfinite(float_of(word))
         )
         raise _no_number(file, line, word)
     return values.reshape(len(rows), -1)
@@ -139,33 +140,19 @@ def parse_numbers(file: str, rows: list[list[bytes]], row_lines: list[int]) -> n
 def _header_number(file: str, line: int, words: list[bytes], title: str) -> float:
     """Read a line ``<title>: <number above 0>``; frames are counted, so their number is whole."""
     found_title, _, value = b" ".join(words).partition(b":")
-    number = _float(value.strip())
+    number = float_of(value.strip())
     is_usable = math.isfinite(number) and number > 0 and (title != "Frames" or number == int(number))
     if found_title.split() != title.encode().split() or not is_usable:
         kind = "a whole number" if title == "Frames" else "a number of seconds"
-        raise malformed(file, line, f"found {_quote(b' '.join(words))}; expected {title}: and {kind} above 0")
+        raise malformed(file, line, f"found {quote(b' '.join(words))}; expected {title}: and {kind} above 0")
     return number
 
 
 def _no_number(file: str, line: int, word: bytes) -> UnusableRecordingError:
-    return malformed(file, line, f"found {_quote(word)}; expected a finite number")
+    return malformed(file, line, f"found {quote(word)}; expected a finite number")
 
 
 def _rate(seconds: float) -> float:
     """Return frames a second: the whole number meant, since files round the time of a frame."""
     rate = 1 / seconds
     return float(round(rate)) if abs(rate - round(rate)) < _RATE_ROUNDING * rate else rate
-
-
-def _float(word: bytes) -> float:
-    """Return ``float`` of ``word``, NaN where it is no decimal number."""
-    try:
-        return float(word)
-    except ValueError:
-        return math.nan
-
-
-def _quote(word: bytes) -> str:
-    """Return ``word`` for a message: printable, and cut after 40 characters."""
-    shown = word.decode(errors="replace")
-    return repr(shown if len(shown) <= 40 else shown[:37] + "...")

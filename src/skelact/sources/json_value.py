@@ -24,17 +24,14 @@ class JsonValue:
         """Raise the error of a file whose value here is wrong."""
         raise UnusableRecordingError(MALFORMED, self.file, self.path or "the whole", detail)
 
-    def table(self, keys: set[str] | None) -> dict[str, JsonValue]:
-        """Return the values of an object: some of ``keys``, those not there as null; None for any keys."""
+    def table(self, keys: set[str]) -> dict[str, JsonValue]:
+        """Return the values of an object, whose keys are some of ``keys``; those not there as null."""
         if not isinstance(self.value, dict):
-            expected = f" with {', '.join(sorted(keys))}" if keys else ""
-            self.refuse(f"{kind_of(self.value)}; expected an object{expected}")
-        for key in self.value.keys() - (keys or self.value.keys()):
-            self.refuse(f"unknown key {key[:40]!r}{suggest(key[:40], keys or ())}")
+            self.refuse(f"{kind_of(self.value)}; expected an object with {', '.join(sorted(keys))}")
+        for key in self.value.keys() - keys:
+            self.refuse(f"unknown key {key[:40]!r}{suggest(key[:40], keys)}")
         prefix = f"{self.path}." if self.path else ""
-        return {
-            key: JsonValue(self.file, f"{prefix}{key}", self.value.get(key)) for key in keys or self.value
-        }
+        return {key: JsonValue(self.file, f"{prefix}{key}", self.value.get(key)) for key in keys}
 
     def items(self, expected: str) -> list[JsonValue]:
         """Return the values of a list."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import DataError
+from skelact.sources.unusable import one_line
 
 MAX_ROW_BYTES = 1 << 28
 """Largest row that is read; the largest of the published files is 0.4 MB."""
@@ -59,7 +61,7 @@ class RowArray:
                     raise EOFError("more bytes than its header tells")
         except _DAMAGED as error:
             raise DataError(
-                f"{self.path}: {self.name}: row {row}: cannot be read ({_one_line(error)}); "
+                f"{self.path}: {self.name}: row {row}: cannot be read ({one_line(error)}); "
                 "copy the file again"
             ) from error
 
@@ -85,7 +87,7 @@ def open_arrays(path: Path, names: tuple[str, ...]) -> dict[str, RowArray]:
                     )
             return {name: _open_array(path, archive, members[f"{name}.npy"]) for name in names}
     except _DAMAGED as error:
-        raise DataError(f"{path}: not a readable .npz file ({_one_line(error)}); copy it again") from error
+        raise DataError(f"{path}: not a readable .npz file ({one_line(error)}); copy it again") from error
 
 
 def _open_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> RowArray:
@@ -96,9 +98,11 @@ def _open_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
         version = np.lib.format.read_magic(head)
         if version not in _VERSIONS:
             raise ValueError(f"version {version} of the format")
-        shape, in_fortran_order, dtype = _VERSIONS[version](head)
+        with warnings.catch_warnings():  # that Python 2 wrote the header is no concern of the user
+            warnings.simplefilter("ignore", UserWarning)
+            shape, in_fortran_order, dtype = _VERSIONS[version](head)
     except (ValueError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
-        raise DataError(f"{path}: {name}: not a NumPy array ({_one_line(error)}); copy it again") from error
+        raise DataError(f"{path}: {name}: not a NumPy array ({one_line(error)}); copy it again") from error
     array = RowArray(path, name, tuple(int(size) for size in shape), dtype, head.tell())
     if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
         raise DataError(f"{path}: {name}: holds {dtype}, which is not read; expected an array of numbers")
@@ -127,7 +131,3 @@ def _read(member: IO[bytes], count: int) -> bytes:
             raise EOFError("it ends too early")
         data += more
     return data
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -107,7 +107,7 @@ class NumberText:
         values: npt.NDArray[np.float64] = mantissa / _POWERS[decimals]
         np.negative(values, out=values, where=is_negative)
         for place in np.flatnonzero(~is_simple):
-            values[place] = _float(self._data[start[place] : end[place]])
+            values[place] = float_of(self._data[start[place] : end[place]])
         return values
 
 
@@ -135,7 +135,7 @@ def _eight_digits(
     return word.astype(np.float64), is_digits
 
 
-def _float(word: bytes) -> float:
+def float_of(word: bytes) -> float:
     """Return ``float`` of ``word``, NaN where it is no decimal number."""
     if b"_" in word:  # Python's own spelling of long numbers
         return float("nan")

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import DataError
+from skelact.sources.unusable import one_line
 
 _DTYPE = re.compile(r"[<>|=]?([biufUS]\d{1,7})")
 _DAMAGE = (
@@ -50,10 +51,8 @@ def load_plain(name: str, file: IO[bytes], size: int) -> object:
     except OSError as error:
         raise DataError(f"{name}: cannot be read ({error.strerror or error}); expected a pickle") from error
     except _DAMAGE as error:
-        found = " ".join(str(error).split())[:200]
-        raise DataError(
-            f"{name}: not a whole pickle of plain data ({type(error).__name__}: {found}); copy it again"
-        ) from error
+        found = f"{type(error).__name__}: {one_line(error)}"
+        raise DataError(f"{name}: not a whole pickle of plain data ({found}); copy it again") from error
 
 
 class _RefusedError(Exception):

@@ -30,6 +30,7 @@ from skelact.errors import ConfigurationError, suggest
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
+from skelact.skeleton.topology_file import topology_of
 from skelact.sources.json_value import JsonValue, kind_of, parse_json
 from skelact.sources.seen_bodies import without_unseen_bodies
 from skelact.sources.unusable import UnusableRecordingError
@@ -42,7 +43,6 @@ MAX_BODIES = 1000
 
 _KEYS = {"topology", "fps", "unit", "label", "subject", "bodies"}
 _BODY_KEYS = {"positions", "confidence"}
-_SKELETON_KEYS = {"name", "joints", "parents", "pairs", "centre"}
 
 
 @dataclass(frozen=True)
@@ -125,49 +125,10 @@ def _topology(place: JsonValue, default: Topology | None) -> Topology:
         return TOPOLOGIES[place.value]
     if place.value is None:
         place.refuse(f"missing; expected one of {', '.join(sorted(TOPOLOGIES))}, or joints and parents")
-    return _inline_topology(place)
-
-
-def _inline_topology(place: JsonValue) -> Topology:
-    """Return a skeleton of one's own, with the keys of a topology's YAML file.
-
-    ``joints``, ``parents`` (joint: parent, for all but the root), and where wanted ``pairs`` of left and
-    right joint, ``centre`` (the joint that becomes the origin; the root without it) and ``name``.
-    """
-    table = place.table(_SKELETON_KEYS)
-    joints = [one.value for one in table["joints"].items("a list of joint names")]
-    if not all(isinstance(joint, str) for joint in joints):
-        table["joints"].refuse("expected a list of joint names")
-    number = {joint: index for index, joint in enumerate(joints)}
-
-    def find(at: JsonValue, joint: object) -> int:
-        if not isinstance(joint, str) or joint not in number:
-            at.refuse(f"{str(joint)[:40]!r} is not one of the joints")
-        return number[joint]
-
-    parents = list(range(len(joints)))
-    for joint, parent in table["parents"].table(None).items():
-        parents[find(table["parents"], joint)] = find(parent, parent.value)
-    pairs = []
-    if table["pairs"].value is not None:
-        for pair in table["pairs"].items("a list of [left joint, right joint]"):
-            if len(sides := pair.items("[left joint, right joint]")) != 2:
-                pair.refuse("expected [left joint, right joint]")
-            pairs.append((find(sides[0], sides[0].value), find(sides[1], sides[1].value)))
-    root = next((index for index, parent in enumerate(parents) if index == parent), 0)
-    name, centre = table["name"].value, table["centre"]
-    if name is not None and (not isinstance(name, str) or not name or name in TOPOLOGIES):
-        table["name"].refuse("expected a name of its own")
     try:
-        return Topology(
-            name or "own",
-            tuple(joints),
-            tuple(parents),
-            tuple(pairs),
-            root if centre.value is None else find(centre, centre.value),
-        )
+        return topology_of(place.value, place.path, default_name="own")
     except ConfigurationError as error:
-        place.refuse(str(error))
+        place.refuse(str(error).removeprefix(f"{place.path}: "))
 
 
 def _body(

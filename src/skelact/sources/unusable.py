@@ -33,6 +33,16 @@ def quote(word: bytes) -> str:
     return repr(shown if len(shown) <= 40 else shown[:37] + "...")
 
 
+def one_line(error: BaseException) -> str:
+    """Return an error of another library for a message: printable, in one line, and not too long."""
+    return printable(" ".join(str(error).split()))[:200] or type(error).__name__
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with line ends, bytes that are not UTF-8 and the like spelt out."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 def malformed(file: str, line: int, detail: str) -> UnusableRecordingError:
     """Return the error of a file that breaks its format at ``line``, counted from 1."""
     return UnusableRecordingError(MALFORMED, file, f"line {line}", f"{detail}; {REMEDY}")

@@ -47,7 +47,7 @@ def slow_clip(
         clip[body] = resized[0].T.reshape(clip.shape[1:]).float()
         if uniform is not None:
             angles = (2 * uniform[2:] - 1) * settings.rotation
-            clip[body] = clip[body] @ rotation_matrices(angles[None])[0].float().T
+            clip[body] = clip[body] @ torch.from_numpy(rotation_matrices(angles[None].numpy())[0]).float().T
     return to_stream(clip, settings.stream, store.topology), in_crop
 
 
@@ -61,6 +61,7 @@ def assert_equals_slow(
         assert not clips.positions[row][~present].any()
 
 
+@pytest.mark.usefixtures("either_reader")
 @pytest.mark.parametrize(
     "settings",
     [
@@ -68,9 +69,10 @@ def assert_equals_slow(
         ClipSettings(gaps="zero", max_bodies=3),
         ClipSettings(num_frames=16, stream="bone-motion", rotation=0, min_crop_frames=1, min_crop_share=0.1),
         ClipSettings(num_frames=1, max_bodies=1, test_crop_share=0.5),
+        ClipSettings(num_frames=20, stream="bone"),
         ClipSettings(num_frames=30, max_bodies=4, stream="motion", min_crop_frames=10, test_crop_share=1.0),
     ],
-    ids=["default", "zero", "short", "one-body", "more-slots"],
+    ids=["default", "zero", "short", "one-body", "bone", "more-slots"],
 )
 def test_clips_equal_the_slow_version(small_store: Store, settings: ClipSettings) -> None:
     source = ClipSource(small_store, settings)

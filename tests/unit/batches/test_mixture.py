@@ -72,6 +72,8 @@ def test_the_whole_is_described(mixed: MixedSource) -> None:
     assert mixed.test([9]).labels.tolist() == [-1]
     assert mixed.test([10, 11]).labels.tolist() == [2, 0]
     assert len(mixed.content_hash) == 64
+    assert MixedSource(mixed.sources[:1]).content_hash == mixed.stores[0].content_hash
+    assert mixed.content_hash not in [store.content_hash for store in mixed.stores]
     assert mixed.joined([np.array([3, 1]), np.array([2, 0])]).tolist() == [3, 1, 12, 10]
     with pytest.raises(DataError, match="1 lists of sequences for 2 stores"):
         mixed.joined([np.array([3, 1])])
@@ -131,12 +133,14 @@ def test_what_does_not_mix_is_refused(small_store: Store, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("indices", [[], [0.5], [[1]], [True]])
 def test_indices_are_a_list_of_integers(mixed: MixedSource, indices: list[object]) -> None:
-    with pytest.raises(DataError, match="at least one sequence number, integers"):
+    with pytest.raises(
+        DataError, match=r"2 stores: (a batch needs a list of at least one|sequence numbers are integers)"
+    ):
         mixed.test(indices)  # type: ignore[arg-type]
 
 
 def test_numbers_and_indices_are_checked(mixed: MixedSource) -> None:
-    with pytest.raises(DataError, match="no sequence 13; the 2 stores hold sequences 0 to 12"):
+    with pytest.raises(DataError, match="2 stores: there is no sequence 13; sequences are numbered 0 to 12"):
         mixed.test([13])
     with pytest.raises(ConfigurationError, match="either a generator or draws"):
         mixed.train([0])

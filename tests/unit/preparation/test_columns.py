@@ -57,6 +57,18 @@ def test_fixed_names_keep_their_numbers_and_refuse_others(tmp_path: Path) -> Non
     assert opened.attribute_values("style") == ["old", "new"]
 
 
+@pytest.mark.parametrize("name", ["", "a\ud800", "a\0"])
+def test_names_that_no_file_can_hold_are_refused(tmp_path: Path, name: str) -> None:
+    with writer(tmp_path / "store") as store:
+        store.add(sequence("good"))
+        with pytest.raises(RefusedError, match="is no name; expected text") as caught:
+            store.add(sequence(name))
+        caught.value.args[0].encode()
+        with pytest.raises(RefusedError, match="is no name; expected text"):
+            store.add(sequence("b"), {"label": name})
+        assert store.finish().names == ["good"]
+
+
 def test_numbers_and_names_do_not_mix(tmp_path: Path) -> None:
     with writer(tmp_path / "store") as store:
         store.add(replace(sequence("a"), attributes={"subject": 3}), {"camera": "left"})
@@ -75,7 +87,9 @@ def test_the_first_sequence_decides_the_skeleton(tmp_path: Path) -> None:
     with writer(tmp_path / "store") as store:
         store.add(sequence("a", KINECT_20, 2))
         for other in (sequence("b"), sequence("b", KINECT_20, 3)):
-            with pytest.raises(RefusedError, match="b: not a kinect-20 skeleton in 2-D"):
+            with pytest.raises(
+                RefusedError, match=r"b: its skeleton is .*; expected kinect-20 \(20 joints, 2-D\)"
+            ):
                 store.add(other)
         opened = store.finish()
     assert opened.topology == KINECT_20

@@ -108,7 +108,10 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="two: no body is present in any frame"):
             store.add(sequence("two", [[0, 0]]))
         other = SkeletonSequence("two", np.ones((1, 1, 20, 3), np.float32), np.ones((1, 1), bool), KINECT_20)
-        with pytest.raises(DataError, match="two: not a ntu-25 skeleton in 3-D"):
+        with pytest.raises(
+            DataError,
+            match=r"two: its skeleton is kinect-20 \(20 joints, 3-D\); expected ntu-25 \(25 joints, 3-D\)",
+        ):
             store.add(other)
 
 

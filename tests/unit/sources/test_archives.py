@@ -43,6 +43,22 @@ def test_the_kind_is_told_by_content(folder: Path) -> None:
         assert len(files) == 3
 
 
+@pytest.mark.parametrize("name", ["a.pkl", "a.json", "S001.skeleton"])
+def test_a_file_that_is_no_archive_stands_for_itself(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"{}")
+    with raw_files(path) as files:
+        assert [(file.name, file.read()) for file in files] == [(name, b"{}")]
+
+
+def test_a_npz_file_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x_train.npy", b"")
+    with raw_files(path) as files:
+        assert [file.name for file in files] == ["a.npz"]
+
+
 def test_a_folder_of_zips_is_what_they_hold(tmp_path: Path) -> None:
     for number in (1, 2):
         with zipfile.ZipFile(tmp_path / f"part{number}.zip", "w") as archive:

@@ -1,6 +1,8 @@
 """The padded .npz against arrays written by hand."""
 
 import tracemalloc
+import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +93,22 @@ def test_other_arrays_are_refused(tmp_path: Path, other: dict[str, np.ndarray], 
 def test_another_skeleton_is_named_in_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"60 a body\) for kinect-20; --topology"):
         open_padded_npz(write(tmp_path / "a.npz"), KINECT_20)
+
+
+def test_an_array_that_python_2_wrote_is_read_without_a_word(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.npz")
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    head, body = members["x_train.npy"].split(b"\n", 1)
+    old = head.replace(b"(2, ", b"(2L, ")[: len(head)]  # one blank of its padding less
+    assert old.count(b"L") == 1
+    members["x_train.npy"] = old + b"\n" + body
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(list(open_padded_npz(path, NTU_25).sequences(None))) == 3
 
 
 def test_rows_too_large_are_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
