@@ -22,7 +22,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int | None, help="short for --training.epochs")
     parser.add_argument("--seed", type=int | None, help="short for --training.seed")
     parser.add_argument("--config", type=str | None, help="YAML file with any of the settings below")
-    parser.add_class_arguments(TrainingConfig, "training")
+    # nothing is kept on disk between epochs, so nothing is said about checkpoints
+    parser.add_class_arguments(TrainingConfig, "training", skip={"checkpoint_every", "keep_checkpoints"})
 
 
 def defaults(arguments: Sequence[str]) -> dict[str, Any]:

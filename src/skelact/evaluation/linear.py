@@ -56,7 +56,7 @@ def evaluate_linear(
 
     Args:
         encoder: the representation; it is not changed.
-        source: where clips come from.
+        source: where clips come from; they are made on the device that the configuration chooses.
         split: training and test sequences.
         config: how the layer is trained.
         title: what the progress line calls it.
@@ -67,6 +67,7 @@ def evaluate_linear(
     """
     check_labels(source, split)
     fabric = make_fabric(config)
+    source = ClipSource(source.store, source.settings, fabric.device)
     encoder = encoder.eval().requires_grad_(False).to(fabric.device)
     num_classes = len(source.store.class_names)
     with torch.random.fork_rng(devices=[]):
