@@ -9,6 +9,13 @@ from skelact.cli.main import main
 from skelact.preparation.pipeline import prepare
 from skelact.sources.synthetic import write_data_set
 
+FILES = {
+    "bad": "trainig: {epochs: 3}",
+    "word": "training: {lr: fast}",
+    "kept": "training: {keep_checkpoints: 3}",
+    "number": "data: 3",
+}
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -19,7 +26,8 @@ def place(tmp_path_factory):
     arguments = ["--data", str(folder / "store"), "--protocol", "xsub", "--size", "tiny", "--epochs", "1"]
     assert main(["pretrain", *arguments, "--out", str(folder / "run")]) == 0
     (folder / "empty").mkdir()
-    (folder / "bad.yaml").write_text("trainig: {epochs: 3}\n")
+    for name, text in FILES.items():
+        (folder / f"{name}.yaml").write_text(text + "\n")
     return folder
 
 
@@ -74,12 +82,16 @@ CASES = {
     f"{PRETRAIN} --training.optimiser adam": "training.optimiser",
     f"{PRETRAIN} --training.epoch 3": "did you mean --training.epochs",
     f"{PRETRAIN} --config {{place}}/bad.yaml": "unknown key 'trainig' (did you mean 'training'?)",
+    f"{PRETRAIN} --config {{place}}/word.yaml": "training.lr",
+    "pretrain --protocol xsub --out {place}/new --config {place}/number.yaml": "expected a name or a list",
     f"{PRETRAIN} --config {{place}}/no.yaml": "cannot be read",
     f"{PRETRAIN} --resume": "holds no run to resume",
     PRETRAIN.replace("{place}/new", "{place}/run") + " --resume --epochs 2": "training.epochs = 1, not 2",
     LINEAR.replace("{place}/run", "{place}/nothing"): "no such folder",
     LINEAR.replace("{place}/run", "{place}/empty"): "holds no finished model",
     LINEAR.replace("xsub", "xsubject"): "did you mean 'xsub'",
+    f"{LINEAR} --config {{place}}/word.yaml": "training.lr",
+    f"{LINEAR} --config {{place}}/kept.yaml": "--training.keep_checkpoints",
     f"{LINEAR} --training.batch_size 0": "training.batch_size is 0",
     "evaluate knn --run {place}/run --data {place}/store --protocol xsub --k [1000]": "k=1000",
     "evaluate knn --run {place}/run --data {place}/store --protocol xsub --tau 0": "tau=0",

@@ -34,6 +34,7 @@ from skelact.pretraining.config import PretrainConfig
 from skelact.pretraining.run import load_model, pretrain
 from skelact.reports.run_figures import draw_confusion, draw_density, draw_training
 from skelact.sources.synthetic import write_data_set
+from skelact.training.loop import RunStoppedError
 from skelact.training.randomness import derive_seed
 
 PROTOCOL = "xsub"
@@ -134,7 +135,10 @@ def train(out: Path, store: Store, seed: int, epochs: int) -> Path:
     )
     config = instantiate(PretrainConfig, content)
     if not (run_folder / CARD).exists():
-        pretrain(config, run_folder, resume=run_folder.exists())
+        try:
+            pretrain(config, run_folder, resume=run_folder.exists())
+        except RunStoppedError:
+            raise RunStoppedError("the demo was stopped; run the same command to go on") from None
     draw_training(run_folder)
     return run_folder
 

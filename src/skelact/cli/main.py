@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,10 +90,13 @@ def parse(arguments: Sequence[str]) -> tuple[ModuleType, Namespace]:
         prog=f"skelact {name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False
     )
     module.add_arguments(parser)
-    if hasattr(module, "defaults"):
-        parser.set_defaults(module.defaults(rest))
+    settings = module.defaults(rest) if hasattr(module, "defaults") else {}
+    # as options before the user's own: the parser checks them alike, and the last one given wins
+    before = [
+        f"--{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in settings.items()
+    ]
     try:
-        return module, parser.instantiate(parser.parse_args(rest))
+        return module, parser.instantiate(parser.parse_args([*before, *rest]))
     except ArgumentError as error:
         known = [option for action in parser._actions for option in action.option_strings]
         raise SkelactError(f"{name}: {explain(str(error), known)}") from error

@@ -71,16 +71,13 @@ def configuration(options: Namespace) -> PretrainConfig:
         ConfigurationError: a value outside its range, or no data or protocol.
     """
     own = read_config(Path(options.config), PretrainConfig) if options.config else {}
-    lists = {name: options[name] or own.get(name) or [] for name in LISTS}
-    for name, value in lists.items():
-        if not value:
-            raise ConfigurationError(f"pretrain: --{name} is missing")
+    lists = {name: names_of(name, options[name] or own.get(name)) for name in LISTS}
     if options.mixing not in WEIGHTS:
         raise ConfigurationError(f"mixing: no way {options.mixing!r}{suggest(options.mixing, WEIGHTS)}")
     short = {name: options[name] for name in ("epochs", "seed") if options[name] is not None}
     return PretrainConfig(
-        data=[lists["data"]] if isinstance(lists["data"], str) else lists["data"],
-        protocol=[lists["protocol"]] if isinstance(lists["protocol"], str) else lists["protocol"],
+        data=lists["data"],
+        protocol=lists["protocol"],
         mixing=options.mixing,
         method=options.method,
         size=options.size,
@@ -89,6 +86,20 @@ def configuration(options: Namespace) -> PretrainConfig:
         objective=options.objective,
         training=replace(options.training, **short),
     )
+
+
+def names_of(option: str, value: object) -> list[str]:
+    """Return what was given for an option that may be given several times, one name or a list in a file.
+
+    Raises:
+        ConfigurationError: nothing was given, or something else than names.
+    """
+    names = [value] if isinstance(value, str) else value
+    if not names:
+        raise ConfigurationError(f"pretrain: --{option} is missing")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(f"{option}: got {value!r}, expected a name or a list of names")
+    return names
 
 
 def run(options: Namespace) -> None:
