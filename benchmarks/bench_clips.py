@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from alternate import compare, parse_rounds, peak_memory
+from skelact.allocator import keep_large_blocks
 from skelact.batches.dataset import ClipSettings, ClipSource
 from skelact.batches.spatial import rotation_matrices
 from skelact.preparation.store import Store
@@ -63,6 +64,7 @@ def plain_batch(
 
 def main() -> None:
     rounds = parse_rounds(__doc__)
+    keep_large_blocks()
     with tempfile.TemporaryDirectory() as folder:
         store = random_store(Path(folder) / "store")
         settings = ClipSettings()

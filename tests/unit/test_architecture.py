@@ -23,7 +23,7 @@ ORDER = (
     "reports",
     "cli",
 )
-ANYWHERE = {"errors", "provenance"}
+ANYWHERE = {"allocator", "errors", "provenance"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "tools", "common"}
 
 

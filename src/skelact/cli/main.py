@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from skelact import __version__
+from skelact.allocator import keep_large_blocks
 from skelact.errors import SkelactError
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         module, options = parse(arguments)
+        keep_large_blocks()
         return int(module.run(options) or 0)
     except SkelactError as error:
         print(f"skelact: {error}", file=sys.stderr)
