@@ -19,21 +19,27 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from skelact.density.fixed import FixedDensity
+from skelact.density.learned import LearnedDensity
 from skelact.errors import ConfigurationError
 from skelact.models.decoder import Decoder, DecoderConfig
 from skelact.models.embedding import gather_tokens, patchify
 from skelact.models.encoder import Absent, EncoderConfig, SkeletonEncoder
+from skelact.pretraining.density_learning import Learning, difficulty_loss, weighted_losses
 from skelact.pretraining.masking import (
     MaskingStrength,
     Selection,
     mask_logits,
     motion_intensity,
-    select_tokens,
+    select_tubes,
 )
 from skelact.pretraining.targets import Normalisation, Target, motion, normalise
+
+NUM_PROJECTED = 16
+"""Channels to which a learned density brings the encoder's features, as many as the published one has."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,13 @@ class MaskedMotionConfig(MaskingStrength):
 
     masking: Literal["density", "motion", "uniform"] = "density"
     """What decides which tokens are hidden: the change of joint density, the motion, or chance alone."""
+    density: Literal["fixed", "learned"] = "fixed"
+    """The density: constants, as the published code has in effect, or bandwidths that learn."""
+    density_source: Literal["coordinates", "features"] = "coordinates"
+    """What a learned density sees: the joints' positions, or the encoder's features of the whole clip."""
+    learning: Learning = "difficulty"
+    """How a learned density learns: to tell which hidden tokens are hard to predict, or as the weight of
+    their errors, which it seeks to make large."""
     target: Target = "motion"
     """What hidden tokens are asked for."""
     motion_stride: int = 1
@@ -59,13 +72,24 @@ class MaskedMotionConfig(MaskingStrength):
         super().__post_init__()
         if self.motion_stride < 1:
             raise ConfigurationError(f"motion_stride is {self.motion_stride}, expected 1 or more")
+        if self.density == "learned" and self.masking != "density" and self.learning == "difficulty":
+            raise ConfigurationError(
+                f"density learned has no effect with masking {self.masking}: choose masking density, or "
+                "learning weighting, where the density weighs the errors"
+            )
+
+    @property
+    def has_density(self) -> bool:
+        """Whether a density takes part at all."""
+        return self.masking == "density" or self.density == "learned"
 
 
 class MaskedMotionOutput(NamedTuple):
     """What one pass gives, for the B bodies that were run (K tokens kept, H hidden of L)."""
 
     loss: Tensor
-    """() mean squared error over the hidden tokens."""
+    """() what is minimised: the mean squared error over the hidden tokens, weighted where a density weighs
+    it, and what a learned density learns by."""
     loss_per_token: Tensor
     """(B, H) error of every hidden token."""
     prediction: Tensor
@@ -82,56 +106,103 @@ class MaskedMotionModel(nn.Module):
     def __init__(self, encoder: EncoderConfig, decoder: DecoderConfig, config: MaskedMotionConfig) -> None:
         super().__init__()
         self.config = config
-        self.num_kept = config.num_kept(encoder.num_tokens)
+        for progress in (0.0, 1.0):
+            config.num_kept(encoder.num_tokens, progress)
+        if encoder.num_steps % config.tube_steps:
+            raise ConfigurationError(
+                f"tube_steps {config.tube_steps} does not divide the {encoder.num_steps} time steps of a clip"
+            )
         if config.target == "motion" and config.motion_stride >= encoder.num_frames:
             raise ConfigurationError(
                 f"motion_stride {config.motion_stride} does not fit clips of {encoder.num_frames} frames"
             )
         self.encoder = SkeletonEncoder(encoder, config.absent)
         self.decoder = Decoder(decoder, encoder)
-        patch_size = encoder.patch_frames * encoder.num_coordinates
-        self.density = FixedDensity(patch_size, encoder.num_joints) if config.masking == "density" else None
+        self.density = build_density(config, encoder)
 
-    def forward(self, clips: Tensor, present: Tensor, uniform: Tensor) -> MaskedMotionOutput:
+    def forward(
+        self, clips: Tensor, present: Tensor, uniform: Tensor, progress: float = 1.0
+    ) -> MaskedMotionOutput:
         """Hide, encode, predict, compare.
 
         Args:
             clips: (N, M, T, V, C) joint positions in metres.
             present: (N, M) bool, True for bodies in the clip.
             uniform: (N, M, L) draws in [0, 1) that decide what is hidden.
+            progress: share of the run that is done, for what changes over it.
 
         Raises:
             ConfigurationError: clips of other sizes than the encoder's.
         """
         self.encoder.check(clips)
-        run = torch.ones_like(present) if self.config.absent == "include" else present
+        config = self.config
+        run = torch.ones_like(present) if config.absent == "include" else present
         bodies, is_present = clips[run], present[run]  # (B, T, V, C), (B,)
         patches = patchify(bodies, self.encoder.config.patch_frames)  # (B, T', V, P)
+        logits = self.logits(patches, is_present, progress)
         with torch.no_grad():
-            selection = self.select(patches, is_present, uniform[run])
+            selection = self.select(uniform[run], logits, progress)
             target = gather_tokens(self.target(bodies), selection.hidden)  # (B, H, P)
         latent = self.encoder.encode(patches.flatten(1, 2), selection.keep)  # (B, K, D)
         prediction = self.decoder(latent, selection.keep, selection.hidden)  # (B, H, P)
         loss_per_token = (prediction.float() - target).square().mean(-1)
-        return MaskedMotionOutput(loss_per_token.mean(), loss_per_token, prediction, target, selection)
+        loss = loss_per_token.mean()
+        if config.density == "learned":
+            assert logits is not None  # there is a density
+            of_hidden = logits.gather(1, selection.hidden)
+            if config.learning == "weighting":
+                loss, for_density = weighted_losses(of_hidden, loss_per_token)
+            else:
+                for_density = difficulty_loss(of_hidden, loss_per_token)
+            loss = loss + for_density
+        return MaskedMotionOutput(loss, loss_per_token, prediction, target, selection)
 
     def signal(self, patches: Tensor, is_present: Tensor | None = None) -> Tensor | None:
-        """Return the (B, T', V) signal that steers masking, or None where chance alone decides.
+        """Return the (B, T', V) signal of density or motion, or None where chance alone decides.
 
         Args:
             patches: (B, T', V, P).
             is_present: (B,) bool; the signal of an absent body is exactly zero. Default: all present.
         """
-        if self.config.masking == "uniform":
+        if isinstance(self.density, LearnedDensity):
+            signal: Tensor = self.density(self.density_features(patches), patches.shape[1])
+        elif self.density is not None:
+            with torch.no_grad():
+                signal = self.density(patches)
+        elif self.config.masking == "motion":
+            signal = motion_intensity(patches)
+        else:
             return None
-        signal = motion_intensity(patches) if self.density is None else self.density(patches)
         return signal if is_present is None else signal * is_present[:, None, None]
 
-    def select(self, patches: Tensor, is_present: Tensor, uniform: Tensor) -> Selection:
-        """Draw the hidden tokens of (B, T', V, P) patches with (B, L) uniform numbers."""
+    def density_features(self, patches: Tensor) -> Tensor:
+        """Return what a learned density sees of (B, T', V, P) patches, without gradient.
+
+        Returns:
+            (B, T, V, C) positions; or (B, T', V, D) features of the clip, its centre moved to the origin so
+            that they do not depend on where the body stands.
+        """
+        encoder = self.encoder
+        coordinates = encoder.config.num_coordinates
+        frames: Tensor = rearrange(patches, "B t V (p C) -> B (t p) V C", C=coordinates)
+        if self.config.density_source == "coordinates":
+            return frames
+        centred = patchify(frames - frames.mean((1, 2), keepdim=True), encoder.config.patch_frames)
+        with torch.no_grad():
+            features = encoder.encode(centred.flatten(1, 2))
+        return rearrange(features, "B (t V) D -> B t V D", V=encoder.config.num_joints)
+
+    def logits(self, patches: Tensor, is_present: Tensor, progress: float) -> Tensor | None:
+        """Return (B, L) logits of being hidden, from density or motion; None where there is neither."""
         signal = self.signal(patches, is_present)
-        logits = None if signal is None else mask_logits(signal, self.config.tau)
-        return select_tokens(uniform, self.num_kept, logits)
+        return None if signal is None else mask_logits(signal, self.config.tau_at(progress))
+
+    def select(self, uniform: Tensor, logits: Tensor | None, progress: float = 1.0) -> Selection:
+        """Draw the hidden tokens of bodies with (B, L) uniform numbers and logits."""
+        config = self.config
+        num_kept = config.num_kept(uniform.shape[1], progress)
+        steering = None if config.masking == "uniform" else logits
+        return select_tubes(uniform, num_kept, self.encoder.config.num_joints, config.tube_steps, steering)
 
     def target(self, bodies: Tensor) -> Tensor:
         """Return the (B, L, P) normalised targets of (B, T, V, C) bodies."""
@@ -139,3 +210,14 @@ class MaskedMotionModel(nn.Module):
         return normalise(
             patchify(wanted, self.encoder.config.patch_frames).flatten(1, 2), self.config.normalisation
         )
+
+
+def build_density(config: MaskedMotionConfig, encoder: EncoderConfig) -> FixedDensity | LearnedDensity | None:
+    """Return the density of a method, or None where it has none."""
+    if not config.has_density:
+        return None
+    if config.density == "fixed":
+        return FixedDensity(encoder.patch_frames * encoder.num_coordinates, encoder.num_joints)
+    if config.density_source == "coordinates":
+        return LearnedDensity(encoder.num_joints, encoder.num_coordinates)
+    return LearnedDensity(encoder.num_joints, encoder.width, NUM_PROJECTED)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from skelact.errors import ConfigurationError
@@ -29,24 +30,55 @@ class MaskingStrength:
     """Share of the tokens that is hidden."""
     tau: float = 0.8
     """Temperature: the smaller, the more the hidden tokens are those of the largest signal. A negative one
-    hides those of the smallest."""
+    hides those of the smallest, an infinite one any."""
+    mask_ratio_start: float | None = None
+    """Share that is hidden at the run's start; from there it goes to mask_ratio in a straight line. None: no
+    change."""
+    tau_start: float | None = None
+    """Temperature at the run's start; 1 / tau changes in a straight line. None: no change."""
+    tube_steps: int = 1
+    """Time steps of a joint that are hidden or kept together."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.mask_ratio < 1:
-            raise ConfigurationError(f"mask_ratio is {self.mask_ratio}, expected a share inside (0, 1)")
-        if self.tau == 0 or not math.isfinite(self.tau):
-            raise ConfigurationError(f"tau is {self.tau}, expected a temperature other than zero")
+        for name in ("mask_ratio", "mask_ratio_start"):
+            ratio = getattr(self, name)
+            if ratio is not None and not 0 < ratio < 1:
+                raise ConfigurationError(f"{name} is {ratio}, expected a share inside (0, 1)")
+        for name in ("tau", "tau_start"):
+            if getattr(self, name) == 0 or math.isnan(getattr(self, name) or 1.0):
+                raise ConfigurationError(
+                    f"{name} is {getattr(self, name)}, expected a number other than zero"
+                )
+        if self.tube_steps < 1:
+            raise ConfigurationError(f"tube_steps is {self.tube_steps}, expected 1 or more")
 
-    def num_kept(self, num_tokens: int) -> int:
+    def ratio_at(self, progress: float) -> float:
+        """Return the share that is hidden after a share ``progress`` of the run."""
+        start = self.mask_ratio if self.mask_ratio_start is None else self.mask_ratio_start
+        return self.mask_ratio if start == self.mask_ratio else start + progress * (self.mask_ratio - start)
+
+    def tau_at(self, progress: float) -> float:
+        """Return the temperature after a share ``progress`` of the run."""
+        if self.tau_start is None or self.tau_start == self.tau:
+            return self.tau
+        sharpness = (1 - progress) / self.tau_start + progress / self.tau
+        return 1 / sharpness if sharpness else math.inf
+
+    def num_kept(self, num_tokens: int, progress: float = 1.0) -> int:
         """Return how many of ``num_tokens`` stay visible: 74 of 750 at a ratio of 0.9, as published.
+
+        Args:
+            num_tokens: tokens L of a body.
+            progress: share of the run that is done.
 
         Raises:
             ConfigurationError: nothing would stay visible, or nothing hidden.
         """
-        kept = int(num_tokens * (1 - self.mask_ratio))
+        ratio = self.ratio_at(progress)
+        kept = int(num_tokens // self.tube_steps * (1 - ratio)) * self.tube_steps
         if not 0 < kept < num_tokens:
             raise ConfigurationError(
-                f"mask_ratio {self.mask_ratio} leaves {kept} of {num_tokens} tokens visible; "
+                f"mask_ratio {ratio} leaves {kept} of {num_tokens} tokens visible; "
                 "at least one must be visible and one hidden"
             )
         return kept
@@ -76,6 +108,8 @@ class Selection(NamedTuple):
 def mask_logits(signal: Tensor, tau: float) -> Tensor:
     """Return (B, L) logits of being hidden from a (B, T', V) signal, relative to each body's largest."""
     tokens = signal.flatten(1)
+    if math.isinf(tau):
+        return torch.zeros_like(tokens)
     return tokens / (tokens.amax(1, keepdim=True) * tau + math.copysign(EPSILON, tau))
 
 
@@ -97,6 +131,37 @@ def select_tokens(uniform: Tensor, num_kept: int, logits: Tensor | None = None) 
         key = logits.log_softmax(1) + gumbel
     order = key.argsort(1)
     return Selection(order[:, :num_kept], order[:, num_kept:])
+
+
+def select_tubes(
+    uniform: Tensor, num_kept: int, num_joints: int, tube_steps: int, logits: Tensor | None = None
+) -> Selection:
+    """Draw as :func:`select_tokens`, but ``tube_steps`` time steps of a joint share one fate.
+
+    Args:
+        uniform: (B, L) draws in [0, 1); the first of a tube decides.
+        num_kept: tokens that stay visible, a multiple of ``tube_steps``.
+        num_joints: joints V; L = T' * V, and ``tube_steps`` divides T'.
+        tube_steps: time steps of a tube.
+        logits: (B, L) logits of being hidden; a tube has the mean of its tokens. None hides uniformly.
+    """
+
+    def tubes(tokens: Tensor) -> Tensor:  # (B, L) -> (B, T' / tube_steps, tube_steps, V)
+        split: Tensor = rearrange(tokens, "B (t s V) -> B t s V", s=tube_steps, V=num_joints)
+        return split
+
+    drawn = select_tokens(
+        tubes(uniform)[:, :, 0].flatten(1),
+        num_kept // tube_steps,
+        None if logits is None else tubes(logits).mean(2).flatten(1),
+    )
+    steps = torch.arange(tube_steps, device=uniform.device) * num_joints
+
+    def tokens_of(index: Tensor) -> Tensor:  # (B, G) tubes -> (B, G * tube_steps) tokens
+        first = index // num_joints * (tube_steps * num_joints) + index % num_joints
+        return (first.unsqueeze(-1) + steps).flatten(1)
+
+    return Selection(tokens_of(drawn.keep), tokens_of(drawn.hidden))
 
 
 def motion_intensity(patches: Tensor) -> Tensor:

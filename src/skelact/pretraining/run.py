@@ -47,7 +47,12 @@ class MaskedMotionTask:
         draws = draw(num, step.generator)
         uniform = torch.rand(num, bodies, self.num_tokens, generator=step.generator)
         clips = self.source.train(step.indices[step.share], draws=draws[step.share])
-        output = model(clips.positions, clips.present, uniform[step.share].to(clips.positions.device))
+        output = model(
+            clips.positions,
+            clips.present,
+            uniform[step.share].to(clips.positions.device),
+            step.progress,
+        )
         return output.loss, len(output.loss_per_token)
 
 

@@ -36,6 +36,8 @@ class Step:
 
     number: int
     """Steps done before this one."""
+    progress: float
+    """The same as a share of all steps of the run, in [0, 1)."""
     indices: Indices
     """The whole batch, over all devices."""
     share: slice
@@ -187,7 +189,10 @@ def fit(
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 torch.manual_seed(derive_seed(config.seed, "model", done, fabric.global_rank))
-                step = Step(done, indices[batches[position]], share, generator_for(config.seed, "step", done))
+                generator = generator_for(config.seed, "step", done)
+                step = Step(
+                    done, done / (num_steps * config.epochs), indices[batches[position]], share, generator
+                )
                 loss, norm = _train_step(task, model, optimiser, step, config, fabric)
                 if not math.isfinite(loss):
                     raise SkelactError(

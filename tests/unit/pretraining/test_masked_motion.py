@@ -90,3 +90,14 @@ def test_a_stride_that_does_not_fit_is_refused():
         build(MaskedMotionConfig(mask_ratio=0.8, motion_stride=16))
     with pytest.raises(ConfigurationError, match="motion_stride is 0"):
         MaskedMotionConfig(motion_stride=0)
+
+
+def test_tubes_that_do_not_divide_a_clip_are_refused():
+    with pytest.raises(ConfigurationError, match="tube_steps 3 does not divide the 4 time steps"):
+        build(MaskedMotionConfig(mask_ratio=0.8, tube_steps=3))
+
+
+def test_a_schedule_changes_how_much_is_hidden():
+    model = build(MaskedMotionConfig(mask_ratio=0.8, mask_ratio_start=0.4, tube_steps=2))
+    assert model(*batch(), 0.0).selection.keep.shape[1] == 12
+    assert model(*batch(), 1.0).selection.keep.shape[1] == 2

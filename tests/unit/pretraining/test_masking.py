@@ -1,8 +1,16 @@
+import math
+
 import pytest
 import torch
 
 from skelact.errors import ConfigurationError
-from skelact.pretraining.masking import MaskingStrength, mask_logits, motion_intensity, select_tokens
+from skelact.pretraining.masking import (
+    MaskingStrength,
+    mask_logits,
+    motion_intensity,
+    select_tokens,
+    select_tubes,
+)
 
 
 def test_restore_after_shuffle_is_the_identity():
@@ -63,3 +71,47 @@ def test_motion_intensity_is_the_mean_change_of_a_patch():
     intensity = motion_intensity(patches)
     expected = torch.tensor([[0.0, 0.6], [0.0, 0.6], [0.0, 0.6]])
     torch.testing.assert_close(intensity[0], expected)
+
+
+def test_schedules_go_from_start_to_end():
+    strength = MaskingStrength(mask_ratio=0.9, tau=0.5, mask_ratio_start=0.5, tau_start=math.inf)
+    assert [strength.ratio_at(share) for share in (0, 0.5, 1)] == pytest.approx([0.5, 0.7, 0.9])
+    assert [strength.tau_at(share) for share in (0, 0.5, 1)] == [math.inf, 1.0, 0.5]
+    assert [strength.num_kept(100, share) for share in (0, 1)] == [50, 9]
+    steady = MaskingStrength(mask_ratio=0.9, tau=0.8)
+    assert (steady.ratio_at(0.3), steady.tau_at(0.3)) == (0.9, 0.8)
+
+
+def test_a_temperature_that_passes_through_infinity_changes_its_sign():
+    strength = MaskingStrength(tau=0.5, tau_start=-0.5)
+    assert [strength.tau_at(share) for share in (0, 0.5, 1)] == [-0.5, math.inf, 0.5]
+
+
+def test_an_infinite_temperature_hides_any():
+    assert not mask_logits(torch.zeros(1, 2, 3), math.inf).any()
+    assert not mask_logits(torch.rand(1, 2, 3), math.inf).any()
+
+
+def test_tubes_share_one_fate():
+    uniform = torch.rand(3, 8 * 5, generator=torch.Generator().manual_seed(0))
+    selection = select_tubes(uniform, 16, 5, 4)
+    hidden = selection.is_hidden.reshape(3, 2, 4, 5)
+    assert torch.equal(hidden.all(2), hidden.any(2))
+    assert torch.equal(selection.is_hidden.sum(1), torch.full((3,), 24))
+    logits = torch.zeros(1, 2, 4, 5)
+    logits[0, 1, 2:, 3] = 60.0  # half of one tube
+    steered = select_tubes(uniform[:1], 36, 5, 4, logits.flatten(1))
+    assert steered.is_hidden.reshape(2, 4, 5)[1, :, 3].all()
+
+
+def test_tubes_of_one_step_are_tokens():
+    uniform, logits = torch.rand(2, 40), torch.randn(2, 40)
+    tubes, tokens = select_tubes(uniform, 9, 5, 1, logits), select_tokens(uniform, 9, logits)
+    assert torch.equal(tubes.keep, tokens.keep)
+    assert torch.equal(tubes.hidden, tokens.hidden)
+
+
+@pytest.mark.parametrize("setting", [{"tau": 0.0}, {"tau_start": math.nan}, {"tube_steps": 0}])
+def test_strengths_that_mean_nothing_are_refused(setting):
+    with pytest.raises(ConfigurationError, match=next(iter(setting))):
+        MaskingStrength(**setting)
