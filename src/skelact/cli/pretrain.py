@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.batches.dataset import ClipSettings
 from skelact.batches.mixture import WEIGHTS
 from skelact.cli.composition import find_option, flatten, merge, named_config, read_config
+from skelact.compat import read_start
 from skelact.errors import ConfigurationError, suggest
 from skelact.models.registry import ModelConfig
 from skelact.pretraining.config import PretrainConfig
@@ -38,10 +39,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--mixing", type=str, default="size", help="with several stores: 'size' or 'equal' shares of each"
     )
     parser.add_argument("--method", type=str, default=DEFAULT_METHOD, help="stjd-mp, mamp or mae")
-    parser.add_argument("--size", type=str, default=DEFAULT_SIZE, help="tiny, small or base")
+    parser.add_argument("--size", type=str, default=DEFAULT_SIZE, help="tiny, demo, small, compact or base")
     parser.add_argument("--out", type=str, required=True, help="folder for the run")
+    parser.add_argument(
+        "--init", type=str | None, help="weights to start from: a run folder, or a published .pth file"
+    )
     parser.add_argument("--epochs", type=int | None, help="short for --training.epochs")
     parser.add_argument("--seed", type=int | None, help="short for --training.seed")
+    parser.add_argument(
+        "--density", type=Literal["fixed", "learned"] | None, help="short for --objective.density"
+    )
     parser.add_argument("--config", type=str | None, help="YAML file with any of the settings below")
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out")
     parser.add_class_arguments(ClipSettings, "clips")
@@ -74,6 +81,9 @@ def configuration(options: Namespace) -> PretrainConfig:
     lists = {name: names_of(name, options[name] or own.get(name)) for name in LISTS}
     if options.mixing not in WEIGHTS:
         raise ConfigurationError(f"mixing: no way {options.mixing!r}{suggest(options.mixing, WEIGHTS)}")
+    objective = options.objective
+    if options.density is not None:
+        objective = replace(objective, density=options.density)
     short = {name: options[name] for name in ("epochs", "seed") if options[name] is not None}
     return PretrainConfig(
         data=lists["data"],
@@ -81,9 +91,10 @@ def configuration(options: Namespace) -> PretrainConfig:
         mixing=options.mixing,
         method=options.method,
         size=options.size,
+        init=options.init,
         clips=options.clips,
         model=options.model,
-        objective=options.objective,
+        objective=objective,
         training=replace(options.training, **short),
     )
 
@@ -105,5 +116,5 @@ def names_of(option: str, value: object) -> list[str]:
 def run(options: Namespace) -> None:
     """Train, and say where the run is."""
     config = configuration(options)
-    pretrain(config, Path(options.out), resume=options.resume)
+    pretrain(config, Path(options.out), resume=options.resume, read_start=read_start)
     print(f"{options.out}: {config.method} ({config.size}), {config.training.epochs} epochs, done")

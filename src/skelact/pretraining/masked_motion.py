@@ -88,8 +88,8 @@ class MaskedMotionOutput(NamedTuple):
     """What one pass gives, for the B bodies that were run (K tokens kept, H hidden of L)."""
 
     loss: Tensor
-    """() what is minimised: the mean squared error over the hidden tokens, weighted where a density weighs
-    it, and what a learned density learns by."""
+    """() mean squared error over the hidden tokens, weighted where a density weighs it. A learned density
+    gets its own gradient from it, which leaves the value as it is."""
     loss_per_token: Tensor
     """(B, H) error of every hidden token."""
     prediction: Tensor
@@ -98,6 +98,8 @@ class MaskedMotionOutput(NamedTuple):
     """(B, H, P) what they should have been."""
     selection: Selection
     """Which tokens were kept and which hidden."""
+    density_loss: Tensor | None
+    """() what a learned density makes small, without gradient."""
 
 
 class MaskedMotionModel(nn.Module):
@@ -146,7 +148,7 @@ class MaskedMotionModel(nn.Module):
         latent = self.encoder.encode(patches.flatten(1, 2), selection.keep)  # (B, K, D)
         prediction = self.decoder(latent, selection.keep, selection.hidden)  # (B, H, P)
         loss_per_token = (prediction.float() - target).square().mean(-1)
-        loss = loss_per_token.mean()
+        loss, density_loss = loss_per_token.mean(), None
         if config.density == "learned":
             assert logits is not None  # there is a density
             of_hidden = logits.gather(1, selection.hidden)
@@ -154,8 +156,9 @@ class MaskedMotionModel(nn.Module):
                 loss, for_density = weighted_losses(of_hidden, loss_per_token)
             else:
                 for_density = difficulty_loss(of_hidden, loss_per_token)
-            loss = loss + for_density
-        return MaskedMotionOutput(loss, loss_per_token, prediction, target, selection)
+            density_loss = for_density.detach()
+            loss = loss + (for_density - density_loss)
+        return MaskedMotionOutput(loss, loss_per_token, prediction, target, selection, density_loss)
 
     def signal(self, patches: Tensor, is_present: Tensor | None = None) -> Tensor | None:
         """Return the (B, T', V) signal of density or motion, or None where chance alone decides.

@@ -71,11 +71,12 @@ def test_the_density_does_not_move_the_model_by_its_own_loss(way):
     """The prediction's gradient is that of the same (weighted) errors with a density that is a constant."""
     model = build(**way)
     output = model(*batch())
-    weights = 1.0
+    weights = torch.tensor(1.0)
     if way["learning"] == "weighting":
         patches = batch()[0].reshape(4, 4, 4, 5, 3).transpose(2, 3).flatten(-2)
         logits = model.logits(patches, torch.ones(4, dtype=torch.bool), 1.0)
         weights = (logits.gather(1, output.selection.hidden).softmax(1) * 12).detach()
+    torch.testing.assert_close(output.loss, (weights * output.loss_per_token).mean())
     own = [parameter for name, parameter in model.named_parameters() if not name.startswith("density")]
     alone = torch.autograd.grad((weights * output.loss_per_token).mean(), own, retain_graph=True)
     for mine, expected in zip(torch.autograd.grad(output.loss, own), alone, strict=True):
@@ -107,7 +108,7 @@ def test_bandwidths_change_when_training():
         output.loss.backward()
         optimiser.step()
         optimiser.zero_grad()
-        losses.append(output.loss.item())
+        losses.append(output.density_loss.item())
     change = (model.density.bandwidth / before).log().abs()
     assert change.max() > 0.02
     assert losses[-1] < losses[0]
