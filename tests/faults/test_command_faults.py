@@ -74,7 +74,7 @@ CASES = {
     f"{PRETRAIN} --objective.mask_ratio 1.0": "inside (0, 1)",
     f"{PRETRAIN} --objective.mask_ratio 0": "inside (0, 1)",
     f"{PRETRAIN} --objective.mask_ratio 0.999": "leaves 0 of 100 tokens visible",
-    f"{PRETRAIN} --objective.tau 0": "temperature other than zero",
+    f"{PRETRAIN} --objective.tau 0": "number other than zero",
     f"{PRETRAIN} --model.width -8": "encoder.width is -8",
     f"{PRETRAIN} --model.patch_frames 5": "not a multiple of patch_frames 5",
     f"{PRETRAIN} --clips.num_frames 0": "num_frames=0",

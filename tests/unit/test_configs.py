@@ -47,6 +47,14 @@ def test_the_published_size_and_method_are_the_defaults_of_the_classes():
     assert instantiate(PretrainConfig, content) == PretrainConfig(["s"], ["xsub"])
 
 
+def test_compact_is_the_published_size_on_fewer_tokens():
+    base, compact = named_config("size", "base"), named_config("size", "compact")
+    assert {**compact["model"], "patch_frames": 4} == base["model"]
+    assert compact["training"] == base["training"]
+    config = instantiate(PretrainConfig, merge(compact, {"data": ["s"], "protocol": ["xsub"]}))
+    assert config.model.encoder(25, 3, config.clips.num_frames).num_tokens == 200
+
+
 def test_the_published_linear_evaluation_builds():
     training = instantiate(LinearConfig, named_config("evaluate", "linear")).training
     assert (training.optimiser, training.lr, training.min_lr, training.epochs) == ("sgd", 0.1, 0.0, 100)

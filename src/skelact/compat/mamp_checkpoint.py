@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
-from skelact.errors import DataError
+from skelact.compat.parameters import Parameters, StateDict
+from skelact.density.fixed import FixedDensity
+from skelact.errors import ConfigurationError, DataError
 from skelact.models.decoder import DecoderConfig
 from skelact.models.encoder import Absent, EncoderConfig, SkeletonEncoder
 from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
 
-StateDict = Mapping[str, Tensor]
-"""Parameters by their published names; arrays do as well as tensors."""
+PUBLISHED_HEADS = 8
+"""Attention heads of encoder and decoder in all published models."""
+OWN_HEADS = "a model with another number of heads comes in by 'skelact weights import --num-heads'"
+DENSITY = "gen_mask.h_values"
+"""A parameter that a checkpoint has if, and only if, it holds a density."""
+DECODER = "decoder_embed.weight"
+"""A parameter that a checkpoint has if, and only if, it holds a decoder."""
 
 ENCODER_TABLES = {"temp_embed": "positions.time", "pos_embed": "positions.joint"}
 DECODER_TABLES = {"decoder_temp_embed": "positions.time", "decoder_pos_embed": "positions.joint"}
@@ -28,10 +34,21 @@ BLOCK_PARTS = {
     "mlp.fc1": "mlp.0",
     "mlp.fc2": "mlp.2",
 }
+DECODER_LAYERS = {"decoder_embed": "embed", "decoder_norm": "norm", "decoder_pred": "predict"}
+POSITIVE = {
+    "log_bandwidth": "gen_mask.h_values",
+    "log_channel_weight": "gen_mask.weights",
+    "log_joint_weight": "gen_mask.joint_weights",
+}
+"""What the density keeps as a logarithm, by our names."""
 
 
 def encoder_from_state_dict(
-    state_dict: StateDict, num_heads: int = 8, absent: Absent = "skip"
+    state_dict: StateDict,
+    num_heads: int = PUBLISHED_HEADS,
+    absent: Absent = "skip",
+    *,
+    name: str = "checkpoint",
 ) -> SkeletonEncoder:
     """Build an encoder from published parameters.
 
@@ -40,22 +57,29 @@ def encoder_from_state_dict(
             over.
         num_heads: attention heads (8 in all published models).
         absent: how the encoder treats absent bodies unless a call says otherwise.
+        name: how errors call where the parameters come from.
 
     Returns:
         The encoder in evaluation mode. Called with clips (N, M, T, V, C) it gives features
         (N, M, T', V, D); with ``absent="include"`` they are the published ones.
 
     Raises:
-        DataError: a parameter is missing or does not fit the others.
+        DataError: a parameter is missing, does not fit the others, or holds what is not a finite number.
     """
-    reader = _Reader(state_dict)
-    encoder = SkeletonEncoder(_encoder_config(reader, num_heads), absent)
-    _load(encoder, _encoder_parameters(reader, encoder.config))
+    reader = Parameters(state_dict, name)
+    config = _encoder_config(reader, num_heads)
+    parameters = _encoder_parameters(reader, config)  # before anything of the sizes it claims is made
+    encoder = SkeletonEncoder(config, absent)
+    _load(encoder, parameters, name)
     return encoder.eval()
 
 
 def pretrainer_from_state_dict(
-    state_dict: StateDict, num_heads: int = 8, config: MaskedMotionConfig | None = None
+    state_dict: StateDict,
+    num_heads: int = PUBLISHED_HEADS,
+    config: MaskedMotionConfig | None = None,
+    *,
+    name: str = "checkpoint",
 ) -> MaskedMotionModel:
     """Build a masked pre-training model from published parameters.
 
@@ -65,127 +89,115 @@ def pretrainer_from_state_dict(
         num_heads: attention heads of encoder and decoder (8 in all published models).
         config: the method; by default STJD-MP where the parameters hold a density, else MAMP, both as
             published: absent bodies included.
+        name: how errors call where the parameters come from.
 
     Raises:
-        DataError: a parameter is missing or does not fit the others.
+        DataError: a parameter is missing, does not fit the others, or holds what is not a finite number.
+        ConfigurationError: the method does not fit the sizes.
     """
-    reader = _Reader(state_dict)
+    reader = Parameters(state_dict, name)
+    if DECODER not in state_dict:
+        raise DataError(
+            f"{name}: holds no decoder, so it is not from pre-training (or from after it); "
+            "take the checkpoint that pre-training wrote"
+        )
     if config is None:
-        masking = "density" if "gen_mask.h_values" in state_dict else "motion"
-        config = MaskedMotionConfig(masking=masking, absent="include")  # type: ignore[arg-type]
+        config = MaskedMotionConfig(
+            masking="density" if DENSITY in state_dict else "motion", absent="include"
+        )
     encoder = _encoder_config(reader, num_heads)
-    width = reader["decoder_embed.weight"].shape[0]
-    hidden = reader["decoder_blocks.0.mlp.fc1.weight"].shape[0]
-    depth = reader.depth("decoder_blocks")
-    model = MaskedMotionModel(encoder, DecoderConfig(width, depth, num_heads, hidden / width), config)
-    _load(model.encoder, _encoder_parameters(reader, encoder))
-    _load(model.decoder, _decoder_parameters(reader, depth))
-    if model.density is not None and "gen_mask.h_values" in state_dict:
-        _load(model.density, _density_parameters(reader))
+    decoder = _decoder_config(reader, num_heads)
+    encoder_parameters = _encoder_parameters(reader, encoder)
+    decoder_parameters = _decoder_parameters(reader, decoder.depth)
+    model = MaskedMotionModel(encoder, decoder, config)
+    _load(model.encoder, encoder_parameters, name)
+    _load(model.decoder, decoder_parameters, name)
+    if isinstance(model.density, FixedDensity) and DENSITY in state_dict:
+        _load(model.density, _density_parameters(reader), name)
     return model
 
 
-class _Reader:
-    """Looks parameters up by published name; a missing one is an error that names it."""
-
-    def __init__(self, state_dict: StateDict) -> None:
-        self.state_dict = state_dict
-
-    def __getitem__(self, name: str) -> Tensor:
-        try:
-            return torch.as_tensor(self.state_dict[name]).detach()
-        except KeyError:
-            some = ", ".join(list(self.state_dict)[:3])
-            raise DataError(
-                f"checkpoint: no parameter {name!r} among {len(self.state_dict)} ({some}, ...); "
-                "is it a MAMP or STJD-MP checkpoint?"
-            ) from None
-
-    def depth(self, prefix: str) -> int:
-        """Return the number of blocks under ``prefix``."""
-        return 1 + max(
-            (int(name.split(".")[1]) for name in self.state_dict if name.startswith(f"{prefix}.")), default=-1
+def _encoder_config(reader: Parameters, num_heads: int) -> EncoderConfig:
+    width, num_coordinates, patch_frames, _ = reader.shape("joints_embed.proj.weight", 4)
+    try:
+        return EncoderConfig(
+            num_joints=reader.shape("pos_embed", 4)[2],
+            num_coordinates=num_coordinates,
+            num_frames=reader.shape("temp_embed", 4)[1] * patch_frames,
+            patch_frames=patch_frames,
+            width=width,
+            depth=reader.depth("blocks"),
+            num_heads=num_heads,
+            mlp_ratio=reader.shape("blocks.0.mlp.fc1.weight", 2)[0] / width,
         )
-
-    def blocks(self, prefix: str, depth: int) -> dict[str, Tensor]:
-        """Return the parameters of ``depth`` blocks under our names."""
-        return {
-            f"blocks.{block}.{ours}.{kind}": self[f"{prefix}.{block}.{theirs}.{kind}"]
-            for block in range(depth)
-            for theirs, ours in BLOCK_PARTS.items()
-            for kind in ("weight", "bias")
-        }
+    except ConfigurationError as error:
+        raise DataError(f"{reader.name}: {error}; {OWN_HEADS}") from error
 
 
-def _encoder_config(reader: _Reader, num_heads: int) -> EncoderConfig:
-    width, num_coordinates, patch_frames, _ = reader["joints_embed.proj.weight"].shape
-    return EncoderConfig(
-        num_joints=reader["pos_embed"].shape[2],
-        num_coordinates=num_coordinates,
-        num_frames=reader["temp_embed"].shape[1] * patch_frames,
-        patch_frames=patch_frames,
-        width=width,
-        depth=reader.depth("blocks"),
-        num_heads=num_heads,
-        mlp_ratio=reader["blocks.0.mlp.fc1.weight"].shape[0] / width,
-    )
+def _decoder_config(reader: Parameters, num_heads: int) -> DecoderConfig:
+    width = reader.shape(DECODER, 2)[0]
+    hidden = reader.shape("decoder_blocks.0.mlp.fc1.weight", 2)[0]
+    try:
+        return DecoderConfig(width, reader.depth("decoder_blocks"), num_heads, hidden / width)
+    except ConfigurationError as error:
+        raise DataError(f"{reader.name}: {error}; {OWN_HEADS}") from error
 
 
-def _encoder_parameters(reader: _Reader, config: EncoderConfig) -> dict[str, Tensor]:
+def _encoder_parameters(reader: Parameters, config: EncoderConfig) -> dict[str, Tensor]:
     # a convolution whose stride is its kernel is a linear layer on patches: (D, C, p, 1) -> (D, p * C)
-    kernel = reader["joints_embed.proj.weight"].squeeze(-1)
+    kernel = reader["joints_embed.proj.weight"].flatten(2)
     return {
         "embed.weight": kernel.permute(0, 2, 1).flatten(1),
         "embed.bias": reader["joints_embed.proj.bias"],
         **_tables(reader, ENCODER_TABLES),
-        **reader.blocks("blocks", config.depth),
+        **_blocks(reader, "blocks", config.depth),
         "norm.weight": reader["norm.weight"],
         "norm.bias": reader["norm.bias"],
     }
 
 
-def _decoder_parameters(reader: _Reader, depth: int) -> dict[str, Tensor]:
-    same = {"decoder_embed": "embed", "decoder_norm": "norm", "decoder_pred": "predict"}
+def _decoder_parameters(reader: Parameters, depth: int) -> dict[str, Tensor]:
     return {
-        "mask_token": reader["mask_token"].flatten(0, 1),
+        "mask_token": reader["mask_token"].reshape(1, -1),
         **_tables(reader, DECODER_TABLES),
-        **reader.blocks("decoder_blocks", depth),
+        **_blocks(reader, "decoder_blocks", depth),
         **{
             f"{ours}.{kind}": reader[f"{theirs}.{kind}"]
-            for theirs, ours in same.items()
+            for theirs, ours in DECODER_LAYERS.items()
             for kind in ("weight", "bias")
         },
     }
 
 
-def _density_parameters(reader: _Reader) -> dict[str, Tensor]:
-    positive = {
-        "log_bandwidth": "gen_mask.h_values",
-        "log_channel_weight": "gen_mask.weights",
-        "log_joint_weight": "gen_mask.joint_weights",
-    }
-    for theirs in positive.values():
+def _density_parameters(reader: Parameters) -> dict[str, Tensor]:
+    for theirs in POSITIVE.values():
         if not (reader[theirs] > 0).all():
             raise DataError(
-                f"checkpoint: {theirs} holds a number that is not positive; a density needs all to be"
+                f"{reader.name}: {theirs} holds a number that is not positive; a density needs all to be"
             )
     return {
         "conv_weight": reader["gen_mask.m.weight"],
         "conv_bias": reader["gen_mask.m.bias"],
-        **{ours: reader[theirs].log() for ours, theirs in positive.items()},
+        **{ours: reader[theirs].log() for ours, theirs in POSITIVE.items()},
     }
 
 
-def _tables(reader: _Reader, names: Mapping[str, str]) -> dict[str, Tensor]:
-    width = reader[next(iter(names))].shape[-1]
-    return {ours: reader[theirs].reshape(-1, width) for theirs, ours in names.items()}
+def _blocks(reader: Parameters, prefix: str, depth: int) -> dict[str, Tensor]:
+    return {
+        f"blocks.{block}.{ours}.{kind}": reader[f"{prefix}.{block}.{theirs}.{kind}"]
+        for block in range(depth)
+        for theirs, ours in BLOCK_PARTS.items()
+        for kind in ("weight", "bias")
+    }
 
 
-def _load(module: nn.Module, parameters: dict[str, Tensor]) -> None:
-    expected = {name: value.shape for name, value in module.state_dict().items()}
-    for name, value in parameters.items():
-        if value.shape != expected[name]:
-            raise DataError(
-                f"checkpoint: {name} has shape {tuple(value.shape)}, expected {tuple(expected[name])}"
-            )
-    module.load_state_dict({name: value.to(torch.float32) for name, value in parameters.items()})
+def _tables(reader: Parameters, names: Mapping[str, str]) -> dict[str, Tensor]:
+    return {ours: reader[theirs].reshape(-1, reader.shape(theirs, 4)[3]) for theirs, ours in names.items()}
+
+
+def _load(module: nn.Module, parameters: dict[str, Tensor], name: str) -> None:
+    expected = {key: value.shape for key, value in module.state_dict().items()}
+    for key, value in parameters.items():
+        if value.shape != expected[key]:
+            raise DataError(f"{name}: {key} has shape {tuple(value.shape)}, expected {tuple(expected[key])}")
+    module.load_state_dict(parameters)

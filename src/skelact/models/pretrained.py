@@ -50,7 +50,8 @@ class Pretrained:
             raise ConfigurationError(
                 f"{store.path} holds {store.topology.name} skeletons, the model was trained on "
                 f"{self.topology.name} ({self.topology.num_joints} joints); "
-                "train a model on this data set, or prepare the data set the model was trained on"
+                f"'skelact data convert {store.path} OUT --topology {self.topology.name}' brings the data "
+                "there, or train a model on it as it is"
             )
 
 
@@ -68,16 +69,19 @@ def model_card(
 
 
 def load_pretrained(folder: Path | str) -> Pretrained:
-    """Load the encoder that a finished run left in ``folder``.
+    """Load the encoder that a finished run, or ``skelact weights import``, left in ``folder``.
 
     Raises:
         DataError: the folder holds no finished model, or one that cannot be read.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if folder.is_file():
         raise DataError(
-            f"{folder}: no such folder; --run takes the folder that 'skelact pretrain --out' wrote"
+            f"{folder}: a file, expected the folder of a run; "
+            "'skelact weights import' makes one of a published checkpoint"
         )
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; expected one that 'skelact pretrain --out' wrote")
     try:
         card = json.loads((folder / CARD).read_text())
         if card["format"] != FORMAT:

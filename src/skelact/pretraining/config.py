@@ -30,6 +30,8 @@ class PretrainConfig:
     """Name of the method; a file of this name sets its defaults."""
     size: str = "base"
     """Name of the size; a file of this name sets its defaults."""
+    init: str | None = None
+    """Weights to start from: a run folder, or a checkpoint of the published code; None: random ones."""
     clips: ClipSettings = field(default_factory=ClipSettings)
     """How sequences become clips."""
     model: ModelConfig = field(default_factory=ModelConfig)

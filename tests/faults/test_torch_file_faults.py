@@ -1,0 +1,161 @@
+"""Checkpoints that are damaged, dangerous, or something else."""
+
+import os
+import pickle
+
+import pytest
+import torch
+
+from skelact.compat.mamp_export import published_decoder, published_encoder
+from skelact.compat.published_weights import import_weights, read_start
+from skelact.compat.torch_file import read_torch_file
+from skelact.errors import DataError
+from skelact.models.decoder import DecoderConfig
+from skelact.models.encoder import EncoderConfig
+from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+from skelact.skeleton.tables import NTU_25
+
+
+class Intruder:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace),)
+
+
+@pytest.fixture
+def parameters():
+    """Return the parameters of a small model of 8 heads under their published names."""
+    model = MaskedMotionModel(
+        EncoderConfig(25, 3, 8, 4, 16, 2), DecoderConfig(16, 1), MaskedMotionConfig(masking="uniform")
+    )
+    return {**published_encoder(model.encoder), **published_decoder(model.decoder)}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def save(content, **options):
+        path = tmp_path / "file.pth"
+        torch.save(content, path, **options)
+        return path
+
+    return save
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("place", ["beside", "inside", "alone"])
+def test_a_file_that_would_run_code_is_refused_and_runs_none(write, parameters, tmp_path, place, zipped):
+    trace = tmp_path / "it-ran"
+    content = {
+        "beside": {"model": parameters, "args": Intruder(trace)},
+        "inside": {"model": {**parameters, "norm.weight": Intruder(trace)}},
+        "alone": Intruder(trace),
+    }[place]
+    path = write(content, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(DataError, match=r"refused, for it names (posix|nt)\.mkdir"):
+        read_torch_file(path)
+    assert not trace.exists()
+    torch.load(path, weights_only=False)
+    assert trace.exists(), "the file is as dangerous as it is meant to be"
+
+
+def test_a_class_of_ones_own_is_refused_by_name(write, parameters):
+    path = write({"model": parameters, "extra": NTU_25})
+    with pytest.raises(DataError, match=r"it names skelact.skeleton.topology.Topology"):
+        read_torch_file(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_truncated_file_is_said_to_be_damaged(write, parameters, share, zipped):
+    path = write({"model": parameters}, _use_new_zipfile_serialization=zipped)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(DataError, match=r"file\.pth: not a whole file of torch\.save"):
+        read_torch_file(path)
+
+
+@pytest.mark.parametrize("content", [b"hello", b"PK\x03\x04", pickle.dumps({"a": 1}), bytes(1000)])
+def test_something_else_is_no_checkpoint(tmp_path, content):
+    path = tmp_path / "file.pth"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"not a whole file of torch\.save"):
+        read_torch_file(path)
+
+
+def test_a_file_that_is_not_there_or_a_folder_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"none.pth: cannot be read \(No such file or directory\)"):
+        read_start(str(tmp_path / "none.pth"))
+    with pytest.raises(DataError, match="cannot be read"):
+        read_torch_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1, 2], "holds a list, expected parameters by name"),
+        (torch.zeros(3), "holds a Tensor, expected"),
+        ({}, "no parameters in it.*it holds nothing"),
+        ({"model": {}, "epoch": 3}, "no parameters in it"),
+        ({"epoch": 3, 4: 5}, "it holds epoch, 4"),
+    ],
+)
+def test_a_file_without_parameters_says_what_it_holds(write, content, message):
+    with pytest.raises(DataError, match=message):
+        read_torch_file(write(content))
+
+
+def test_parameters_are_found_in_every_nest(write, parameters):
+    wrapped = {f"module.{name}": value for name, value in parameters.items()}
+    for content in (
+        parameters,
+        {"model": parameters},
+        {"state_dict": wrapped},
+        {"model": {"state_dict": wrapped}},
+    ):
+        assert read_torch_file(write(content)).parameters.keys() == parameters.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("norm.weight", None, "no parameter 'norm.weight'"),
+        ("decoder_blocks.0.attn.qkv.bias", None, "no parameter 'decoder_blocks.0.attn.qkv.bias'"),
+        ("joints_embed.proj.weight", None, "is it a MAMP or STJD-MP checkpoint"),
+        ("norm.weight", torch.full((16,), float("nan")), "norm.weight holds NaN or infinity"),
+        ("pos_embed", torch.full((1, 1, 25, 16), float("inf")), "pos_embed holds NaN or infinity"),
+        ("norm.weight", "text", "norm.weight is no array"),
+        ("norm.weight", torch.ones(16, dtype=torch.int64), "norm.weight is no array"),
+        ("norm.weight", torch.ones(16).to_sparse(), "norm.weight is no array"),
+        ("norm.weight", torch.ones(1).expand(10**12), "norm.weight is no array"),
+        ("norm.weight", torch.ones(17), "shape"),
+        ("pos_embed", torch.ones(25, 16), r"pos_embed has shape \(25, 16\), expected 4 axes"),
+        ("temp_embed", torch.ones(1, 0, 1, 16), "none of them empty"),
+        ("mask_token", torch.ones(3), "mask_token has shape"),
+        ("blocks.7.norm1.weight", torch.ones(16), "blocks.2 is missing"),
+        ("decoder_blocks.0.mlp.fc1.weight", torch.ones(32, 16), "decoder|expected"),
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_named(write, parameters, tmp_path, name, value, message):
+    changed = {key: kept for key, kept in parameters.items() if key != name}
+    path = write({"model": changed if value is None else {**changed, name: value}})
+    for read in (lambda: read_start(str(path)), lambda: import_weights(path, tmp_path / "run", NTU_25)):
+        with pytest.raises(DataError, match=message) as caught:
+            read()
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("stated", [0, -1, "8", True, [8]])
+def test_a_senseless_number_of_heads_is_refused(write, parameters, stated):
+    with pytest.raises(DataError, match=r"num_heads is .*, expected a positive number"):
+        read_torch_file(write({"model": parameters, "num_heads": stated}))
+
+
+def test_heads_that_do_not_divide_the_width_lead_to_the_option(write, parameters, tmp_path):
+    with pytest.raises(DataError, match=r"width 16 is not a multiple of num_heads 3; .*--num-heads"):
+        import_weights(write({"model": parameters}), tmp_path / "run", NTU_25, num_heads=3)
