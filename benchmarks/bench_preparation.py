@@ -22,8 +22,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from alternate import describe_machine
-
 DISTINCT = 200
 PADDED_BYTES = 300 * 150 * 4 + 120 * 8
 OPENINGS = 7
@@ -48,9 +46,7 @@ def measure_preparation(raw: str, store: str, num_workers: str) -> dict[str, flo
     start = time.perf_counter()
     prepare("ntu120", Path(raw), Path(store), num_workers=int(num_workers), overwrite=True)
     seconds = time.perf_counter() - start
-    own, worker = (
-        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
+    own, worker = peak_memory(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return {"seconds": seconds, "memory": own + int(num_workers) * worker, "own": own}
 
 
@@ -70,6 +66,28 @@ def measure_opening(store: str) -> dict[str, float]:
 def resident_memory() -> float:
     """MB of this process that lie in memory now."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def peak_memory() -> float:
+    """MB that this process had in memory at its peak; ``getrusage`` counts what it was started from, too."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
+def in_16_bits(store: Path) -> Path:
+    """Write the store once more, with positions as ``data prepare --positions int16`` keeps them."""
+    from skelact.preparation.store import Store
+    from skelact.preparation.store_conversion import convert_store
+
+    exact = Store.open(store)
+    return convert_store(exact, store.with_name("fixed"), exact.topology, positions="int16").store.path
+
+
+def print_size(name: str, store: Path, num_sequences: int) -> None:
+    """Print a store's size beside that of the padded arrays."""
+    size, padded = sum(path.stat().st_size for path in store.iterdir()), num_sequences * PADDED_BYTES
+    sizes = f"{size / 1e6:,.1f} MB; padded arrays of one protocol {padded / 1e6:,.1f} MB"
+    print(f"  {name}: {sizes}, {padded / size:.1f} times as much")
 
 
 MEASURES: dict[str, Callable[..., dict[str, float]]] = {
@@ -98,6 +116,8 @@ def main() -> None:
         return
     if options.sequences < 1 or options.rounds < 1:
         parser.error("--sequences and --rounds must be at least 1")
+    from alternate import describe_machine  # it imports torch, which a preparation does not need
+
     with tempfile.TemporaryDirectory() as folder:
         raw, store = Path(folder) / "raw", Path(folder) / "store"
         write_raw(raw, options.sequences)
@@ -115,10 +135,8 @@ def main() -> None:
             print(f"  {num_workers + ' worker(s)':18}{rate:12,.0f}{memory:13,.0f} MB{own:13,.0f} MB")
         ratios = [one["seconds"] / two["seconds"] for one, two in zip(found["1"], found["2"], strict=True)]
         print(f"  two against one: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
-        store_bytes = sum(path.stat().st_size for path in store.iterdir())
-        padded = options.sequences * PADDED_BYTES
-        sizes = f"{store_bytes / 1e6:,.1f} MB; padded arrays of one protocol {padded / 1e6:,.1f} MB"
-        print(f"  store: {sizes}, {padded / store_bytes:.1f} times as much")
+        print_size("store", store, options.sequences)
+        print_size("store, positions int16", in_16_bits(store), options.sequences)
         opening = in_own_process("opening", str(store))
         times = f"{opening['first']:.2f} ms at first, then {opening['median']:.2f} ms"
         print(f"  opening it: {times}, {opening['memory']:.1f} MB more memory")

@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from untrimmed_recordings import write_untrimmed
 
+from skelact.preparation.pipeline import prepare
 from skelact.preparation.store import Store
+from skelact.preparation.store_conversion import convert_store
 from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
@@ -64,6 +67,22 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
                 )
             )
         return writer.finish()
+
+
+@pytest.fixture(scope="session")
+def fixed_store(small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The small store with 16-bit positions."""
+    path = tmp_path_factory.mktemp("fixed") / "store"
+    return convert_store(small_store, path, NTU_25, positions="int16").store
+
+
+@pytest.fixture(scope="session")
+def untrimmed_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Ten training and five test recordings of PKU-MMD's kind, each with six of four actions."""
+    folder = tmp_path_factory.mktemp("untrimmed")
+    write_untrimmed(folder / "raw", num_train=10, num_test=5, num_actions=6, seed=0)
+    settings = {"untrimmed": True}
+    return prepare("pku1", folder / "raw", folder / "store", num_workers=1, settings=settings).store
 
 
 @pytest.fixture(params=["compiled", "tensors"])

@@ -62,9 +62,25 @@ def test_options_reach_the_store(raw: Path, tmp_path: Path, capsys: Capture) -> 
     assert main([*arguments, "--overwrite"]) == 0
 
 
+def test_positions_in_half_the_space(raw: Path, tmp_path: Path, capsys: Capture) -> None:
+    store, exact = tmp_path / "store", tmp_path / "exact"
+    assert main(["data", "prepare", "ntu60", str(raw), str(store), "--positions", "int16"]) == 0
+    assert main(["data", "prepare", "ntu60", str(raw), str(exact)]) == 0
+    assert main(["data", "verify", str(store)]) == 0
+    capsys.readouterr()
+    for path, expected in (
+        (store, "positions   int16, each coordinate off by at most 0.0"),
+        (exact, "float32, exact"),
+    ):
+        assert main(["data", "info", str(path)]) == 0
+        assert expected in capsys.readouterr().out
+    assert (store / "joints.bin").stat().st_size * 2 == (exact / "joints.bin").stat().st_size
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (["prepare", "ntu60", "RAW", "STORE", "--positions", "float16"], "positions"),
         (["prepare", "ntu6", "RAW", "STORE"], "no data set 'ntu6' (did you mean 'ntu60'?)"),
         (["prepare", "ntu60", "nowhere", "STORE"], "nowhere: no such folder or file"),
         (["prepare", "msr-action3d", "RAW", "STORE"], "no recording of msr-action3d in 4 files"),

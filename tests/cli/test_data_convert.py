@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from skelact.cli.main import main
 from skelact.preparation.store import Store
+from skelact.preparation.store_writer import StoreWriter
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.tables import NTU_25
 
 Capture = pytest.CaptureFixture[str]
 
@@ -34,6 +38,28 @@ def test_a_topology_of_ones_own(small_store: Store, tmp_path: Path, capsys: Capt
     )
     assert "3 mapped" in capsys.readouterr().out
     assert Store.open(tmp_path / "out").topology.joints == ("neck", "left_wrist", "right_wrist")
+
+
+def test_the_same_skeleton_in_half_the_space(small_store: Store, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "out"
+    arguments = ["data", "convert", str(small_store.path), str(out), "--topology", "ntu-25"]
+    assert main([*arguments, "--positions", "int16"]) == 0
+    assert "10 sequences" in capsys.readouterr().out
+    assert Store.open(out).position_type == "int16"
+
+
+def test_what_is_left_out_is_told(tmp_path: Path, capsys: Capture) -> None:
+    with StoreWriter(
+        tmp_path / "store", data_set="d", topology=NTU_25, class_names=["a"], fps=None, options={}
+    ) as writer:
+        for name, farthest in (("near", 2), ("far", 200)):
+            positions = np.full((1, 3, 25, 3), farthest, np.float32)
+            writer.add(SkeletonSequence(name, positions, np.ones((1, 3), np.bool_), NTU_25))
+        store, out = writer.finish(), tmp_path / "out"
+    arguments = ["data", "convert", str(store.path), str(out), "--topology", "ntu-25"]
+    assert main([*arguments, "--positions", "int16"]) == 0
+    shown = capsys.readouterr().out
+    assert f"left out  1, listed in {out / 'excluded.csv'}\n{'':10}1  too far from the origin" in shown
 
 
 @pytest.mark.parametrize(

@@ -75,15 +75,15 @@ def test_a_stopped_preparation_goes_on(
     for number in range(5):
         (raw / f"S001C001P00{number + 1}R001A001.skeleton").write_bytes(data)
     command = ["data", "prepare", "ntu60", str(raw), str(store), "--workers", "1"]
-    add = StoreWriter.add
+    append = StoreWriter.append
 
     def interrupted(self: StoreWriter, *arguments: object) -> None:
         if len(self) == 3:
             raise KeyboardInterrupt
-        add(self, *arguments)  # type: ignore[arg-type]
+        append(self, *arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(StoreWriter, "add", interrupted)
+        patch.setattr(StoreWriter, "append", interrupted)
         assert main(command) == 130
     assert capsys.readouterr().err == "skelact: stopped\n"
     assert main(["data", "info", str(store)]) == 2

@@ -79,7 +79,7 @@ def test_a_disk_that_is_full_when_files_are_closed(tmp_path: Path) -> None:
     sequence = SkeletonSequence("a", np.ones((1, 2, 25, 3), np.float32), np.ones((1, 2), np.bool_), NTU_25)
     writer = new_writer(tmp_path / "store", True)
     writer._files["joints"].close()
-    writer._files["joints"] = io.BufferedWriter(Full())
+    writer._files["joints"]._file = io.BufferedWriter(Full())
 
     def work() -> None:
         with writer:

@@ -23,6 +23,7 @@ from skelact.batches.sampling import Interpolation, Whole, Windows
 from skelact.batches.spatial import rotate
 from skelact.batches.streams import to_stream
 from skelact.errors import DataError
+from skelact.preparation.fixed_point import FLOAT32
 from skelact.preparation.store import Store
 from skelact.sources.ntu import NO_NUMBA
 
@@ -72,6 +73,7 @@ class BodyFrames:
         self._store, self._max_bodies, self._hold, self._stream = store, max_bodies, hold, stream
         self._joints = np.asarray(joints.reshape(len(joints), -1))
         self._joint_start = np.array(store.array("joint_start"))
+        self._scale = None if store.position_type == FLOAT32 else np.array(store.array("joint_scale"))
         # ~row of the body's nearest present frame where it is absent, as in the store
         self._rows, self._row_start = np.asarray(rows), row_start
         self._parents = np.empty(0, np.int64)  # of each of a body's numbers
@@ -82,6 +84,19 @@ class BodyFrames:
         if self.joints_missing:
             self._joint_present = share_memory(store.array("joint_present"))
             self._substitutes = JointSubstitutes(store.topology)
+
+    def frame_numbers(self, sequence: int) -> Whole:
+        """Return the numbers, in the recording, of the frames of a sequence that show a body that is kept."""
+        numbers = self._store.array("frame_numbers")[
+            slice(*self._store.array("frame_start")[sequence : sequence + 2])
+        ]
+        if len(numbers) > self.num_frames[sequence]:  # some show only the bodies left out
+            rows = self._store.array("frame_rows")[
+                slice(*self._store.array("row_start")[sequence : sequence + 2])
+            ]
+            kept = rows.reshape(-1, len(numbers))[: self._max_bodies]
+            numbers = numbers[(kept >= 0).any(0)]
+        return numbers.astype(np.int64)
 
     def seen(self, sequences: Whole, windows: Windows) -> npt.NDArray[np.bool_]:
         """Return (N, M): whether body m is present in any frame of the window of sequence n.
@@ -139,6 +154,7 @@ class BodyFrames:
                 out.flatten(2).numpy(),
                 places,
                 self._joints,
+                self._scales(sequences),
                 self._rows,
                 self._begin(sequences, bodies),
                 self._joint_start[sequences],
@@ -165,18 +181,23 @@ class BodyFrames:
         is_absent = encoded_PT2 < 0
         if not self._hold:
             weights_PT2[is_absent] = 0
+        weights_PT2 *= self._scales(sequences)[:, None, None]
         row_PT2 = np.where(is_absent, ~encoded_PT2, encoded_PT2) + self._joint_start[sequences, None, None]
         rows, weights = torch.from_numpy(row_PT2), torch.from_numpy(weights_PT2)
         if self.joints_missing:
             return (self._with_substitutes(sequences, rows) * weights[..., None, None]).sum(2)
+        table = share_memory(self._joints)
+        if self._scale is not None:
+            needed, place = torch.unique(rows, return_inverse=True)
+            table, rows = table[needed].float(), place
         # a bag of two weighted rows is a linear interpolation: reading and resizing in one pass
         positions = F.embedding_bag(
-            rows.view(-1, 2), share_memory(self._joints), per_sample_weights=weights.view(-1, 2), mode="sum"
+            rows.view(-1, 2), table, per_sample_weights=weights.view(-1, 2), mode="sum"
         )
         return positions.view(*frames.lower.shape, *self.body_shape)
 
     def _with_substitutes(self, sequences: Whole, row_PT2: Tensor) -> Tensor:
-        """Return the positions (P, T, 2, V, C) of the rows, missing joints at their substitutes' places."""
+        """Return the rows (P, T, 2, V, C) as stored, missing joints at their substitutes' places."""
         rows, place = torch.unique(row_PT2, return_inverse=True)
         try:
             substitutes_RV = self._substitutes.find(self._joint_present[rows])
@@ -187,9 +208,16 @@ class BodyFrames:
                 f"{self._store.path}: {name} has a body of which no joint is present; it should be absent, "
                 "prepare the data set again"
             ) from None
-        bodies_RVC = share_memory(self._joints)[rows].view(-1, *self.body_shape)
+        bodies_RVC = share_memory(self._joints)[rows].float().view(-1, *self.body_shape)
         filled_RVC = bodies_RVC.gather(1, substitutes_RV[..., None].expand_as(bodies_RVC))
         return filled_RVC[place]
+
+    def _scales(self, sequences: Whole) -> npt.NDArray[np.float32]:
+        """Return (P,) by what each sequence's stored positions are multiplied: 1 where they are exact."""
+        if self._scale is None:
+            return np.ones(len(sequences), np.float32)
+        scales: npt.NDArray[np.float32] = self._scale[sequences]
+        return scales
 
     def _begin(self, sequences: Whole, bodies: Whole) -> Whole:
         """Return where the frames of each body begin among the rows."""

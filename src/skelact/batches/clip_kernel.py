@@ -15,11 +15,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-_SIGNATURE = (
-    "void(Array(float32, 3, 'C'), int64[::1], Array(float32, 2, 'C', readonly=True), "
+from skelact.preparation.fixed_point import POSITION_TYPES
+
+_SIGNATURES = [
+    f"void(Array(float32, 3, 'C'), int64[::1], Array({position_type}, 2, 'C', readonly=True), float32[::1], "
     "Array(int32, 1, 'C', readonly=True), int64[::1], int64[::1], int64[:, ::1], int64[:, ::1], "
     "float32[:, ::1], boolean, float32[:, :, ::1], int64[::1], boolean)"
-)
+    for position_type in POSITION_TYPES
+]
 
 
 @njit
@@ -39,6 +42,7 @@ def _write_bodies(
     out: Any,
     places: Any,
     joints: Any,
+    scales: Any,
     rows: Any,
     begins: Any,
     first_joints: Any,
@@ -55,7 +59,8 @@ def _write_bodies(
     Args:
         out: (S, T, W) float32, written to.
         places: (P,) int64, the row of ``out`` that each body fills.
-        joints: (R, W) float32, the store's positions.
+        joints: (R, W) float32 or int16, the store's positions.
+        scales: (P,) float32, by which the positions of each body are multiplied.
         rows: int32, rows of ``joints``, counted from the body's sequence; ``~row`` where the body is absent.
         begins: (P,) int64, where in ``rows`` each body's frames begin.
         first_joints: (P,) int64, where in ``joints`` each body's sequence begins.
@@ -71,7 +76,7 @@ def _write_bodies(
     joint_positions = np.empty(num_numbers, np.float32)
     one, zero = np.float32(1), np.float32(0)
     for body in range(len(places)):
-        clip = out[places[body]]
+        clip, scale = out[places[body]], scales[body]
         for place in range(num_frames):
             later_share = weights[body, place]
             earlier_share = one - later_share
@@ -85,8 +90,10 @@ def _write_bodies(
                 later_share = later_share if hold else zero
             earlier, later = joints[first_joints[body] + earlier_row], joints[first_joints[body] + later_row]
             frame = clip[place]
+            earlier_share, later_share = earlier_share * scale, later_share * scale
             for number in range(num_numbers):
-                frame[number] = earlier_share * earlier[number] + later_share * later[number]
+                start, end = np.float32(earlier[number]), np.float32(later[number])
+                frame[number] = earlier_share * start + later_share * end
             if len(turns) > 0:
                 _turn(frame, turns[body])
             if len(parents) > 0:
@@ -103,9 +110,9 @@ def _write_bodies(
 def _compile(function: Any) -> Any:
     """Compile for the types that ``BodyFrames`` passes, or load what an earlier process compiled."""
     try:
-        return njit(_SIGNATURE, cache=True, nogil=True)(function)
+        return njit(_SIGNATURES, cache=True, nogil=True)(function)
     except Exception:  # no folder for the cache can be written, or what lies in it is damaged
-        return njit(_SIGNATURE, nogil=True)(function)
+        return njit(_SIGNATURES, nogil=True)(function)
 
 
 write_bodies = _compile(_write_bodies)

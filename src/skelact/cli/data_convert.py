@@ -7,12 +7,13 @@ TOPOLOGY is a known one (ntu-25, kinect-20, coco-17, openpose-18, openpose-25, m
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from skelact.preparation.account import FILE_NAME
+from skelact.preparation.account import FILE_NAME, count_by_reason
 from skelact.preparation.store import Store
 from skelact.preparation.store_conversion import ConvertedStore, convert_store
 from skelact.skeleton.topology_file import find_topology
@@ -24,6 +25,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("out", type=str, help="folder to write; it appears when it is complete")
     parser.add_argument(
         "--topology", type=str, required=True, help="name of the new topology, or a .yaml file with one"
+    )
+    parser.add_argument(
+        "--positions",
+        type=Literal["float32", "int16"] | None,
+        default=None,
+        help="how to keep positions, exactly or in half the space (default: as in STORE)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it is a store already")
 
@@ -46,6 +53,7 @@ def run(options: Namespace) -> None:
             store,
             Path(options.out),
             target,
+            positions=options.positions,
             overwrite=options.overwrite,
             on_progress=lambda done: line.update(task, completed=done),
         )
@@ -62,6 +70,8 @@ def summary(converted: ConvertedStore) -> str:
         f"{'used':<10}{len(store):,} sequences",
     ]
     if converted.exclusions:
-        left_out = f"{len(converted.exclusions):,} without any joint, listed in {store.path / FILE_NAME}"
+        left_out = f"{len(converted.exclusions):,}, listed in {store.path / FILE_NAME}"
         lines.append(f"{'left out':<10}{left_out}")
+        reasons = count_by_reason(converted.exclusions)
+        lines += [f"{'':<10}{count:,}  {reason}" for reason, count in reasons.items()]
     return "\n".join(lines)

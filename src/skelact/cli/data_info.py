@@ -11,6 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from skelact.errors import DataError
 from skelact.preparation.account import count_by_reason, read_account
+from skelact.preparation.fixed_point import FLOAT32
 from skelact.preparation.overview import (
     MOST_VALUES,
     attribute_counts,
@@ -60,6 +61,7 @@ def describe(store: Store, width: int) -> str:
         ("sequences", f"{len(store):,}; bodies: {people}"),
         ("frames", f"{frames.min()} to {frames.max()} with a body, quartiles {quartiles}; {_fps(store)}"),
         ("", f"{frames.sum():,} in all, and {empty:,} without any body, which are skipped"),
+        ("positions", _positions(store)),
         ("left out", "; ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "nothing"),
         *[(f"{protocol.name}", _side_counts(store, protocol.name)) for protocol in protocols_of(store)],
     ]
@@ -71,6 +73,14 @@ def describe(store: Store, width: int) -> str:
 
 def _options(store: Store) -> str:
     return ", ".join(f"{key} {value}" for key, value in store.meta["options"].items()) or "no options"
+
+
+def _positions(store: Store) -> str:
+    if store.position_type == FLOAT32:
+        return "float32, exact"
+    is_flat = store.array("joints").shape[2] == 2
+    error = f"{store.largest_error:.2g} pixels" if is_flat else f"{1e3 * store.largest_error:.2g} mm"
+    return f"{store.position_type}, each coordinate off by at most {error}"
 
 
 def _fps(store: Store) -> str:

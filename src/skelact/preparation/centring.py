@@ -28,7 +28,9 @@ def centre(sequence: SkeletonSequence) -> SkeletonSequence:
     if not bodies.size:
         raise DataError(f"{sequence.name}: no joint of any body is seen, so there is no origin")
     origin = _origin(sequence.positions[bodies[0]], seen[bodies[0]], sequence.topology.centre)
-    positions = np.where(seen[..., None], sequence.positions - origin, np.float32(0))
+    positions = sequence.positions - origin
+    if not seen.all():
+        positions[~seen] = 0
     return replace(sequence, positions=positions)
 
 

@@ -20,6 +20,8 @@ def frame_rows(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
     """
     if not present.any(1).all():
         raise ValueError("a body that is present in no frame has no rows")
+    if present.all():
+        return np.arange(present.size, dtype=np.int32).reshape(present.shape)
     num_bodies, num_frames = present.shape
     frame = np.arange(num_frames)
     before = np.maximum.accumulate(np.where(present, frame, -1), 1)

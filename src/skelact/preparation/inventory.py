@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from skelact.preparation.columns import Columns
+from skelact.preparation.fixed_point import FLOAT32, INT16
 from skelact.preparation.journal import Row
 from skelact.skeleton.topology import Topology
 
@@ -22,6 +23,8 @@ class Inventory:
     """None: the first row tells."""
     joints_missing: bool = False
     """Whether a joint of a present body is missing anywhere."""
+    position_type: str = FLOAT32
+    """How positions are kept."""
     all_fps: set[float | None] = field(default_factory=set)
     """Frames a second that occur."""
 
@@ -41,6 +44,9 @@ class Inventory:
         told = next((row.num_coordinates for row in rows if row.num_coordinates), self.num_coordinates)
         num_bytes = {name: 4 * size for name, size in sizes.items()}
         num_bytes["joints"] *= num_joints * (told or 0)
+        if self.position_type == INT16:
+            num_bytes["joints"] //= 2
+            num_bytes["joint_scale"] = 4 * (len(self.columns) + len(rows))
         if self.joints_missing or any(row.joints_missing for row in rows):
             num_bytes["joint_present"] = sizes["joints"] * num_joints
         return num_bytes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +22,8 @@ except ImportError:  # no such locks on this system: nothing tells two preparati
     fcntl = None  # type: ignore[assignment]
 
 FILE_NAME = "journal.jsonl"
+
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,10 @@ class Entry:
     def to_json(self) -> bytes:
         """Return the journal's line."""
         table = {
-            "rows": [asdict(row) for row in self.rows],
-            "excluded": [asdict(one) for one in self.exclusions],
+            "rows": [vars(row) for row in self.rows],
+            "excluded": [vars(one) for one in self.exclusions],
         }
-        return json.dumps(table, separators=(",", ":")).encode() + b"\n"
+        return _to_json(table).encode() + b"\n"
 
     @classmethod
     def from_json(cls, line: bytes) -> Entry:

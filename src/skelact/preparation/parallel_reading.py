@@ -10,23 +10,25 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from skelact.errors import DataError
 from skelact.preparation.account import Exclusion
 from skelact.preparation.centring import centre
+from skelact.preparation.columns import RefusedError
 from skelact.preparation.data_set import DataSet
-from skelact.preparation.reading import Named
+from skelact.preparation.packing import PackedSequence, pack
+from skelact.preparation.reading import Item, Named
 from skelact.sources.archives import RawFile
 from skelact.sources.unusable import UnusableRecordingError
 
 ALL_ZERO = "all joints zero"
 BAD_POSITIONS = "positions that cannot be used"
 
-_CHUNK = 16  # files a task
-_AHEAD = 4  # tasks a worker that may be done or under way before their turn to be written
+_CHUNK = 32  # files a task
+_AHEAD = 3  # tasks a worker that may be done or under way before their turn to be written
 
 
 @dataclass(frozen=True)
@@ -34,37 +36,54 @@ class FileResult:
     """What one raw file gave."""
 
     file: str
-    items: Iterable[Named | Exclusion]
+    items: Iterable[PackedSequence | Exclusion]
 
 
-def read_file(data_set: DataSet, file: RawFile, centred: bool) -> Iterator[Named | Exclusion]:
-    """Read one file: yield its sequences, centred if wanted, and what of it cannot be used, and why."""
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            for item in data_set.read(file):
-                if isinstance(item, Exclusion):
-                    yield item
-                    continue
-                named = item if isinstance(item, Named) else Named(item)
-                if not named.sequence.present.any():
-                    detail = "all joints of all bodies are zero; expected a body in at least one frame"
-                    place = "" if named.sequence.name == file.stem else named.sequence.name
-                    yield Exclusion(file.name, ALL_ZERO, place, detail)
-                    continue
-                yield replace(named, sequence=centre(named.sequence)) if centred else named
-    except UnusableRecordingError as error:
-        yield Exclusion.of(error)
-    except DataError as error:  # what SkeletonSequence itself refuses
-        yield Exclusion(file.name, BAD_POSITIONS, "", str(error))
+@dataclass(frozen=True)
+class Reading:
+    """What is to be read, and how."""
+
+    data_set: DataSet
+    files: Sequence[RawFile]
+    centred: bool
+    """Whether to move every sequence's origin to its first body's centre joint."""
+    position_type: str
+    """How the store keeps positions."""
+
+    def read(self, file: RawFile) -> Iterator[PackedSequence | Exclusion]:
+        """Read one file: yield its sequences, packed, and what of it cannot be used, and why."""
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                for item in self.data_set.read(file):
+                    yield self._packed(file, item)
+        except UnusableRecordingError as error:
+            yield Exclusion.of(error)
+        except DataError as error:  # what SkeletonSequence itself refuses
+            yield Exclusion(file.name, BAD_POSITIONS, "", str(error))
+
+    def _packed(self, file: RawFile, item: Item) -> PackedSequence | Exclusion:
+        if isinstance(item, Exclusion):
+            return item
+        named = item if isinstance(item, Named) else Named(item)
+        sequence = named.sequence
+        if not sequence.present.any():
+            detail = "all joints of all bodies are zero; expected a body in at least one frame"
+            return Exclusion(file.name, ALL_ZERO, "" if sequence.name == file.stem else sequence.name, detail)
+        if self.centred:
+            sequence = centre(sequence)
+        try:
+            return pack(sequence, named.names, position_type=self.position_type)
+        except RefusedError as error:
+            return Exclusion(file.name, error.reason, "", str(error))
 
 
-_worker_data_set: DataSet | None = None  # a worker's own, set once when it starts
+_worker_reading: Reading | None = None  # a worker's own, set once when it starts
 
 
-def _start_worker(data_set: DataSet) -> None:
-    """Give a worker its data set; keep it quiet on Ctrl-C and end it when its parent is gone."""
-    global _worker_data_set
-    _worker_data_set = data_set
+def _start_worker(reading: Reading) -> None:
+    """Give a worker its work; keep it quiet on Ctrl-C and end it when its parent is gone."""
+    global _worker_reading
+    _worker_reading = reading
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -77,27 +96,27 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _read_chunk(files: Sequence[RawFile], centred: bool) -> list[FileResult]:
-    assert _worker_data_set is not None
-    return [FileResult(file.name, list(read_file(_worker_data_set, file, centred))) for file in files]
+def _read_chunk(start: int) -> list[FileResult]:
+    """Read the files from number ``start`` on. Only that number and the packed bytes cross to and fro."""
+    assert _worker_reading is not None
+    files = _worker_reading.files[start : start + _CHUNK]
+    return [FileResult(file.name, list(_worker_reading.read(file))) for file in files]
 
 
-def read_files(
-    data_set: DataSet, files: Sequence[RawFile], centred: bool, num_workers: int
-) -> Generator[FileResult, None, None]:
+def read_files(reading: Reading, num_workers: int) -> Generator[FileResult, None, None]:
     """Yield one result a file, in order, with a bounded number of them in memory."""
-    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
-    if num_workers == 1 or len(chunks) <= 1:
-        for file in files:
-            yield FileResult(file.name, read_file(data_set, file, centred))
+    starts = range(0, len(reading.files), _CHUNK)
+    if num_workers == 1 or len(starts) <= 1:
+        for file in reading.files:
+            yield FileResult(file.name, reading.read(file))
         return
     under_way: deque[Future[list[FileResult]]] = deque()
-    waiting = iter(chunks)
-    pool = ProcessPoolExecutor(min(num_workers, len(chunks)), initializer=_start_worker, initargs=(data_set,))
+    waiting = iter(starts)
+    pool = ProcessPoolExecutor(min(num_workers, len(starts)), initializer=_start_worker, initargs=(reading,))
     try:
-        for _ in range(len(chunks)):
-            while len(under_way) < _AHEAD * num_workers and (chunk := next(waiting, None)):
-                under_way.append(pool.submit(_read_chunk, chunk, centred))
+        for _ in starts:
+            while len(under_way) < _AHEAD * num_workers and (start := next(waiting, None)) is not None:
+                under_way.append(pool.submit(_read_chunk, start))
             yield from under_way.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

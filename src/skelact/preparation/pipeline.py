@@ -21,7 +21,8 @@ from skelact.preparation.account import FILE_NAME, Exclusion, count_by_reason, r
 from skelact.preparation.columns import REPEATED, RefusedError
 from skelact.preparation.data_set import DataSet
 from skelact.preparation.data_sets import find_data_set, with_settings
-from skelact.preparation.parallel_reading import FileResult, read_files
+from skelact.preparation.fixed_point import FLOAT32
+from skelact.preparation.parallel_reading import FileResult, Reading, read_files
 from skelact.preparation.resumption import finished_store
 from skelact.preparation.store import Store
 from skelact.preparation.store_writer import StoreWriter
@@ -69,6 +70,7 @@ def prepare(
     store: Path,
     *,
     centred: bool = True,
+    positions: str = FLOAT32,
     num_workers: int | None = None,
     strict: bool = False,
     overwrite: bool = False,
@@ -86,6 +88,7 @@ def prepare(
         raw: a folder, searched recursively, an archive, or a single file.
         store: folder to write; it appears when it is complete.
         centred: move every sequence's origin to its first body's centre joint.
+        positions: how the store keeps positions, exactly (``float32``) or in half the space (``int16``).
         num_workers: processes that read and clean; default: one a CPU.
         strict: raise at the first recording that belongs to the data set, is not listed as missing, and still
             cannot be used.
@@ -95,7 +98,7 @@ def prepare(
         on_remark: called with one line when an unfinished preparation is found, and whether it is of use.
 
     Raises:
-        ConfigurationError: unknown data set or setting, or a number of workers below 1.
+        ConfigurationError: unknown data set, setting or type of positions, or a number of workers below 1.
         DataError: ``raw`` is missing, empty or without a recording of the data set; no recording can be used;
             ``store`` exists or cannot be written; with ``strict``, a recording cannot be used.
     """
@@ -111,7 +114,7 @@ def prepare(
             if not wanted:
                 raise DataError(_nothing_wanted(data_set, raw, exclusions))
             options = {"centred": centred, "cleaning": cleaning.VERSION, **data_set.settings}
-            source = fingerprint(data_set, options, raw, files)
+            source = fingerprint(data_set, {**options, "positions": positions}, raw, files)
             if done := finished_store(store, source):
                 return Outcome(done, len(files), read_account(done.path), list(data_set.remarks))
             writer = StoreWriter(
@@ -121,6 +124,7 @@ def prepare(
                 class_names=data_set.class_names,
                 fps=data_set.fps,
                 options=options,
+                positions=positions,
                 attribute_values=data_set.attribute_values,
                 protocols=[protocol.to_dict() for protocol in data_set.own_protocols],
                 overwrite=overwrite,
@@ -131,7 +135,7 @@ def prepare(
                     on_remark(_resumption(writer, len(wanted)))
                 _refuse_if(strict, writer.exclusions)
                 rest = wanted[writer.num_files :]
-                results = read_files(data_set, rest, centred, num_workers)
+                results = read_files(Reading(data_set, rest, centred, positions), num_workers)
                 try:
                     for result in results:
                         refused = _take(writer, result)
@@ -178,7 +182,7 @@ def fingerprint(
     """
     digest = hashlib.sha256()
     containers = {raw} if raw.is_file() else {file.container for file in files}
-    for container in sorted(containers):
+    for container in sorted(containers, key=os.fspath):
         try:
             status = container.stat()
         except OSError as error:
@@ -214,7 +218,7 @@ def _take(writer: StoreWriter, result: FileResult) -> list[Exclusion]:
             exclusions.append(item)
             continue
         try:
-            writer.add(item.sequence, item.names)
+            writer.append(item)
         except RefusedError as error:
             exclusions.append(Exclusion(result.file, error.reason, "", str(error)))
     return exclusions
@@ -232,17 +236,18 @@ def select(data_set: DataSet, files: Sequence[RawFile]) -> tuple[list[RawFile], 
     for file in files:
         if file.name in settled:
             continue
+        stem = file.stem
         try:
             if file.suffix != data_set.suffix:
                 exclusions.append(Exclusion(file.name, f"not a {data_set.suffix} file"))
-            elif not data_set.belongs(file.stem):
+            elif not data_set.belongs(stem):
                 exclusions.append(Exclusion(file.name, f"not part of {data_set.name}"))
-            elif file.stem in data_set.missing:
+            elif stem in data_set.missing:
                 exclusions.append(Exclusion(file.name, LISTED))
-            elif file.stem in wanted:
-                exclusions.append(Exclusion(file.name, REPEATED, "", f"used: {wanted[file.stem].name}"))
+            elif stem in wanted:
+                exclusions.append(Exclusion(file.name, REPEATED, "", f"used: {wanted[stem].name}"))
             else:
-                wanted[file.stem] = file
+                wanted[stem] = file
         except UnusableRecordingError as error:
             exclusions.append(Exclusion(file.name, error.reason, error.place, error.detail))
     return list(wanted.values()), exclusions

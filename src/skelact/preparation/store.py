@@ -5,7 +5,10 @@ A store is a folder of raw arrays beside ``meta.json``, which names each array's
 ======================  ==================  ==================================================================
 array                   shape               what
 ======================  ==================  ==================================================================
-``joints``              (R, V, C) float32   positions of every present body-frame; by sequence, body, frame
+``joints``              (R, V, C) float32   positions of every present body-frame; by sequence, body, frame.
+                        or int16            Of a store made with ``--positions int16``: whole numbers, to be
+                                            multiplied by their sequence's scale
+``joint_scale``         (N,) float32        that scale; only in such a store
 ``frame_rows``          (S,) int32          for each sequence, body and kept frame: the row of ``joints``,
                                             counted from the body's sequence; ``~row`` of the nearest present
                                             frame of that body (the earlier on a tie) where it is absent
@@ -39,10 +42,12 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import DataError
+from skelact.preparation.fixed_point import FLOAT32, INT16, from_fixed_point
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
 
-FORMAT = "skelact-store-1"
+FORMATS = {FLOAT32: "skelact-store-1", INT16: "skelact-store-2"}
+"""The format by the type of the positions: who knows only the first must not take numbers for metres."""
 META = "meta.json"
 Array = npt.NDArray[Any]
 
@@ -76,9 +81,10 @@ class Store:
             ) from None
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path / META}: unreadable ({error!r}); prepare the data set again") from error
-        if found != FORMAT:
+        if found not in FORMATS.values():
+            known = " and ".join(map(repr, FORMATS.values()))
             raise DataError(
-                f"{path}: format {found!r}, this version reads {FORMAT!r}; prepare the data set again"
+                f"{path}: format {found!r}, this version reads {known}; prepare the data set again"
             )
         for name, entry in arrays.items():
             expected = np.dtype(entry["dtype"]).itemsize * int(np.prod(entry["shape"]))
@@ -106,6 +112,16 @@ class Store:
     def fps(self) -> float | None:
         """Frames a second, or None where unknown."""
         return None if self.meta["fps"] is None else float(self.meta["fps"])
+
+    @property
+    def position_type(self) -> str:
+        """How positions are kept: ``float32``, exactly, or ``int16``, see :mod:`.fixed_point`."""
+        return str(np.dtype(self.meta["arrays"]["joints"]["dtype"]))
+
+    @property
+    def largest_error(self) -> float:
+        """How far, at most, a coordinate is from the one that was added, in its unit; 0 for float32."""
+        return float(self.meta.get("largest_error", 0))
 
     @property
     def content_hash(self) -> str:
@@ -163,15 +179,25 @@ class Store:
             return np.empty(shape, entry["dtype"])
         return np.memmap(self.path / f"{name}.bin", dtype=entry["dtype"], mode="r", shape=shape)
 
+    def positions(self, index: int) -> npt.NDArray[np.float32]:
+        """Return the positions (R, V, C) of sequence ``index``: its rows of ``joints``, in their unit."""
+        joints = self.array("joints")[slice(*self.array("joint_start")[index : index + 2])]
+        if self.position_type == FLOAT32:
+            return joints
+        return from_fixed_point(joints, self.array("joint_scale")[index])
+
     def sequence(self, index: int) -> SkeletonSequence:
-        """Return sequence ``index`` as it was added, less bodies that were never present."""
+        """Return sequence ``index`` as it was added, less bodies that were never present.
+
+        Positions kept as int16 are off by at most :attr:`largest_error`.
+        """
         frame_start, row_start, joint_start = (
             self.array(name)[index : index + 2] for name in ("frame_start", "row_start", "joint_start")
         )
         num_bodies, num_frames = int(self.array("num_bodies")[index]), int(self.array("num_frames")[index])
         frames = self.array("frame_numbers")[slice(*frame_start)]
         rows = self.array("frame_rows")[slice(*row_start)].reshape(num_bodies, len(frames))
-        joints = self.array("joints")[slice(*joint_start)]
+        joints = self.positions(index)
         positions = np.zeros((num_bodies, num_frames, *joints.shape[1:]), np.float32)
         present = np.zeros((num_bodies, num_frames), np.bool_)
         present[:, frames] = rows >= 0

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -17,19 +18,20 @@ import numpy as np
 
 from skelact.errors import DataError, SkelactError
 from skelact.preparation.account import Exclusion
+from skelact.preparation.array_file import ArrayFile
 from skelact.preparation.columns import Columns, RefusedError
-from skelact.preparation.frame_rows import frame_rows
+from skelact.preparation.fixed_point import FLOAT32, INT16, check_position_type, largest_error
 from skelact.preparation.inventory import Inventory, bin_file
 from skelact.preparation.journal import Entry, Journal, Row
+from skelact.preparation.packing import PackedSequence, pack
 from skelact.preparation.resumption import ARRAYS, partial_of, resume
-from skelact.preparation.store import FORMAT, META, Array, Store, content_hash_of, sha256
+from skelact.preparation.store import FORMATS, META, Store, content_hash_of, sha256
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
 
 OTHER_SKELETON = "another skeleton than the first recording's"
-NO_BODY = "no body in any frame"
 
-_FILES_A_CHECKPOINT = 256
+_FILES_A_CHECKPOINT = 512
 _BLOCK = 1 << 20
 
 
@@ -45,6 +47,7 @@ class StoreWriter:
         topology: None: the first sequence decides.
         class_names: None: those that :meth:`add` is given, sorted.
         fps: None: that of the sequences, if it is the same for all.
+        positions: how to keep positions, exactly (``float32``) or in half the space (``int16``).
         num_coordinates: None: the first sequence decides.
         attribute_values: names of an attribute's numbers, e.g. ``{"style": ["active", ...]}``.
         protocols: the data's own protocols, as tables of a ``Protocol``'s fields.
@@ -55,6 +58,7 @@ class StoreWriter:
     Raises:
         DataError: ``path`` exists already (with ``overwrite``: and is not a store), its folder cannot be
             made, or another process is writing it.
+        ConfigurationError: ``positions`` is not known.
     """
 
     def __init__(
@@ -66,12 +70,14 @@ class StoreWriter:
         class_names: Sequence[str] | None,
         fps: float | None,
         options: Mapping[str, object],
+        positions: str = FLOAT32,
         num_coordinates: int | None = None,
         attribute_values: Mapping[str, Sequence[str]] | None = None,
         protocols: Sequence[Mapping[str, object]] = (),
         overwrite: bool = False,
         source: Mapping[str, str] | None = None,
     ) -> None:
+        check_position_type(positions)
         self.path, self._partial = path, partial_of(path)
         self._folder, self._replaced = self._partial / ARRAYS, self._partial / "replaced"
         if self._replaced.is_dir() and not path.exists():  # killed between the two renames
@@ -81,13 +87,13 @@ class StoreWriter:
         if path.exists() and not (path / META).is_file():
             raise DataError(f"{path}: exists and is no store, so it is not overwritten; choose another name")
         self._meta: dict[str, object] = {
-            "format": FORMAT,
+            "format": FORMATS[positions],
             "data_set": data_set,
-            "options": dict(options),
+            "options": dict(options) | ({} if positions == FLOAT32 else {"positions": positions}),
             "protocols": [dict(protocol) for protocol in protocols],
         }
         self._columns = Columns(class_names, attribute_values)
-        self._held = Inventory(self._columns, topology, num_coordinates)
+        self._held = Inventory(self._columns, topology, num_coordinates, position_type=positions)
         self._fps = fps
         self._attached: dict[str, str] = {}
         self._new_rows: list[Row] = []
@@ -97,9 +103,7 @@ class StoreWriter:
             self._journal = Journal(self._partial)
             found = resume(self._journal, self._folder, self._held, source)
             shutil.rmtree(self._replaced, ignore_errors=True)
-            self._files = {name: self._bin(name).open("ab") for name in self._columns.starts}
-            if self._held.joints_missing:
-                self._files["joint_present"] = self._bin("joint_present").open("ab")
+            self._files = {name: ArrayFile(self._bin(name)) for name in self._held.num_bytes_after([])}
         except OSError as error:
             raise DataError(
                 f"{self._partial}: cannot be made ({error.strerror}); choose another place"
@@ -119,49 +123,38 @@ class StoreWriter:
             names: its class (``label``) and attributes, where they are known by name.
 
         Raises:
-            RefusedError: another skeleton, a repeated name, a class that is not the data set's, or no body.
+            RefusedError: another skeleton, a repeated name, a class that is not the data set's, no body, or a
+                joint too far from the origin for positions as ``int16``.
         """
-        num_coordinates = sequence.positions.shape[3]
-        held = self._held
-        topology = held.topology or sequence.topology
-        expected = held.num_coordinates or num_coordinates
-        if (sequence.topology, num_coordinates) != (topology, expected):
+        self.append(pack(sequence, names, position_type=self._held.position_type))
+
+    def append(self, packed: PackedSequence) -> None:
+        """Append one sequence that is packed already, for this store's type of positions.
+
+        Raises:
+            RefusedError: another skeleton, a repeated name, or a class that is not the data set's.
+        """
+        held, row = self._held, packed.row
+        topology = held.topology or packed.topology
+        expected = held.num_coordinates or packed.num_coordinates
+        if (packed.topology, packed.num_coordinates) != (topology, expected):
             raise RefusedError(
                 OTHER_SKELETON,
-                f"{sequence.name}: its skeleton is {_shown(sequence.topology, num_coordinates)}; expected "
+                f"{row.name}: its skeleton is {_shown(packed.topology, packed.num_coordinates)}; expected "
                 f"{_shown(topology, expected)}, with the same joints in the same order",
             )
-        bodies, frames = sequence.present.any(1), np.flatnonzero(sequence.present.any(0))
-        if not bodies.any():
-            raise RefusedError(NO_BODY, f"{sequence.name}: no body is present in any frame")
-        present = sequence.present[bodies][:, frames]
-        seen = None
-        if sequence.joint_present is not None:
-            seen = sequence.joint_present[bodies][:, frames][present]
-        row = Row(
-            name=sequence.name,
-            num_rows=int(present.sum()),
-            num_bodies=len(present),
-            num_kept=len(frames),
-            num_frames=sequence.num_frames,
-            joints_missing=bool(seen is not None and not seen.all()),
-            fps=sequence.fps,
-            label=sequence.label,
-            attributes=dict(sequence.attributes),
-            names=dict(names or {}),
-            topology=None if held.topology else topology.to_dict(),
-            num_coordinates=None if held.num_coordinates else num_coordinates,
-        )
         self._columns.check(row)
+        if not held.topology:
+            row = replace(row, topology=topology.to_dict())
+        if not held.num_coordinates:
+            row = replace(row, num_coordinates=expected)
         if row.joints_missing and not held.joints_missing:
             self._start_joint_present(topology.num_joints)
-        self._append("joints", sequence.positions[bodies][:, frames][present].astype("<f4", copy=False))
-        self._append("frame_rows", frame_rows(present).astype("<i4", copy=False))
-        self._append("frame_numbers", frames.astype("<i4"))
         held.add(row)
-        if held.joints_missing:
-            everything = np.ones((row.num_rows, topology.num_joints), np.bool_)
-            self._append("joint_present", everything if seen is None else seen)
+        for name, data in packed.arrays.items():
+            self._append(name, data)
+        if held.joints_missing and not row.joints_missing:
+            self._append("joint_present", b"\1" * (row.num_rows * topology.num_joints))
         if self._is_resumable:
             self._new_rows.append(row)
 
@@ -181,8 +174,7 @@ class StoreWriter:
     def checkpoint(self) -> None:
         """Bring everything up to the last finished file to the disk, so that a kill cannot undo it."""
         for file in self._files.values():
-            file.flush()
-            os.fsync(file.fileno())
+            file.sync()
         self._journal.write()
 
     def attach(self, name: str, text: str) -> None:
@@ -227,21 +219,27 @@ class StoreWriter:
         sizes = self._columns.sizes_after([])
         joint_shape = (sizes["joints"], topology.num_joints, self._held.num_coordinates or 0)
         shapes: dict[str, tuple[str, tuple[int, ...]]] = {
-            "joints": ("<f4", joint_shape),
+            "joints": (np.dtype(self._held.position_type).newbyteorder("<").str, joint_shape),
             "frame_rows": ("<i4", (sizes["frame_rows"],)),
             "frame_numbers": ("<i4", (sizes["frame_numbers"],)),
             **{name: (array.dtype.str, array.shape) for name, array in small.items()},
         }
         if self._held.joints_missing:
             shapes["joint_present"] = ("|b1", joint_shape[:2])
+        if self._held.position_type == INT16:
+            scales = np.fromfile(self._bin("joint_scale"), "<f4")
+            shapes["joint_scale"] = ("<f4", scales.shape)
+            self._meta["largest_error"] = largest_error(scales)
         common_fps = next(iter(all_fps)) if len(all_fps := self._held.all_fps) == 1 else None
+        hashes = {name: file.sha256 for name, file in self._files.items()}
+        hashes |= {name: sha256(self._bin(name)) for name in small}
         self._meta |= {
             "topology": topology.to_dict(),
             "class_names": self._columns.classes.names(),
             "attribute_values": self._columns.attribute_values(),
             "fps": self._fps or common_fps,
             "arrays": {
-                name: {"dtype": dtype, "shape": shape, "sha256": sha256(self._bin(name))}
+                name: {"dtype": dtype, "shape": shape, "sha256": hashes[name]}
                 for name, (dtype, shape) in sorted(shapes.items())
             },
             "attached": dict(sorted(self._attached.items())),
@@ -264,7 +262,7 @@ class StoreWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         goes_on = self._is_resumable and kind is not None and not issubclass(kind, SkelactError)
-        if goes_on and not any(file.closed for file in self._files.values()):
+        if goes_on and not any(file.is_closed for file in self._files.values()):
             with contextlib.suppress(OSError):  # a full disk
                 self.checkpoint()
         for file in self._files.values():
@@ -285,13 +283,15 @@ class StoreWriter:
 
     def _start_joint_present(self, num_joints: int) -> None:
         """Begin the array that only stores with missing joints have: until now all were present."""
-        file = self._files["joint_present"] = self._bin("joint_present").open("ab")
+        file = self._files["joint_present"] = ArrayFile(self._bin("joint_present"))
         num_left = self._columns.sizes_after([])["joints"] * num_joints
         while num_left:
-            num_left -= file.write(b"\1" * min(num_left, _BLOCK))
+            block = b"\1" * min(num_left, _BLOCK)
+            file.append(block)
+            num_left -= len(block)
 
-    def _append(self, name: str, array: Array) -> None:
-        self._files[name].write(np.ascontiguousarray(array).tobytes())
+    def _append(self, name: str, data: bytes) -> None:
+        self._files[name].append(data)
 
 
 def _shown(topology: Topology, num_coordinates: int) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.preparation.data_sets import data_sets
+from skelact.preparation.fixed_point import FINEST_SCALE, FLOAT32, LARGEST_NUMBER, largest_error
 from skelact.preparation.intervals import FILE_NAME as INTERVALS
 from skelact.preparation.intervals import read_intervals
 from skelact.preparation.protocols import protocols_of, split
-from skelact.preparation.store import Store
+from skelact.preparation.store import META, Store
 
 _ROWS = 1 << 16  # body-frames read at a time: 20 MB
 _STARTS = {"joint_start": "joints", "row_start": "frame_rows", "frame_start": "frame_numbers"}
@@ -24,15 +26,19 @@ def find_problems(store: Store) -> list[str]:
 
     Hashes come first, then what the arrays say of each other: starts that never fall, indices inside their
     arrays, labels inside the classes, names that differ, attributes inside their names, protocols by
-    attributes that are there, intervals of recordings that are there, and finite positions.
+    attributes that are there, intervals of recordings that are there, and finite positions, or scales that
+    make them.
     """
     known = store.meta["arrays"]
     absent = [name for name in (*_STARTS, *_STARTS.values(), *_COLUMNS) if name not in known]
+    if "joints" in known and store.position_type != FLOAT32 and "joint_scale" not in known:
+        absent.append("joint_scale")
     if absent:
         return [f"{store.path}: no array {name!r}" for name in absent]
     problems = store.damage()
     starts = list(_bad_starts(store))
-    rest = (_bad_indices, _bad_columns, _bad_attributes, _bad_intervals, _bad_positions)
+    bad_positions = _bad_positions if store.position_type == FLOAT32 else _bad_fixed_point
+    rest = (_bad_indices, _bad_columns, _bad_attributes, _bad_intervals, bad_positions)
     return problems + (starts or [problem for find in rest for problem in find(store)])
 
 
@@ -119,14 +125,36 @@ def _bad_intervals(store: Store) -> Iterator[str]:
 
 
 def _bad_positions(store: Store) -> Iterator[str]:
-    joints, starts = store.array("joints"), store.array("joint_start")
+    found = _first_with(store, lambda joints: ~np.isfinite(joints))
+    if found is not None:
+        yield f"joints: {_name(store, found)} holds a position that is not finite"
+
+
+def _bad_fixed_point(store: Store) -> Iterator[str]:
+    scales = store.array("joint_scale")
+    if len(scales) != len(store):
+        yield f"joint_scale: expected {len(store)} numbers, one a sequence"
+        return
+    is_bad = ~(np.isfinite(scales) & (scales >= FINEST_SCALE))
+    if is_bad.any():
+        yield f"joint_scale: that of {_name(store, np.flatnonzero(is_bad))} is not a number above 0"
+    elif store.largest_error != largest_error(scales):
+        said, found_error = store.largest_error, largest_error(scales)
+        yield f"joint_scale: positions are off by up to {found_error:.6g}, but {META} says {said:.6g}"
+    found = _first_with(store, lambda joints: joints < -LARGEST_NUMBER)
+    if found is not None:
+        yield f"joints: {_name(store, found)} holds a number below -{LARGEST_NUMBER:,}, which none has"
+
+
+def _first_with(store: Store, is_bad: Callable[[Any], npt.NDArray[np.bool_]]) -> npt.NDArray[np.int64] | None:
+    """Return (1,) the first sequence with a number in ``joints`` that is bad."""
+    joints = store.array("joints")
     for first in range(0, len(joints), _ROWS):
-        is_bad = ~np.isfinite(joints[first : first + _ROWS]).all((1, 2))
-        if is_bad.any():
-            row = first + int(np.argmax(is_bad))
-            found = int(np.searchsorted(starts, row, side="right")) - 1
-            yield f"joints: {_name(store, np.array([found]))} holds a position that is not finite"
-            return
+        rows = is_bad(joints[first : first + _ROWS]).any((1, 2))
+        if rows.any():
+            row = first + int(np.argmax(rows))
+            return np.searchsorted(store.array("joint_start"), [row], side="right") - 1
+    return None
 
 
 def _name(store: Store, sequences: npt.NDArray[np.int64]) -> str:

@@ -89,7 +89,7 @@ def _bars(axes: Axes, counts: Mapping[str, int]) -> None:
 def _skeleton(axes: Axes, store: Store) -> None:
     """Draw the joints seen in the first body-frame: first coordinate to the right, second upwards."""
     topology = store.topology
-    joints = np.array(store.array("joints")[0][:, :2], np.float64)
+    joints = np.array(store.positions(0)[0][:, :2], np.float64)
     seen = np.ones(topology.num_joints, np.bool_)
     if "joint_present" in store.meta["arrays"]:
         seen = np.array(store.array("joint_present")[0])

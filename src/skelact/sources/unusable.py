@@ -40,6 +40,8 @@ def one_line(error: BaseException) -> str:
 
 def printable(text: str) -> str:
     """Return ``text`` with line ends, bytes that are not UTF-8 and the like spelt out."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 

@@ -46,7 +46,7 @@ def flat_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.mark.parametrize("stream", STREAMS)
 @pytest.mark.parametrize("gaps", ["hold", "zero"])
 @pytest.mark.parametrize(
-    ("name", "num_frames"), [("small_store", 50), ("small_store", 1), ("flat_store", 12)]
+    ("name", "num_frames"), [("small_store", 50), ("small_store", 1), ("fixed_store", 50), ("flat_store", 12)]
 )
 def test_the_kernel_makes_the_clips_that_tensors_make(
     name: str,
@@ -62,7 +62,7 @@ def test_the_kernel_makes_the_clips_that_tensors_make(
         min_crop_frames=5,
         gaps=gaps,
         stream=stream,
-        rotation=0.3 if name == "small_store" else 0.0,
+        rotation=0.0 if name == "flat_store" else 0.3,
     )
     source = ClipSource(store, settings)
     indices = [*range(len(store))] * 12  # more bodies than tensors hold at a time

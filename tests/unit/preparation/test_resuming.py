@@ -121,6 +121,22 @@ def test_two_kills(raw: Path, tmp_path: Path, expected: dict[str, str]) -> None:
     assert digests(store) == expected
 
 
+@pytest.mark.parametrize(
+    ("owner", "name", "call", "num_workers"),
+    [(journal.Journal, "write", 5, 1), (store_writer.StoreWriter, "_append", 50, 2)],
+)
+def test_kills_with_16_bit_positions(
+    owner: Any, name: str, call: int, num_workers: int, raw: Path, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"positions": "int16", "num_workers": num_workers}
+    whole = prepare("ntu60", raw, tmp_path / "whole", **options).store
+    killed(owner, name, call, raw, tmp_path / "store", **options)
+    remarks: list[str] = []
+    again = prepare("ntu60", raw, tmp_path / "store", on_remark=remarks.append, **options).store
+    assert [remark.split(":")[0] for remark in remarks] == ["going on with an unfinished preparation"]
+    assert digests(again.path) == digests(whole.path)
+
+
 def test_a_kill_when_only_tidying_up_is_left(raw: Path, tmp_path: Path, expected: dict[str, str]) -> None:
     store = tmp_path / "store"
     killed(store_writer.StoreWriter, "_discard", 1, raw, store, num_workers=1)
@@ -168,14 +184,16 @@ def test_a_broken_last_line_and_lost_bytes_are_done_again(
     assert digests(store) == expected
 
 
-@pytest.mark.parametrize("change", ["option", "new file", "touched file", "data set"])
+@pytest.mark.parametrize("change", ["option", "positions", "new file", "touched file", "data set"])
 def test_changes_are_noticed(change: str, raw: Path, tmp_path: Path) -> None:
     own = tmp_path / "raw"
     shutil.copytree(raw, own)
     killed(journal.Journal, "write", 5, own, tmp_path / "store", num_workers=1)
-    data_set, centred, what = "ntu60", True, "the raw files"
+    data_set, options, what = "ntu60", {}, "the raw files"
     if change == "option":
-        centred, what = False, "the options"
+        options, what = {"centred": False}, "the options"
+    elif change == "positions":
+        options, what = {"positions": "int16"}, "the options"
     elif change == "data set":
         data_set, what = "ntu120", "the data set"
     elif change == "new file":
@@ -183,11 +201,9 @@ def test_changes_are_noticed(change: str, raw: Path, tmp_path: Path) -> None:
     else:
         os.utime(next(own.iterdir()), (0, 0))
     remarks: list[str] = []
-    outcome = prepare(
-        data_set, own, tmp_path / "store", num_workers=1, centred=centred, on_remark=remarks.append
-    )
+    outcome = prepare(data_set, own, tmp_path / "store", num_workers=1, on_remark=remarks.append, **options)
     assert remarks == [f"an unfinished preparation was found, but {what} changed since: starting over"]
-    whole = prepare(data_set, own, tmp_path / "whole", num_workers=1, centred=centred)
+    whole = prepare(data_set, own, tmp_path / "whole", num_workers=1, **options)
     assert digests(outcome.store.path) == digests(whole.store.path)
 
 

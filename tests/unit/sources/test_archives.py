@@ -1,9 +1,11 @@
+import io
 import lzma
 import os
+import pickle
 import shutil
 import tarfile
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -68,6 +70,40 @@ def test_a_folder_of_zips_is_what_they_hold(tmp_path: Path) -> None:
             ("part1.zip/x/1.txt", b"1"),
             ("part2.zip/x/2.txt", b"2"),
         ]
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_all_methods_of_a_zip_are_read(tmp_path: Path, method: int) -> None:
+    content = {"empty.txt": b"", "n\u00e4me.txt": b"text " * 9999, "random.bin": os.urandom(99_999)}
+    path = tmp_path / "one.zip"
+    path.write_bytes(b"in front of the archive")  # as of one that unpacks itself
+    with zipfile.ZipFile(path, "a", method) as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    with raw_files(path) as files:
+        assert {file.name: file.read() for file in files} == content
+        assert {file.name: pickle.loads(pickle.dumps(file)).read() for file in files} == content
+
+
+def test_a_zip_written_as_a_stream_is_read(tmp_path: Path) -> None:
+    class Stream(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    stream = Stream()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", b"content")
+    (tmp_path / "one.zip").write_bytes(stream.getvalue())
+    with raw_files(tmp_path / "one.zip") as files:
+        assert files[0].read() == b"content"
+
+
+@pytest.mark.parametrize("name", ["a.b.txt", "a", "a.", "x.y/a", "x/.a", "..a", "x/a.b."])
+def test_stem_and_ending_are_those_of_pathlib(name: str) -> None:
+    file, expected = RawFile(name, Path(name)), PurePosixPath(name)
+    assert (file.stem, file.suffix) == (expected.stem, expected.suffix)
 
 
 def test_names_that_are_no_utf8_can_be_printed(tmp_path: Path) -> None:
