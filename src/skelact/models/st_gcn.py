@@ -1,0 +1,209 @@
+"""ST-GCN: a graph convolution over the joints of a frame, then a convolution along time, block after block.
+
+Source: Yan et al., *Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition*,
+AAAI 2018. Contrastive methods use it with a quarter of its channels (Lin et al., *ActCLR*, CVPR 2023).
+
+Shape legend: N sequences, M body slots, B bodies, T frames, V joints, C channels, K = 3 partitions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+import torch
+from torch import Tensor, nn
+
+from skelact.errors import ConfigurationError, suggest
+from skelact.models.batch_norm import BatchNorm
+from skelact.models.encoder import Absent, present_bodies
+from skelact.models.graph import PARTITIONS, spatial_partitions
+from skelact.skeleton.topology import Topology
+
+
+@dataclass(frozen=True)
+class STGCNConfig:
+    """Sizes of an ST-GCN; the defaults are the published ones, a quarter of the original channels.
+
+    Raises:
+        ConfigurationError: a size that is not positive, an even kernel, or a dropout outside [0, 1).
+    """
+
+    num_coordinates: int = 3
+    """Coordinates C of a joint."""
+    channels: tuple[int, ...] = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
+    """Channels that each block gives; the last is the size D of the features."""
+    strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
+    """Frames from one step of a block's output to the next."""
+    kernel: int = 9
+    """Frames that a block's convolution along time sees; odd."""
+    dropout: float = 0.5
+    """Share of numbers that a block drops while it trains, before its shortcut is added."""
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "strides"):  # a model card holds them as lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if len(self.channels) != len(self.strides) or not self.channels:
+            raise ConfigurationError(
+                f"st_gcn: {len(self.channels)} channels and {len(self.strides)} strides, "
+                "expected one of each a block"
+            )
+        for name, sizes in (("channels", self.channels), ("strides", self.strides)):
+            if min(sizes) < 1:
+                raise ConfigurationError(f"st_gcn.{name} is {list(sizes)}, expected positive numbers")
+        if self.num_coordinates < 1:
+            raise ConfigurationError(f"st_gcn.num_coordinates is {self.num_coordinates}, expected 1 or more")
+        if self.kernel < 1 or self.kernel % 2 == 0:
+            raise ConfigurationError(f"st_gcn.kernel is {self.kernel}, expected an odd number of frames")
+        if not 0 <= self.dropout < 1:
+            raise ConfigurationError(f"st_gcn.dropout is {self.dropout}, expected a share in [0, 1)")
+
+    @property
+    def width(self) -> int:
+        """Size D of the features."""
+        return self.channels[-1]
+
+    def num_steps(self, num_frames: int) -> int:
+        """Return the time steps T' of the feature map of clips of ``num_frames``."""
+        for stride in self.strides:
+            num_frames = -(-num_frames // stride)
+        return num_frames
+
+
+class STGCNBlock(nn.Module):
+    """Graph convolution and convolution along time, with a shortcut.
+
+    Layers before a normalisation have no bias, for it would be subtracted again.
+
+    Args:
+        adjacency: (K, V, V) partitions of the skeleton.
+        num_in: channels that come in.
+        num_out: channels that go out.
+        kernel: frames that the convolution along time sees.
+        stride: frames from one output step to the next.
+        dropout: share of numbers dropped in training.
+        shortcut: add what came in, through a layer where the shapes differ.
+    """
+
+    adjacency: Tensor
+
+    def __init__(
+        self,
+        adjacency: Tensor,
+        num_in: int,
+        num_out: int,
+        *,
+        kernel: int,
+        stride: int,
+        dropout: float,
+        shortcut: bool,
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.register_buffer("adjacency", adjacency, persistent=False)
+        self.edge_importance = nn.Parameter(torch.ones_like(adjacency))
+        self.joints = nn.Linear(len(PARTITIONS) * num_in, num_out, bias=False)
+        self.joints_norm = BatchNorm(num_out)
+        self.time = nn.Conv2d(
+            num_out, num_out, (kernel, 1), stride=(stride, 1), padding=(kernel // 2, 0), bias=False
+        )
+        self.time_norm = BatchNorm(num_out)
+        self.dropout = nn.Dropout(dropout)
+        self.shortcut: nn.Module | None = None
+        if shortcut:
+            same = num_in == num_out and stride == 1
+            self.shortcut = (
+                nn.Identity()
+                if same
+                else nn.Sequential(nn.Linear(num_in, num_out, bias=False), BatchNorm(num_out))
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, T, V, num_in) to (B, ceil(T / stride), V, num_out)."""
+        y = torch.relu(self.joints_norm(self.joints(self.neighbours(x))))
+        y = self.time(y.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)  # views: channels stay last in memory
+        y = self.dropout(self.time_norm(y))
+        if self.shortcut is not None:
+            y = y + self.shortcut(x[:, :: self.stride])
+        return torch.relu(y)
+
+    def neighbours(self, x: Tensor) -> Tensor:
+        """Map (B, T, V, C) to (B, T, V, K * C): every joint's mean over each group of its neighbours."""
+        weights = (self.adjacency * self.edge_importance).transpose(0, 1).flatten(0, 1)  # (V * K, V)
+        gathered = torch.matmul(weights, x)  # (B, T, V * K, C)
+        return gathered.reshape(*x.shape[:3], len(PARTITIONS) * x.shape[3])
+
+
+class STGCN(nn.Module):
+    """Maps clips of any length to a feature map per body, time step and joint.
+
+    Bodies share the weights and do not see each other. A body that is absent for the whole clip is skipped:
+    its features are zero, and no batch statistic counts it. ``absent="include"`` runs it as the published
+    systems do, as joints resting at the origin, and counts it.
+
+    Args:
+        config: the sizes.
+        topology: the skeleton.
+        absent: whether absent bodies are skipped.
+    """
+
+    def __init__(self, config: STGCNConfig, topology: Topology, absent: Absent = "skip") -> None:
+        super().__init__()
+        if absent not in get_args(Absent):
+            raise ConfigurationError(f"absent is {absent!r}{suggest(absent, get_args(Absent))}")
+        self.config, self.topology, self.absent = config, topology, absent
+        self.input_norm = BatchNorm(topology.num_joints * config.num_coordinates)
+        adjacency = spatial_partitions(topology)
+        num_in, blocks = config.num_coordinates, []
+        for number, (num_out, stride) in enumerate(zip(config.channels, config.strides, strict=True)):
+            blocks.append(
+                STGCNBlock(
+                    adjacency,
+                    num_in,
+                    num_out,
+                    kernel=config.kernel,
+                    stride=stride,
+                    dropout=config.dropout,
+                    shortcut=number > 0,
+                )
+            )
+            num_in = num_out
+        self.blocks = nn.ModuleList(blocks)
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+    def forward(self, clips: Tensor, present: Tensor | None = None, absent: Absent | None = None) -> Tensor:
+        """Return the features of every body.
+
+        Args:
+            clips: (N, M, T, V, C) joint positions in metres.
+            present: (N, M) bool, True for bodies in the clip; by default those with a coordinate that is
+                not zero.
+            absent: overrides the network's own setting for this call.
+
+        Returns:
+            (N, M, T', V, D) features, T' as :meth:`STGCNConfig.num_steps` says.
+
+        Raises:
+            ConfigurationError: clips of another topology or dimension than the network's.
+        """
+        self.check(clips)
+        present = present_bodies(clips) if present is None else present
+        run = torch.ones_like(present) if (absent or self.absent) == "include" else present
+        bodies = clips[run]  # (B, T, V, C)
+        x: Tensor = self.input_norm(bodies.flatten(2)).view(bodies.shape)
+        for block in self.blocks:
+            x = block(x)
+        features = x.new_zeros(*present.shape, *x.shape[1:])
+        features[run] = x
+        return features
+
+    def check(self, clips: Tensor) -> None:
+        """Raise ConfigurationError unless (N, M, T, V, C) ``clips`` have as many joints and coordinates."""
+        expected = (self.topology.num_joints, self.config.num_coordinates)
+        if clips.ndim != 5 or tuple(clips.shape[3:]) != expected or clips.shape[2] < 1:
+            raise ConfigurationError(
+                f"clips have shape {tuple(clips.shape)}, this network takes (sequences, bodies, 1 or more "
+                f"frames, {expected[0]} joints, {expected[1]} coordinates)"
+            )

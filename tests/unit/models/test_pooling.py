@@ -1,0 +1,91 @@
+import pytest
+import torch
+
+from skelact.errors import ConfigurationError
+from skelact.models.heads import pool
+from skelact.models.pooling import masked_pool, prime_pool
+from skelact.models.projection import ProjectionConfig, ProjectionHead
+
+
+def inputs():
+    features = torch.randn(3, 2, 4, 5, 6)
+    present = torch.tensor([[True, True], [True, False], [False, False]])
+    joint_present = torch.rand(3, 2, 5) < 0.7
+    return features, torch.rand(3, 2, 4, 5), present, joint_present
+
+
+def test_equals_loops_over_bodies_steps_and_joints():
+    features, mask, present, joint_present = inputs()
+    pooled = masked_pool(features, mask, present, joint_present)
+    for n in range(3):
+        total, weights = torch.zeros(6), 0.0
+        for m in range(2):
+            for t in range(4):
+                for v in range(5):
+                    if present[n, m] and joint_present[n, m, v]:
+                        total += mask[n, m, t, v] * features[n, m, t, v]
+                        weights += mask[n, m, t, v].item()
+        torch.testing.assert_close(pooled[n], total / weights if weights else total)
+    assert (pooled[2] == 0).all()
+
+
+def test_a_mask_of_ones_is_the_plain_mean():
+    features, mask, present, _ = inputs()
+    torch.testing.assert_close(masked_pool(features, torch.ones_like(mask), present), pool(features, present))
+
+
+def test_only_the_mask_s_proportions_count():
+    features, mask, present, _ = inputs()
+    torch.testing.assert_close(
+        masked_pool(features, mask, present), masked_pool(features, 0.01 * mask, present)
+    )
+
+
+def test_a_hard_mask_splits_the_joints():
+    features, mask, present, _ = inputs()
+    hard = (mask > 0.5).float()
+    prime, other = prime_pool(features, hard, present)
+    torch.testing.assert_close(prime[0], features[0][hard[0] == 1].mean(0))
+    torch.testing.assert_close(other[0], features[0][hard[0] == 0].mean(0))
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_mask_that_chooses_nothing_gives_zero_and_moderate_gradients(value):
+    features, mask, present, _ = inputs()
+    mask = torch.full_like(mask, value).requires_grad_()
+    prime, other = prime_pool(features, mask, present)
+    empty = prime if value == 0 else other
+    assert (empty == 0).all()
+    (prime + other).sum().backward()
+    assert mask.grad.abs().max() <= features.abs().sum(-1).max() * 2
+
+
+def test_gradients_reach_mask_and_features_that_count_alone():
+    features, mask, present, joint_present = inputs()
+    features.requires_grad_(), mask.requires_grad_()
+    pooled = masked_pool(features, mask, present, joint_present)
+    (pooled * torch.randn_like(pooled)).sum().backward()
+    counts = (present[:, :, None] & joint_present)[:, :, None].expand(mask.shape)
+    assert (mask.grad[counts] != 0).all()
+    assert (mask.grad[~counts] == 0).all()
+    assert (features.grad[~counts] == 0).all()
+    assert (features.grad[counts] != 0).all()
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    features, mask, present, _ = inputs()
+    with pytest.raises(ValueError, match="do not fit"):
+        masked_pool(features, mask[:, :, :2], present)
+    with pytest.raises(ValueError, match="do not fit"):
+        masked_pool(features, mask, present[:, :1])
+
+
+def test_the_published_head():
+    head = ProjectionHead(256, ProjectionConfig())
+    assert [tuple(layer.weight.shape) for layer in head if hasattr(layer, "weight")] == [
+        (256, 256),
+        (128, 256),
+    ]
+    assert head(torch.randn(4, 256)).shape == (4, 128)
+    with pytest.raises(ConfigurationError, match=r"projection\.width is 0"):
+        ProjectionConfig(width=0)
