@@ -153,3 +153,42 @@ def test_a_run_that_was_asked_to_stop_says_so_by_its_status(
     assert main(pretrain_arguments(store_path, tmp_path / "run")) == 3
     monkeypatch.undo()
     assert main(pretrain_arguments(store_path, tmp_path / "run", "--resume")) == 0
+
+
+def test_a_monitored_run_with_figures_learns_the_same(tiny_run, store_path, tmp_path, pretrain_arguments):
+    pytest.importorskip("tensorboard")
+    run = tmp_path / "run"
+    more = ["--monitor-knn-every", "2", "--training.tensorboard", "true", "--training.workers", "2"]
+    assert main(pretrain_arguments(store_path, run, *more)) == 0
+    first, second = (load_file(folder / "weights.safetensors") for folder in (tiny_run, run))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    lines = read_metrics(run / "metrics.jsonl")
+    assert ["knn_top1_k1" in line for line in lines] == [False, True, False]
+    assert list((run / "tensorboard").iterdir())
+
+
+def test_a_monitor_changes_no_weight(tiny_run, store_path, tmp_path, pretrain_arguments):
+    assert main(pretrain_arguments(store_path, tmp_path / "run", "--monitor-knn-every", "1")) == 0
+    first, second = (load_file(run / "weights.safetensors") for run in (tiny_run, tmp_path / "run"))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert all(0 <= line["knn_top1_k1"] <= 1 for line in read_metrics(tmp_path / "run" / "metrics.jsonl"))
+
+
+def test_short_options_are_those_of_the_training(store_path, tmp_path, pretrain_arguments):
+    more = ["--precision", "bf16", "--accumulate", "2", "--clip-grad", "1.5", "--devices", "1"]
+    assert main(pretrain_arguments(store_path, tmp_path / "run", *more, "--epochs", "1")) == 0
+    training = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["training"]
+    expected = {"precision": "bf16", "accumulate": 2, "clip_grad": 1.5, "devices": 1, "compile": False}
+    assert {name: training[name] for name in expected} == expected
+    weights = load_file(tmp_path / "run" / "weights.safetensors")
+    assert {value.dtype for value in weights.values()} == {torch.float32}
+
+
+def test_a_resumed_run_may_have_other_workers_but_no_other_parts(
+    tiny_run, store_path, tmp_path, pretrain_arguments, capsys
+):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    assert main(pretrain_arguments(store_path, run, "--resume", "--training.workers", "0")) == 0
+    assert main(pretrain_arguments(store_path, run, "--resume", "--accumulate", "2")) == 2
+    assert "was started with training.accumulate = 1, not 2" in capsys.readouterr().err

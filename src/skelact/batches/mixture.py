@@ -96,6 +96,16 @@ class MixedSource:
             return self.stores[0].content_hash
         return hashlib.sha256("".join(store.content_hash for store in self.stores).encode()).hexdigest()
 
+    def names(self, indices: Indices) -> list[str]:
+        """Return what sequences are called in their stores, with the store's folder if there are several."""
+        chosen = torch.from_numpy(np.asarray(indices, np.int64))
+        found = []
+        for number, index in zip(self._store_of(chosen).tolist(), chosen.tolist(), strict=True):
+            store = self.stores[number]
+            name = store.names[index - int(self._starts[number])]
+            found.append(name if len(self.stores) == 1 else f"{store.path.name}/{name}")
+        return found
+
     def joined(self, rows: Sequence[Indices]) -> Indices:
         """Return the numbers here of sequences that are given by their numbers in each store.
 

@@ -12,16 +12,30 @@ from jsonargparse import ArgumentParser, Namespace
 from skelact.batches.dataset import ClipSettings
 from skelact.batches.mixture import WEIGHTS
 from skelact.cli.composition import find_option, flatten, merge, named_config, read_config
-from skelact.compat import read_start
+from skelact.compat.published_weights import read_start
 from skelact.errors import ConfigurationError, suggest
+from skelact.evaluation.knn_monitor import KnnMonitor
 from skelact.models.registry import ModelConfig
+from skelact.preparation.protocols import split
+from skelact.preparation.store import Store
 from skelact.pretraining.config import PretrainConfig
 from skelact.pretraining.masked_motion import MaskedMotionConfig
 from skelact.pretraining.run import pretrain
 from skelact.training.config import TrainingConfig
+from skelact.training.devices import is_first_process
+from skelact.training.loop import Drawing, RunStoppedError
 
 LISTS = ("data", "protocol")
 DEFAULT_METHOD, DEFAULT_SIZE = "stjd-mp", "base"
+SHORT: dict[str, Any] = {
+    "epochs": int,
+    "seed": int,
+    "devices": int,
+    "precision": Literal["32", "bf16"],
+    "accumulate": int,
+    "clip_grad": float,
+}
+"""Settings of the training that have a short option, with their types."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -44,12 +58,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--init", type=str | None, help="weights to start from: a run folder, or a published .pth file"
     )
-    parser.add_argument("--epochs", type=int | None, help="short for --training.epochs")
-    parser.add_argument("--seed", type=int | None, help="short for --training.seed")
+    for name, kind in SHORT.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=kind | None, help=f"short for --training.{name}")
+    parser.add_argument("--compile", action="store_true", help="short for --training.compile true")
     parser.add_argument(
         "--density", type=Literal["fixed", "learned"] | None, help="short for --objective.density"
     )
     parser.add_argument("--config", type=str | None, help="YAML file with any of the settings below")
+    parser.add_argument(
+        "--monitor-knn-every",
+        type=int,
+        default=0,
+        help="epochs from one look at nearest neighbours within the training side to the next; 0: none",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out")
     parser.add_class_arguments(ClipSettings, "clips")
     parser.add_class_arguments(ModelConfig, "model")
@@ -84,7 +106,9 @@ def configuration(options: Namespace) -> PretrainConfig:
     objective = options.objective
     if options.density is not None:
         objective = replace(objective, density=options.density)
-    short = {name: options[name] for name in ("epochs", "seed") if options[name] is not None}
+    short: dict[str, Any] = {name: options[name] for name in SHORT if options[name] is not None}
+    if options.compile:
+        short["compile"] = True
     return PretrainConfig(
         data=lists["data"],
         protocol=lists["protocol"],
@@ -113,8 +137,50 @@ def names_of(option: str, value: object) -> list[str]:
     return names
 
 
-def run(options: Namespace) -> None:
+def monitors_of(config: PretrainConfig, every: int) -> list[KnnMonitor]:
+    """Return a kNN monitor for every store, or none where ``every`` is 0.
+
+    Raises:
+        ConfigurationError: ``every`` is negative, or a protocol that a store does not have.
+        DataError: no such store, or too few labelled sequences.
+    """
+    if every == 0:
+        return []
+    stores = [Store.open(folder) for folder in config.data]
+    suffixes = [""] if len(stores) == 1 else [f"_{store.path.name}" for store in stores]
+    return [
+        KnnMonitor(store, protocol, config.clips, every, config.training.seed, suffix)
+        for store, (_, protocol), suffix in zip(stores, config.sides, suffixes, strict=True)
+    ]
+
+
+def figures_of(config: PretrainConfig) -> list[Drawing]:
+    """Return what draws for TensorBoard, from the first training sequence, or nothing where it is off."""
+    if not config.training.tensorboard:
+        return []
+    from skelact.reports.training_figures import TrainingFigures  # imports matplotlib
+
+    folder, protocol = config.sides[0]
+    store = Store.open(folder)
+    return [TrainingFigures(store, int(split(store, protocol).train[0]), config.clips)]
+
+
+def run(options: Namespace) -> int | None:
     """Train, and say where the run is."""
     config = configuration(options)
-    pretrain(config, Path(options.out), resume=options.resume, read_start=read_start)
-    print(f"{options.out}: {config.method} ({config.size}), {config.training.epochs} epochs, done")
+    try:
+        pretrain(
+            config,
+            Path(options.out),
+            resume=options.resume,
+            read_start=read_start,
+            monitors=monitors_of(config, options.monitor_knn_every),
+            drawings=figures_of(config),
+        )
+    except RunStoppedError as stopped:
+        if is_first_process():
+            raise
+        return stopped.exit_status  # all processes stop together; one says so
+    if is_first_process():
+        print(f"{options.out}: {config.method} ({config.size}), {config.training.epochs} epochs, done")
+    return None

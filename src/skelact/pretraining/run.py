@@ -6,6 +6,7 @@ The folder holds ``config.yaml``, ``metrics.jsonl``, ``checkpoints/`` and, once 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,45 +16,30 @@ from typing import Any
 import torch
 import yaml
 from safetensors.torch import load_file
-from torch import Tensor, nn
 
-from skelact.batches.dataset import ClipSource, draw
+from skelact.batches.dataset import ClipSource
 from skelact.batches.mixture import MixedSource
 from skelact.errors import ConfigurationError, DataError, SkelactError
 from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained, model_card
 from skelact.models.registry import ModelConfig
 from skelact.preparation.protocols import split
 from skelact.preparation.store import Store
+from skelact.pretraining.bandwidths import log_bandwidths
 from skelact.pretraining.config import PretrainConfig
+from skelact.pretraining.initialisation import ReadStart, Start, initialise
 from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+from skelact.pretraining.masked_task import MaskedMotionTask
 from skelact.provenance import code_version, package_versions
 from skelact.training.checkpoints import write_safetensors
-from skelact.training.loop import Monitor, Step, fit, make_fabric
+from skelact.training.log import writing
+from skelact.training.loop import Drawing, Monitor, fit, make_fabric
 from skelact.training.randomness import derive_seed
 
 CONFIG = "config.yaml"
-
-
-class MaskedMotionTask:
-    """Feeds clips and mask draws to a masked model."""
-
-    def __init__(self, model: MaskedMotionModel, source: MixedSource) -> None:
-        self.model, self.source = model, source
-        self.num_tokens = model.encoder.config.num_tokens
-
-    def loss(self, model: nn.Module, step: Step) -> tuple[Tensor, int]:
-        """Return the loss of this process's share of the batch, a mean over its bodies."""
-        num, bodies = len(step.indices), self.source.settings.max_bodies
-        draws = draw(num, step.generator)
-        uniform = torch.rand(num, bodies, self.num_tokens, generator=step.generator)
-        clips = self.source.train(step.indices[step.share], draws=draws[step.share])
-        output = model(
-            clips.positions,
-            clips.present,
-            uniform[step.share].to(clips.positions.device),
-            step.progress,
-        )
-        return output.loss, len(output.loss_per_token)
+FREE = {f"training.{name}" for name in ("workers", "checkpoint_every", "keep_checkpoints", "tensorboard")}
+"""Settings that change no number, so that a resumed run may have others."""
+INIT = "init_weights"
+"""Key of configuration and card that tells which weights a run started from."""
 
 
 def build_model(config: PretrainConfig, source: MixedSource) -> MaskedMotionModel:
@@ -70,12 +56,26 @@ def build_model(config: PretrainConfig, source: MixedSource) -> MaskedMotionMode
         return MaskedMotionModel(encoder, config.model.decoder(), config.objective)
 
 
+def read_run(run: str) -> Start:
+    """Read the weights of a finished run, to start another from them.
+
+    Raises:
+        DataError: the folder holds no finished model with a decoder.
+    """
+    model = load_model(Path(run))
+    with (Path(run) / WEIGHTS).open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Start(run, sha256, model, load_pretrained(run).topology)
+
+
 def pretrain(
     config: PretrainConfig,
     out: Path,
     *,
     resume: bool = False,
+    read_start: ReadStart = read_run,
     monitors: Sequence[Monitor] = (),
+    drawings: Sequence[Drawing] = (),
     quiet: bool = False,
 ) -> MaskedMotionModel:
     """Train a model and leave it in ``out``.
@@ -83,12 +83,18 @@ def pretrain(
     Args:
         config: what to train, on what, how.
         out: the run folder; new, or with ``resume`` that of the interrupted run.
-        resume: go on from the newest checkpoint; the configuration must be the run's own.
-        monitors: called after every epoch.
+        resume: go on from the newest checkpoint; the configuration must be the run's own, but for settings
+            that change no number.
+        read_start: reads ``config.init``; by default that is a run folder, with ``read_start`` of
+            ``skelact.compat.published_weights`` also a published checkpoint. Not called where ``resume``
+            finds a checkpoint.
+        monitors: called after every epoch; their numbers go into the log.
+        drawings: called with every checkpoint; their figures go to TensorBoard, if it is on.
         quiet: no progress line.
 
     Raises:
-        DataError: the folder is taken, or holds nothing to resume.
+        DataError: the folder is taken, or holds nothing to resume; or the weights to start from cannot be
+            read, or are of other sizes.
         ConfigurationError: the configuration does not fit the data, or configuration or data are not those of
             the run to resume.
         RunStoppedError: the run was asked to stop; a checkpoint was written.
@@ -99,7 +105,14 @@ def pretrain(
     sides = [split(store, name).train for store, (_, name) in zip(stores, config.sides, strict=True)]
     train = source.joined(sides)
     model = build_model(config, source)
+    has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
     settings = {**asdict(config), "data_hash": source.content_hash}
+    if config.init is not None and has_checkpoint:
+        settings[INIT] = _read_settings(out).get(INIT)
+    elif config.init is not None:
+        start = read_start(config.init)
+        parts = initialise(model, start, source.topology)
+        settings[INIT] = {"sha256": start.sha256, "parts": parts}
     problem: SkelactError | None = None
     if fabric.global_rank == 0:
         try:
@@ -110,7 +123,6 @@ def pretrain(
     if problem is not None:
         raise problem
     task = MaskedMotionTask(model, source)
-    has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
     fit(
         task,
         train,
@@ -120,7 +132,8 @@ def pretrain(
         folder=out,
         resume=has_checkpoint,
         order=lambda generator: source.epoch_order(train, generator),
-        monitors=monitors,
+        monitors=[log_bandwidths, *monitors],
+        drawings=drawings,
         quiet=quiet,
     )
     if fabric.global_rank == 0:
@@ -129,6 +142,7 @@ def pretrain(
         about = {
             "method": config.method,
             "config": asdict(config),
+            **({INIT: settings[INIT]} if INIT in settings else {}),
             "data_set": source.data_set,
             "data_hash": source.content_hash,
             "num_training_sequences": len(train),
@@ -136,7 +150,8 @@ def pretrain(
             "packages": package_versions(),
         }
         card = model_card(model.encoder, source.topology, config.clips, about)
-        (out / CARD).write_text(json.dumps(card, indent=1) + "\n")
+        with writing(out / CARD):
+            (out / CARD).write_text(json.dumps(card, indent=1) + "\n")
     return model
 
 
@@ -144,10 +159,12 @@ def load_model(run: Path) -> MaskedMotionModel:
     """Load the whole model of a finished run, decoder and density included, in evaluation mode.
 
     Raises:
-        DataError: the folder holds no finished model, or weights that do not fit its card.
+        DataError: the folder holds no finished model, an encoder alone, or weights that do not fit its card.
     """
     pretrained = load_pretrained(run)
-    config = pretrained.card["config"]
+    config = pretrained.card.get("config", {})
+    if "objective" not in config:
+        raise DataError(f"{run}: holds an encoder alone, not the decoder of its pre-training")
     try:
         model = MaskedMotionModel(
             pretrained.encoder.config,
@@ -179,14 +196,21 @@ def open_folder(out: Path, config: Mapping[str, Any], resume: bool) -> None:
         except OSError as error:
             raise DataError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
         return
+    for key, (old, new) in _differences(_read_settings(out), config).items():
+        if key not in FREE:
+            raise ConfigurationError(
+                f"{out}: was started with {key} = {old}, not {new}; resume with the same settings"
+            )
+
+
+def _read_settings(out: Path) -> dict[str, Any]:
     try:
-        before = yaml.safe_load((out / CONFIG).read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise DataError(f"{out}: holds no run to resume ({error})") from error
-    for key, (old, new) in _differences(before, config).items():
-        raise ConfigurationError(
-            f"{out}: was started with {key} = {old}, not {new}; resume with the same settings"
-        )
+        settings = yaml.safe_load((out / CONFIG).read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise DataError(f"{out}: holds no run to resume ({' '.join(str(error).split())})") from error
+    if not isinstance(settings, dict):
+        raise DataError(f"{out}: holds no run to resume ({CONFIG} is no table of settings)")
+    return settings
 
 
 def _differences(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from skelact.errors import DataError
@@ -120,6 +121,29 @@ def density_change_map(
     if not np.isfinite(values).all():
         step, joint = np.argwhere(~np.isfinite(values))[0]
         raise DataError(f"{path}: not drawn, the density change of step {step}, joint {joint} is not finite")
+    label = "change of joint density per time step"
+    write_png(joint_map(values, topology, label, step_seconds=step_seconds, title=title), path)
+
+
+def joint_map(
+    values: npt.NDArray[np.float64],
+    topology: Topology,
+    label: str,
+    *,
+    largest: float | None = None,
+    step_seconds: float | None = None,
+    title: str = "",
+) -> Figure:
+    """Return a figure of a number that is not negative for every time step and joint, limb by limb.
+
+    Args:
+        values: (T', V).
+        topology: the skeleton, of V joints.
+        label: what the number is.
+        largest: end of the scale; None: the largest value.
+        step_seconds: duration of a time step in s; None, where unknown, numbers the steps.
+        title: heading of the figure.
+    """
     order = limb_order(topology)
     figure, axes = new_figure(7, 1.5 + 0.16 * topology.num_joints)
     axes.spines[:].set_visible(False)
@@ -128,14 +152,15 @@ def density_change_map(
         values.T[order],
         cmap=COLOUR_MAP,
         vmin=0,
+        vmax=largest,
         aspect="auto",
         interpolation="nearest",
         extent=(0, length, topology.num_joints - 0.5, -0.5),
     )
     axes.set_yticks(range(topology.num_joints), [topology.joints[joint] for joint in order], fontsize=7)
     axes.set(xlabel="time step" if step_seconds is None else "time (s)", ylabel="joint", title=title)
-    _quiet(figure.colorbar(image, ax=axes, label="change of joint density per time step").ax)
-    write_png(figure, path)
+    _quiet(figure.colorbar(image, ax=axes, label=label).ax)
+    return figure
 
 
 def limb_order(topology: Topology) -> list[int]:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from skelact.errors import DataError
+from skelact.training.log import writing
 
 MODEL, OPTIMISER = "model/", "optimiser/"
 
@@ -28,6 +29,9 @@ def save_checkpoint(
     folder: Path, model: nn.Module, optimiser: Optimizer, progress: Mapping[str, Any], keep: int
 ) -> Path:
     """Write ``folder/step-<step>.safetensors`` and remove all but the ``keep`` newest.
+
+    Raises:
+        DataError: the folder or the file cannot be written; older checkpoints stay.
 
     Args:
         folder: where checkpoints lie; made if needed.
@@ -41,7 +45,8 @@ def save_checkpoint(
         for name, value in state.items():
             if value is not None:
                 tensors[f"{OPTIMISER}{index}/{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{progress['step']:09d}.safetensors"
     write_safetensors(path, tensors, {"progress": json.dumps(dict(progress))})
     for old in sorted(folder.glob("step-*.safetensors"))[:-keep]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skelact.errors import ConfigurationError
-from skelact.training.schedules import WarmupCosine
+from skelact.training.schedules import Schedule, WarmupCosine, WarmupDrop
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,10 @@ class TrainingConfig:
     lr: float = 1e-3
     """Learning rate after the warm-up; absolute, not scaled by the batch."""
     min_lr: float = 5e-4
-    """Learning rate at the end of the half cosine."""
+    """Learning rate at the end."""
+    drop_share: float | None = None
+    """Share of the epochs after which the rate falls from lr to min_lr at once; None: it falls along half a
+    cosine."""
     warmup_share: float = 0.05
     """Share of the epochs in which the rate rises linearly from zero."""
     weight_decay: float = 0.05
@@ -41,6 +44,8 @@ class TrainingConfig:
     """SGD: momentum."""
     clip_grad: float | None = None
     """Largest norm of the gradient; None does not clip."""
+    accumulate: int = 1
+    """Parts in which a step computes its batch, to save memory; the gradients are those of the whole."""
     seed: int = 0
     """Decides the start, the order, the crops and the masks."""
     devices: int = 1
@@ -48,14 +53,20 @@ class TrainingConfig:
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to compute."""
     precision: Literal["32", "bf16"] = "32"
-    """Arithmetic: float32, or bfloat16 where it is safe."""
+    """Arithmetic: float32, or bfloat16 where it is safe; weights and checkpoints stay float32."""
+    compile: bool = False
+    """Whether ``torch.compile`` makes one program of the model; pays in long runs."""
+    workers: int = 1
+    """Threads that make the next batches meanwhile; 0 makes each when it is needed. Changes no number."""
     checkpoint_every: int = 10
     """Epochs from one checkpoint to the next; the last epoch always makes one."""
     keep_checkpoints: int = 2
     """Checkpoints that are kept."""
+    tensorboard: bool = True
+    """Whether the run folder also gets ``tensorboard/``, with the numbers and figures."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "devices", "checkpoint_every", "keep_checkpoints"):
+        for name in ("epochs", "batch_size", "devices", "accumulate", "checkpoint_every", "keep_checkpoints"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"training.{name} is {getattr(self, name)}, expected 1 or more")
         for name in ("weight_decay", "momentum", "beta1", "beta2"):
@@ -71,10 +82,24 @@ class TrainingConfig:
             )
         if not 0 <= self.warmup_share <= 1:
             raise ConfigurationError(f"training.warmup_share is {self.warmup_share}, expected 0 to 1")
-        if self.seed < 0:
-            raise ConfigurationError(f"training.seed is {self.seed}, expected 0 or more")
+        if self.drop_share is not None and not self.warmup_share <= self.drop_share <= 1:
+            raise ConfigurationError(
+                f"training.drop_share is {self.drop_share}, expected training.warmup_share "
+                f"({self.warmup_share}) to 1, or null for a cosine"
+            )
+        for name in ("seed", "workers"):
+            if getattr(self, name) < 0:
+                raise ConfigurationError(f"training.{name} is {getattr(self, name)}, expected 0 or more")
+        if self.batch_size < self.devices * self.accumulate:
+            raise ConfigurationError(
+                f"training.batch_size {self.batch_size} is less than {self.devices} devices times "
+                f"training.accumulate {self.accumulate}"
+            )
         self.schedule()
 
-    def schedule(self) -> WarmupCosine:
+    def schedule(self) -> Schedule:
         """Return the learning rate's schedule."""
+        if self.drop_share is not None:
+            warmup, drop = self.warmup_share * self.epochs, self.drop_share * self.epochs
+            return WarmupDrop(self.lr, self.min_lr, warmup, drop, self.epochs)
         return WarmupCosine(self.lr, self.min_lr, self.warmup_share * self.epochs, self.epochs)

@@ -1,34 +1,114 @@
-"""What a run says: one JSON line an epoch in a file, one live line on a terminal."""
+"""Where the numbers and figures of a run go: JSON lines, and TensorBoard if wanted."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from skelact.errors import ConfigurationError, DataError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-class MetricsLog:
-    """``metrics.jsonl``: one JSON object a line, appended epoch by epoch.
+METRICS, TENSORBOARD = "metrics.jsonl", "tensorboard"
+
+
+class MetricsSink(Protocol):
+    """Takes what a run says after every epoch."""
+
+    shows_figures: bool
+    """Whether :meth:`draw` does anything, so that nobody draws for nothing."""
+
+    def write(self, metrics: Mapping[str, float]) -> None:
+        """Take an epoch's numbers, ``epoch`` and ``step`` among them."""
+
+    def draw(self, name: str, figure: Figure, step: int) -> None:
+        """Take a figure of the state after ``step`` steps, if figures are shown."""
+
+    def close(self) -> None:
+        """Write what is left; nothing comes after."""
+
+
+class JsonLines:
+    """``metrics.jsonl``: one JSON object a line, appended epoch by epoch; no figures.
 
     Args:
         path: the file.
         resume_at: lines of this epoch and later are cut off, for the resumed run writes them again.
+
+    Raises:
+        DataError: the file cannot be written.
     """
+
+    shows_figures = False
 
     def __init__(self, path: Path, resume_at: int = 0) -> None:
         self.path = path
         kept = [line for line in read_metrics(path) if line["epoch"] < resume_at] if resume_at else []
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+        with writing(path):
+            partial = path.with_name(path.name + ".partial")
+            partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            partial.replace(path)
 
     def write(self, metrics: Mapping[str, float]) -> None:
         """Append one epoch's numbers."""
-        with self.path.open("a") as file:
+        with writing(self.path), self.path.open("a") as file:
             file.write(json.dumps(dict(metrics)) + "\n")
+
+    def draw(self, name: str, figure: Figure, step: int) -> None:
+        """Leave the figure out."""
+
+    def close(self) -> None:
+        """Do nothing: every line is on disk already."""
+
+
+class TensorBoard:
+    """Event files for ``tensorboard --logdir``; the horizontal axis is the number of steps done.
+
+    Args:
+        folder: where the event files go.
+        resume_at: what an earlier run wrote of later steps is hidden, for this run writes it again.
+
+    Raises:
+        ConfigurationError: the package ``tensorboard`` is not installed.
+        DataError: the folder cannot be written.
+    """
+
+    shows_figures = True
+
+    def __init__(self, folder: Path, resume_at: int = 0) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ConfigurationError(
+                f"training.tensorboard: the package 'tensorboard' cannot be loaded ({error}); "
+                "pip install tensorboard, or leave training.tensorboard at false"
+            ) from error
+        self.folder = folder
+        with writing(folder):
+            self._writer = SummaryWriter(str(folder), purge_step=resume_at + 1 if resume_at else None)
+
+    def write(self, metrics: Mapping[str, float]) -> None:
+        """Write an epoch's numbers as scalars."""
+        with writing(self.folder):
+            for name, value in metrics.items():
+                if name != "step":
+                    self._writer.add_scalar(name, value, int(metrics["step"]))
+            self._writer.flush()
+
+    def draw(self, name: str, figure: Figure, step: int) -> None:
+        """Write a figure as an image."""
+        with writing(self.folder):
+            self._writer.add_figure(name, figure, step)
+
+    def close(self) -> None:
+        """Write what is left and end the writer's thread."""
+        with writing(self.folder):
+            self._writer.close()
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
@@ -44,39 +124,52 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
     return lines
 
 
-class ProgressLine:
-    """A live line on a terminal; elsewhere about ten plain lines a run, or none when ``quiet``."""
+class RunLog:
+    """All sinks of a run as one; without any, as in the processes that do not write, nothing is kept."""
 
-    def __init__(self, title: str, total: int, *, start: int = 0, quiet: bool = False) -> None:
-        console = Console(stderr=True)
-        self.title, self.total, self.quiet = title, total, quiet
-        self.live = console.is_terminal and not quiet
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("epoch {task.completed}/{task.total}  {task.fields[numbers]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not self.live,
-            transient=True,
-        )
-        self._task = self._progress.add_task(title, total=total, completed=start, numbers="")
+    def __init__(self, sinks: Sequence[MetricsSink] = ()) -> None:
+        self.sinks = tuple(sinks)
+        self.shows_figures = any(sink.shows_figures for sink in sinks)
 
-    def __enter__(self) -> ProgressLine:
-        self._progress.start()
-        return self
+    def write(self, metrics: Mapping[str, float]) -> None:
+        """Hand an epoch's numbers to all sinks."""
+        for sink in self.sinks:
+            sink.write(metrics)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
+    def draw(self, figures: Mapping[str, Figure], step: int) -> None:
+        """Hand figures to the sinks that show them."""
+        for sink in self.sinks:
+            if sink.shows_figures:
+                for name, figure in figures.items():
+                    sink.draw(name, figure, step)
 
-    def update(self, epoch: int, numbers: str) -> None:
-        """Say that ``epoch`` epochs are done, with a few numbers."""
-        self._progress.update(self._task, completed=epoch, numbers=numbers)
-        if (
-            not self.live
-            and not self.quiet
-            and (epoch * 10) // self.total != ((epoch - 1) * 10) // self.total
-        ):
-            print(f"{self.title}  epoch {epoch:>4}/{self.total}  {numbers}", file=sys.stderr, flush=True)
+
+@contextmanager
+def open_log(folder: Path, done: int, steps_per_epoch: int, tensorboard: bool) -> Iterator[RunLog]:
+    """Open the log of a run that has done ``done`` steps in ``folder``, and close it at the end of the block.
+
+    Raises:
+        ConfigurationError: TensorBoard is wanted and not installed.
+        DataError: the folder cannot be written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        sinks: list[MetricsSink] = [JsonLines(folder / METRICS, done // steps_per_epoch)]
+        if tensorboard:
+            sinks.append(TensorBoard(folder / TENSORBOARD, done))
+        for sink in sinks:
+            stack.callback(sink.close)
+        yield RunLog(sinks)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system into a DataError that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror or error}); the last checkpoint is kept: make room, "
+            "then go on with --resume"
+        ) from error

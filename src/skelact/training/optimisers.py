@@ -1,6 +1,9 @@
-"""Optimisers and which parameters decay."""
+"""Optimisers: which parameters decay, and which learn more slowly than others."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Mapping
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
@@ -9,23 +12,61 @@ from skelact.models.embedding import PositionTable
 from skelact.training.config import TrainingConfig
 
 
-def build_optimiser(model: nn.Module, config: TrainingConfig) -> Optimizer:
+def build_optimiser(
+    model: nn.Module, config: TrainingConfig, rate_scales: Mapping[str, float] | None = None
+) -> Optimizer:
     """Return the configured optimiser over all parameters that need gradients.
 
     Weight decay spares biases and norms. Position tables and the mask token are spared too unless
     ``decay_tables`` asks for the published behaviour.
+
+    Args:
+        model: its parameters that need gradients are trained.
+        config: optimiser, rate and decay.
+        rate_scales: factors on the learning rate by the parameters' names, e.g. of
+            :func:`layer_decay_scales`; default: 1 for all. A group keeps its factor as ``rate_scale``.
     """
     spared = set() if config.decay_tables else _tables(model)
-    decay: list[nn.Parameter] = []
-    keep: list[nn.Parameter] = []
+    parts: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            (keep if parameter.ndim <= 1 or name in spared else decay).append(parameter)
-    groups = [{"params": decay, "weight_decay": config.weight_decay}, {"params": keep, "weight_decay": 0.0}]
-    groups = [group for group in groups if group["params"]]
+            scale = 1.0 if rate_scales is None else rate_scales[name]
+            parts.setdefault((scale, parameter.ndim > 1 and name not in spared), []).append(parameter)
+    groups = [
+        {
+            "params": parts[scale, decays],
+            "weight_decay": config.weight_decay if decays else 0.0,
+            "rate_scale": scale,
+            "lr": config.lr * scale,
+        }
+        for scale, decays in sorted(parts, reverse=True)
+    ]
     if config.optimiser == "sgd":
         return SGD(groups, lr=config.lr, momentum=config.momentum)
-    return AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2))
+    return AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2), fused=True)
+
+
+def layer_decay_scales(model: nn.Module, decay: float) -> dict[str, float]:
+    """Return by how much each parameter of a classifier learns more slowly, the deeper the slower.
+
+    Of an encoder with B blocks, embedding and position tables are layer 0, block k is layer k + 1, its last
+    norm and the head are layer B + 1. The factor of layer l is ``decay ** (B + 1 - l)``.
+
+    Args:
+        model: its encoder's parameters are called ``encoder...``; all others are the head's.
+        decay: factor from a layer to the one before it; 1 lets all learn alike.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    blocks = {name: int(found[1]) for name in names if (found := re.match(r"encoder\.blocks\.(\d+)\.", name))}
+    last = max(blocks.values(), default=-1) + 2
+
+    def layer(name: str) -> int:
+        if name in blocks:
+            return blocks[name] + 1
+        before_blocks = name.startswith("encoder.") and not name.startswith("encoder.norm.")
+        return 0 if before_blocks else last
+
+    return {name: decay ** (last - layer(name)) for name in names}
 
 
 def _tables(model: nn.Module) -> set[str]:

@@ -8,13 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from skelact.errors import ConfigurationError, DataError, SkelactError
 from skelact.training.config import TrainingConfig
+from skelact.training.devices import compile_model
 from skelact.training.log import read_metrics
-from skelact.training.loop import RunStoppedError, epoch_batches, fit, make_fabric
+from skelact.training.loop import RunStoppedError, fit, make_fabric
 from skelact.training.randomness import derive_seed, generator_for
+from skelact.training.steps import epoch_batches
 
 CONFIG = TrainingConfig(
     epochs=6, batch_size=4, lr=1e-2, min_lr=1e-3, accelerator="cpu", checkpoint_every=2, keep_checkpoints=3
@@ -30,14 +33,20 @@ class ToyTask:
         self.model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
         self.at_step, self.act = at_step, act
 
-    def loss(self, model, step):
-        if step.number == self.at_step:
+    def batch(self, step):
+        x = torch.rand(len(step.indices), 3, generator=step.generator)[step.share]
+        return step.number, x, torch.from_numpy(step.indices[step.share]).float() / 100
+
+    def loss(self, model, batch):
+        number, x, wanted = batch
+        if number == self.at_step:
             result = self.act()
             if result is not None:
                 return result, 1
-        x = torch.rand(len(step.indices), 3, generator=step.generator)[step.share]
-        wanted = torch.from_numpy(step.indices[step.share]).float() / 100
         return (model(x).squeeze(1) - wanted).square().mean(), len(wanted)
+
+    def names(self, indices):
+        return [f"sequence{index}" for index in indices]
 
 
 def train(task, folder=None, resume=False, config=CONFIG):
@@ -119,7 +128,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
         before = weights(task).clone()
         return {}
 
-    with pytest.raises(SkelactError, match="loss is nan at step 13"):
+    with pytest.raises(SkelactError, match=r"loss is nan at step 13 \(epoch 2, .*; sequences sequence\d+, "):
         fit(
             task,
             INDICES,
@@ -132,6 +141,11 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
         )
     assert torch.isfinite(weights(task)).all()
     assert (tmp_path / "checkpoints" / "step-000000010.safetensors").exists()
+    report = json.loads((tmp_path / "not-finite.json").read_text())
+    assert report["step"] == 13
+    assert report["epoch"] == 2
+    batch = INDICES[epoch_batches(len(INDICES), 4, CONFIG.seed, 2)[3]]
+    assert report["sequences"] == [f"sequence{index}" for index in batch]
 
 
 def test_log_holds_one_line_an_epoch_and_what_monitors_say(tmp_path):
@@ -193,3 +207,101 @@ def test_devices_that_are_not_there_are_an_error():
         pytest.skip("needs a machine without a GPU")
     with pytest.raises(ConfigurationError, match=r"training\.accelerator"):
         make_fabric(replace(CONFIG, accelerator="gpu"))
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_the_number_of_workers_changes_no_weight(tmp_path, uninterrupted, workers):
+    task = ToyTask()
+    train(task, tmp_path / "run", config=replace(CONFIG, workers=workers))
+    assert torch.equal(weights(task), uninterrupted[0])
+    assert logged(tmp_path / "run" / "metrics.jsonl") == uninterrupted[1]
+
+
+def test_an_error_while_a_batch_is_made_ends_the_run_with_its_message(tmp_path):
+    class Broken(ToyTask):
+        def batch(self, step):
+            if step.number == 12:
+                raise DataError("store: frame 7 cannot be read")
+            return super().batch(step)
+
+    with pytest.raises(DataError, match="frame 7 cannot be read"):
+        train(Broken(), tmp_path, config=replace(CONFIG, workers=2))
+    assert (tmp_path / "checkpoints" / "step-000000010.safetensors").exists()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_accumulated_parts_train_as_the_whole(tmp_path):
+    losses = {}
+    for accumulate in (1, 3):
+        task = ToyTask()
+        task.model[1].p = 0.0
+        config = replace(CONFIG, accumulate=accumulate)
+        losses[accumulate] = [line["loss"] for line in train(task, config=config)]
+    assert losses[3] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_bfloat16_trains_nearly_as_float32_and_keeps_float32_checkpoints(tmp_path):
+    losses = {}
+    for precision in ("32", "bf16"):
+        task = ToyTask()
+        config = replace(CONFIG, precision=precision)
+        losses[precision] = [line["loss"] for line in train(task, tmp_path / precision, config=config)]
+    assert losses["bf16"] != losses["32"]
+    assert losses["bf16"] == pytest.approx(losses["32"], rel=0.05)
+    newest = sorted((tmp_path / "bf16" / "checkpoints").iterdir())[-1]
+    assert {value.dtype for value in load_file(newest).values()} == {torch.float32}
+
+
+def test_figures_come_with_checkpoints_where_they_are_shown(tmp_path, monkeypatch):
+    shown = []
+
+    class Album:
+        shows_figures = True
+
+        def __init__(self, folder, resume_at):
+            pass
+
+        def write(self, metrics):
+            pass
+
+        def draw(self, name, figure, step):
+            shown.append((name, figure, step))
+
+        def close(self):
+            shown.append("closed")
+
+    monkeypatch.setattr("skelact.training.log.TensorBoard", Album)
+    drawings = [lambda epoch, model: {"masks": f"figure of epoch {epoch}"}]
+    for tensorboard in (False, True):
+        config = replace(CONFIG, tensorboard=tensorboard)
+        folder = tmp_path / str(tensorboard)
+        fabric = make_fabric(config)
+        fit(ToyTask(), INDICES, config, fabric, title="", folder=folder, drawings=drawings, quiet=True)
+    expected = [("masks", f"figure of epoch {epoch}", 5 * epoch) for epoch in (2, 4, 6)]
+    assert shown == [*expected, "closed"]
+
+
+def test_a_machine_that_cannot_compile_says_so(monkeypatch):
+    def broken(function):
+        raise RuntimeError("InvalidCxxCompiler: No working C++ compiler found\nmore")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    with pytest.raises(ConfigurationError, match=r"training\.compile: .*No working C\+\+ compiler found\)"):
+        train(ToyTask(), config=replace(CONFIG, compile=True))
+
+
+@pytest.mark.slow
+def test_a_compiled_model_learns_the_same(tmp_path):
+    try:
+        compile_model(nn.Linear(2, 2), torch.device("cpu"))
+    except ConfigurationError as error:
+        pytest.skip(str(error))
+    losses = {}
+    for compiled in (False, True):
+        torch._dynamo.utils.counters.clear()
+        task = ToyTask()
+        task.model[1].p = 0.0
+        config = replace(CONFIG, epochs=2, warmup_share=0.0, compile=compiled)
+        losses[compiled] = [line["loss"] for line in train(task, tmp_path / str(compiled), config=config)]
+        assert (torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0) == compiled
+    assert losses[True] == pytest.approx(losses[False], abs=1e-5)

@@ -1,0 +1,25 @@
+"""The bandwidths of a learned density, as numbers for the log."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from skelact.density.learned import LearnedDensity
+
+
+def log_bandwidths(epoch: int, model: nn.Module) -> dict[str, float]:
+    """Return the smallest, mean and largest bandwidth, in body sizes; nothing where none is learned.
+
+    Args:
+        epoch: epochs done.
+        model: the model that is trained.
+    """
+    density = getattr(model, "density", None)
+    if not isinstance(density, LearnedDensity):
+        return {}
+    bandwidth = density.bandwidth.detach()
+    return {
+        "bandwidth_min": float(bandwidth.min()),
+        "bandwidth_mean": float(bandwidth.mean()),
+        "bandwidth_max": float(bandwidth.max()),
+    }

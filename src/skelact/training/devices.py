@@ -1,0 +1,65 @@
+"""Where a run computes, and how: devices, precision, compilation."""
+
+from __future__ import annotations
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.utilities.rank_zero import rank_zero_only
+from torch import nn
+
+from skelact.errors import ConfigurationError
+from skelact.training.config import TrainingConfig
+
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
+
+
+def make_fabric(config: TrainingConfig) -> Fabric:
+    """Return the configured Fabric, launched.
+
+    Raises:
+        ConfigurationError: the devices asked for are not there.
+    """
+    try:
+        fabric = Fabric(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
+        )
+        fabric.launch()
+    except (RuntimeError, ValueError) as error:
+        raise ConfigurationError(
+            f"training.accelerator, training.devices: {' '.join(str(error).split())}"
+        ) from error
+    return fabric
+
+
+def is_first_process() -> bool:
+    """Say whether this process is the one of a run that speaks and writes."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def compile_model(model: nn.Module, device: torch.device) -> nn.Module:
+    """Return ``model`` compiled by ``torch.compile``; it shares the parameters.
+
+    Compilation happens at the first batch, and once more at the first with another number of bodies; from
+    then on that number is open. The choice of the bodies that are there stays outside the compiled parts.
+
+    Raises:
+        ConfigurationError: this machine cannot compile: no C++ compiler (CPU) or Triton (GPU), or a platform
+            that PyTorch does not support.
+    """
+    try:
+        torch.compile(_trial)(torch.ones(2, device=device))
+    except Exception as error:  # whatever the compiler's parts raise
+        lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        raise ConfigurationError(
+            f"training.compile: this machine cannot compile for {device.type} ({lines[0].strip()}); "
+            "install a C++ compiler (for a GPU also Triton), or leave --compile out"
+        ) from error
+    compiled = torch.compile(model)
+    assert isinstance(compiled, nn.Module)
+    return compiled
+
+
+def _trial(x: torch.Tensor) -> torch.Tensor:
+    return x.sin() + 1

@@ -1,0 +1,122 @@
+"""Which sequences each step of a run sees: orders of epochs, batches, shares of processes, parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+
+from skelact.errors import ConfigurationError
+from skelact.training.config import TrainingConfig
+from skelact.training.randomness import generator_for
+
+Indices = np.ndarray[Any, np.dtype[np.int64]]
+Order = Callable[[torch.Generator], Indices]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the run, or with ``training.accumulate`` one part of it."""
+
+    number: int
+    """Steps done before this one."""
+    progress: float
+    """The same as a share of all steps of the run, in [0, 1)."""
+    indices: Indices
+    """The whole batch, over all devices."""
+    share: slice
+    """The sequences of ``indices`` to compute here and now: a part of what belongs to this process."""
+    generator: torch.Generator
+    """For all draws of the step, the same for every part; draw for the whole batch, then take ``share``."""
+
+
+def epoch_batches(num: int, batch_size: int, seed: int, epoch: int, order: Order | None = None) -> Indices:
+    """Return the batches of an epoch, (steps, batch size) positions in 0 .. num - 1.
+
+    Full batches only; what is left over differs from epoch to epoch. With fewer sequences than a batch takes,
+    the one batch holds them all.
+
+    Args:
+        num: sequences that train.
+        batch_size: sequences of a batch.
+        seed: the run's seed.
+        epoch: number of the epoch, from 0.
+        order: gives the order of an epoch; default: every sequence once, at random.
+    """
+    generator = generator_for(seed, "order", epoch)
+    places = torch.randperm(num, generator=generator).numpy() if order is None else order(generator)
+    batch_size = min(batch_size, num)
+    steps = num // batch_size
+    return places[: steps * batch_size].reshape(steps, batch_size)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps of a run, as one of its processes sees them.
+
+    Raises:
+        ConfigurationError: the batch does not divide among the processes, or has fewer sequences than parts.
+    """
+
+    indices: Indices
+    """(N,) the sequences that train."""
+    config: TrainingConfig
+    """Decides epochs, batch size, parts and seed."""
+    rank: int = 0
+    """Number of this process."""
+    world_size: int = 1
+    """Processes in all."""
+    order: Order | None = None
+    """Gives the order of an epoch, as for :func:`epoch_batches`."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size % self.world_size:
+            raise ConfigurationError(
+                f"a batch of {self.batch_size} sequences does not divide among {self.world_size} processes"
+            )
+        per_process = self.batch_size // self.world_size
+        if self.config.accumulate > per_process:
+            raise ConfigurationError(
+                f"training.accumulate is {self.config.accumulate}, but a process has only {per_process} "
+                "sequences of a batch; choose fewer parts or a larger batch"
+            )
+
+    @property
+    def batch_size(self) -> int:
+        """Sequences of a step, over all processes."""
+        return min(self.config.batch_size, len(self.indices))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch."""
+        return len(self.indices) // self.batch_size
+
+    def steps(self, done: int) -> Iterator[list[Step]]:
+        """Yield the parts of every step that is left after ``done`` steps; all draw the same numbers."""
+        for epoch in range(done // self.steps_per_epoch, self.config.epochs):
+            batches = epoch_batches(
+                len(self.indices), self.config.batch_size, self.config.seed, epoch, self.order
+            )
+            for batch in batches[done % self.steps_per_epoch :]:
+                yield [
+                    Step(
+                        number=done,
+                        progress=done / (self.steps_per_epoch * self.config.epochs),
+                        indices=self.indices[batch],
+                        share=share,
+                        generator=generator_for(self.config.seed, "step", done),
+                    )
+                    for share in self.shares()
+                ]
+                done += 1
+
+    def shares(self) -> list[slice]:
+        """Return this process's parts of a batch, as even as can be."""
+        size = self.batch_size // self.world_size
+        num = self.config.accumulate
+        bounds = [self.rank * size + size * part // num for part in range(num + 1)]
+        return [slice(begin, end) for begin, end in pairwise(bounds)]

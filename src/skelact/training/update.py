@@ -1,0 +1,89 @@
+"""One step of the optimiser, from a batch computed in parts on one process or several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from skelact.training.task import Batch, Task
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a step did."""
+
+    loss: float
+    """Mean over all terms of the whole batch."""
+    grad_norm: float
+    """Norm of the gradient before it was clipped."""
+    terms: int
+    """Terms of the whole batch, over all processes."""
+    stop: bool
+    """Whether any process was asked to stop."""
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether loss and gradient were; if not, the weights stayed as they were."""
+        return math.isfinite(self.loss) and math.isfinite(self.grad_norm)
+
+
+def update(
+    task: Task[Batch],
+    model: nn.Module,
+    optimiser: Optimizer,
+    batches: Sequence[Batch],
+    clip_grad: float | None,
+    fabric: Fabric,
+    signals: Sequence[int] = (),
+) -> Update:
+    """Take one step. Every term weighs the same, whichever part and process computed it.
+
+    Args:
+        task: gives the loss.
+        model: the task's model as Fabric set it up.
+        optimiser: the same.
+        batches: the parts of this process's share of the batch.
+        clip_grad: largest norm of the gradient; None does not clip.
+        fabric: devices and precision.
+        signals: those that asked this process to stop, so far; all processes learn of it.
+    """
+    local_sum, local_terms = torch.zeros((), device=fabric.device), 0
+    for number, batch in enumerate(batches, 1):
+        # the processes' gradients are summed once a step
+        wait = fabric.world_size > 1 and number < len(batches)
+        with fabric.no_backward_sync(model) if wait else nullcontext():  # type: ignore[arg-type]
+            with fabric.autocast():
+                loss, terms = task.loss(model, batch)
+            # the mean over no terms is not a number; its gradient is zero
+            part = loss.float() * terms if terms else loss.nan_to_num() * 0
+            fabric.backward(part)
+        local_sum, local_terms = local_sum + part.detach(), local_terms + terms
+    loss_sum, num_terms, stop = _over_processes(fabric, local_sum, local_terms, bool(signals))
+    # the gradients are sums over the terms, which Fabric averaged over the processes
+    scale = fabric.world_size / max(1, num_terms)
+    gradients = [p.grad for group in optimiser.param_groups for p in group["params"] if p.grad is not None]
+    norm = float(torch.nn.utils.get_total_norm(gradients)) * scale
+    if clip_grad is not None:
+        scale *= min(1.0, clip_grad / (norm + 1e-6))
+    done = Update(loss_sum / max(1, num_terms), norm, num_terms, stop)
+    if done.is_finite:
+        torch._foreach_mul_(gradients, scale)
+        optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return done
+
+
+def _over_processes(fabric: Fabric, loss: Tensor, terms: int, stop: bool) -> tuple[float, int, bool]:
+    """Sum over the processes in one exchange; ask any process to stop, and all do."""
+    sums = torch.stack([loss, *torch.tensor([terms, stop], dtype=loss.dtype, device=loss.device)])
+    reduced = fabric.all_reduce(sums, reduce_op="sum") if fabric.world_size > 1 else sums
+    assert isinstance(reduced, Tensor)  # what went in was one
+    loss_sum, num_terms, num_stopping = reduced.tolist()
+    return loss_sum, round(num_terms), num_stopping > 0

@@ -1,0 +1,84 @@
+"""JSON lines and TensorBoard, whole and interrupted."""
+
+import builtins
+import errno
+
+import pytest
+
+from skelact.errors import ConfigurationError, DataError
+from skelact.training.log import JsonLines, TensorBoard, open_log, read_metrics
+
+
+def numbers(epoch):
+    return {"epoch": epoch, "step": 5 * (epoch + 1), "loss": 1.0 / (epoch + 1)}
+
+
+def test_lines_of_an_interrupted_run_are_written_again_once(tmp_path):
+    log = JsonLines(tmp_path / "metrics.jsonl")
+    for epoch in range(4):
+        log.write(numbers(epoch))
+    JsonLines(tmp_path / "metrics.jsonl", resume_at=2).write(numbers(2))
+    assert read_metrics(tmp_path / "metrics.jsonl") == [numbers(0), numbers(1), numbers(2)]
+
+
+def test_without_tensorboard_nothing_shows_figures(tmp_path):
+    with open_log(tmp_path / "run", 0, 5, tensorboard=False) as log:
+        assert not log.shows_figures
+        log.write(numbers(0))
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["metrics.jsonl"]
+
+
+def test_a_full_disk_is_said_in_one_line(tmp_path, monkeypatch):
+    log = JsonLines(tmp_path / "metrics.jsonl")
+
+    def full(self, *arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.open", full)
+    with pytest.raises(DataError, match=r"metrics\.jsonl: cannot be written \(No space left.*--resume"):
+        log.write(numbers(0))
+
+
+def test_a_missing_tensorboard_is_said_with_the_remedy(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *arguments, **options):
+        if name.startswith("torch.utils.tensorboard"):
+            raise ImportError("No module named 'tensorboard'")
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ConfigurationError, match=r"training\.tensorboard: .*pip install tensorboard"):
+        TensorBoard(tmp_path)
+
+
+def events_of(folder):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    found = accumulator.EventAccumulator(str(folder))
+    found.Reload()
+    return found
+
+
+def test_tensorboard_shows_each_step_once_after_a_resume(tmp_path):
+    pytest.importorskip("tensorboard")
+    with open_log(tmp_path, 0, 5, tensorboard=True) as log:
+        for epoch in range(4):
+            log.write({**numbers(epoch), "loss": 9.0})
+    with open_log(tmp_path, 10, 5, tensorboard=True) as log:  # the last checkpoint was that of epoch 1
+        for epoch in range(2, 6):
+            log.write(numbers(epoch))
+    scalars = events_of(tmp_path / "tensorboard").Scalars("loss")
+    assert [scalar.step for scalar in scalars] == [5, 10, 15, 20, 25, 30]
+    assert [round(scalar.value, 4) for scalar in scalars] == [9.0, 9.0, 0.3333, 0.25, 0.2, 0.1667]
+
+
+def test_tensorboard_takes_figures(tmp_path):
+    pytest.importorskip("tensorboard")
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.add_subplot().plot([1, 2])
+    with open_log(tmp_path, 0, 5, tensorboard=True) as log:
+        assert log.shows_figures
+        log.draw({"masks": figure}, 5)
+    assert [image.step for image in events_of(tmp_path / "tensorboard").Images("masks")] == [5]
