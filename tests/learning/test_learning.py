@@ -3,12 +3,13 @@
 import pytest
 import torch
 
+from skelact.models.classifier import Classifier
 from skelact.models.decoder import DecoderConfig
-from skelact.models.encoder import EncoderConfig
-from skelact.models.heads import LinearHead
+from skelact.models.encoder import EncoderConfig, SkeletonEncoder
+from skelact.models.heads import FinetuneHead, LinearHead
 from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
 from skelact.training.config import TrainingConfig
-from skelact.training.optimisers import build_optimiser
+from skelact.training.optimisers import build_optimiser, layer_decay_scales
 
 
 def waves(num):
@@ -58,3 +59,18 @@ def test_a_linear_head_separates_what_is_separable():
         loss.backward()
         optimiser.step()
     assert torch.equal(head.eval()(embeddings).argmax(1), labels)
+
+
+def test_encoder_and_head_learn_a_few_labels_by_heart():
+    torch.manual_seed(0)
+    sizes = EncoderConfig(num_joints=5, num_frames=16, patch_frames=4, width=32, depth=2, num_heads=4)
+    model = Classifier(SkeletonEncoder(sizes), FinetuneHead(5, 32, 3, hidden_width=32, dropout=0.0))
+    scales = layer_decay_scales(model, 0.8)
+    optimiser = build_optimiser(model, TrainingConfig(lr=3e-3, weight_decay=0.0), scales)
+    clips, present, labels = waves(9), torch.ones(9, 1, dtype=torch.bool), torch.arange(9) % 3
+    for _ in range(60):
+        loss = torch.nn.functional.cross_entropy(model(clips, present), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert torch.equal(model.eval()(clips, present).argmax(1), labels)

@@ -1,5 +1,6 @@
 """Every shipped configuration builds, alone and composed."""
 
+from dataclasses import replace
 from importlib.resources import files
 from itertools import product
 
@@ -15,6 +16,7 @@ from skelact.cli.composition import (
     read_config,
 )
 from skelact.errors import ConfigurationError
+from skelact.evaluation.finetune import FinetuneConfig
 from skelact.evaluation.linear import LinearConfig
 from skelact.pretraining.config import PretrainConfig
 
@@ -59,6 +61,17 @@ def test_the_published_linear_evaluation_builds():
     training = instantiate(LinearConfig, named_config("evaluate", "linear")).training
     assert (training.optimiser, training.lr, training.min_lr, training.epochs) == ("sgd", 0.1, 0.0, 100)
     assert (training.batch_size, training.weight_decay, training.warmup_share) == (256, 0.0, 0.0)
+
+
+def test_the_published_fine_tuning_builds_and_scratch_differs_in_layer_decay_alone():
+    published = instantiate(FinetuneConfig, named_config("evaluate", "finetune"))
+    training = published.training
+    assert (training.optimiser, training.lr, training.min_lr) == ("adamw", 3e-4, 1e-5)
+    assert (training.epochs, training.batch_size, training.warmup_share) == (100, 48, 0.05)
+    assert (training.beta1, training.beta2, training.weight_decay) == (0.9, 0.999, 0.05)
+    assert published == FinetuneConfig(training=training)
+    scratch = instantiate(FinetuneConfig, named_config("evaluate", "supervised"))
+    assert scratch == replace(published, layer_decay=1.0)
 
 
 def test_later_layers_win_key_by_key():

@@ -172,7 +172,7 @@ def evaluate(run_folder: Path, store: Store, seed: int, trained: bool, epochs: i
             metrics=metrics.to_dict(),
             seconds=seconds,
         )
-        write_result(run_folder, content)
+        write_result(run_folder, content, [store.names[index] for index in sides.test], {"": metrics})
 
     record("linear", {"seed": seed, "training": asdict(training)}, linear, between - started)
     record("knn", {"seed": seed, "k": [1]}, nearest, finished - between)

@@ -14,6 +14,7 @@ from skelact.cli import evaluation
 from skelact.cli.composition import find_option, flatten, merge, named_config, read_config
 from skelact.evaluation.linear import LinearConfig, evaluate_linear
 from skelact.training.config import TrainingConfig
+from skelact.training.loop import make_fabric
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,8 +23,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int | None, help="short for --training.epochs")
     parser.add_argument("--seed", type=int | None, help="short for --training.seed")
     parser.add_argument("--config", type=str | None, help="YAML file with any of the settings below")
-    # nothing is kept on disk between epochs, so nothing is said about checkpoints
-    parser.add_class_arguments(TrainingConfig, "training", skip={"checkpoint_every", "keep_checkpoints"})
+    # nothing is kept on disk between epochs, and the layer that is trained is too small to compile
+    skip = {"checkpoint_every", "keep_checkpoints", "tensorboard", "compile"}
+    parser.add_class_arguments(TrainingConfig, "training", skip=skip)
 
 
 def defaults(arguments: Sequence[str]) -> dict[str, Any]:
@@ -37,13 +39,17 @@ def run(options: Namespace) -> None:
     """Evaluate, write the result file, print the accuracies."""
     short = {name: options[name] for name in ("epochs", "seed") if options[name] is not None}
     training = replace(options.training, **short)
-    subject = evaluation.Subject.from_options(options, training.seed)
+    subject = evaluation.Subject.from_options(options, training.seed, make_fabric(training))
     started = time.perf_counter()
-    metrics = evaluate_linear(subject.pretrained.encoder, subject.source, subject.split, training)
+    metrics = evaluate_linear(
+        subject.pretrained.encoder, subject.source, subject.split, training, fabric=subject.fabric
+    )
+    if not subject.speaks:
+        return
     config = {"seed": training.seed, "training": asdict(training)}
-    path = subject.report("linear", config, metrics.to_dict(), time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    path = subject.report("linear", config, metrics.to_dict(), {"": metrics}, seconds)
     print(subject.describe())
     print(f"linear evaluation, last of {training.epochs} epochs, seed {training.seed}")
-    print(f"  top-1 {100 * metrics.top1:5.1f} %")
-    print(f"  top-5 {100 * metrics.top5:5.1f} %")
+    print(evaluation.accuracy_lines(metrics))
     print(f"  {path}")

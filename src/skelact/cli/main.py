@@ -37,8 +37,21 @@ COMMANDS = (
     Command(("data", "export"), "data_export", "write a store as padded .npz or PYSKL pickle"),
     Command(("data", "convert"), "data_convert", "write a store with another skeleton"),
     Command(("pretrain",), "pretrain", "learn a representation without labels"),
+    Command(("weights", "import"), "weights_import", "make a run folder of a published checkpoint"),
+    Command(("weights", "export"), "weights_export", "write a run's weights under the published names"),
     Command(("evaluate", "linear"), "evaluate_linear", "train a linear layer on frozen features"),
+    Command(("evaluate", "linear-fast"), "evaluate_linear_fast", "the same in seconds, on features kept"),
     Command(("evaluate", "knn"), "evaluate_knn", "classify by nearest neighbours of frozen features"),
+    Command(("evaluate", "retrieval"), "evaluate_retrieval", "rank training sequences by cosine"),
+    Command(("evaluate", "one-shot"), "evaluate_one_shot", "recognise novel actions from one example each"),
+    Command(("evaluate", "detection"), "evaluate_detection", "find actions in untrimmed recordings"),
+    Command(("evaluate", "finetune"), "evaluate_finetune", "train the whole encoder and a head from labels"),
+    Command(("evaluate", "semi"), "evaluate_semi", "fine-tune with few labels"),
+    Command(("evaluate", "transfer"), "evaluate_transfer", "fine-tune on another data set"),
+    Command(("evaluate", "supervised"), "evaluate_supervised", "train from labels alone, from scratch"),
+    Command(("evaluate", "ensemble"), "evaluate_ensemble", "add up the class scores of several runs"),
+    Command(("results",), "results", "tabulate result files and test differences"),
+    Command(("reproduce",), "reproduce", "compute a table of results, cell by cell"),
 )
 
 

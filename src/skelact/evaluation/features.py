@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from skelact.batches.dataset import Clips, ClipSource
-from skelact.models.encoder import SkeletonEncoder
+from skelact.batches.dataset import Clips, ClipSource, draw
+from skelact.evaluation.shares import gather, share_of
+from skelact.models.backbone import Backbone
 from skelact.models.heads import pool
+from skelact.training.randomness import generator_for
+
+Indices = np.ndarray[Any, np.dtype[np.int64]]
+BATCH_SIZE = 128
 
 
 @torch.no_grad()
-def embed(encoder: SkeletonEncoder, clips: Clips) -> Tensor:
+def embed(encoder: Backbone, clips: Clips) -> Tensor:
     """Return the (N, D) embeddings of clips: the mean over bodies, time and joints."""
     features = encoder(clips.positions, clips.present)
     return pool(features, clips.present, encoder.absent)
 
 
 def extract_features(
-    encoder: SkeletonEncoder,
+    encoder: Backbone,
     source: ClipSource,
-    indices: np.ndarray[Any, np.dtype[np.int64]],
-    batch_size: int = 128,
+    indices: Indices,
+    batch_size: int = BATCH_SIZE,
+    *,
+    fabric: Fabric | None = None,
+    title: str = "",
 ) -> tuple[Tensor, Tensor]:
     """Embed the test clips (centre crop, no rotation) of sequences.
 
@@ -33,13 +47,109 @@ def extract_features(
         source: where the clips come from.
         indices: (N,) sequences of the store.
         batch_size: sequences at a time; bounds the memory.
+        fabric: the processes that share the work; default: this one does it all.
+        title: what the progress line on a terminal calls it; none without a title.
 
     Returns:
-        (N, D) embeddings and (N,) labels, on the CPU, in the order of ``indices``.
+        (N, D) embeddings and (N,) labels, on the CPU, in the order of ``indices``, in every process.
     """
-    embeddings, labels = [], []
-    for start in range(0, len(indices), batch_size):
-        clips = source.test(indices[start : start + batch_size])
-        embeddings.append(embed(encoder, clips).cpu())
-        labels.append(clips.labels.cpu())
-    return torch.cat(embeddings), torch.cat(labels)
+
+    def embed_test(part: slice) -> Tensor:
+        return embed(encoder, source.test(indices[part]))
+
+    features = in_batches(embed_test, len(indices), batch_size, fabric=fabric, title=title)
+    return features, labels_of(source, indices)
+
+
+def extract_crops(
+    encoder: Backbone,
+    source: ClipSource,
+    indices: Indices,
+    seed: int,
+    number: int,
+    *,
+    fabric: Fabric | None = None,
+    title: str = "",
+) -> Tensor:
+    """Embed one training clip (random crop, rotation) of each sequence.
+
+    Args:
+        encoder: in evaluation mode, on the source's device.
+        source: where the clips come from.
+        indices: (N,) sequences of the store.
+        seed: decides the crops, together with
+        number: which of several crops of each sequence this is.
+        fabric: the processes that share the work; default: this one does it all.
+        title: what the progress line on a terminal calls it; none without a title.
+
+    Returns:
+        (N, D) embeddings on the CPU, in the order of ``indices``, in every process.
+    """
+    draws = draw(len(indices), generator_for(seed, "crops", number))
+
+    def embed_crops(part: slice) -> Tensor:
+        return embed(encoder, source.train(indices[part], draws=draws[part]))
+
+    return in_batches(embed_crops, len(indices), BATCH_SIZE, fabric=fabric, title=title)
+
+
+def labels_of(source: ClipSource, indices: Indices) -> Tensor:
+    """Return the (N,) int64 labels of sequences."""
+    return torch.from_numpy(np.asarray(source.store.labels)[indices].astype(np.int64))
+
+
+def in_batches(
+    compute: Callable[[slice], Tensor],
+    num: int,
+    batch_size: int,
+    *,
+    fabric: Fabric | None = None,
+    title: str = "",
+) -> Tensor:
+    """Compute a row for each of ``num`` sequences, a batch at a time, each sequence in one process.
+
+    Args:
+        compute: gives the rows of a part of the sequences.
+        num: sequences.
+        batch_size: sequences at a time.
+        fabric: the processes that share the work; default: this one does it all.
+        title: what the progress line calls it; none without a title.
+
+    Returns:
+        (num, ...) on the CPU, in every process.
+    """
+    share = slice(0, num) if fabric is None else share_of(num, fabric.global_rank, fabric.world_size)
+    rows = []
+    with _counting(title if fabric is None or fabric.global_rank == 0 else "", share) as count:
+        for start in range(share.start, share.stop, batch_size):
+            part = slice(start, min(start + batch_size, share.stop))
+            rows.append(compute(part).cpu())
+            count(part.stop)
+    if fabric is None:
+        return torch.cat(rows)
+    if not rows:  # more processes than sequences: learn the shape from the first sequence
+        rows = [compute(slice(0, 1)).cpu()[:0]]
+    return gather(torch.cat(rows), num, fabric)
+
+
+@contextmanager
+def _counting(title: str, share: slice) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many sequences are done; give what is to be called with that number."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("sequences  {task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    hidden = not title or not console.is_terminal
+    with Progress(*columns, console=console, disable=hidden, transient=True) as line:
+        task = line.add_task(title, total=share.stop - share.start, rate="")
+        started = time.perf_counter()
+
+        def count(done: int) -> None:
+            rate = (done - share.start) / (time.perf_counter() - started)
+            line.update(task, completed=done - share.start, rate=f"{rate:,.0f}/s")
+
+        yield count

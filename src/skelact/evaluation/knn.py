@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,7 +14,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.features import extract_features
 from skelact.evaluation.linear import check_labels
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
-from skelact.models.encoder import SkeletonEncoder
+from skelact.models.backbone import Backbone
 from skelact.preparation.protocols import Split
 
 KS = (1, 10, 20)
@@ -50,7 +51,7 @@ def knn_scores(
         DataError: shapes that do not fit, a feature that is not finite, or a label that is not a class.
     """
     check_options(ks, tau, len(train_features))
-    _check_features(train_features, train_labels, test_features)
+    check_features(train_features, train_labels, test_features)
     check_classes(train_labels, num_classes)
     train, test = F.normalize(train_features, dim=1), F.normalize(test_features, dim=1)
     scores = {k: test.new_empty(len(test), num_classes) for k in ks}
@@ -67,12 +68,14 @@ def knn_scores(
 
 
 def evaluate_knn(
-    encoder: SkeletonEncoder,
+    encoder: Backbone,
     source: ClipSource,
     split: Split,
     *,
     ks: Sequence[int] = KS,
     tau: float = 0.1,
+    fabric: Fabric | None = None,
+    title: str = "",
 ) -> dict[int, ClassificationMetrics]:
     """Classify the test side of a protocol by its training side; nothing is trained.
 
@@ -82,6 +85,8 @@ def evaluate_knn(
         split: training and test sequences.
         ks: numbers of neighbours k.
         tau: temperature of the votes.
+        fabric: the processes that share the work; default: this one does it all.
+        title: what the progress line on a terminal calls it; none without a title.
 
     Returns:
         The metrics for every k.
@@ -94,8 +99,8 @@ def evaluate_knn(
     check_labels(source, split)
     was_training = encoder.training
     encoder.eval()
-    train_features, train_labels = extract_features(encoder, source, split.train)
-    test_features, test_labels = extract_features(encoder, source, split.test)
+    train_features, train_labels = extract_features(encoder, source, split.train, fabric=fabric, title=title)
+    test_features, test_labels = extract_features(encoder, source, split.test, fabric=fabric, title=title)
     encoder.train(was_training)
     num_classes = len(source.store.class_names)
     scores = knn_scores(train_features, train_labels, test_features, num_classes, ks, tau)
@@ -112,7 +117,8 @@ def check_options(ks: Sequence[int], tau: float, num_train: int) -> None:
         raise ConfigurationError(f"tau={tau}: the temperature of the votes must be above 0")
 
 
-def _check_features(train_features: Tensor, train_labels: Tensor, test_features: Tensor) -> None:
+def check_features(train_features: Tensor, train_labels: Tensor, test_features: Tensor) -> None:
+    """Raise DataError unless (N, D) features, (N,) labels and (Q, D) features fit and are finite."""
     shapes = [tuple(tensor.shape) for tensor in (train_features, train_labels, test_features)]
     if [len(shape) for shape in shapes] != [2, 1, 2] or shapes[0] != (*shapes[1], shapes[2][1]):
         raise DataError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,10 @@ class ClassificationMetrics:
     """(K,) top-1 of each class's sequences; NaN for a class without any."""
     confusion: npt.NDArray[np.int64]
     """(K, K) number of sequences by true class (row) and predicted class (column)."""
+    scores: npt.NDArray[np.float32] = field(repr=False)
+    """(N, K) the scores that were compared; result files keep them beside the numbers."""
+    labels: npt.NDArray[np.int64] = field(repr=False)
+    """(N,) the sequences' true classes."""
 
     @property
     def num_sequences(self) -> int:
@@ -38,7 +42,7 @@ class ClassificationMetrics:
         return float(np.nanmean(self.per_class))
 
     def to_dict(self) -> dict[str, object]:
-        """Return all numbers ready for JSON; the accuracy of a class that does not occur is None."""
+        """Return the accuracies ready for JSON; that of a class that does not occur is None."""
         return {
             "top1": self.top1,
             "top5": self.top5,
@@ -90,6 +94,8 @@ def evaluate_scores(scores: Tensor, labels: Tensor, num_classes: int) -> Classif
         top5=float(((rank < TOP) & possible).double().mean()),
         per_class=per_class,
         confusion=confusion,
+        scores=scores.detach().float().cpu().numpy(),
+        labels=labels.cpu().numpy(),
     )
 
 

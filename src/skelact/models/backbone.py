@@ -30,6 +30,8 @@ class Backbone(Protocol):
 
     absent: Absent
     """Whether absent bodies are left out, or run as zeros."""
+    training: bool
+    """Whether it trains, as of any torch module."""
 
     @property
     def config(self) -> BackboneConfig:
@@ -43,6 +45,9 @@ class Backbone(Protocol):
 
     def eval(self) -> Self:
         """Switch to evaluation, as of any torch module."""
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training or evaluation, as of any torch module."""
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Let the parameters learn or not, as of any torch module."""

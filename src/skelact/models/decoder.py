@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from skelact.errors import ConfigurationError
 from skelact.models.blocks import Block, initialise
-from skelact.models.embedding import PositionTable, gather_tokens
+from skelact.models.embedding import PositionTable
 from skelact.models.encoder import EncoderConfig
 
 
@@ -45,6 +47,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: DecoderConfig, encoder: EncoderConfig) -> None:
         super().__init__()
+        self.config = config
         self.embed = nn.Linear(encoder.width, config.width)
         self.mask_token = nn.Parameter(torch.empty(1, config.width))
         nn.init.trunc_normal_(self.mask_token, std=0.02)
@@ -67,14 +70,23 @@ class Decoder(nn.Module):
         Returns:
             (B, H, p * C) predictions, in the order of ``wanted``.
         """
+        blocks = cast(list[Block], list(self.blocks))
         table = self.positions()  # (L, D)
-        visible = self.embed(latent)
-        x = (self.mask_token + table).expand(len(latent), -1, -1)
-        place = keep.unsqueeze(-1).expand_as(visible)
-        x = x.to(visible.dtype).scatter(1, place, visible + table[keep].to(visible.dtype))
-        for block in self.blocks:
-            x = block(x)
-        if wanted is not None:
-            x = gather_tokens(x, wanted)
+        hidden = self.mask_token + table
+        visible = self.embed(latent) + table[keep]  # (B, K, D)
+        x = put(visible, hidden, keep)  # (B, L, D)
+        # hidden tokens are the same in every body, so their way into the first block is computed once
+        first = blocks[0].qkv
+        qkv = put(first(visible), first(hidden), keep)
+        for block, following in pairwise(blocks):
+            x = block.after_qkv(x, qkv)
+            qkv = following.qkv(x)
+        x = blocks[-1].after_qkv(x, qkv, wanted)  # nobody looks at the others any more
         out: Tensor = self.predict(self.norm(x))
         return out
+
+
+def put(tokens: Tensor, table: Tensor, place: Tensor) -> Tensor:
+    """Copy an (L, D) table for every body and put (B, K, D) tokens at (B, K) places; gives (B, L, D)."""
+    copies = table.to(tokens.dtype).expand(len(tokens), -1, -1)
+    return copies.scatter(1, place.unsqueeze(-1).expand_as(tokens), tokens)

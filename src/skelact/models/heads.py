@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from skelact.models.batch_norm import BatchNorm
 from skelact.models.encoder import Absent
 
 
@@ -19,11 +20,7 @@ def pool(features: Tensor, present: Tensor, absent: Absent = "skip") -> Tensor:
     Returns:
         (N, D).
     """
-    per_body = features.mean((2, 3))  # (N, M, D)
-    if absent == "include":
-        return per_body.mean(1)
-    weight = present.to(per_body.dtype).unsqueeze(-1)
-    return (per_body * weight).sum(1) / weight.sum(1).clamp(min=1)
+    return _over_bodies(features.mean((2, 3)), present, absent)
 
 
 class LinearHead(nn.Module):
@@ -45,3 +42,49 @@ class LinearHead(nn.Module):
         """Map (N, D) embeddings to (N, K) class scores."""
         scores: Tensor = self.linear(self.norm(embedding))
         return scores
+
+
+class FinetuneHead(nn.Module):
+    """The published head for fine-tuning, which keeps the joints apart.
+
+    Dropout, mean over time, joints and channels as one vector (joint by joint), mean over bodies, then
+    Linear, BatchNorm, ReLU, Linear. The BatchNorm's statistics are those of the batch over all processes.
+
+    Args:
+        num_joints: joints V of the feature map.
+        width: size D of a feature.
+        num_classes: classes K.
+        hidden_width: size of the hidden layer.
+        dropout: share of the features that are zeroed while training.
+        absent: ``skip`` takes the mean over the bodies that are present; ``include`` over all, as published.
+    """
+
+    def __init__(
+        self,
+        num_joints: int,
+        width: int,
+        num_classes: int,
+        hidden_width: int = 2048,
+        dropout: float = 0.3,
+        absent: Absent = "skip",
+    ) -> None:
+        super().__init__()
+        self.absent = absent
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Linear(num_joints * width, hidden_width)
+        self.norm = BatchNorm(hidden_width)
+        self.out = nn.Linear(hidden_width, num_classes)
+
+    def forward(self, features: Tensor, present: Tensor) -> Tensor:
+        """Map (N, M, T', V, D) features, with (N, M) bodies present, to (N, K) class scores."""
+        per_body = self.dropout(features).mean(2).flatten(2)  # (N, M, V * D)
+        scores: Tensor = self.out(self.norm(self.hidden(_over_bodies(per_body, present, self.absent))).relu())
+        return scores
+
+
+def _over_bodies(per_body: Tensor, present: Tensor, absent: Absent) -> Tensor:
+    """Return the (N, D) mean of (N, M, D) over the bodies that count; zero where none does."""
+    if absent == "include":
+        return per_body.mean(1)
+    weight = present.to(per_body.dtype).unsqueeze(-1)
+    return (per_body * weight).sum(1) / weight.sum(1).clamp(min=1)

@@ -15,20 +15,27 @@ from torch import Tensor
 
 from skelact.batches.dataset import ClipSettings
 from skelact.errors import ConfigurationError, DataError
+from skelact.models.backbone import build_backbone
 from skelact.models.encoder import EncoderConfig, SkeletonEncoder
+from skelact.models.st_gcn import STGCN, STGCNConfig
 from skelact.preparation.store import Store
 from skelact.skeleton.topology import Topology
 
 FORMAT = "skelact-model-1"
 CARD, WEIGHTS = "card.json", "weights.safetensors"
 PREFIX = "encoder."
+KINDS: Mapping[str, type[EncoderConfig] | type[STGCNConfig]] = {
+    "transformer": EncoderConfig,
+    "st-gcn": STGCNConfig,
+}
+"""Backbones by the name that cards have for them; a card that names none is a transformer's."""
 
 
 @dataclass(frozen=True)
 class Pretrained:
     """An encoder and all that is needed to use it."""
 
-    encoder: SkeletonEncoder
+    encoder: SkeletonEncoder | STGCN
     """The encoder, in evaluation mode."""
     topology: Topology
     """The skeleton it was trained on."""
@@ -41,7 +48,7 @@ class Pretrained:
         """Return the same with an encoder of the same sizes that has learned nothing; ``seed`` decides it."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            encoder = SkeletonEncoder(self.encoder.config, self.encoder.absent).eval()
+            encoder = build_backbone(self.encoder.config, self.topology, self.encoder.absent).eval()
         return replace(self, encoder=encoder)
 
     def check(self, store: Store) -> None:
@@ -56,13 +63,14 @@ class Pretrained:
 
 
 def model_card(
-    encoder: SkeletonEncoder, topology: Topology, clips: ClipSettings, about: Mapping[str, Any]
+    encoder: SkeletonEncoder | STGCN, topology: Topology, clips: ClipSettings, about: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the card of an encoder; ``about`` adds the method, the configuration and where it came from."""
+    kind = next(name for name, sizes in KINDS.items() if isinstance(encoder.config, sizes))
     return {
         "format": FORMAT,
         "topology": topology.to_dict(),
-        "encoder": {**asdict(encoder.config), "absent": encoder.absent},
+        "encoder": {"kind": kind, **asdict(encoder.config), "absent": encoder.absent},
         "clips": asdict(clips),
         **about,
     }
@@ -88,8 +96,9 @@ def load_pretrained(folder: Path | str) -> Pretrained:
             raise DataError(f"{folder / CARD}: format {card['format']!r}, this version reads {FORMAT!r}")
         sizes = dict(card["encoder"])
         absent = sizes.pop("absent")
-        encoder = SkeletonEncoder(EncoderConfig(**sizes), absent)
+        config = KINDS[sizes.pop("kind", "transformer")](**sizes)
         topology, clips = Topology.from_dict(card["topology"]), ClipSettings(**card["clips"])
+        encoder = build_backbone(config, topology, absent)
     except FileNotFoundError:
         raise DataError(
             f"{folder}: holds no finished model ({CARD} is missing); if its training was stopped, go on with "
@@ -101,7 +110,7 @@ def load_pretrained(folder: Path | str) -> Pretrained:
     return Pretrained(encoder.eval(), topology, clips, card)
 
 
-def _encoder_weights(path: Path, encoder: SkeletonEncoder) -> dict[str, Tensor]:
+def _encoder_weights(path: Path, encoder: SkeletonEncoder | STGCN) -> dict[str, Tensor]:
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:

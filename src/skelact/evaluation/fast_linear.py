@@ -1,0 +1,192 @@
+"""Linear evaluation in seconds: logistic regression on features computed once.
+
+The published recipe (:mod:`skelact.evaluation.linear`) sees each sequence in a new crop every epoch; here it
+is seen in its centre crop and, if wanted, in a few random crops that stay. The strength of the regularisation
+is chosen on sequences held out of the training side; the test side decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from skelact.batches.dataset import ClipSource
+from skelact.errors import ConfigurationError, DataError
+from skelact.evaluation.features import extract_crops, extract_features
+from skelact.evaluation.linear import check_labels
+from skelact.evaluation.logistic import LogisticRegression, fit_path
+from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
+from skelact.models.backbone import Backbone
+from skelact.preparation.protocols import Split
+from skelact.training.randomness import generator_for
+
+ENOUGH_WORSE = 0.02  # held-out accuracy below the best at which weaker strengths are no longer tried
+
+
+@dataclass(frozen=True)
+class FastLinearConfig:
+    """Settings of the fast linear evaluation.
+
+    Raises:
+        ConfigurationError: a number outside its range.
+    """
+
+    crops: int = 0
+    """Random training crops of each sequence, beside its centre crop."""
+    l2: tuple[float, ...] = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+    """Strengths of the regularisation to choose from."""
+    held_out: float = 0.2
+    """Share of the training sequences on which the strength is chosen."""
+    max_iterations: int = 300
+    """Steps of L-BFGS for each strength."""
+    tolerance: float = 1e-5
+    """L-BFGS ends where no entry of the gradient is larger."""
+    seed: int = 0
+    """Decides the crops and the sequences held out."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("crops", 0), ("max_iterations", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}, expected {least} or more")
+        if not self.l2 or min(self.l2) <= 0:
+            raise ConfigurationError(f"l2 is {list(self.l2)}, expected at least one strength, each above 0")
+        if not 0 < self.held_out < 1:
+            raise ConfigurationError(f"held_out is {self.held_out}, expected a share between 0 and 1")
+        if not self.tolerance > 0:
+            raise ConfigurationError(f"tolerance is {self.tolerance}, expected more than 0")
+
+
+@dataclass(frozen=True)
+class FastLinearMetrics(ClassificationMetrics):
+    """The accuracies, and how the strength was chosen."""
+
+    l2: float
+    """The strength that was chosen."""
+    held_out_accuracy: dict[float, float]
+    """Accuracy on the training sequences held out, by strength; empty where there was nothing to choose."""
+    converged: bool
+    """Whether the classifier's gradient came below the tolerance."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the numbers ready for JSON."""
+        return {
+            **super().to_dict(),
+            "l2": self.l2,
+            "held_out_accuracy": {str(l2): share for l2, share in self.held_out_accuracy.items()},
+            "converged": self.converged,
+        }
+
+
+def evaluate_fast_linear(
+    encoder: Backbone,
+    source: ClipSource,
+    split: Split,
+    config: FastLinearConfig,
+    *,
+    fabric: Fabric | None = None,
+    title: str = "",
+) -> FastLinearMetrics:
+    """Fit logistic regression on frozen features of the training side; score the test side.
+
+    Args:
+        encoder: the representation, on the source's device; it is not changed.
+        source: where the clips come from.
+        split: training and test sequences.
+        config: crops, strengths, seed.
+        fabric: the processes that share the clips; default: this one does all. Each fits the same classifier.
+        title: what the progress line on a terminal calls it; none without a title.
+
+    Raises:
+        DataError: a sequence without a label, no test sequence, a feature that is not finite, or training
+            sequences of one class alone.
+    """
+    check_labels(source, split)
+    was_training = encoder.training
+    encoder.eval()
+    centre, labels = extract_features(encoder, source, split.train, fabric=fabric, title=title)
+    crops = [
+        extract_crops(encoder, source, split.train, config.seed, number, fabric=fabric, title=title)
+        for number in range(config.crops)
+    ]
+    test, test_labels = extract_features(encoder, source, split.test, fabric=fabric, title=title)
+    encoder.train(was_training)
+    num_classes = len(source.store.class_names)
+    classifier, accuracy = fit_chosen(torch.stack([centre, *crops]), labels, num_classes, config)
+    metrics = evaluate_scores(classifier(test), test_labels, num_classes)
+    return FastLinearMetrics(
+        **vars(metrics), l2=classifier.l2, held_out_accuracy=accuracy, converged=classifier.converged
+    )
+
+
+def fit_chosen(
+    features: Tensor, labels: Tensor, num_classes: int, config: FastLinearConfig
+) -> tuple[LogisticRegression, dict[float, float]]:
+    """Fit with the strength that does best on sequences held out; then on all sequences.
+
+    Args:
+        features: (crops, N, D) features of each sequence in each crop; held out is a sequence, not a crop,
+            and it is judged by the first.
+        labels: (N,) classes.
+        num_classes: number of classes K.
+        config: strengths, and how to choose among them.
+
+    Returns:
+        The classifier, and the accuracy on the sequences held out by strength.
+
+    Raises:
+        DataError: features that are not finite, or of one class alone.
+    """
+    check_classes(labels, num_classes)
+    if not features.isfinite().all():
+        raise DataError("a training sequence has a feature that is not finite; did the pre-training diverge?")
+    if len(torch.unique(labels)) < 2:
+        raise DataError("all training sequences are of one class; a classifier needs two")
+
+    def path(chosen: Tensor, strengths: Sequence[float]) -> Iterator[LogisticRegression]:
+        return fit_path(
+            features[:, chosen].flatten(0, 1),
+            labels[chosen].repeat(len(features)),
+            num_classes,
+            strengths,
+            max_iterations=config.max_iterations,
+            tolerance=config.tolerance,
+        )
+
+    accuracy: dict[float, float] = {}
+    strengths = sorted(config.l2, reverse=True)
+    if len(strengths) > 1:
+        is_held = hold_out(labels, config.held_out, config.seed)
+        for classifier in path(~is_held, strengths):
+            right = classifier(features[0, is_held]).argmax(1) == labels[is_held]
+            accuracy[classifier.l2] = float(right.double().mean())
+            if accuracy[classifier.l2] < max(accuracy.values()) - ENOUGH_WORSE:
+                break
+    best = max(accuracy, key=lambda l2: (accuracy[l2], l2)) if accuracy else strengths[0]
+    # again from strong to weak, for a start near the end
+    *_, classifier = path(torch.ones(len(labels), dtype=torch.bool), [l2 for l2 in strengths if l2 >= best])
+    return classifier, accuracy
+
+
+def hold_out(labels: Tensor, share: float, seed: int) -> Tensor:
+    """Return (N,) bool, True for the sequences held out: the share, at random, but of no class all.
+
+    Raises:
+        DataError: no class has two sequences, so that none can be held out.
+    """
+    is_held = torch.zeros(len(labels), dtype=torch.bool)
+    left = torch.bincount(labels)  # of each class, not held out
+    wanted = max(1, round(share * len(labels)))
+    for place in torch.randperm(len(labels), generator=generator_for(seed, "held out")).tolist():
+        if wanted and left[labels[place]] > 1:
+            is_held[place] = True
+            left[labels[place]] -= 1
+            wanted -= 1
+    if not is_held.any():
+        raise DataError(
+            "no class has two training sequences, so none can be held out; give one strength, --l2 [0.001]"
+        )
+    return is_held

