@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from untrimmed_recordings import write_untrimmed
 
 from skelact.preparation.pipeline import prepare
 from skelact.preparation.store import Store
@@ -14,6 +13,7 @@ from skelact.preparation.store_conversion import convert_store
 from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from untrimmed_recordings import write_untrimmed
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -230,6 +230,35 @@ class ClipSource:
         windows = centre_windows(self._frames.num_frames[chosen], self.settings.test_crop_share)
         return self._clips(chosen, windows, None)
 
+    def cut(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor, windows: Windows) -> Clips:
+        """Return chosen stretches of the sequences ``indices``, resized like other clips, nothing random.
+
+        Args:
+            indices: (N,) places in the store; a sequence may be named more than once.
+            windows: the stretch of each, in frames in which a body is present: :meth:`frame_numbers`.
+
+        Raises:
+            DataError: no index, one outside the store, or a window that does not lie in its sequence.
+        """
+        chosen = self._check(indices)
+        end = windows.start + windows.length
+        wrong = (windows.start < 0) | (windows.length < 1) | (end > self._frames.num_frames[chosen])
+        if wrong.any():
+            place = int(np.flatnonzero(wrong)[0])
+            raise DataError(
+                f"{self.store.path}: {self.store.names[chosen[place]]} has "
+                f"{self._frames.num_frames[chosen[place]]} frames with a body, "
+                f"not {windows.start[place]} to {end[place]}"
+            )
+        return self._clips(chosen, windows, None)
+
+    def frame_numbers(self, index: int) -> Whole:
+        """Return the numbers, from 0, of the frames of a sequence in which a body is present, ascending.
+
+        Bodies beyond the settings' ``max_bodies`` do not count.
+        """
+        return self._frames.frame_numbers(index)
+
     def _check(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Whole:
         return sequence_numbers(indices, len(self), str(self.store.path)).numpy()
 
