@@ -15,6 +15,7 @@ Sources: Gunasekara et al., IEEE TBIOM 7(4), 2025; Mao et al., ICCV 2023; He et 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -151,7 +152,9 @@ class MaskedMotionModel(nn.Module):
         loss, density_loss = loss_per_token.mean(), None
         if config.density == "learned":
             assert logits is not None  # there is a density
-            of_hidden = logits.gather(1, selection.hidden)
+            # with a negative tau the density tells what is kept visible: it learns alike, only the draw turns
+            sign = math.copysign(1.0, config.tau_at(progress))
+            of_hidden = sign * logits.gather(1, selection.hidden)
             if config.learning == "weighting":
                 loss, for_density = weighted_losses(of_hidden, loss_per_token)
             else:

@@ -109,7 +109,7 @@ def mask_logits(signal: Tensor, tau: float) -> Tensor:
     """Return (B, L) logits of being hidden from a (B, T', V) signal, relative to each body's largest."""
     tokens = signal.flatten(1)
     if math.isinf(tau):
-        return torch.zeros_like(tokens)
+        return tokens * 0
     return tokens / (tokens.amax(1, keepdim=True) * tau + math.copysign(EPSILON, tau))
 
 

@@ -93,6 +93,20 @@ def test_the_signal_does_not_depend_on_where_the_body_stands(source):
     torch.testing.assert_close(model.signal(moved.flatten(-2)), signal, atol=1e-5, rtol=1e-3)
 
 
+@pytest.mark.parametrize("learning", ["difficulty", "weighting"])
+def test_a_negative_temperature_turns_the_draw_and_not_what_is_learned(learning):
+    hides, keeps = build(learning=learning), build(learning=learning, tau=-0.8)
+    clips, present, uniform = batch()
+    selection = hides(clips, present, uniform).selection
+    keeps.select = lambda *_: selection  # the same tokens for both
+    gradients = []
+    for model in (hides, keeps):
+        model(clips, present, uniform).loss.backward()
+        gradients.append(model.density.log_bandwidth.grad)
+    assert gradients[0].any()
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
 def test_a_learned_density_that_would_steer_nothing_is_refused():
     with pytest.raises(ConfigurationError, match="no effect with masking uniform"):
         MaskedMotionConfig(masking="uniform", density="learned")
