@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TORCH_ARGS ?=
 DEMO_OUT ?= demo
 
-.PHONY: help setup demo test test-fast lint format bench clean
+.PHONY: help setup demo test test-fast lint format bench results clean
 help:
 	@echo "make setup      the environment alone, in $(VENV)"
 	@echo "make demo       set up, then the main job on the built-in data set (about 6 minutes on 2 cores)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-fast  the tests for daily use (under 2 minutes)"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      every benchmark, one after the other"
+	@echo "make results    the tables of docs/results.md from the files in results/"
 
 setup: $(VENV)/.ready
 
@@ -45,6 +46,9 @@ format: setup
 
 bench: setup
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+results: setup
+	$(BIN)/skelact reproduce small --out . --table docs/results.md
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

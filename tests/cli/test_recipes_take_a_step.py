@@ -1,0 +1,114 @@
+"""Every recipe trains: each pre-training and each evaluation of each suite takes one step on its format."""
+
+import zlib
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from skelact.cli.main import main
+from skelact.cli.reproduction.cells import cells_of_suite
+from skelact.cli.reproduction.commands import Place, evaluate_words, pretrain_words
+from skelact.cli.reproduction.remaining import check_stores
+from skelact.cli.reproduction.suite_files import read_data_recipe, read_suite
+from skelact.preparation.data_sets import find_data_set
+from skelact.preparation.protocols import Protocol, protocols_of
+from skelact.preparation.store_writer import StoreWriter
+from skelact.skeleton.sequence import SkeletonSequence
+
+NUM_TRAIN, NUM_TEST = 200, 4  # 1 % of the labels is a sequence for each of the two classes that occur
+OF_THE_DATA = {
+    "pku1": [Protocol("xsub", "subject", (1,), (2,))],
+    "pku2": [Protocol("xsub", "subject", (1,), (2,))],
+}
+TINY_MODEL = [
+    "--clips.num_frames",
+    "16",
+    "--model.patch_frames",
+    "8",
+    "--model.width",
+    "16",
+    "--model.depth",
+    "1",
+]
+TINY_MODEL += ["--model.num_heads", "2", "--model.decoder_width", "16", "--model.decoder_depth", "1"]
+ONE_STEP = ["--epochs", "1", "--training.batch_size", str(NUM_TRAIN), "--training.workers", "0"]
+SUITES = sorted(
+    entry.name.removesuffix(".yaml") for entry in (files("skelact") / "configs" / "suite").iterdir()
+)
+CELLS = {cell.name: cell for suite in SUITES for cell in cells_of_suite(read_suite(suite))}.values()
+DATA = sorted({cell.pretraining.data.name for cell in CELLS})
+
+
+def write_store(name, path):
+    """Write a store of data set ``name``, with sequences on both sides of its protocols."""
+    known = find_data_set(name)
+    protocols = [*protocols_of(name), *OF_THE_DATA.get(name, ())]
+    random = np.random.default_rng(zlib.crc32(name.encode()))
+    num_joints = known.topology.num_joints
+    with StoreWriter(
+        path,
+        data_set=name,
+        topology=known.topology,
+        class_names=list(known.class_names),
+        fps=known.fps,
+        options={},
+        attribute_values=known.attribute_values,
+        protocols=[protocol.to_dict() for protocol in OF_THE_DATA.get(name, ())],
+    ) as writer:
+        for number in range(NUM_TRAIN + NUM_TEST):
+            attributes = {}
+            for protocol in protocols:
+                others = protocol.test or [max(protocol.train) + 1]
+                attributes[protocol.attribute] = protocol.train[0] if number < NUM_TRAIN else others[0]
+            writer.add(
+                SkeletonSequence(
+                    name=f"sequence{number}",
+                    positions=random.normal(size=(1, 10, num_joints, 3)).astype(np.float32),
+                    present=np.ones((1, 10), np.bool_),
+                    topology=known.topology,
+                    fps=known.fps,
+                    label=(number % 2) * (len(known.class_names) - 1),
+                    attributes=attributes,
+                )
+            )
+        return writer.finish()
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recipes")
+    needed = {read_data_recipe(cell.on.name).data_set for cell in CELLS}
+    for name in needed | {cell.pretraining.data.data_set for cell in CELLS}:
+        write_store(name, folder / "stores" / name)
+    return Place(folder / "stores", folder, accelerator="cpu")
+
+
+def test_every_data_set_is_there_with_the_classes_of_its_recipe(place):
+    assert len(check_stores(CELLS, place)) == len(list(place.stores.iterdir())) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", DATA)
+def test_every_pretraining_and_every_evaluation_takes_a_step(place, data):
+    pretrained, evaluated = set(), set()
+    for cell in CELLS:
+        if cell.pretraining.data.name != data:
+            continue
+        for pretraining in cell.pretraining.line:
+            recipe = (pretraining.data.name, pretraining.row.name)
+            if pretraining.seed == 0 and recipe not in pretrained:
+                pretrained.add(recipe)
+                words = [*pretrain_words(pretraining, place), *TINY_MODEL, *ONE_STEP]
+                assert main(words) == 0, words
+        evaluation = (cell.on.name, cell.evaluation.name, cell.trained)
+        if evaluation not in evaluated:
+            evaluated.add(evaluation)
+            words = evaluate_words(cell, place)
+            if "training" in cell.expected:
+                words += ["--epochs", "1", "--training.workers", "0"]
+            if cell.evaluation.trains_encoder:
+                words += ["--hidden_width", "16"]
+            assert main(words) == 0, words
+    assert pretrained
+    assert evaluated

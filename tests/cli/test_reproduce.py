@@ -1,0 +1,246 @@
+"""`skelact reproduce`: computes what is missing, goes on after a stop, and changes nothing that is done."""
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from skelact.cli.main import main, parse
+from skelact.cli.reproduction import execution
+
+SUITE = """
+size: tiny
+rows:
+  untrained: {untrained_of: mae}
+  mae: {method: mae}
+  stjd-mp: {method: stjd-mp, start: mae}
+data:
+  synthetic:
+    title: synthetic
+    data_set: ntu60
+    protocol: xsub
+    num_classes: 60
+    evaluate: {finetune: {training: {epochs: 1, batch_size: 16}, hidden_width: 32}}
+tables:
+  neighbours:
+    title: Neighbours
+    data: [synthetic]
+    pretrain: {training: {epochs: 2, checkpoint_every: 1}}
+    evaluate: [knn]
+    seeds: [0]
+  tuned:
+    title: Fine-tuned
+    data: [synthetic]
+    rows: [stjd-mp]
+    pretrain: {training: {epochs: 2, checkpoint_every: 1}}
+    evaluate: [finetune]
+    seeds: [0]
+"""
+
+
+@pytest.fixture
+def reproduce(tmp_path, store_path, monkeypatch):
+    """Return a function that reproduces the suite; its commands run in this process, their words are kept."""
+    (tmp_path / "stores").mkdir()
+    (tmp_path / "stores" / "ntu60").symlink_to(store_path)
+    (tmp_path / "own.yaml").write_text(SUITE)
+    ran = []
+
+    def run_command(words):
+        ran.append(words)
+        return main(words)
+
+    monkeypatch.setattr(execution, "run_command", run_command)
+
+    def run(*more):
+        ran.clear()
+        words = [str(tmp_path / "own.yaml"), "--stores", str(tmp_path / "stores"), "--out", str(tmp_path)]
+        status = main(["reproduce", *words, "--accelerator", "cpu", *more])
+        return status, [list(each) for each in ran]
+
+    return run
+
+
+def results(folder):
+    return {path.name: path.read_bytes() for path in (folder / "results").rglob("*.json")}
+
+
+@pytest.mark.slow
+def test_a_suite_is_computed_once_and_what_was_lost_is_computed_again(reproduce, tmp_path, capsys):
+    status, ran = reproduce()
+    assert status == 0
+    assert [words[0] for words in ran] == [
+        "pretrain",
+        "evaluate",
+        "evaluate",
+        "pretrain",
+        "evaluate",
+        "evaluate",
+    ]
+    printed = capsys.readouterr().out
+    assert "Neighbours" in printed
+    assert "Fine-tuned" in printed
+    before = results(tmp_path)
+    assert sorted(before) == [
+        "xsub-mae-knn-seed0.json",
+        "xsub-stjd-mp-finetune-seed0.json",
+        "xsub-stjd-mp-knn-seed0.json",
+        "xsub-untrained-knn-seed0.json",
+    ]
+    content = json.loads(before["xsub-stjd-mp-finetune-seed0.json"])
+    assert (tmp_path / "results" / "ntu60" / content["scores"]["file"]).is_file()
+
+    assert reproduce() == (0, [])  # everything is done
+    assert results(tmp_path) == before
+
+    # the copy is lost: taken from the run folder again, nothing is computed
+    (tmp_path / "results" / "ntu60" / "xsub-mae-knn-seed0.json").unlink()
+    assert reproduce() == (0, [])
+    assert results(tmp_path) == before
+
+    # stopped in the middle of a pre-training: it is resumed, and its evaluation done anew
+    run = tmp_path / "runs" / "synthetic" / "stjd-mp-seed0"
+    weights = (run / "weights.safetensors").read_bytes()
+    for lost in (run / "card.json", run / "weights.safetensors", *run.glob("evaluations/*")):
+        lost.unlink()
+    (tmp_path / "results" / "ntu60" / "xsub-stjd-mp-knn-seed0.json").unlink()
+    status, ran = reproduce()
+    assert status == 0
+    assert [words[0] for words in ran] == ["pretrain", "evaluate"]
+    assert "--resume" in ran[0]
+    assert (run / "weights.safetensors").read_bytes() == weights
+
+
+def test_the_plan_shows_commands_that_parse_and_an_estimate(reproduce, tmp_path, capsys):
+    assert reproduce("--dry-run") == (0, [])
+    lines = capsys.readouterr().out.splitlines()
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("skelact ")]
+    assert len(commands) == 6
+    for words in commands:
+        parse(words)
+    assert lines[-2] == "# 4 cells, 0 done; 6 commands left"
+    assert "6 from a short measurement here" in lines[-1]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_part_is_chosen_and_later_known_from_its_files_elsewhere(reproduce, tmp_path, capsys):
+    status, ran = reproduce("--only", "*/untrained/*")
+    assert status == 0
+    assert len(ran) == 2
+    capsys.readouterr()
+    other = tmp_path / "other"
+    status, ran = reproduce(
+        "--out", str(other), "--only", "*/untrained/*", "--collect", str(tmp_path / "runs")
+    )
+    assert (status, ran) == (0, [])
+    assert list(results(other)) == ["xsub-untrained-knn-seed0.json"]
+    assert "1 of them taken over" in capsys.readouterr().out
+
+    page = tmp_path / "page.md"
+    name = str(tmp_path / "own.yaml")
+    markers = [
+        f"<!-- {end}table {name}/{table} -->" for table in ("neighbours", "tuned") for end in ("", "end of ")
+    ]
+    page.write_text("\n".join(["before", *markers, "after"]))
+    assert reproduce("--table", str(page)) == (0, [])
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter")
+    assert "| mae | not yet |" in text
+    assert reproduce("--table", str(page)) == (0, [])
+    assert page.read_text() == text
+
+
+def test_a_failed_command_and_a_foreign_run_stop_the_suite(reproduce, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(execution, "run_command", lambda words: 2)
+    assert reproduce()[0] == 2
+    assert "ended with status 2" in capsys.readouterr().err
+    monkeypatch.setattr(execution, "run_command", lambda words: 0)  # says done, but wrote nothing
+    assert reproduce("--only", "*/mae/knn/*")[0] == 2
+    assert "no result of synthetic/mae/knn/seed0 (none at all)" in capsys.readouterr().err
+    monkeypatch.undo()
+    run = tmp_path / "runs" / "synthetic" / "mae-seed0"
+    store = str(tmp_path / "stores" / "ntu60")
+    words = ["--data", store, "--protocol", "xsub", "--method", "mamp", "--size", "tiny", "--epochs", "1"]
+    assert main(["pretrain", *words, "--out", str(run)]) == 0
+    capsys.readouterr()
+    assert reproduce("--dry-run")[0] == 2
+    assert "holds another run (objective.masking = motion, expected uniform)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--stores", "nowhere"], "nowhere/ntu60: there is no such store"),
+        (["--only", "nothing"], "--only nothing: no cell is called so"),
+        (["--table", "x.md", "--seeds", "[1]"], "--table writes whole tables"),
+        (["--table", "x.md", "--dry-run"], "--table writes, --dry-run does not"),
+        (["--table", "no/x.md"], "No such file"),
+        (["--collect", "nowhere"], "nowhere: no such folder"),
+        (["--collect", "runs", "--dry-run"], "--collect writes, --dry-run does not"),
+    ],
+)
+def test_what_cannot_be_is_refused(reproduce, capsys, more, message):
+    assert reproduce(*more) == (2, [])
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_a_store_with_other_classes_is_refused(reproduce, tmp_path, capsys):
+    path = tmp_path / "own.yaml"
+    path.write_text(path.read_text().replace("num_classes: 60", "num_classes: 61"))
+    assert reproduce() == (2, [])
+    assert "60 classes, synthetic has 61" in capsys.readouterr().err
+
+
+def test_job_scripts_wait_for_the_weights_they_start_from(reproduce, tmp_path, capsys):
+    assert reproduce("--launcher", "slurm", "--sbatch=--partition=gpu") == (0, [])
+    assert "4 cells in 2 jobs" in capsys.readouterr().out
+    jobs = tmp_path / "jobs"
+    submit = (jobs / "submit.sh").read_text().splitlines()
+    assert "mae-seed0.sh" in submit[-2]
+    assert "--dependency=afterok:$job0" in submit[-1]
+    script = (jobs / "synthetic-stjd-mp-seed0.sh").read_text()
+    assert "#SBATCH --partition=gpu" in script
+    words = shlex.split(script.splitlines()[-1])
+    assert words[:4] == ["exec", sys.executable, "-m", "skelact.cli.main"]
+    options = parse(words[4:])[1]
+    assert options.only == ["synthetic/stjd-mp/knn/seed0", "synthetic/stjd-mp/finetune/seed0"]
+    for path in jobs.iterdir():
+        assert subprocess.run(["bash", "-n", str(path)], check=False).returncode == 0
+
+    # what it starts from has no cell of its own: one job does both, so nothing is waited for
+    assert reproduce("--launcher", "slurm", "--only", "*/stjd-mp/*", "--out", str(tmp_path / "part")) == (
+        0,
+        [],
+    )
+    assert "dependency" not in (tmp_path / "part" / "jobs" / "submit.sh").read_text()
+
+
+@pytest.mark.slow
+def test_a_suite_that_is_told_to_stop_goes_on_in_the_middle_of_a_pretraining(tmp_path, store_path):
+    (tmp_path / "stores").mkdir()
+    (tmp_path / "stores" / "ntu60").symlink_to(store_path)
+    (tmp_path / "own.yaml").write_text(SUITE.replace("epochs: 2,", "epochs: 4000,"))
+    arguments = ["reproduce", "own.yaml", "--only", "*/mae/knn/*", "--accelerator", "cpu"]
+    command = [sys.executable, "-m", "skelact.cli.main", *arguments]
+    metrics = tmp_path / "runs" / "synthetic" / "mae-seed0" / "metrics.jsonl"
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not (metrics.exists() and metrics.read_text().count("\n") >= 2):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 3, said
+    assert "run the same command to go on" in said
+    assert list((metrics.parent / "checkpoints").glob("step-*.safetensors"))
+    plan = subprocess.run([*command, "--dry-run"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "--resume" in plan.stdout
+    assert "from the seconds that done ones took" in plan.stdout

@@ -1,0 +1,203 @@
+"""A result is a cell's by what it says: every setting that changes a number is looked at, nothing else."""
+
+import copy
+import json
+from dataclasses import asdict
+
+import pytest
+
+from skelact.cli.reproduction.cells import cells_of_suite, choose
+from skelact.cli.reproduction.matching import Results, difference, run_difference
+from skelact.cli.reproduction.suite_files import read_suite
+from skelact.errors import DataError
+from skelact.evaluation.results import FORMAT
+
+
+def cell(name, suite="small"):
+    [found] = choose(cells_of_suite(read_suite(suite)), [name])
+    return found
+
+
+def result_of(found, **changes):
+    """Return a result file's content as the cell's commands write it."""
+    pretraining = found.pretraining
+    config = asdict(pretraining.config("somewhere", "a run" if pretraining.start else None))
+    subset = None
+    if found.evaluation.share:
+        subset = {"num_sequences": 4, "share": 4 / 400, "seed": found.seed, "hash": "h"}
+    return {
+        "format": FORMAT,
+        "evaluation": found.evaluation.command,
+        "data_set": found.on.data_set,
+        "data_hash": "hash of " + found.on.data_set,
+        "protocol": found.on.protocol,
+        "trained": found.trained,
+        "model": {
+            "method": "any",
+            "config": config,
+            "data_set": pretraining.data.data_set,
+            "data_hash": "hash of " + pretraining.data.data_set,
+        },
+        "config": {"seed": found.seed, **copy.deepcopy(dict(found.expected))},
+        "metrics": {"top1": 0.5, "k=1": {"top1": 0.25}},
+        **({"subset": subset} if subset else {}),
+        **changes,
+    }
+
+
+def with_value(content, path, value):
+    changed = copy.deepcopy(content)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return changed
+
+
+MODEL = ("model", "config")
+LINEAR = "msr-action3d-xsub/mamp-sequence/linear/seed1"
+
+
+@pytest.mark.parametrize(
+    ("suite", "name"),
+    [
+        ("small", LINEAR),
+        ("small", "msr-action3d-xsub/untrained/knn/seed2"),
+        ("small", "bandai-namco-2-xstyle/learned-weighting-sequence/linear/seed0"),
+        ("paper", "ntu120-xsub/stjd-mp/linear/seed0"),
+        ("paper", "ntu60-xsub/mamp/semi-1/seed4"),
+        ("paper", "pku1-xsub/mae/transfer-to-pku2-xsub/seed0"),
+    ],
+)
+def test_a_cells_own_result_fits_it_and_no_other(suite, name):
+    content = result_of(cell(name, suite))
+    fitting = [
+        each.name
+        for each in cells_of_suite(read_suite("small")) + cells_of_suite(read_suite("paper"))
+        if difference(content, each, {}) is None
+    ]
+    assert fitting == [name]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("evaluation",), "linear-fast", "evaluation linear-fast"),
+        (("protocol",), "xview", "protocol xview"),
+        (("trained",), False, "trained False"),
+        (("data_hash",), "another", "another store"),
+        (("model", "data_hash"), "another", "another store"),
+        (("model", "data_set"), "ntu60", "pre-trained on ntu60"),
+        (("model", "config"), {}, "expected|needs"),
+        (("config", "seed"), 0, "seed 0"),
+        (("config", "training", "lr"), 0.2, "training.lr = 0.2, expected 0.1"),
+        (("config", "training", "precision"), "bf16", "precision"),
+        ((*MODEL, "protocol"), ["xview"], "under"),
+        ((*MODEL, "init"), "mamp.pth", "started from mamp.pth"),
+        ((*MODEL, "training", "seed"), 0, "training.seed = 0, expected 1"),
+        ((*MODEL, "training", "epochs"), 239, "training.epochs = 239"),
+        ((*MODEL, "objective", "normalisation"), "patch", "normalisation = patch"),
+        ((*MODEL, "objective", "unheard_of"), 1, "unheard_of"),
+        ((*MODEL, "clips", "gaps"), "zero", "gaps"),
+        ((*MODEL, "model", "width"), 64, "width = 64"),
+        (("subset",), {"num_sequences": 3, "share": 0.1, "seed": 1}, "share of the labels"),
+    ],
+)
+def test_what_changes_a_number_makes_it_another_result(path, value, message):
+    found = cell(LINEAR)
+    hashes = {"msr-action3d": "hash of msr-action3d"}
+    content = result_of(found)
+    assert difference(content, found, hashes) is None
+    problem = difference(with_value(content, path, value), found, hashes)
+    assert problem is not None
+    assert any(word in problem for word in message.split("|")), problem
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ((*MODEL, "data"), "stores/msr"),
+        ((*MODEL, "protocol"), "xsub"),
+        ((*MODEL, "size"), "my own"),
+        ((*MODEL, "method"), "my own"),
+        ((*MODEL, "training", "checkpoint_every"), 3),
+        ((*MODEL, "training", "devices"), 2),
+        (("config", "training", "accelerator"), "gpu"),
+    ],
+)
+def test_names_paths_and_hardware_do_not(path, value):
+    found = cell(LINEAR)
+    assert difference(with_value(result_of(found), path, value), found, {}) is None
+
+
+def test_settings_that_an_older_version_did_not_have_are_at_their_defaults():
+    found = cell(LINEAR)
+    content = result_of(found)
+    for name in ("density", "density_source", "learning", "tube_steps"):
+        del content["model"]["config"]["objective"][name]
+    del content["model"]["config"]["init"], content["model"]["config"]["mixing"]
+    assert difference(content, found, {}) is None
+    learned = cell("msr-action3d-xsub/learned-difficulty-sequence/linear/seed1")
+    content = result_of(learned)
+    del content["model"]["config"]["objective"]["density"]
+    assert "density" in difference(content, learned, {})
+
+
+def test_the_seed_of_neighbours_matters_only_without_training():
+    trained, untrained = (
+        cell("msr-action3d-xsub/mamp-sequence/knn/seed1"),
+        cell("msr-action3d-xsub/untrained/knn/seed1"),
+    )
+    assert difference(with_value(result_of(trained), ("config", "seed"), 0), trained, {}) is None
+    assert "seed" in difference(with_value(result_of(untrained), ("config", "seed"), 0), untrained, {})
+
+
+def test_an_untrained_encoder_is_the_same_whatever_would_have_trained_it():
+    found = cell("msr-action3d-xsub/untrained/linear/seed1")
+    content = result_of(found)
+    for path, value in (((*MODEL, "objective", "tau"), 3.0), ((*MODEL, "training", "epochs"), 1)):
+        assert difference(with_value(content, path, value), found, {}) is None
+    for path, value in (((*MODEL, "model", "depth"), 1), ((*MODEL, "objective", "absent"), "include")):
+        assert difference(with_value(content, path, value), found, {}) is not None
+
+
+def test_labels_must_be_as_many_and_of_the_same_draw():
+    found = cell("ntu60-xsub/mamp/semi-1/seed4", "paper")
+    content = result_of(found)
+    assert difference(content, found, {}) is None
+    assert "seed 3" in difference(with_value(content, ("subset", "seed"), 3), found, {})
+    assert "10 %" in difference(with_value(content, ("subset", "share"), 0.1), found, {})
+
+
+def test_a_run_folder_is_known_by_its_configuration():
+    pretraining = cell(LINEAR).pretraining
+    config = asdict(pretraining.config("x", None))
+    assert run_difference(config, pretraining) is None
+    config["training"]["lr"] = 1.0
+    assert run_difference(config, pretraining) == "training.lr = 1.0, expected 0.001"
+
+
+def test_results_are_found_wherever_they_are_and_doubles_are_refused(tmp_path):
+    found = cell(LINEAR)
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    path = tmp_path / "deep" / "er" / "any name.json"
+    path.write_text(json.dumps(result_of(found)))
+    (tmp_path / "notes.json").write_text('{"not": "a result"}')
+    results = Results([tmp_path])
+    assert results.find(found)[0] == path
+    assert results.find(cell("msr-action3d-xsub/mae-sequence/linear/seed1")) is None
+    assert Results([tmp_path], {"msr-action3d": "another"}).find(found) is None
+    assert Results([tmp_path], {"msr-action3d": "another"}).of_other_stores == [path]
+
+    double = tmp_path / "double.json"
+    double.write_text(json.dumps(result_of(found)))
+    assert Results([tmp_path]).find(found) is not None
+    double.write_text(json.dumps(result_of(found, metrics={"top1": 0.6})))
+    with pytest.raises(DataError, match="are both results of"):
+        Results([tmp_path]).find(found)
+    double.write_text(json.dumps(result_of(found, data_hash="another")))
+    with pytest.raises(DataError, match="another store than that of"):
+        Results([tmp_path])
+    double.write_text("{")
+    with pytest.raises(DataError, match="not JSON"):
+        Results([tmp_path])
