@@ -49,7 +49,7 @@ def test_one_shot_says_what_the_encoder_may_have_seen(tiny_run, store_path, caps
     assert main([*arguments, "--novel", json.dumps(novel)]) == 0
     assert "in pre-training" in capsys.readouterr().out
     _, result = the_result(tiny_run, "one-shot")
-    assert result["config"]["novel"] == novel
+    assert result["config"]["novel"] == result["class_names"] == novel
     assert len(result["config"]["examples"]) == 2
 
 
@@ -64,6 +64,7 @@ def test_finetuning_ensemble_and_table(on_data, store_path, tmp_path, capsys):
     assert main(["evaluate", "ensemble", "--runs", *runs, "--evaluation", "finetune", "--out", out]) == 0
     _, result = the_result(tmp_path / "both", "ensemble-finetune")
     assert [member["seed"] for member in result["config"]["members"]] == [0, 1]
+    assert len(result["class_names"]) == len(result["metrics"]["per_class"]) == 60
     capsys.readouterr()
     assert main(["results", *map(str, paths)]) == 0
     assert "stjd-mp      2" in capsys.readouterr().out

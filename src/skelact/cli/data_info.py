@@ -29,7 +29,9 @@ _INDENT = 12
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("store", type=str, help="folder of a prepared store")
-    parser.add_argument("--figure", type=str | None, default=None, help="draw it too, into this .png file")
+    parser.add_argument(
+        "--figure", type=str | None, default=None, help="draw it too, into this file (.png, .svg, .pdf)"
+    )
 
 
 def run(options: Namespace) -> None:

@@ -59,7 +59,7 @@ def run(options: Namespace) -> None:
         "choice_of_examples": task.choice,
         "remark": SEEN if seen else None,
     }
-    path = subject.report("one-shot", config, metrics.to_dict(), {"": metrics}, seconds)
+    path = subject.report("one-shot", config, metrics.to_dict(), {"": metrics}, seconds, task.novel)
     method = pretrained.card["method"] if subject.trained else "untrained"
     print(f"{method} on {store.data_set}: {len(task.queries)} sequences of {len(task.novel)} novel actions")
     print(f"  one example each ({task.choice})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -115,8 +115,12 @@ class Subject:
         metrics: Mapping[str, Any],
         scored: Mapping[str, ClassificationMetrics],
         seconds: float,
+        class_names: Sequence[str] | None = None,
     ) -> Path:
-        """Write the result file and return its path; ``scored`` is that of :func:`write_result`."""
+        """Write the result file and return its path.
+
+        ``scored`` is that of :func:`write_result`, ``class_names`` that of :func:`result`.
+        """
         content = result(
             evaluation,
             self.pretrained,
@@ -128,6 +132,7 @@ class Subject:
             metrics=metrics,
             seconds=seconds,
             device=self.fabric.device,
+            class_names=class_names,
         )
         names = [self.store.names[index] for index in self.split.test]
         return write_result(self.run, content, names, scored)

@@ -51,6 +51,11 @@ COMMANDS = (
     Command(("evaluate", "supervised"), "evaluate_supervised", "train from labels alone, from scratch"),
     Command(("evaluate", "ensemble"), "evaluate_ensemble", "add up the class scores of several runs"),
     Command(("results",), "results", "tabulate result files and test differences"),
+    Command(("figures", "confusion"), "figures_confusion", "draw which classes are taken for which"),
+    Command(("figures", "classes"), "figures_classes", "draw the accuracy of every class"),
+    Command(("figures", "differences"), "figures_differences", "draw in which classes two methods differ"),
+    Command(("figures", "learning-curve"), "figures_learning_curve", "draw accuracy by share of labels"),
+    Command(("figures", "tsne"), "figures_tsne", "draw the features of test sequences on a plane"),
     Command(("reproduce",), "reproduce", "compute a table of results, cell by cell"),
 )
 
@@ -104,6 +109,8 @@ def parse(arguments: Sequence[str]) -> tuple[ModuleType, Namespace]:
         prog=f"skelact {name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False
     )
     module.add_arguments(parser)
+    if hasattr(module, "add_dependent_arguments"):
+        module.add_dependent_arguments(parser, rest)
     settings = module.defaults(rest) if hasattr(module, "defaults") else {}
     # as options before the user's own: the parser checks them alike, and the last one given wins
     before = [

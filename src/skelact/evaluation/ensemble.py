@@ -116,6 +116,7 @@ def ensemble_result(
         "format": FORMAT,
         "evaluation": f"ensemble-{first['evaluation']}",
         **{key: first[key] for key in ("data_set", "data_hash", "protocol", "num_train", "num_test")},
+        **{key: first[key] for key in ("class_names",) if key in first},  # older results have none
         "trained": True,
         "model": {"method": "+".join(describe_member(member) for member in members)},
         "config": {

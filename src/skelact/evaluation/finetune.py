@@ -28,7 +28,7 @@ from skelact.models.heads import FinetuneHead
 from skelact.models.pretrained import CARD, WEIGHTS, Pretrained, model_card
 from skelact.models.stochastic_depth import set_stochastic_depth
 from skelact.preparation.protocols import Split
-from skelact.pretraining.run import open_folder
+from skelact.pretraining.run_folder import open_folder
 from skelact.training.checkpoints import write_safetensors
 from skelact.training.config import TrainingConfig
 from skelact.training.log import METRICS, read_metrics

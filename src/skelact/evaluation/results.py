@@ -39,6 +39,7 @@ def result(
     seconds: float,
     device: torch.device | None = None,
     subset: Mapping[str, Any] | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Return what a result file holds.
 
@@ -54,6 +55,7 @@ def result(
         seconds: how long it took.
         device: where it was computed; default: the CPU.
         subset: what describes the labelled sequences, where not the whole training side was used.
+        class_names: what the classes of the numbers are called; default: the store's.
     """
     card = pretrained.card
     named = ("method", "config", "data_set", "data_hash", "code")
@@ -63,6 +65,7 @@ def result(
         "data_set": store.data_set,
         "data_hash": store.content_hash,
         "protocol": protocol,
+        "class_names": store.class_names if class_names is None else list(class_names),
         "num_train": len(split.train),
         "num_test": len(split.test),
         **({} if subset is None else {"subset": dict(subset)}),

@@ -50,6 +50,14 @@ class Entry:
     top5: float | None
     scores: TestScores | None
     variant: str
+    content: Mapping[str, Any]
+    """All that the file holds."""
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """The numbers of this variant."""
+        found: Mapping[str, Any] = self.content["metrics"]
+        return found[self.variant] if self.variant else found
 
     def right(self) -> Right:
         """Return (N,) whether the best class is the true one, the first of equals counting."""
@@ -198,6 +206,7 @@ def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
             top5=None if numbers.get("top5") is None else float(numbers["top5"]),
             scores=scores,
             variant=variant,
+            content=content,
         )
 
 

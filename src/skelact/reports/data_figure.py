@@ -21,7 +21,7 @@ from skelact.preparation.overview import (
     lengths,
 )
 from skelact.preparation.store import Store
-from skelact.reports.canvas import BLUE, GREY, INK, MISSING, write_png
+from skelact.reports.canvas import BLUE, GREY, INK, MISSING, write_figure
 
 MOST_NAMED_BARS = 60
 _MOST_ATTRIBUTES = 6
@@ -33,10 +33,10 @@ def data_figure(store: Store, path: Path) -> None:
 
     Args:
         store: the prepared data set.
-        path: the PNG file.
+        path: the file, .png, .svg or .pdf.
 
     Raises:
-        DataError: the file cannot be written, or its name does not end in ``.png``.
+        DataError: the file cannot be written, or its name has another ending than these.
     """
     counted = {name: attribute_counts(store, name) for name in grouping_attributes(store)}
     shown = [name for name, counts in counted.items() if 1 < len(counts) <= MOST_VALUES][:_MOST_ATTRIBUTES]
@@ -58,7 +58,7 @@ def data_figure(store: Store, path: Path) -> None:
     for place, name in enumerate(shown):
         cell = grid[2 + place // _COLUMNS, place % _COLUMNS]
         _bars(_axes(figure, cell, f"sequences by {name} ({len(counted[name])})"), counted[name])
-    write_png(figure, path)
+    write_figure(figure, path)
 
 
 def _axes(figure: Figure, cell: SubplotSpec, title: str) -> Axes:

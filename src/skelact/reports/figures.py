@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from skelact.errors import DataError
-from skelact.reports.canvas import BLUE, COLOUR_MAP, MISSING, new_figure, write_png
+from skelact.reports.canvas import BLUE, COLOUR_MAP, MISSING, new_figure, write_figure
 from skelact.skeleton.topology import Topology
 
 MOST_NUMBERED_CLASSES = 20
@@ -25,7 +25,7 @@ def loss_curve(history: Sequence[Mapping[str, float]], path: Path, *, title: str
 
     Args:
         history: one mapping an epoch with ``epoch`` (from 0) and ``loss``, as the training log holds them.
-        path: the PNG file.
+        path: the file, .png, .svg or .pdf.
         title: heading of the figure.
 
     Raises:
@@ -45,7 +45,7 @@ def loss_curve(history: Sequence[Mapping[str, float]], path: Path, *, title: str
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color=MISSING)
     axes.set_axisbelow(True)
-    write_png(figure, path)
+    write_figure(figure, path)
 
 
 def confusion_matrix(
@@ -58,7 +58,7 @@ def confusion_matrix(
     Args:
         confusion: (K, K) number of sequences by true class (row) and predicted class (column).
         class_names: K names.
-        path: the PNG file.
+        path: the file, .png, .svg or .pdf.
         title: heading of the figure.
 
     Raises:
@@ -70,6 +70,15 @@ def confusion_matrix(
         raise DataError(
             f"{path}: not drawn, a confusion matrix of shape {counts.shape} for {num} class names"
         )
+    write_figure(confusion_figure(counts, class_names, title=title), path)
+
+
+def confusion_figure(
+    counts: npt.NDArray[np.generic], class_names: Sequence[str], *, title: str = ""
+) -> Figure:
+    """Return what :func:`confusion_matrix` writes, of (K, K) ``counts``."""
+    counts = counts.astype(np.float64)
+    num = len(class_names)
     occurring = counts.sum(1, keepdims=True)
     shares = np.full_like(counts, np.nan)
     np.divide(counts, occurring, out=shares, where=occurring > 0)
@@ -84,14 +93,15 @@ def confusion_matrix(
     size = 8 if num <= MOST_NUMBERED_CLASSES else 6
     axes.set_xticks(places, names, rotation=90, fontsize=size)
     axes.set_yticks(places, names, fontsize=size)
-    axes.set(xlabel="predicted class", ylabel="true class", title=title)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.set_title(title, fontsize=10)
     if num <= MOST_NUMBERED_CLASSES:
         _write_percentages(axes, shares)
     bar = figure.colorbar(
         image, ax=axes, shrink=0.8, format=PercentFormatter(1), label="share of the true class"
     )
     _quiet(bar.ax)
-    write_png(figure, path)
+    return figure
 
 
 def density_change_map(
@@ -107,7 +117,7 @@ def density_change_map(
     Args:
         change: (T', V) change of density from one time step to the next.
         topology: the skeleton, of V joints.
-        path: the PNG file.
+        path: the file, .png, .svg or .pdf.
         step_seconds: duration of a time step in s; None, where unknown, numbers the steps.
         title: heading of the figure.
 
@@ -122,7 +132,7 @@ def density_change_map(
         step, joint = np.argwhere(~np.isfinite(values))[0]
         raise DataError(f"{path}: not drawn, the density change of step {step}, joint {joint} is not finite")
     label = "change of joint density per time step"
-    write_png(joint_map(values, topology, label, step_seconds=step_seconds, title=title), path)
+    write_figure(joint_map(values, topology, label, step_seconds=step_seconds, title=title), path)
 
 
 def joint_map(

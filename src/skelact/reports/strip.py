@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.collections import LineCollection
 
 from skelact.errors import DataError
-from skelact.reports.canvas import GREY, INK, MISSING, VERMILION, new_figure, write_png
+from skelact.reports.canvas import GREY, INK, MISSING, VERMILION, new_figure, write_figure
 from skelact.skeleton.topology import Topology
 
 GAP = 0.25  # between two skeletons, as a share of the widest one
@@ -35,7 +35,7 @@ def skeleton_strip(
         positions: (T, V, C) in metres, C at least 2.
         topology: the skeleton, of V joints.
         highlight: (T, V) bool, True for prime joints.
-        path: the PNG file.
+        path: the file, .png, .svg or .pdf.
         num_frames: how many frames to show, at most; all of them in shorter recordings.
         fps: frames a second; with it, times in s stand under the skeletons, else frame numbers.
         title: heading of the figure.
@@ -91,4 +91,4 @@ def skeleton_strip(
     axes.spines[:].set_visible(False)
     axes.set(xlabel="time (s)" if fps else "frame", ylabel="height (m)", title=title)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, fontsize=8, borderpad=0)
-    write_png(figure, path)
+    write_figure(figure, path)

@@ -124,7 +124,7 @@ def test_shapes_that_do_not_fit_are_named(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_written_are_named(tmp_path: Path) -> None:
     history = [{"epoch": 0, "loss": 1.0}]
-    with pytest.raises(DataError, match=r"ends in \.png"):
-        loss_curve(history, tmp_path / "loss.pdf")
+    with pytest.raises(DataError, match=r"written as .png, .svg, .pdf"):
+        loss_curve(history, tmp_path / "loss.jpg")
     with pytest.raises(DataError, match="cannot be written"):
         loss_curve(history, tmp_path / "no" / "loss.png")

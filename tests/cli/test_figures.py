@@ -1,0 +1,110 @@
+"""The commands that draw result files and features."""
+
+import json
+
+import pytest
+
+from skelact.cli import figures_tsne
+from skelact.cli.main import main
+from skelact.preparation.protocols import split
+from skelact.preparation.store import Store
+from written_results import write_predictions, write_share
+
+LABELS = [0] * 10 + [1] * 12 + [2] * 4
+
+
+@pytest.fixture
+def files(tmp_path):
+    first = [write_predictions(tmp_path, LABELS, LABELS, seed=seed) for seed in range(2)]
+    other = [0] * 10 + [2] * 12 + [2] * 4
+    second = [write_predictions(tmp_path, LABELS, other, seed=seed, method="mamp") for seed in range(2)]
+    return [str(path) for path in first], [str(path) for path in second]
+
+
+@pytest.fixture
+def titles(monkeypatch):
+    """What figures written during the test are headed by."""
+    from skelact.cli import result_figures
+
+    found = []
+
+    def write(figure, path):
+        heading = figure.get_suptitle() or figure.axes[0].get_title()
+        found.append((path.name, heading, figure.axes[0].get_xlabel()))
+
+    monkeypatch.setattr(result_figures, "write_figure", write)
+    return found
+
+
+@pytest.mark.parametrize("command", ["confusion", "classes"])
+def test_one_method_is_drawn(files, titles, tmp_path, capsys, command):
+    assert main(["figures", command, *files[0], "--out", str(tmp_path / "it.svg")]) == 0
+    assert titles[0][:2] == ("it.svg", "mae, linear\ndata xsub, 26 test sequences, 2 seeds")
+    assert capsys.readouterr().out == f"  {tmp_path / 'it.svg'}\n"
+    assert main(["figures", command, *files[0], *files[1], "--out", str(tmp_path / "it.svg")]) == 2
+    assert "(mae, mamp); draw one at a time" in capsys.readouterr().err
+
+
+def test_two_methods_are_compared(files, titles, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "it.png")]
+    assert main(["figures", "differences", *files[0], *files[1], *out]) == 0
+    assert titles[0][1] == "data xsub, 26 test sequences"
+    printed = capsys.readouterr().out
+    assert "1 of 3 classes differ (McNemar, p < 0.05 after Holm's correction)" in printed
+    assert "kick: +100.0 points, p 0.0029" in printed  # two seeds: twice the median; three classes: times 3
+    assert main(["figures", "differences", *files[0], *out]) == 2
+    assert "one method (mae): its files differ in their seeds at most" in capsys.readouterr().err
+
+
+def test_kinds_of_evaluation_are_named_where_they_differ(titles, tmp_path, capsys):
+    one = write_predictions(tmp_path, LABELS, LABELS, with_scores=False)
+    other = write_predictions(tmp_path, LABELS, LABELS, evaluation="finetune")
+    out = ["--out", str(tmp_path / "it.png")]
+    assert main(["figures", "differences", str(one), str(other), *out]) == 0
+    assert "not tested: a result without class scores" in capsys.readouterr().out
+    assert main(["figures", "classes", str(one), str(other), *out]) == 2
+    assert "(mae, linear, mae, finetune)" in capsys.readouterr().err
+
+
+def test_learning_curves_are_drawn(titles, tmp_path, capsys):
+    paths = [str(write_share(tmp_path, num, num // 2)) for num in (2, 20)]
+    assert main(["figures", "learning-curve", *paths, "--out", str(tmp_path / "it.pdf")]) == 0
+    assert titles[0][:2] == ("it.pdf", "data xsub")
+    assert main(["figures", "learning-curve", paths[0], "--out", str(tmp_path / "it.pdf")]) == 2
+    assert "a curve needs two numbers" in capsys.readouterr().err
+
+
+def test_features_of_a_run_are_drawn(tiny_run, store_path, titles, tmp_path, capsys):
+    on = ["--run", str(tiny_run), "--data", str(store_path), "--protocol", "xview"]
+    command = ["figures", "tsne", *on, "--out", str(tmp_path / "it.png"), "--perplexity", "3"]
+    assert main([*command, "--seed", "4", "--num_sequences", "10"]) == 0
+    name, title, label = titles[0]
+    assert name == "it.png"
+    assert title == f"{tiny_run}: stjd-mp\nntu60 xview"
+    assert "features of the frozen encoder (mean over bodies, time, joints), 10 of 20 test sequences" in label
+    assert "perplexity 3, seed 4" in label
+    store = Store.open(store_path)
+    classes = [store.class_names[store.labels[place]] for place in split(store, "xview").test]
+    shown = sorted(set(classes))[:5]
+    some = ["--classes", json.dumps(shown)]
+    assert main([*command, "--untrained", *some]) == 0
+    assert titles[1][1] == f"{tiny_run}: untrained\nntu60 xview"
+    assert f" {sum(name in shown for name in classes)} of 20 test sequences" in titles[1][2]
+    capsys.readouterr()
+    for options, message in (
+        (["--classes", '["drink watr"]'], "did you mean 'drink water'"),
+        ([*some, "--num_sequences", "2"], "--num_sequences is 2, expected 3 or more"),
+        ([*some, "--perplexity", "0"], "perplexity 0 for"),
+        (["--out", "figure.gif"], "written as .png, .svg, .pdf"),
+    ):
+        assert main([*command, *options]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_the_draw_of_sequences_follows_the_seed(small_store):
+    test = small_store.labels.nonzero()[0]
+    drawn = figures_tsne.draw(test, 4, 0)
+    assert len(drawn) == 4
+    assert (figures_tsne.draw(test, 4, 0) == drawn).all()
+    assert any((figures_tsne.draw(test, 4, seed) != drawn).any() for seed in range(1, 5))
+    assert (figures_tsne.draw(test, 100, 0) == test).all()
