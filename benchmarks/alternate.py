@@ -7,6 +7,7 @@ the ratio of each pair. Printed are the median, the smallest and the largest of 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import platform
 import statistics
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
+from skelact.allocator import keep_large_blocks
 
 Work = Callable[[], object]
 
@@ -60,8 +63,27 @@ def describe_machine() -> str:
     return f"{processor}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
+def fetch_large_blocks() -> None:
+    """Undo :func:`skelact.allocator.keep_large_blocks`, for a baseline that runs as processes do by default.
+
+    glibc by default raises its thresholds with what a program frees, up to these values; larger blocks come
+    from the system each time.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD
+        library.mallopt(-1, 64 << 20)  # M_TRIM_THRESHOLD
+        library.malloc_trim(0)
+
+
 def compare(
-    name: str, ours: Work, baseline: Work, rounds: int = 7, work: float | None = None, unit: str | None = None
+    name: str,
+    ours: Work,
+    baseline: Work,
+    rounds: int = 7,
+    work: float | None = None,
+    unit: str | None = None,
+    own_allocator: bool = False,
 ) -> Comparison:
     """Time ``ours`` and ``baseline`` in turns, after one untimed call of each, and print a table.
 
@@ -72,12 +94,18 @@ def compare(
         rounds: how often each is timed.
         work: how many units one call does; with it, units a second are printed beside the milliseconds.
         unit: what ``work`` counts, e.g. ``"clips"``.
+        own_allocator: ours keeps large blocks of memory, the baseline does not; then each timed call comes
+            after an untimed one, which brings the memory to its state.
     """
     ours()
     baseline()
     taken: tuple[list[float], list[float]] = ([], [])
+    allocators = (keep_large_blocks, fetch_large_blocks)
     for _ in range(rounds):
-        for times, call in zip(taken, (ours, baseline), strict=True):
+        for times, call, allocator in zip(taken, (ours, baseline), allocators, strict=True):
+            if own_allocator:
+                allocator()
+                call()
             start = time.perf_counter()
             call()
             times.append(time.perf_counter() - start)

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from alternate import compare, parse_rounds, peak_memory
-from skelact.allocator import keep_large_blocks
 from skelact.batches.dataset import ClipSettings, ClipSource
 from skelact.batches.spatial import rotation_matrices
 from skelact.preparation.store import Store
@@ -64,7 +63,6 @@ def plain_batch(
 
 def main() -> None:
     rounds = parse_rounds(__doc__)
-    keep_large_blocks()
     with tempfile.TemporaryDirectory() as folder:
         store = random_store(Path(folder) / "store")
         settings = ClipSettings()
@@ -83,7 +81,7 @@ def main() -> None:
                 plain_batch(store, batch, settings, random)
 
         name = f"training clips, batches of {BATCH}"
-        compare(name, ours, plain, rounds, work=BATCH * BATCHES, unit="clips")
+        compare(name, ours, plain, rounds, BATCH * BATCHES, "clips", own_allocator=True)
         held = peak_memory(lambda: source.train(order[0], generator))
         print(f"  memory of one batch while it is made: {held / 2**20:.1f} MiB, the batch itself included")
 

@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from alternate import compare, parse_rounds, peak_memory
-from skelact.allocator import keep_large_blocks
 from skelact.models.registry import ModelConfig
 from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
 from skelact.training.config import TrainingConfig
@@ -146,7 +145,6 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     options, rest = parser.parse_known_args()
     device, rounds = options.device, parse_rounds(__doc__, rest)
-    keep_large_blocks()
     torch.manual_seed(0)
     sizes, num_clips = ModelConfig(), NUM_CLIPS[device]
     encoder = sizes.encoder(NUM_JOINTS, 3, NUM_FRAMES)
@@ -183,7 +181,9 @@ def main() -> None:
                 step = make_step(model, optimiser, data[bodies], device, dtype == torch.bfloat16)
                 name = f"pre-training step, {bodies} of {NUM_SLOTS} bodies, {dtype}"
                 name += ", compiled" if compiled else ""
-                result = compare(name, step, plain_step, rounds, work=num_clips, unit="clips")
+                result = compare(
+                    name, step, plain_step, rounds, num_clips, "clips", own_allocator=device == "cpu"
+                )
                 achieved = operations[bodies] / statistics.median(result.ours)
                 shares = ", ".join(f"{achieved / rate:.0%} of {kind}" for kind, rate in rates.items())
                 print(f"  operations    {operations[bodies] / 1e9:,.0f} GFLOP a step, {shares}")
