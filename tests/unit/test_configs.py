@@ -15,10 +15,13 @@ from skelact.cli.composition import (
     named_config,
     read_config,
 )
+from skelact.cli.method_settings import config_class, method_settings
 from skelact.errors import ConfigurationError
 from skelact.evaluation.finetune import FinetuneConfig
 from skelact.evaluation.linear import LinearConfig
-from skelact.pretraining.config import PretrainConfig
+from skelact.models.backbone_sizes import ContrastModelConfig
+from skelact.pretraining.config import ContrastConfig, PretrainConfig
+from skelact.pretraining.contrastive_config import ContrastiveConfig
 
 
 def names(kind):
@@ -27,13 +30,18 @@ def names(kind):
     )
 
 
-@pytest.mark.parametrize(("method", "size"), list(product(names("pretrain"), names("size"))))
-def test_every_method_in_every_size_builds(method, size):
-    content = merge(
-        named_config("pretrain", method),
-        named_config("size", size),
-        {"data": ["store"], "protocol": ["xsub"]},
-    )
+def of_family(family):
+    return [method for method in names("pretrain") if config_class(method) is family]
+
+
+def test_there_are_two_families():
+    assert {"mae", "mamp", "stjd-mp"} <= set(of_family(PretrainConfig))
+    assert {"moco", "random-cl", "stjd-cl"} <= set(of_family(ContrastConfig))
+
+
+@pytest.mark.parametrize(("method", "size"), list(product(of_family(PretrainConfig), names("size"))))
+def test_every_masked_method_in_every_size_builds(method, size):
+    content = method_settings(method, size, {"data": ["store"], "protocol": ["xsub"]})
     config = instantiate(PretrainConfig, content)
     encoder = config.model.encoder(25, 3, config.clips.num_frames)
     config.model.decoder()
@@ -47,6 +55,31 @@ def test_the_published_size_and_method_are_the_defaults_of_the_classes():
         {"data": ["s"], "protocol": ["xsub"]},
     )
     assert instantiate(PretrainConfig, content) == PretrainConfig(["s"], ["xsub"])
+
+
+@pytest.mark.parametrize("backbone", ["st-gcn", "transformer"])
+@pytest.mark.parametrize(("method", "size"), list(product(of_family(ContrastConfig), names("size-contrast"))))
+def test_every_contrastive_method_in_every_size_builds_on_both_backbones(method, size, backbone):
+    own = {"data": ["store"], "protocol": ["xsub"], "model": {"backbone": backbone}}
+    config = instantiate(ContrastConfig, method_settings(method, size, own))
+    encoder = config.model.encoder(25, 3, config.clips.num_frames)
+    assert encoder.width > 0
+    assert config.contrast.detector.kind == {"stjd-cl": "density", "random-cl": "random"}.get(method, "none")
+
+
+def test_the_published_contrastive_setting_is_the_default_of_the_classes():
+    settings = method_settings("stjd-cl", "base", {"data": ["s"], "protocol": ["xsub"]})
+    config = instantiate(ContrastConfig, settings)
+    assert (config.model, config.contrast) == (ContrastModelConfig(), ContrastiveConfig())
+    schedule = config.training.schedule()
+    assert [schedule.rate(epoch) for epoch in (0, 249.9, 250, 299)] == [0.1, 0.1, 0.01, 0.01]
+
+
+def test_a_method_has_the_sizes_of_its_family_only():
+    with pytest.raises(ConfigurationError, match="no size for contrastive methods 'compact'"):
+        method_settings("stjd-cl", "compact", {})
+    with pytest.raises(ConfigurationError, match=r"no method 'stjdcl' \(did you mean 'stjd-cl'\?\)"):
+        method_settings("stjdcl", "base", {})
 
 
 def test_compact_is_the_published_size_on_fewer_tokens():

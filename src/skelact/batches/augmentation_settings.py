@@ -70,6 +70,8 @@ class AugmentationSettings:
     """What a faster clip shows once it has run out: itself backwards, or its last frame."""
 
     def __post_init__(self) -> None:
+        for name in ("blur_sigma", "rescale_range"):  # files hold them as lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("flip", "noise", "blur", "axis_mask", "rescale"):
             value = getattr(self, f"{name}_probability")
             if not 0 <= value <= 1:

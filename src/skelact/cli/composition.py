@@ -28,7 +28,7 @@ def named_config(kind: str, name: str) -> dict[str, Any]:
     folder = files("skelact") / "configs" / kind
     known = [entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")]
     if name not in known:
-        what = {"pretrain": "method", "size": "size"}.get(kind, kind)
+        what = {"pretrain": "method", "size-contrast": "size for contrastive methods"}.get(kind, kind)
         raise ConfigurationError(f"no {what} {name!r}{suggest(name, known)}")
     content = yaml.safe_load((folder / f"{name}.yaml").read_text())
     assert isinstance(content, dict)
@@ -42,6 +42,17 @@ def read_config(path: Path, schema: type) -> dict[str, Any]:
         ConfigurationError: no such file, not YAML, not a table, or an unknown key; the message names the
             closest known one.
     """
+    content = read_table(path)
+    check_keys(content, schema, str(path))
+    return content
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Return a user's YAML file as it is.
+
+    Raises:
+        ConfigurationError: no such file, not YAML, or not a table.
+    """
     try:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
@@ -50,7 +61,6 @@ def read_config(path: Path, schema: type) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path}: expected a table of settings, got {type(content).__name__}")
-    check_keys(content, schema, str(path))
     return content
 
 

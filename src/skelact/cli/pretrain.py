@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
-from skelact.batches.dataset import ClipSettings
 from skelact.batches.mixture import WEIGHTS
-from skelact.cli.composition import find_option, flatten, merge, named_config, read_config
+from skelact.cli.composition import find_option, flatten, merge, read_config, read_table
+from skelact.cli.method_settings import config_class, method_settings
 from skelact.compat.published_weights import read_start
 from skelact.errors import ConfigurationError, suggest
 from skelact.evaluation.knn_monitor import KnnMonitor
-from skelact.models.registry import ModelConfig
 from skelact.preparation.protocols import split
 from skelact.preparation.store import Store
-from skelact.pretraining.config import PretrainConfig
-from skelact.pretraining.masked_motion import MaskedMotionConfig
+from skelact.pretraining.config import ContrastConfig, PretrainConfig, RunConfig
 from skelact.pretraining.run import pretrain
-from skelact.training.config import TrainingConfig
 from skelact.training.devices import is_first_process
 from skelact.training.loop import Drawing, RunStoppedError
 
@@ -52,19 +49,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--mixing", type=str, default="size", help="with several stores: 'size' or 'equal' shares of each"
     )
-    parser.add_argument("--method", type=str, default=DEFAULT_METHOD, help="stjd-mp, mamp or mae")
-    parser.add_argument("--size", type=str, default=DEFAULT_SIZE, help="tiny, demo, small, compact or base")
-    parser.add_argument("--out", type=str, required=True, help="folder for the run")
     parser.add_argument(
-        "--init", type=str | None, help="weights to start from: a run folder, or a published .pth file"
+        "--method",
+        type=str,
+        default=DEFAULT_METHOD,
+        help="stjd-mp, mamp, mae (masked), stjd-cl, random-cl or moco (contrastive); it decides the settings",
     )
+    parser.add_argument(
+        "--size", type=str, default=DEFAULT_SIZE, help="tiny, small or base; masked also demo and compact"
+    )
+    parser.add_argument("--out", type=str, required=True, help="folder for the run")
     for name, kind in SHORT.items():
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=kind | None, help=f"short for --training.{name}")
     parser.add_argument("--compile", action="store_true", help="short for --training.compile true")
-    parser.add_argument(
-        "--density", type=Literal["fixed", "learned"] | None, help="short for --objective.density"
-    )
     parser.add_argument("--config", type=str | None, help="YAML file with any of the settings below")
     parser.add_argument(
         "--monitor-knn-every",
@@ -73,10 +71,24 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="epochs from one look at nearest neighbours within the training side to the next; 0: none",
     )
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in --out")
-    parser.add_class_arguments(ClipSettings, "clips")
-    parser.add_class_arguments(ModelConfig, "model")
-    parser.add_class_arguments(MaskedMotionConfig, "objective")
-    parser.add_class_arguments(TrainingConfig, "training")
+
+
+def add_dependent_arguments(parser: ArgumentParser, arguments: Sequence[str]) -> None:
+    """Add the options of the method that the command line names, every field of its configuration.
+
+    Raises:
+        ConfigurationError: an unknown method, or a file that is no configuration.
+    """
+    schema = config_class(_named(arguments, "method", DEFAULT_METHOD))
+    if schema is PretrainConfig:
+        parser.add_argument(
+            "--init", type=str | None, help="weights to start from: a run folder, or a published .pth file"
+        )
+    density = "objective.density" if schema is PretrainConfig else "contrast.detector.density"
+    parser.add_argument("--density", type=Literal["fixed", "learned"] | None, help=f"short for --{density}")
+    for name, kind in get_type_hints(schema).items():
+        if is_dataclass(kind):
+            parser.add_class_arguments(kind, name)
 
 
 def defaults(arguments: Sequence[str]) -> dict[str, Any]:
@@ -86,40 +98,51 @@ def defaults(arguments: Sequence[str]) -> dict[str, Any]:
         ConfigurationError: an unknown method or size, or a file with an unknown key.
     """
     path = find_option(arguments, "--config")
-    own = read_config(Path(path), PretrainConfig) if path else {}
+    method = _named(arguments, "method", DEFAULT_METHOD)
+    own = read_config(Path(path), config_class(method)) if path else {}
     own = {key: value for key, value in own.items() if key not in LISTS}
-    method = find_option(arguments, "--method") or own.get("method", DEFAULT_METHOD)
-    size = find_option(arguments, "--size") or own.get("size", DEFAULT_SIZE)
-    return flatten(merge(named_config("pretrain", method), named_config("size", size), own))
+    backbone = find_option(arguments, "--model.backbone")
+    if backbone is not None:
+        own = merge(own, {"model": {"backbone": backbone}})
+    return flatten(method_settings(method, _named(arguments, "size", DEFAULT_SIZE), own))
 
 
-def configuration(options: Namespace) -> PretrainConfig:
+def _named(arguments: Sequence[str], option: str, default: str) -> str:
+    """Return what a command line that is not parsed yet, or its file, gives for an option."""
+    path = find_option(arguments, "--config")
+    content = read_table(Path(path)) if path else {}
+    return find_option(arguments, f"--{option}") or str(content.get(option, default))
+
+
+def configuration(options: Namespace) -> PretrainConfig | ContrastConfig:
     """Return the configuration that the parsed command line asks for.
 
     Raises:
         ConfigurationError: a value outside its range, or no data or protocol.
     """
-    own = read_config(Path(options.config), PretrainConfig) if options.config else {}
+    own = read_table(Path(options.config)) if options.config else {}
     lists = {name: names_of(name, options[name] or own.get(name)) for name in LISTS}
     if options.mixing not in WEIGHTS:
         raise ConfigurationError(f"mixing: no way {options.mixing!r}{suggest(options.mixing, WEIGHTS)}")
-    objective = options.objective
-    if options.density is not None:
-        objective = replace(objective, density=options.density)
     short: dict[str, Any] = {name: options[name] for name in SHORT if options[name] is not None}
     if options.compile:
         short["compile"] = True
-    return PretrainConfig(
+    schema = config_class(options.method)
+    tables = {name: options[name] for name, kind in get_type_hints(schema).items() if is_dataclass(kind)}
+    if schema is PretrainConfig:
+        tables["init"] = options.init
+        if options.density is not None:
+            tables["objective"] = replace(options.objective, density=options.density)
+    elif options.density is not None:
+        detector = replace(options.contrast.detector, density=options.density)
+        tables["contrast"] = replace(options.contrast, detector=detector)
+    return schema(
         data=lists["data"],
         protocol=lists["protocol"],
         mixing=options.mixing,
         method=options.method,
         size=options.size,
-        init=options.init,
-        clips=options.clips,
-        model=options.model,
-        objective=objective,
-        training=replace(options.training, **short),
+        **{**tables, "training": replace(options.training, **short)},
     )
 
 
@@ -137,7 +160,7 @@ def names_of(option: str, value: object) -> list[str]:
     return names
 
 
-def monitors_of(config: PretrainConfig, every: int) -> list[KnnMonitor]:
+def monitors_of(config: RunConfig, every: int) -> list[KnnMonitor]:
     """Return a kNN monitor for every store, or none where ``every`` is 0.
 
     Raises:
@@ -154,7 +177,7 @@ def monitors_of(config: PretrainConfig, every: int) -> list[KnnMonitor]:
     ]
 
 
-def figures_of(config: PretrainConfig) -> list[Drawing]:
+def figures_of(config: RunConfig) -> list[Drawing]:
     """Return what draws for TensorBoard, from the first training sequence, or nothing where it is off."""
     if not config.training.tensorboard:
         return []

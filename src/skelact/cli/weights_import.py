@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.compat.published_weights import Method, import_weights
-from skelact.models.encoder import Absent
+from skelact.models.encoder import Absent, EncoderConfig
 from skelact.skeleton.topology_file import find_topology
 
 
@@ -61,6 +61,7 @@ def run(options: Namespace) -> None:
         absent=options.absent,
     )
     sizes, has_decoder = pretrained.encoder.config, "objective" in pretrained.card["config"]
+    assert isinstance(sizes, EncoderConfig)  # published checkpoints are of skeleton transformers
     parts = "encoder and decoder" if has_decoder else "encoder alone"
     print(f"{'run':<10}{options.run}")
     print(

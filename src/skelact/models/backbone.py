@@ -71,3 +71,8 @@ def build_backbone(
             f"encoder.num_joints is {config.num_joints}, but {topology.name} has {topology.num_joints} joints"
         )
     return SkeletonEncoder(config, absent)
+
+
+def num_time_steps(config: EncoderConfig | STGCNConfig, num_frames: int) -> int:
+    """Return the time steps T' of a backbone's feature map of clips of ``num_frames``."""
+    return config.num_steps(num_frames) if isinstance(config, STGCNConfig) else config.num_steps

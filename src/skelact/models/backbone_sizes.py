@@ -84,9 +84,7 @@ class ContrastModelConfig:
                 f"model.{other} has no effect with model.backbone {self.backbone}; leave it out"
             )
 
-    def encoder(
-        self, num_joints: int, num_coordinates: int, num_frames: int
-    ) -> EncoderConfig | STGCNConfig:
+    def encoder(self, num_joints: int, num_coordinates: int, num_frames: int) -> EncoderConfig | STGCNConfig:
         """Return the backbone's sizes for clips of these sizes.
 
         Raises:

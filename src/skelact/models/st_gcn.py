@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from skelact.errors import ConfigurationError, suggest
 from skelact.models.batch_norm import BatchNorm
+from skelact.models.dropout import Dropout
 from skelact.models.encoder import Absent, present_bodies
 from skelact.models.graph import PARTITIONS, spatial_partitions
 from skelact.skeleton.topology import Topology
@@ -108,7 +109,7 @@ class STGCNBlock(nn.Module):
             num_out, num_out, (kernel, 1), stride=(stride, 1), padding=(kernel // 2, 0), bias=False
         )
         self.time_norm = BatchNorm(num_out)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.shortcut: nn.Module | None = None
         if shortcut:
             same = num_in == num_out and stride == 1

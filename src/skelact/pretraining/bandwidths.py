@@ -14,8 +14,9 @@ def log_bandwidths(epoch: int, model: nn.Module) -> dict[str, float]:
         epoch: epochs done.
         model: the model that is trained.
     """
-    density = getattr(model, "density", None)
-    if not isinstance(density, LearnedDensity):
+    densities = (part for part in model.modules() if isinstance(part, LearnedDensity))
+    density = next(densities, None)
+    if density is None or not density.log_bandwidth.requires_grad:
         return {}
     bandwidth = density.bandwidth.detach()
     return {

@@ -1,4 +1,7 @@
-"""The configuration of a pre-training run: data x method x size."""
+"""The configuration of a pre-training run: data x method x size.
+
+There are two families of methods, with settings of their own: the masked and the contrastive ones.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ from typing import Literal
 
 from skelact.batches.dataset import ClipSettings
 from skelact.errors import ConfigurationError
+from skelact.models.backbone_sizes import ContrastModelConfig
 from skelact.models.registry import ModelConfig
+from skelact.pretraining.contrastive_config import ContrastiveConfig
 from skelact.pretraining.masked_motion import MaskedMotionConfig
 from skelact.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
-    """Everything that decides what a pre-training run learns.
+class RunConfig:
+    """What decides what a pre-training run learns, whatever its method.
 
     Raises:
         ConfigurationError: a value outside its range, or values that do not fit each other.
@@ -30,14 +35,8 @@ class PretrainConfig:
     """Name of the method; a file of this name sets its defaults."""
     size: str = "base"
     """Name of the size; a file of this name sets its defaults."""
-    init: str | None = None
-    """Weights to start from: a run folder, or a checkpoint of the published code; None: random ones."""
     clips: ClipSettings = field(default_factory=ClipSettings)
     """How sequences become clips."""
-    model: ModelConfig = field(default_factory=ModelConfig)
-    """Sizes of encoder and decoder."""
-    objective: MaskedMotionConfig = field(default_factory=MaskedMotionConfig)
-    """What is hidden and what is predicted."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """How long and how fast."""
 
@@ -54,3 +53,48 @@ class PretrainConfig:
         """Every store's folder with its protocol."""
         protocols = self.protocol * len(self.data) if len(self.protocol) == 1 else self.protocol
         return list(zip(self.data, protocols, strict=True))
+
+
+@dataclass(frozen=True)
+class PretrainConfig(RunConfig):
+    """A run of a masked method.
+
+    Raises:
+        ConfigurationError: a value outside its range, or values that do not fit each other.
+    """
+
+    init: str | None = None
+    """Weights to start from: a run folder, or a checkpoint of the published code; None: random ones."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    """Sizes of encoder and decoder."""
+    objective: MaskedMotionConfig = field(default_factory=MaskedMotionConfig)
+    """What is hidden and what is predicted."""
+
+
+@dataclass(frozen=True)
+class ContrastConfig(RunConfig):
+    """A run of a contrastive method.
+
+    Raises:
+        ConfigurationError: a value outside its range, or values that do not fit each other.
+    """
+
+    method: str = "stjd-cl"
+    """Name of the method; a file of this name sets its defaults."""
+    model: ContrastModelConfig = field(default_factory=ContrastModelConfig)
+    """Which backbone, its sizes, and those of the projection head."""
+    contrast: ContrastiveConfig = field(default_factory=ContrastiveConfig)
+    """What is compared with what."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.clips.gaps != "hold":
+            raise ConfigurationError(
+                f"clips.gaps is {self.clips.gaps!r}, but contrastive methods move every position of a body: "
+                "only 'hold' gives it one in every frame"
+            )
+        if self.training.compile:
+            raise ConfigurationError(
+                "training.compile: contrastive models change shape with every batch and cannot be compiled "
+                "with profit; leave it out"
+            )

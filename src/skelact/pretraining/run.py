@@ -8,52 +8,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-import yaml
 from safetensors.torch import load_file
 
 from skelact.batches.dataset import ClipSource
 from skelact.batches.mixture import MixedSource
-from skelact.errors import ConfigurationError, DataError, SkelactError
+from skelact.errors import DataError, SkelactError
+from skelact.models.encoder import EncoderConfig
 from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained, model_card
 from skelact.models.registry import ModelConfig
 from skelact.preparation.protocols import split
 from skelact.preparation.store import Store
 from skelact.pretraining.bandwidths import log_bandwidths
-from skelact.pretraining.config import PretrainConfig
+from skelact.pretraining.config import ContrastConfig, PretrainConfig, RunConfig
+from skelact.pretraining.contrastive import ContrastiveModel
+from skelact.pretraining.contrastive_run import warn_of_own_keys
 from skelact.pretraining.initialisation import ReadStart, Start, initialise
+from skelact.pretraining.learners import build_learner, source_settings
 from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
-from skelact.pretraining.masked_task import MaskedMotionTask
+from skelact.pretraining.run_folder import open_folder, read_settings
 from skelact.provenance import code_version, package_versions
 from skelact.training.checkpoints import write_safetensors
 from skelact.training.log import writing
 from skelact.training.loop import Drawing, Monitor, fit, make_fabric
-from skelact.training.randomness import derive_seed
 
-CONFIG = "config.yaml"
-FREE = {f"training.{name}" for name in ("workers", "checkpoint_every", "keep_checkpoints", "tensorboard")}
-"""Settings that change no number, so that a resumed run may have others."""
 INIT = "init_weights"
 """Key of configuration and card that tells which weights a run started from."""
-
-
-def build_model(config: PretrainConfig, source: MixedSource) -> MaskedMotionModel:
-    """Return the untrained model of ``config`` for the skeletons of ``source``; the seed decides its weights.
-
-    Raises:
-        ConfigurationError: sizes that do not fit each other.
-    """
-    num_coordinates = source.stores[0].array("joints").shape[2]
-    num_joints = source.topology.num_joints
-    encoder = config.model.encoder(num_joints, num_coordinates, config.clips.num_frames)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.training.seed, "start"))
-        return MaskedMotionModel(encoder, config.model.decoder(), config.objective)
 
 
 def read_run(run: str) -> Start:
@@ -69,7 +53,7 @@ def read_run(run: str) -> Start:
 
 
 def pretrain(
-    config: PretrainConfig,
+    config: PretrainConfig | ContrastConfig,
     out: Path,
     *,
     resume: bool = False,
@@ -77,7 +61,7 @@ def pretrain(
     monitors: Sequence[Monitor] = (),
     drawings: Sequence[Drawing] = (),
     quiet: bool = False,
-) -> MaskedMotionModel:
+) -> MaskedMotionModel | ContrastiveModel:
     """Train a model and leave it in ``out``.
 
     Args:
@@ -101,30 +85,35 @@ def pretrain(
     """
     fabric = make_fabric(config.training)
     stores = [Store.open(path) for path in config.data]
-    source = MixedSource([ClipSource(store, config.clips, fabric.device) for store in stores], config.mixing)
+    clips = source_settings(config)
+    source = MixedSource([ClipSource(store, clips, fabric.device) for store in stores], config.mixing)
     sides = [split(store, name).train for store, (_, name) in zip(stores, config.sides, strict=True)]
     train = source.joined(sides)
-    model = build_model(config, source)
+    learner = build_learner(config, source)
+    if isinstance(config, ContrastConfig) and fabric.global_rank == 0:
+        warn_of_own_keys(config.contrast.bank, len(train))
+    model = learner.model
     has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
-    settings = {**asdict(config), "data_hash": source.content_hash}
-    if config.init is not None and has_checkpoint:
-        settings[INIT] = _read_settings(out).get(INIT)
-    elif config.init is not None:
-        start = read_start(config.init)
+    settings = {**_plain(config), "data_hash": source.content_hash}
+    init = config.init if isinstance(config, PretrainConfig) else None
+    if init is not None and has_checkpoint:
+        settings[INIT] = read_settings(out).get(INIT)
+    elif init is not None:
+        assert isinstance(model, MaskedMotionModel)  # only masked methods start from other weights
+        start = read_start(init)
         parts = initialise(model, start, source.topology)
         settings[INIT] = {"sha256": start.sha256, "parts": parts}
     problem: SkelactError | None = None
     if fabric.global_rank == 0:
         try:
-            open_folder(out, settings, resume)
+            open_folder(out, settings, resume, _plain(type(config)(config.data, config.protocol)))
         except SkelactError as error:
             problem = error
     problem = fabric.broadcast(problem)  # all processes stop, or none
     if problem is not None:
         raise problem
-    task = MaskedMotionTask(model, source)
     fit(
-        task,
+        learner.task,
         train,
         config.training,
         fabric,
@@ -132,7 +121,8 @@ def pretrain(
         folder=out,
         resume=has_checkpoint,
         order=lambda generator: source.epoch_order(train, generator),
-        monitors=[log_bandwidths, *monitors],
+        after_step=learner.after_step,
+        monitors=[*learner.monitors, log_bandwidths, *monitors],
         drawings=drawings,
         quiet=quiet,
     )
@@ -141,7 +131,7 @@ def pretrain(
         write_safetensors(out / WEIGHTS, weights)
         about = {
             "method": config.method,
-            "config": asdict(config),
+            "config": _plain(config),
             **({INIT: settings[INIT]} if INIT in settings else {}),
             "data_set": source.data_set,
             "data_hash": source.content_hash,
@@ -163,8 +153,11 @@ def load_model(run: Path) -> MaskedMotionModel:
     """
     pretrained = load_pretrained(run)
     config = pretrained.card.get("config", {})
+    if "contrast" in config:
+        raise DataError(f"{run}: {pretrained.card['method']} is no masked method; it has no decoder")
     if "objective" not in config:
         raise DataError(f"{run}: holds an encoder alone, not the decoder of its pre-training")
+    assert isinstance(pretrained.encoder.config, EncoderConfig)  # masked methods have no other encoder
     try:
         model = MaskedMotionModel(
             pretrained.encoder.config,
@@ -177,50 +170,7 @@ def load_model(run: Path) -> MaskedMotionModel:
     return model.eval()
 
 
-def open_folder(out: Path, config: Mapping[str, Any], resume: bool) -> None:
-    """Make the run folder and write its configuration, or with ``resume`` check the one that is there.
-
-    Raises:
-        DataError: it holds a run and ``resume`` is off, it holds none and ``resume`` is on, or it cannot be
-            written.
-        ConfigurationError: the run in it has another configuration; the message names the key.
-    """
-    if not resume:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise DataError(
-                f"{out}: exists already; choose another --out, or --resume to go on with that run"
-            )
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / CONFIG).write_text(yaml.safe_dump(dict(config), sort_keys=False))
-        except OSError as error:
-            raise DataError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
-        return
-    for key, (old, new) in _differences(_read_settings(out), config).items():
-        if key not in FREE:
-            raise ConfigurationError(
-                f"{out}: was started with {key} = {old}, not {new}; resume with the same settings"
-            )
-
-
-def _read_settings(out: Path) -> dict[str, Any]:
-    try:
-        settings = yaml.safe_load((out / CONFIG).read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise DataError(f"{out}: holds no run to resume ({' '.join(str(error).split())})") from error
-    if not isinstance(settings, dict):
-        raise DataError(f"{out}: holds no run to resume ({CONFIG} is no table of settings)")
-    return settings
-
-
-def _differences(
-    before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = ""
-) -> dict[str, tuple[Any, Any]]:
-    found: dict[str, tuple[Any, Any]] = {}
-    for key in sorted({*before, *now}):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            found |= _differences(old, new, f"{prefix}{key}.")
-        elif old != new:
-            found[prefix + key] = (old, new)
-    return found
+def _plain(config: RunConfig) -> dict[str, Any]:
+    """Return a configuration as files hold it: tables, lists, numbers and names."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(config)))
+    return plain

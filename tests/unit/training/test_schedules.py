@@ -2,7 +2,7 @@ import pytest
 
 from skelact.errors import ConfigurationError
 from skelact.training.config import TrainingConfig
-from skelact.training.schedules import WarmupCosine
+from skelact.training.schedules import WarmupCosine, WarmupDrop
 
 
 def test_rate_rises_from_zero_to_the_peak_and_falls_to_the_end():
@@ -30,3 +30,17 @@ def test_rate_rises_from_zero_to_the_peak_and_falls_to_the_end():
 def test_settings_outside_their_range_are_refused(change, message):
     with pytest.raises(ConfigurationError, match=message):
         TrainingConfig(**change)
+
+
+def test_a_drop_is_constant_before_and_after():
+    schedule = WarmupDrop(lr=1.0, min_lr=0.1, warmup_epochs=2, drop_epoch=300 * (5 / 6), epochs=300)
+    assert [schedule.rate(epoch) for epoch in (0, 1, 2, 249.99, 250, 300)] == [0, 0.5, 1, 1, 0.1, 0.1]
+
+
+def test_a_drop_outside_the_training_is_refused():
+    for warmup, drop in ((5, 4), (0, 11), (-1, 4)):
+        with pytest.raises(ConfigurationError, match="expected 0 <= warm-up <= fall <= epochs"):
+            WarmupDrop(1.0, 0.1, warmup, drop, 10)
+    with pytest.raises(ConfigurationError, match=r"drop_share is 1\.2, expected"):
+        TrainingConfig(drop_share=1.2)
+    assert TrainingConfig(epochs=10, lr=1.0, warmup_share=0.0, drop_share=0.5).schedule().rate(5) == 5e-4

@@ -9,11 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from skelact.cli.composition import instantiate, merge, named_config
+from skelact.cli.composition import instantiate, merge
+from skelact.cli.method_settings import config_class, method_settings
 from skelact.cli.reproduction.evaluations import Evaluation, Settings
 from skelact.cli.reproduction.recipes import DataRecipe, Row, Table
 from skelact.errors import ConfigurationError, suggest
-from skelact.pretraining.config import PretrainConfig
+from skelact.pretraining.config import ContrastConfig, PretrainConfig
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Pretraining:
         """What plans call it; its run folder is ``runs/<name>``."""
         return f"{self.data.name}/{self.row.name}-seed{self.seed}"
 
-    def config(self, store: str, init: str | None) -> PretrainConfig:
+    def config(self, store: str, init: str | None) -> PretrainConfig | ContrastConfig:
         """Return the configuration that the command composes.
 
         Args:
@@ -45,14 +46,14 @@ class Pretraining:
             ConfigurationError: settings that do not fit each other.
         """
         assert self.row.method is not None  # only rows with a method are pre-trained
-        content: dict[str, Any] = merge(
-            named_config("pretrain", self.row.method),
-            named_config("size", self.size),
+        own: dict[str, Any] = merge(
             self.settings,
-            {"data": [store], "protocol": [self.data.protocol], "init": init},
+            {"data": [store], "protocol": [self.data.protocol]},
+            {} if init is None else {"init": init},  # contrastive methods do not know it
             {"method": self.row.method, "size": self.size, "training": {"seed": self.seed}},
         )
-        return instantiate(PretrainConfig, content)
+        content = method_settings(self.row.method, self.size, own)
+        return instantiate(config_class(self.row.method), content)
 
     @property
     def line(self) -> tuple[Pretraining, ...]:
@@ -176,6 +177,9 @@ def _cell(table: Table, data: DataRecipe, row: Row, evaluation: Evaluation, seed
 
 
 def _pretraining(table: Table, data: DataRecipe, row: Row, seed: int) -> Pretraining:
-    settings = merge(table.shared.variant.pretrain, data.pretrain, table.plan.pretrain, row.pretrain)
+    for_all = merge(table.shared.variant.pretrain, data.pretrain, table.plan.pretrain)
+    known = [each.name for each in fields(config_class(row.method or PretrainConfig.method))]
+    # what is about the other family of methods alone is left out
+    settings = merge({key: value for key, value in for_all.items() if key in known}, row.pretrain)
     start = None if row.start is None else _pretraining(table, data, table.shared.rows[row.start], seed)
     return Pretraining(data, row, table.shared.size, settings, seed, start)

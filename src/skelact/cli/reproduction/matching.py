@@ -12,7 +12,7 @@ from skelact.cli.composition import check_keys, flatten, instantiate
 from skelact.cli.reproduction.cells import Cell, Pretraining
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.results import FORMAT, read_result
-from skelact.pretraining.config import PretrainConfig
+from skelact.pretraining.config import ContrastConfig, PretrainConfig
 
 LABELS = ("data", "protocol", "method", "size", "mixing", "init")
 """Keys of a pre-training's configuration that are paths and names; what they stand for is compared."""
@@ -136,8 +136,9 @@ def run_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     listed = {key: [value] if isinstance(value, str) else value for key, value in config.items()}
     lists = {key: listed.get(key, []) for key in ("data", "protocol")}
     content = {**config, **lists}
-    check_keys(content, PretrainConfig, "the run's configuration")
-    return asdict(instantiate(PretrainConfig, content))
+    schema = ContrastConfig if "contrast" in config else PretrainConfig
+    check_keys(content, schema, "the run's configuration")
+    return asdict(instantiate(schema, content))
 
 
 def run_difference(config: Mapping[str, Any], pretraining: Pretraining) -> str | None:
@@ -157,8 +158,9 @@ def _pretraining_difference(
         return _settings_difference(_of_an_encoder(learned), _of_an_encoder(expected))
     if learned["protocol"] != expected["protocol"]:
         return f"pre-trained under {learned['protocol']}, expected {expected['protocol']}"
-    if (learned["init"] is None) != (started is None):
-        return f"started from {learned['init'] or 'chance'}, expected {started or 'chance'}"
+    init = learned.get("init")  # contrastive methods have none
+    if (init is None) != (started is None):
+        return f"started from {init or 'chance'}, expected {started or 'chance'}"
     return _settings_difference(learned, expected)
 
 

@@ -16,10 +16,10 @@ from skelact.cli.reproduction.remaining import Task
 from skelact.evaluation.features import embed
 from skelact.preparation.protocols import split
 from skelact.preparation.store import Store
-from skelact.pretraining.masked_task import MaskedBatch
-from skelact.pretraining.run import build_model
+from skelact.pretraining.learners import build_learner, source_settings
 from skelact.training.config import TrainingConfig
 from skelact.training.devices import make_fabric
+from skelact.training.loop import Step
 from skelact.training.randomness import generator_for
 
 NUM_CLIPS = 4
@@ -84,16 +84,15 @@ class Measurement:
     def _measure(self, pretraining: Pretraining) -> tuple[float, float]:
         store = self._store(pretraining)
         config = pretraining.config(str(store.path), None)
-        source = MixedSource([ClipSource(store, config.clips, self._device)])
+        source = MixedSource([ClipSource(store, source_settings(config), self._device)])
         train = split(store, pretraining.data.protocol).train[:NUM_CLIPS]
-        model = build_model(config, source).to(self._device)
+        learner = build_learner(config, source)
+        model = learner.model.to(self._device)
         generator = generator_for(0, "measurement")
 
         def learn() -> Tensor:
-            clips = source.train(train, draws=draw(len(train), generator))
-            shape = (len(train), source.settings.max_bodies, model.encoder.config.num_tokens)
-            uniform = torch.rand(shape, generator=generator).to(self._device)
-            loss: Tensor = model(*MaskedBatch(clips.positions, clips.present, uniform, 0.5)).loss
+            step = Step(0, 0.5, train, slice(len(train)), generator)
+            loss, _ = learner.task.loss(model, learner.task.batch(step))
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 

@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 import yaml
 
 from skelact.cli.composition import check_keys, named_config
+from skelact.cli.method_settings import config_class
 from skelact.cli.reproduction.evaluations import EVALUATIONS, Settings
 from skelact.cli.reproduction.recipes import DataRecipe, Plan, Row, Shared, Table, Variant
 from skelact.errors import ConfigurationError, suggest
-from skelact.pretraining.config import PretrainConfig
+from skelact.pretraining.config import ContrastConfig, PretrainConfig
 
 T = TypeVar("T")
 
@@ -112,9 +113,11 @@ def _rows(rows: str | Settings, where: str) -> dict[str, Row]:
         for name, content in rows.items()
     }
     for name, row in found.items():
-        _check_settings(row.pretrain, f"{where}: row {name}")
-        if row.method is not None:
+        if row.method is None:
+            _check_settings(row.pretrain, f"{where}: row {name}")
+        else:
             named_config("pretrain", row.method)
+            check_keys(row.pretrain, config_class(row.method), f"{where}: row {name}", "pretrain.")
         seen, other = [name], row.start or row.untrained_of
         while other is not None:
             if other in seen or other not in found or found[other].method is None:
@@ -163,7 +166,11 @@ def _build(schema: type[T], content: Settings, where: str, **given: str) -> T:
 
 
 def _check_settings(pretrain: Settings, where: str) -> None:
-    check_keys(pretrain, PretrainConfig, where, "pretrain.")
+    """Check settings that are for all methods: each family takes the tables that it knows."""
+    contrastive = {key: value for key, value in pretrain.items() if key == "contrast"}
+    check_keys(contrastive, ContrastConfig, where, "pretrain.")
+    others = {key: value for key, value in pretrain.items() if key != "contrast"}
+    check_keys(others, PretrainConfig, where, "pretrain.")
 
 
 def _check_known(names: Iterable[str], known: Iterable[str], where: str) -> None:

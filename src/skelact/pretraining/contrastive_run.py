@@ -1,0 +1,79 @@
+"""Contrastive models: built for a run, and read from a finished one."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from skelact.batches.augmentation_settings import AugmentationSettings
+from skelact.batches.mixture import MixedSource
+from skelact.errors import DataError
+from skelact.models.pretrained import WEIGHTS, load_pretrained
+from skelact.models.projection import ProjectionConfig
+from skelact.pretraining.config import ContrastConfig
+from skelact.pretraining.contrastive import ContrastiveModel
+from skelact.pretraining.contrastive_config import ContrastiveConfig
+from skelact.pretraining.prime_detector import DetectorConfig
+from skelact.training.randomness import derive_seed
+
+
+def build_contrastive(config: ContrastConfig, source: MixedSource) -> ContrastiveModel:
+    """Return the untrained model of ``config`` for the skeletons of ``source``; the seed decides its weights.
+
+    Raises:
+        ConfigurationError: sizes that do not fit each other, or augmentations that do not fit the skeletons.
+    """
+    num_joints, num_coordinates = source.stores[0].array("joints").shape[1:]
+    encoder = config.model.encoder(num_joints, num_coordinates, config.clips.num_frames)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.training.seed, "start"))
+        return ContrastiveModel(
+            encoder, config.model.head, config.contrast, source.topology, config.clips.stream
+        )
+
+
+def warn_of_own_keys(bank: int, num_training: int) -> None:
+    """Warn of a memory bank that always holds each sequence's own earlier keys, as false negatives.
+
+    Args:
+        bank: keys in the bank.
+        num_training: sequences of an epoch.
+    """
+    if bank >= num_training:
+        warnings.warn(
+            f"contrast.bank is {bank}, but an epoch has {num_training} sequences: most of them are compared "
+            f"with an earlier embedding of their own as if it were another's; --contrast.bank "
+            f"{max(1, num_training // 2)} or less avoids most of it",
+            stacklevel=2,
+        )
+
+
+def load_contrastive(run: Path) -> ContrastiveModel:
+    """Load the whole model of a finished contrastive run, in evaluation mode.
+
+    Raises:
+        DataError: the folder holds no finished model, one of another method, or weights that do not fit its
+            card.
+    """
+    pretrained = load_pretrained(run)
+    config = pretrained.card.get("config", {})
+    if "contrast" not in config:
+        raise DataError(f"{run}: {pretrained.card.get('method')} is no contrastive method")
+    settings = dict(config["contrast"])
+    try:
+        settings["detector"] = DetectorConfig(**settings["detector"])
+        settings["augmentation"] = AugmentationSettings(**settings["augmentation"])
+        model = ContrastiveModel(
+            pretrained.encoder.config,
+            ProjectionConfig(**config["model"]["head"]),
+            ContrastiveConfig(**settings),
+            pretrained.topology,
+            pretrained.clips.stream,
+        )
+        model.load_state_dict(load_file(run / WEIGHTS))
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise DataError(f"{run}: weights and card do not fit ({' '.join(str(error).split())})") from error
+    return model.eval()

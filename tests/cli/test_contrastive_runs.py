@@ -1,0 +1,183 @@
+"""Contrastive methods by the command line, with models that train in seconds."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from skelact.cli.main import main
+from skelact.errors import DataError
+from skelact.models.pretrained import load_pretrained
+from skelact.pretraining.contrastive_run import load_contrastive
+from skelact.pretraining.run import load_model
+from skelact.training.log import read_metrics
+
+
+def arguments(store, out, *more, method="stjd-cl"):
+    options = {"--data": store, "--protocol": "xsub", "--method": method, "--size": "tiny", "--out": out}
+    listed = [str(word) for pair in options.items() for word in pair]
+    return ["pretrain", *listed, "--epochs", "3", "--training.checkpoint_every", "1", *more]
+
+
+@pytest.fixture(scope="module")
+def contrastive_run(store_path):
+    path = store_path.parent / "contrastive"
+    assert main(arguments(store_path, path)) == 0
+    return path
+
+
+def weights(run):
+    return load_file(run / "weights.safetensors")
+
+
+def test_a_run_says_what_it_did_and_how_it_went(contrastive_run):
+    config = yaml.safe_load((contrastive_run / "config.yaml").read_text())
+    card = json.loads((contrastive_run / "card.json").read_text())
+    assert config.pop("data_hash") == card["data_hash"]
+    assert card["config"] == config
+    assert config["contrast"]["detector"]["kind"] == "density"
+    assert config["model"]["st_gcn"]["channels"] == [8, 8, 16]
+    lines = read_metrics(contrastive_run / "metrics.jsonl")
+    signs = {"embedding_variance", "alignment", "uniformity", "effective_rank", "bank_age", "prime_share"}
+    assert all(signs <= line.keys() for line in lines)
+    assert lines[-1]["bandwidth_min"] < 0.5 < lines[-1]["bandwidth_max"]  # the density learned
+
+
+def test_a_run_is_loaded_whole_or_as_an_encoder(contrastive_run):
+    pretrained = load_pretrained(contrastive_run)
+    assert pretrained.encoder(torch.randn(2, 2, 32, 25, 3)).shape == (2, 2, 8, 25, 16)
+    untrained = pretrained.untrained(0).encoder.state_dict()
+    assert untrained.keys() == pretrained.encoder.state_dict().keys()
+    saved = weights(contrastive_run)
+    name = "blocks.0.joints.weight"
+    assert not torch.equal(untrained[name], saved[f"encoder.{name}"])
+    state = load_contrastive(contrastive_run).state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in saved.items())
+    with pytest.raises(DataError, match="stjd-cl is no masked method; it has no decoder"):
+        load_model(contrastive_run)
+
+
+@pytest.mark.parametrize("evaluation", [["knn", "--k", "[1]"], ["linear", "--epochs", "2"]])
+def test_frozen_features_are_evaluated_as_of_any_run(contrastive_run, store_path, evaluation):
+    where = ["--run", str(contrastive_run), "--data", str(store_path), "--protocol", "xsub"]
+    for more in ([], ["--untrained"]):
+        assert main(["evaluate", *evaluation, *where, *more]) == 0
+    paths = (contrastive_run / "evaluations").glob(f"{evaluation[0]}-*.json")
+    assert sorted(json.loads(path.read_text())["trained"] for path in paths) == [False, True]
+
+
+def test_a_run_is_fine_tuned(contrastive_run, store_path, tmp_path):
+    where = ["--data", str(store_path), "--protocol", "xsub", "--out", str(tmp_path / "fine")]
+    options = ["--epochs", "1", "--stochastic_depth", "0", "--training.batch_size", "16"]
+    assert main(["evaluate", "finetune", "--run", str(contrastive_run), *where, *options]) == 0
+
+
+def test_a_resumed_run_is_the_uninterrupted_run(contrastive_run, store_path, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(contrastive_run, run)
+    for name in ("card.json", "weights.safetensors"):
+        (run / name).unlink()
+    sorted((run / "checkpoints").iterdir())[-1].unlink()  # as if it had died in the last epoch
+    assert main(arguments(store_path, run, "--resume")) == 0
+    before, after = weights(contrastive_run), weights(run)
+    assert all(torch.equal(before[name], after[name]) for name in before)  # bank and copies too
+    times = {"seconds", "clips_per_second", "peak_memory_gib", "matmul_share"}
+    logs = [
+        [{key: value for key, value in line.items() if key not in times} for line in read_metrics(path)]
+        for path in (contrastive_run / "metrics.jsonl", run / "metrics.jsonl")
+    ]
+    assert logs[0] == logs[1]
+
+
+def test_a_run_of_a_version_without_a_setting_goes_on_with_its_default(contrastive_run, store_path, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(contrastive_run, run)
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    del config["training"]["drop_share"], config["mixing"]
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    drop = ["--training.drop_share", "null"]
+    assert main(arguments(store_path, run, "--resume", *drop)) == 0
+    assert main(arguments(store_path, run, "--resume", "--training.drop_share", "0.9")) == 2
+
+
+@pytest.mark.parametrize("method", ["moco", "random-cl"])
+def test_the_siblings_train_by_configuration_alone(store_path, tmp_path, method):
+    assert main(arguments(store_path, tmp_path / "run", "--epochs", "1", method=method)) == 0
+    assert load_pretrained(tmp_path / "run").card["method"] == method
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--model.backbone", "transformer"],
+        ["--clips.stream", "bone"],
+        ["--density", "fixed", "--contrast.loss", "similarity", "--contrast.detector.hard", "true"],
+        ["--accumulate", "2", "--precision", "bf16", "--training.workers", "2"],
+    ],
+    ids=["transformer", "bone", "fixed-similarity-hard", "parts-bf16"],
+)
+def test_options_lead_to_runs_that_can_be_used(store_path, tmp_path, options):
+    run = tmp_path / "run"
+    assert main(arguments(store_path, run, "--epochs", "1", *options)) == 0
+    evaluation = ["--run", str(run), "--data", str(store_path), "--protocol", "xsub", "--k", "[1]"]
+    assert main(["evaluate", "knn", *evaluation]) == 0
+    assert load_contrastive(run).stream == load_pretrained(run).clips.stream
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--objective.mask_ratio", "0.5"], "objective.mask_ratio"),
+        (["--init", "run"], "--init"),
+        (["--model.decoder_width", "8"], "decoder_width"),
+        (["--contrast.detector.kind", "none"], "contrast.adaptive needs prime joints"),
+        (["--clips.gaps", "zero"], "clips.gaps is 'zero'"),
+        (["--model.transformer.width", "16"], "model.transformer has no effect with model.backbone st-gcn"),
+        (["--compile"], "training.compile: contrastive models"),
+        (["--size", "compact"], "no size for contrastive methods 'compact'"),
+    ],
+)
+def test_options_that_mean_nothing_here_are_refused(store_path, tmp_path, capsys, options, message):
+    assert main(arguments(store_path, tmp_path / "run", *options)) == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_masked_method_knows_no_contrast(store_path, tmp_path, capsys):
+    assert main(arguments(store_path, tmp_path / "run", "--contrast.bank", "8", method="mamp")) == 2
+    assert "--contrast.bank" in capsys.readouterr().err
+
+
+def test_a_bank_of_a_whole_epoch_is_warned_of(store_path, tmp_path):
+    with pytest.warns(UserWarning, match="contrast.bank is 500, but an epoch has"):
+        assert main(arguments(store_path, tmp_path / "run", "--epochs", "1", "--contrast.bank", "500")) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["stjd-cl", "random-cl"])
+def test_two_processes_learn_what_one_learns(store_path, tmp_path, method):
+    runs = tmp_path / "one", tmp_path / "two"
+    assert main(arguments(store_path, runs[0], method=method)) == 0
+    more = ["--devices", "2", "--training.accelerator", "cpu"]
+    command = [
+        sys.executable,
+        "-m",
+        "skelact.cli.main",
+        *arguments(store_path, runs[1], *more, method=method),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    one, two = (read_metrics(run / "metrics.jsonl") for run in runs)
+    for a, b in zip(one, two, strict=True):
+        for name in ("loss", "embedding_variance", "alignment", "bank_age", "effective_rank"):
+            assert b[name] == pytest.approx(a[name], abs=1e-5), name
+    first, second = (weights(run) for run in runs)
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value, rtol=1e-4, atol=1e-5, msg=name)
