@@ -23,7 +23,7 @@ from skelact.training.devices import is_first_process
 from skelact.training.loop import Drawing, RunStoppedError
 
 LISTS = ("data", "protocol")
-DEFAULT_METHOD, DEFAULT_SIZE = "stjd-mp", "base"
+DEFAULT_METHOD, DEFAULT_SIZE = "stjd-mp-visible", "base"
 SHORT: dict[str, Any] = {
     "epochs": int,
     "seed": int,
@@ -53,7 +53,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--method",
         type=str,
         default=DEFAULT_METHOD,
-        help="stjd-mp, mamp, mae (masked), stjd-cl, random-cl or moco (contrastive); it decides the settings",
+        help="stjd-mp-visible, stjd-mp, mamp, mae (masked), stjd-cl, random-cl or moco (contrastive); it "
+        "decides the settings",
     )
     parser.add_argument(
         "--size", type=str, default=DEFAULT_SIZE, help="tiny, small or base; masked also demo and compact"

@@ -104,6 +104,8 @@ def load_pretrained(folder: Path | str) -> Pretrained:
             f"{folder}: holds no finished model ({CARD} is missing); if its training was stopped, go on with "
             "'skelact pretrain ... --resume'"
         ) from None
+    except ConfigurationError as error:
+        raise DataError(f"{folder / CARD}: the card says what does not fit ({error})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{folder / CARD}: unreadable ({error!r}); train the model again") from error
     encoder.load_state_dict(_encoder_weights(folder / WEIGHTS, encoder))
