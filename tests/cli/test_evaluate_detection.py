@@ -30,6 +30,7 @@ def arguments(run: Path, store: Path, *more: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_result_says_all_that_was_found(tiny_run: Path, untrimmed_store: Store, capsys: Capture) -> None:
     assert main(arguments(tiny_run, untrimmed_store.path, "--seed", "2")) == 0
     printed = capsys.readouterr().out

@@ -43,6 +43,7 @@ def test_the_truth_of_one_side(untrimmed_store: Store) -> None:
     assert truth.num_outside == 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_finds_the_same_and_the_numbers_fit(
     source: ClipSource, encoder: SkeletonEncoder
 ) -> None:
@@ -61,6 +62,7 @@ def test_the_same_seed_finds_the_same_and_the_numbers_fit(
     assert other.metrics.detections != first.metrics.detections
 
 
+@pytest.mark.slow
 def test_the_test_side_decides_nothing(source: ClipSource, encoder: SkeletonEncoder) -> None:
     sides = split(source.store, "xsub")
     both = evaluate_detection(encoder, source, sides, CONFIG).metrics.detections
