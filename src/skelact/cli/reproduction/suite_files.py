@@ -12,9 +12,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
-from skelact.cli.composition import check_keys, named_config
+from skelact.cli.composition import check_keys, named_config, read_table
 from skelact.cli.method_settings import config_class
 from skelact.cli.reproduction.evaluations import EVALUATIONS, Settings
 from skelact.cli.reproduction.recipes import DataRecipe, Plan, Row, Shared, Table, Variant
@@ -44,7 +42,7 @@ def read_suite(name: str) -> tuple[Table, ...]:
             not exist.
     """
     if name.endswith(".yaml"):
-        where, content = name, _read_yaml(Path(name))
+        where, content = name, read_table(Path(name))
     else:
         where, content = f"configs/suite/{name}.yaml", named_config("suite", name)
     _check_known(content, ("include", "size", "variant", "data", "rows", "tables"), where)
@@ -71,18 +69,6 @@ def _each(content: Settings, key: str, where: str) -> Any:
     if not isinstance(found, expected):
         raise ConfigurationError(f"{where}: {key} is {found!r}, expected a {expected.__name__}")
     return found
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{path}: expected a suite, got {type(content).__name__}")
-    return content
 
 
 def _data_recipe(name: str, content: Settings, where: str) -> DataRecipe:
