@@ -4,7 +4,7 @@ import pytest
 
 from skelact.cli.main import main
 
-SMALL = ["--sequences", "62", "--epochs", "2", "--linear_epochs", "2", "--seeds", "1"]
+SMALL = ["--sequences", "62", "--epochs", "2", "--linear-epochs", "2", "--seeds", "1"]
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ def test_semi_writes_its_list_down_and_takes_it_again(on_data, tmp_path, capsys)
     assert main(trained("semi", on_data, tmp_path / "no")) == 2
     assert main(trained("semi", on_data, tmp_path / "no", "--share", "0.9", "--count", "20")) == 2
     assert not (tmp_path / "no").exists()
-    assert main(trained("semi", on_data, tmp_path / "a", "--share", "1.0", "--subset_seed", "3")) == 0
+    assert main(trained("semi", on_data, tmp_path / "a", "--share", "1.0", "--subset-seed", "3")) == 0
     _, first = the_result(tmp_path / "a", "semi")
     assert first["subset"]["seed"] == 3
     assert first["num_train"] == first["subset"]["num_sequences"]
@@ -114,8 +114,8 @@ def test_transfer_takes_other_data_and_clips(on_data, tiny_run, store_path, tmp_
     back = tmp_path / "ntu"
     assert main(["data", "convert", str(converted), str(back), "--topology", "ntu-25"]) == 0
     there = ["--run", str(tiny_run), "--data", str(back), "--protocol", "xview"]
-    assert main(trained("transfer", there, tmp_path / "no", "--num_frames", "30")) == 2
-    assert main(trained("transfer", there, tmp_path / "run", "--num_frames", "48")) == 0
+    assert main(trained("transfer", there, tmp_path / "no", "--num-frames", "30")) == 2
+    assert main(trained("transfer", there, tmp_path / "run", "--num-frames", "48")) == 0
     card = json.loads((tmp_path / "run" / "card.json").read_text())
     assert card["clips"]["num_frames"] == card["encoder"]["num_frames"] == 48
 

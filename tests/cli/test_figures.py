@@ -77,7 +77,7 @@ def test_learning_curves_are_drawn(titles, tmp_path, capsys):
 def test_features_of_a_run_are_drawn(tiny_run, store_path, titles, tmp_path, capsys):
     on = ["--run", str(tiny_run), "--data", str(store_path), "--protocol", "xview"]
     command = ["figures", "tsne", *on, "--out", str(tmp_path / "it.png"), "--perplexity", "3"]
-    assert main([*command, "--seed", "4", "--num_sequences", "10"]) == 0
+    assert main([*command, "--seed", "4", "--num-sequences", "10"]) == 0
     name, title, label = titles[0]
     assert name == "it.png"
     assert title == f"{tiny_run}: stjd-mp\nntu60 xview"
@@ -93,7 +93,7 @@ def test_features_of_a_run_are_drawn(tiny_run, store_path, titles, tmp_path, cap
     capsys.readouterr()
     for options, message in (
         (["--classes", '["drink watr"]'], "did you mean 'drink water'"),
-        ([*some, "--num_sequences", "2"], "--num_sequences is 2, expected 3 or more"),
+        ([*some, "--num-sequences", "2"], "--num-sequences is 2, expected 3 or more"),
         ([*some, "--perplexity", "0"], "perplexity 0 for"),
         (["--out", "figure.gif"], "written as .png, .svg, .pdf"),
     ):

@@ -56,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--sequences", type=int, default=800, help="recordings in the data set")
     parser.add_argument("--seeds", type=int, default=2, help="models to train, each from a start of its own")
     parser.add_argument("--epochs", type=int, default=80, help="epochs of pre-training")
-    parser.add_argument("--linear_epochs", type=int, default=40, help="epochs of the linear evaluation")
+    parser.add_argument("--linear-epochs", type=int, default=40, help="epochs of the linear evaluation")
 
 
 def run(options: Namespace) -> None:

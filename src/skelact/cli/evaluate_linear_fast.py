@@ -23,10 +23,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--l2", type=list[float], default=list(default.l2), help="strengths to choose from")
     parser.add_argument(
-        "--held_out", type=float, default=default.held_out, help="training share that chooses"
+        "--held-out", type=float, default=default.held_out, help="training share that chooses"
     )
     parser.add_argument(
-        "--max_iterations", type=int, default=default.max_iterations, help="L-BFGS steps each"
+        "--max-iterations", type=int, default=default.max_iterations, help="L-BFGS steps each"
     )
     parser.add_argument(
         "--tolerance", type=float, default=default.tolerance, help="largest gradient at the end"
@@ -62,6 +62,6 @@ def run(options: Namespace) -> None:
     print(subject.describe())
     print(f"logistic regression, l2 {metrics.l2:g} of {len(config.l2)} strengths, seed {config.seed}")
     if not metrics.converged:
-        print(f"  not converged after {config.max_iterations} steps; try a larger --max_iterations")
+        print(f"  not converged after {config.max_iterations} steps; try a larger --max-iterations")
     print(evaluation.accuracy_lines(metrics))
     print(f"  {path}")

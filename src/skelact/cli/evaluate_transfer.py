@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's options."""
     finetuning.add_run_argument(parser)
     parser.add_argument(
-        "--num_frames", type=int | None, help="frames of a clip; default: those of the pre-training"
+        "--num-frames", type=int | None, help="frames of a clip; default: those of the pre-training"
     )
     finetuning.add_subset_arguments(parser)
     finetuning.add_arguments(parser)

@@ -27,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     result_figures.add_out_argument(parser)
     parser.add_argument("--classes", type=list[str] | None, help="names of the classes to show; default: all")
     parser.add_argument(
-        "--num_sequences", type=int, default=2000, help="test sequences at most, drawn by chance"
+        "--num-sequences", type=int, default=2000, help="test sequences at most, drawn by chance"
     )
     parser.add_argument("--perplexity", type=float, default=30.0, help="neighbours to keep, softly counted")
     parser.add_argument("--seed", type=int, default=0, help="decides the draw and t-SNE's random numbers")
@@ -81,7 +81,7 @@ def of_classes(store: Store, test: npt.NDArray[np.int64], classes: list[str] | N
 def draw(indices: npt.NDArray[np.int64], num: int, seed: int) -> npt.NDArray[np.int64]:
     """Return ``num`` of the sequences in their order, or all where there are no more."""
     if num < 3:
-        raise ConfigurationError(f"--num_sequences is {num}, expected 3 or more")
+        raise ConfigurationError(f"--num-sequences is {num}, expected 3 or more")
     if len(indices) <= num:
         return indices
     random = np.random.default_rng(derive_seed(seed, "t-SNE"))

@@ -63,7 +63,7 @@ def add_subset_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--subset", type=str | None, help="file that lists the labelled sequences, one a line"
     )
-    parser.add_argument("--subset_seed", type=int | None, help="decides which are drawn; default: --seed")
+    parser.add_argument("--subset-seed", type=int | None, help="decides which are drawn; default: --seed")
 
 
 def file_and_options(name: str, arguments: Sequence[str], schema: type = FinetuneConfig) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def subset_of(options: Namespace, store: Store, sides: Split, seed: int) -> Subs
     if len(ways) > 1:
         raise ConfigurationError(f"--{ways[0]} and --{ways[1]} both choose the labelled sequences; give one")
     if options.subset_seed is not None and ways not in (["share"], ["count"]):
-        raise ConfigurationError("--subset_seed decides a draw; give --share or --count with it")
+        raise ConfigurationError("--subset-seed decides a draw; give --share or --count with it")
     if not ways:
         return None
     if options.subset is not None:
