@@ -103,6 +103,17 @@ def test_supervised_starts_from_chance(store_path, tmp_path):
     assert result["model"]["config"]["encoder"]["width"] == 32
 
 
+def test_the_untrained_encoder_of_a_run_learns_like_one_from_scratch(on_data, tmp_path):
+    for name, more in (("semi", ["--share", "1", "--untrained"]), ("finetune", ["--untrained"])):
+        assert main(trained(name, on_data, tmp_path / name, *more)) == 0
+        _, result = the_result(tmp_path / name, name)
+        assert not result["trained"]
+        assert result["config"]["layer_decay"] == 1.0
+    assert main(trained("semi", on_data, tmp_path / "from-run", "--share", "1")) == 0
+    _, started = the_result(tmp_path / "from-run", "semi")
+    assert (started["trained"], started["config"]["layer_decay"]) == (True, 0.8)
+
+
 def test_transfer_takes_other_data_and_clips(on_data, tiny_run, store_path, tmp_path, capsys):
     assert main(trained("transfer", on_data, tmp_path / "no")) == 2
     assert "that is 'skelact evaluate finetune'" in capsys.readouterr().err

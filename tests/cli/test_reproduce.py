@@ -115,6 +115,53 @@ def test_a_suite_is_computed_once_and_what_was_lost_is_computed_again(reproduce,
     assert (run / "weights.safetensors").read_bytes() == weights
 
 
+SUM = """
+size: tiny
+rows:
+  mae: {method: mae}
+  mamp: {method: mamp}
+  both: {sum_of: [mae, mamp]}
+data:
+  synthetic:
+    title: synthetic
+    data_set: ntu60
+    protocol: xsub
+    num_classes: 60
+    evaluate: {linear: {training: {epochs: 1}}}
+tables:
+  sums:
+    title: Sums
+    data: [synthetic]
+    rows: [both]
+    pretrain: {training: {epochs: 1}}
+    evaluate: [linear]
+    seeds: [0]
+"""
+
+
+@pytest.mark.slow
+def test_scores_are_added_up_after_their_members_are_evaluated(reproduce, tmp_path, capsys):
+    (tmp_path / "own.yaml").write_text(SUM)
+    status, ran = reproduce()
+    assert status == 0
+    assert [words[:2] for words in ran] == [
+        ["pretrain", "--data"],
+        ["evaluate", "linear"],
+        ["pretrain", "--data"],
+        ["evaluate", "linear"],
+        ["evaluate", "ensemble"],
+    ]
+    before = results(tmp_path)
+    assert sorted(before) == [f"xsub-{row}-linear-seed0.json" for row in ("both", "mae", "mamp")]
+    assert reproduce() == (0, [])
+
+    for path in (tmp_path / "runs").rglob("evaluations"):  # the sum is known from its file alone
+        path.rename(path.with_name("moved"))
+    assert reproduce() == (0, [])
+    assert results(tmp_path) == before
+    assert "Sums" in capsys.readouterr().out
+
+
 def test_the_plan_shows_commands_that_parse_and_an_estimate(reproduce, tmp_path, capsys):
     assert reproduce("--dry-run") == (0, [])
     lines = capsys.readouterr().out.splitlines()

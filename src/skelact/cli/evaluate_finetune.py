@@ -16,12 +16,13 @@ from skelact.preparation.store import Store
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's options."""
     finetuning.add_run_argument(parser)
+    finetuning.add_untrained_argument(parser)
     finetuning.add_arguments(parser)
 
 
 def defaults(arguments: Sequence[str]) -> dict[str, Any]:
     """Return the published settings, overlaid by the user's file."""
-    return finetuning.file_and_options("finetune", arguments)
+    return finetuning.file_and_options(finetuning.settings_file(arguments), arguments)
 
 
 def run(options: Namespace) -> None:
@@ -34,6 +35,8 @@ def run(options: Namespace) -> None:
                 f"{options.run}: was pre-trained on {begin.pretrained.card.get('data_set')}, not on "
                 f"{store.data_set}; 'skelact evaluate transfer' takes it to other data"
             )
+        if options.untrained:
+            return finetuning.load_untrained_start(options.run, finetuning.settings_of(options).training.seed)
         return begin
 
     finetuning.train("finetune", options, start)

@@ -20,13 +20,14 @@ from skelact.preparation.store import Store
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's options."""
     finetuning.add_run_argument(parser)
+    finetuning.add_untrained_argument(parser)
     finetuning.add_subset_arguments(parser)
     finetuning.add_arguments(parser)
 
 
 def defaults(arguments: Sequence[str]) -> dict[str, Any]:
     """Return the published settings, overlaid by the user's file."""
-    return finetuning.file_and_options("finetune", arguments)
+    return finetuning.file_and_options(finetuning.settings_file(arguments), arguments)
 
 
 def run(options: Namespace) -> None:
@@ -38,4 +39,9 @@ def run(options: Namespace) -> None:
             raise ConfigurationError("evaluate semi: give --share, --count or --subset")
         return subset
 
-    finetuning.train("semi", options, lambda store: finetuning.load_start(options.run), choose=choose)
+    def start(store: Store) -> finetuning.Start:
+        if options.untrained:
+            return finetuning.load_untrained_start(options.run, finetuning.settings_of(options).training.seed)
+        return finetuning.load_start(options.run)
+
+    finetuning.train("semi", options, start, choose=choose)

@@ -36,6 +36,8 @@ class Start:
     """The encoder."""
     settings: Mapping[str, Any]
     """What decides it, for the run's configuration."""
+    trained: bool = True
+    """Whether the result counts as that of a trained encoder."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -54,6 +56,20 @@ def add_arguments(parser: ArgumentParser) -> None:
 def add_run_argument(parser: ArgumentParser) -> None:
     """Add the option that names the encoder to start from."""
     parser.add_argument("--run", type=str, required=True, help="run folder of 'skelact pretrain'")
+
+
+def add_untrained_argument(parser: ArgumentParser) -> None:
+    """Add the option that starts from the same encoder before any training."""
+    parser.add_argument(
+        "--untrained",
+        action="store_true",
+        help="start from the same encoder before any training, with the settings of 'evaluate supervised'",
+    )
+
+
+def settings_file(arguments: Sequence[str]) -> str:
+    """Return the name of the settings that a start calls for: from scratch, all layers learn alike."""
+    return "supervised" if "--untrained" in arguments else "finetune"
 
 
 def add_subset_arguments(parser: ArgumentParser) -> None:
@@ -111,6 +127,11 @@ def load_start(run: str) -> Start:
     return Start(pretrained, {"run": run, "run_weights": sha256(Path(run) / WEIGHTS)})
 
 
+def load_untrained_start(run: str, seed: int) -> Start:
+    """Load the encoder of a run as it was before any training; the seed decides its weights."""
+    return Start(load_pretrained(run).untrained(seed), {"run": run, "untrained": True}, trained=False)
+
+
 def train(
     evaluation: str,
     options: Namespace,
@@ -137,8 +158,9 @@ def train(
     pretrained = begin.pretrained
     pretrained.check(store)
     described = None if subset is None else subset.describe()
+    method = pretrained.card["method"] if begin.trained else "untrained"
     about = {
-        "method": f"{pretrained.card['method']}, {evaluation}",
+        "method": f"{method}, {evaluation}",
         "evaluation": evaluation,
         "data": options.data,
         "protocol": options.protocol,
@@ -167,7 +189,7 @@ def train(
         store,
         options.protocol,
         sides,
-        trained=True,
+        trained=begin.trained,
         config={"seed": seed, "clips": asdict(pretrained.clips), **asdict(config)},
         metrics=metrics.to_dict(),
         seconds=time.perf_counter() - started,
@@ -175,13 +197,13 @@ def train(
         subset=described,
     )
     path = write_result(out, content, [store.names[index] for index in sides.test], {"": metrics})
-    show(evaluation, pretrained, store, options.protocol, sides, config, metrics, subset)
+    show(evaluation, method, store, options.protocol, sides, config, metrics, subset)
     print(f"  {path}")
 
 
 def show(
     evaluation: str,
-    pretrained: Pretrained,
+    method: str,
     store: Store,
     protocol: str,
     sides: Split,
@@ -192,7 +214,7 @@ def show(
     """Print what was trained and how well it does."""
     labelled = "training" if subset is None else f"labelled ({100 * subset.share:.3g} %)"
     print(
-        f"{pretrained.card['method']} on {store.data_set} {protocol}: "
+        f"{method} on {store.data_set} {protocol}: "
         f"{len(sides.train)} {labelled}, {len(sides.test)} test sequences"
     )
     epochs, best = config.training.epochs, metrics.best_epoch

@@ -16,6 +16,8 @@ from skelact.evaluation.score_files import TestScores, has_scores, read_scores
 
 SAME = ("evaluation", "data_hash", "protocol")
 """What all results of an ensemble have in common; their test sequences besides."""
+DESCRIBES = ("evaluation", "trained", "model", "config", "subset")
+"""What an ensemble's result keeps of its members': all that says what they are results of."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ def ensemble_result(
                     "seed": member.content["config"].get("seed", 0),
                     "top1": member.content["metrics"]["top1"],
                     "scores_sha256": member.content["scores"]["sha256"],
+                    "result": {key: member.content[key] for key in DESCRIBES if key in member.content},
                 }
                 for member in members
             ],

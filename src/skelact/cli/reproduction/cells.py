@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -69,13 +69,15 @@ class Cell:
     """Name of the table it stands in."""
     row: Row
     pretraining: Pretraining
-    """Whose encoder is evaluated."""
+    """Whose encoder is evaluated; of a sum, the first."""
     evaluation: Evaluation
     settings: Settings
     """Of the evaluation, over those that its command has anyway."""
     on: DataRecipe
     """Where is evaluated."""
     seed: int
+    members: tuple[Cell, ...] = ()
+    """The cells whose class scores are added up; none where an encoder is evaluated."""
 
     @property
     def trained(self) -> bool:
@@ -92,9 +94,16 @@ class Cell:
     @property
     def run(self) -> Path:
         """Where its command writes, under the folder of everything."""
-        if not self.evaluation.trains_encoder:
+        if not self.evaluation.trains_encoder and not self.members:
             return Path("runs") / self.pretraining.name
-        return Path("runs") / f"{self.pretraining.name}-{self.evaluation.name}-{self.on.name}-seed{self.seed}"
+        started_from = replace(self.pretraining, row=self.row).name
+        return Path("runs") / f"{started_from}-{self.evaluation.name}-{self.on.name}-seed{self.seed}"
+
+    @property
+    def line(self) -> tuple[Pretraining, ...]:
+        """The runs that it needs, in order."""
+        needed = [run for member in self.members for run in member.line] or self.pretraining.line
+        return tuple({run.name: run for run in needed}.values())
 
     @property
     def file(self) -> Path:
@@ -125,6 +134,7 @@ def cells_of(table: Table, seeds: Sequence[int] | None = None) -> list[Cell]:
         for seed in seeds or table.plan.seeds
         for row in table.rows
         for evaluation in table.evaluations
+        if evaluation.can_sum or row.sum_of is None
     ]
 
 
@@ -139,7 +149,7 @@ def cells_of_suite(tables: Iterable[Table], seeds: Sequence[int] | None = None) 
     for cell in (cell for table in tables for cell in cells_of(table, seeds)):
         other = cells.setdefault(cell.name, cell)
         same = other.settings == cell.settings and other.row == cell.row
-        for run in cell.pretraining.line:
+        for run in cell.line:
             table, known = runs.setdefault(run.name, (cell.table, run))
             if known != run or not same:
                 raise ConfigurationError(
@@ -168,6 +178,13 @@ def choose(cells: Iterable[Cell], patterns: Sequence[str]) -> list[Cell]:
 
 def _cell(table: Table, data: DataRecipe, row: Row, evaluation: Evaluation, seed: int) -> Cell:
     on = table.on or data
+    if row.sum_of is not None:
+        rows = [table.shared.rows[name] for name in row.sum_of]
+        members = tuple(_cell(table, data, each, evaluation, seed) for each in rows)
+        first = members[0]
+        return Cell(table.name, row, first.pretraining, evaluation, first.settings, on, seed, members)
+    if row.untrained_of is not None:
+        evaluation = evaluation.from_scratch
     file = evaluation.file or evaluation.name
     settings = merge(table.shared.variant.evaluate.get(file, {}), on.evaluate.get(file, {}))
     learned = row if row.untrained_of is None else table.shared.rows[row.untrained_of]

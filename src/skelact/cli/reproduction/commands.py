@@ -61,6 +61,10 @@ def pretrain_words(pretraining: Pretraining, place: Place, *, resume: bool = Fal
 def evaluate_words(cell: Cell, place: Place, *, resume: bool = False) -> list[str]:
     """Return the words of the command that evaluates, after ``skelact``."""
     evaluation = cell.evaluation
+    if cell.members:
+        runs = [str(place.out / member.run) for member in cell.members]
+        out = ["--evaluation", evaluation.command, "--out", str(place.out / cell.run)]
+        return ["evaluate", "ensemble", "--runs", *runs, *out]
     has_training = "training" in cell.expected
     return [
         *("evaluate", evaluation.command, "--run", str(place.run(cell.pretraining))),

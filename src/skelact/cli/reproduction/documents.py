@@ -79,6 +79,7 @@ def loop(table: Table, place: Place) -> str:
 
 def _words(cell: Cell, place: Place) -> list[list[str]]:
     return [
-        *(pretrain_words(each, place) for each in cell.pretraining.line),
+        *(pretrain_words(each, place) for each in cell.line),
+        *(evaluate_words(each, place) for each in cell.members),
         evaluate_words(cell, place),
     ]

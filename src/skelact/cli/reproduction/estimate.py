@@ -58,7 +58,7 @@ class Recorded:
         self._seconds: dict[str, list[float]] = defaultdict(list)
         pretrainings: dict[str, Pretraining] = {}
         for cell in cells:
-            pretrainings |= {each.name: each for each in cell.pretraining.line}
+            pretrainings |= {each.name: each for each in cell.line}
             found = results.find(cell)
             if found is not None and "seconds" in found[1]:
                 self.add(cell, float(found[1]["seconds"]))
@@ -92,7 +92,8 @@ class Recorded:
     def _kind(what: Pretraining | Cell) -> str:
         if isinstance(what, Pretraining):
             return f"{what.data.name}/pretrain/{what.size}"
-        return f"{what.on.name}/{what.evaluation.name}/{what.pretraining.size}"
+        added = "/sum" if what.members else ""
+        return f"{what.on.name}/{what.evaluation.name}{added}/{what.pretraining.size}"
 
 
 def estimate(tasks: Sequence[Task], recorded: Recorded, measurement: Measurement | None = None) -> Estimate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from skelact.cli.composition import instantiate, merge, named_config
@@ -44,6 +44,13 @@ class Evaluation:
     """Where in a result's metrics stands the number that a table shows, a share in [0, 1]."""
     trains_encoder: bool = False
     """Whether it trains the encoder, in a run folder of its own, and can be resumed."""
+    can_sum: bool = True
+    """Whether the class scores of several runs can be added up: there is one table of them."""
+
+    @property
+    def from_scratch(self) -> Evaluation:
+        """The same of an encoder that has learned nothing: all layers learn alike."""
+        return replace(self, file="supervised") if self.trains_encoder else self
 
     def settings(self, own: Settings) -> Settings:
         """Return all settings of the command with ``own`` over its defaults, as a result file tells them.
@@ -79,10 +86,12 @@ EVALUATIONS = {
     evaluation.name: evaluation
     for evaluation in (
         Evaluation("linear", "linear", "linear", LinearConfig, "linear"),
-        Evaluation("knn", "knn", "nearest neighbour", KnnSettings, headline=("k=1", "top1")),
+        Evaluation("knn", "knn", "nearest neighbour", KnnSettings, headline=("k=1", "top1"), can_sum=False),
         _finetuning("finetune", "finetune", "fine-tuning"),
-        _finetuning("semi-1", "semi", "1 % of the labels", 0.01),
-        _finetuning("semi-10", "semi", "10 % of the labels", 0.1),
+        *(
+            _finetuning(f"semi-{percent}", "semi", f"{percent} % of the labels", percent / 100)
+            for percent in (1, 5, 10, 25, 50)
+        ),
         _finetuning("transfer", "transfer", "fine-tuning"),
     )
 }

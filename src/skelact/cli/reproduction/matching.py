@@ -93,6 +93,8 @@ def difference(content: Mapping[str, Any], cell: Cell, hashes: Mapping[str, str]
         cell: the cell.
         hashes: content hash of the store of each data set, as far as known.
     """
+    if cell.members:
+        return _sum_difference(content, cell, hashes)
     facts = {
         "evaluation": cell.evaluation.command,
         "data_set": cell.on.data_set,
@@ -125,6 +127,22 @@ def difference(content: Mapping[str, Any], cell: Cell, hashes: Mapping[str, str]
         or _settings_difference(evaluated, cell.expected)
         or _pretraining_difference(learned, cell.pretraining, cell.trained)
     )
+
+
+def _sum_difference(content: Mapping[str, Any], cell: Cell, hashes: Mapping[str, str]) -> str | None:
+    evaluation = f"ensemble-{cell.evaluation.command}"
+    if content["evaluation"] != evaluation:
+        return f"evaluation {content['evaluation']}, expected {evaluation}"
+    parts, weights = content["config"].get("members", []), content["config"].get("weights", [])
+    if len(parts) != len(cell.members) or len(set(weights)) != 1:
+        return f"{len(parts)} members of weights {weights}, expected {len(cell.members)} of equal weight"
+    for part, member in zip(parts, cell.members, strict=True):
+        if "result" not in part:
+            return "from an older version, which did not say what its members are"
+        problem = difference({**content, "subset": None, **part["result"]}, member, hashes)
+        if problem is not None:
+            return f"member {member.name}: {problem}"
+    return None
 
 
 def run_settings(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from skelact.training.randomness import generator_for
 NUM_CLIPS = 4
 LONG_ENOUGH = 1.0
 """Seconds after which a measurement ends; its first step warms up and counts only where it took so long."""
+ADDING_UP = 5.0
+"""Seconds in which scores are added up, most of them the start of the command."""
 BACKWARD = 3.0
 """A training pass through the encoder takes about as long as so many without gradients."""
 
@@ -58,6 +60,8 @@ class Measurement:
         return learned * num * config.training.epochs / self._place.devices
 
     def _evaluation(self, cell: Cell) -> float:
+        if cell.members:
+            return ADDING_UP
         sides = split(Store.open(self._place.store(cell.on)), cell.on.protocol)
         num_train, num_test = len(sides.train), len(sides.test)
         _, embedded = self._measured(cell.pretraining)

@@ -31,10 +31,11 @@ class DataRecipe:
 
 @dataclass(frozen=True)
 class Row:
-    """A way of pre-training, or an encoder before any.
+    """A way of pre-training, an encoder before any, or several rows whose class scores are added up.
 
     Raises:
-        ConfigurationError: both or neither of ``method`` and ``untrained_of``.
+        ConfigurationError: not exactly one of ``method``, ``untrained_of`` and ``sum_of``, or a sum of fewer
+            than two rows.
     """
 
     name: str
@@ -49,10 +50,16 @@ class Row:
     """The row with whose weights it starts; None: random ones."""
     untrained_of: str | None = None
     """Instead of a method: the row whose encoder is evaluated untrained."""
+    sum_of: list[str] | None = None
+    """Instead of a method: the rows whose class scores are added up, e.g. those of three streams."""
 
     def __post_init__(self) -> None:
-        if (self.method is None) == (self.untrained_of is None):
-            raise ConfigurationError("expected either 'method' or 'untrained_of'")
+        if sum(each is not None for each in (self.method, self.untrained_of, self.sum_of)) != 1:
+            raise ConfigurationError("expected one of 'method', 'untrained_of' and 'sum_of'")
+        if self.sum_of is not None:
+            _check_list("sum_of", self.sum_of)
+            if len(set(self.sum_of)) < 2:
+                raise ConfigurationError(f"sum_of is {self.sum_of!r}, expected two rows or more")
 
 
 @dataclass(frozen=True)

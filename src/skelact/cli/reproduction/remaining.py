@@ -100,15 +100,27 @@ def left_to_do(cells: Sequence[Cell], place: Place, results: Results) -> list[Ta
     for cell in cells:
         if results.find(cell) is not None or not_collected(cell, place, results) is not None:
             continue
-        for pretraining in cell.pretraining.line:
-            if pretraining.name not in planned:
-                planned.add(pretraining.name)
-                state = pretraining_state(pretraining, place)
-                if state != "done":
-                    tasks.append(Task(pretraining, state))
-        has_own_run = cell.evaluation.trains_encoder and (place.out / cell.run / CONFIG).exists()
-        tasks.append(Task(cell, "started" if has_own_run else "absent"))
+        # scores are added up in the run folders: members are evaluated there, wherever else results are
+        open_members = [each for each in cell.members if not_collected(each, place, results) is None]
+        for each in [*open_members, cell]:
+            if each.name not in planned:
+                planned.add(each.name)
+                tasks += _tasks_of(each, place, planned)
     return tasks
+
+
+def _tasks_of(cell: Cell, place: Place, planned: set[str]) -> list[Task]:
+    """Return the pre-trainings that a cell needs and that are not planned yet, and the cell itself."""
+    tasks: list[Task] = []
+    for pretraining in () if cell.members else cell.line:
+        if pretraining.name not in planned:
+            planned.add(pretraining.name)
+            state = pretraining_state(pretraining, place)
+            if state != "done":
+                tasks.append(Task(pretraining, state))
+    trains = cell.evaluation.trains_encoder and not cell.members
+    has_own_run = trains and (place.out / cell.run / CONFIG).exists()
+    return [*tasks, Task(cell, "started" if has_own_run else "absent")]
 
 
 def pretraining_state(pretraining: Pretraining, place: Place) -> State:

@@ -39,9 +39,11 @@ def write_jobs(suite: str, cells: Sequence[Cell], place: Place, sbatch: Sequence
         folder.mkdir(parents=True, exist_ok=True)
         for number, (name, members) in enumerate(jobs.items()):
             paths[name].write_text(script(suite, name, members, place, sbatch))
-            before = [each.name for each in members[0].pretraining.line if each.name != name]
+            before = [each.name for each in members[0].line if each.name != name]
             needed = [list(jobs).index(other) for other in before if other in jobs]
-            wait = f" --dependency=afterok:$job{needed[-1]}" if needed else ""
+            if not members[0].members:
+                needed = needed[-1:]  # which waits for those before it
+            wait = f" --dependency=afterok:{':'.join(f'$job{each}' for each in needed)}" if needed else ""
             submit.append(f"job{number}=$(sbatch --parsable{wait} {shlex.quote(str(paths[name].resolve()))})")
         submit_path = folder / "submit.sh"
         submit_path.write_text("\n".join([*submit, ""]))
@@ -54,12 +56,13 @@ def group(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     """Return the cells of each job, jobs whose weights others need before these.
 
     Cells of one pre-training are a job. Where what it starts from has no cells of its own, all that start
-    from it are one job, so that no two jobs train the same.
+    from it are one job, so that no two jobs train the same. Sums of scores are jobs of their own, the last.
     """
-    own = {cell.pretraining.name for cell in cells}
+    own = {cell.pretraining.name for cell in cells if not cell.members}
     jobs: dict[str, list[Cell]] = {}
-    for cell in sorted(cells, key=lambda cell: len(cell.pretraining.line)):
-        jobs.setdefault(_job_of(cell.pretraining, own), []).append(cell)
+    for cell in sorted(cells, key=lambda cell: (bool(cell.members), len(cell.line))):
+        name = str(cell.run.relative_to("runs")) if cell.members else _job_of(cell.pretraining, own)
+        jobs.setdefault(name, []).append(cell)
     return jobs
 
 

@@ -74,7 +74,8 @@ def _each(content: Settings, key: str, where: str) -> Any:
 def _data_recipe(name: str, content: Settings, where: str) -> DataRecipe:
     recipe = _build(DataRecipe, content, where, name=name)
     _check_settings(recipe.pretrain, where)
-    by_file = {each.file or each.name: each for each in EVALUATIONS.values()}
+    both = [way for each in EVALUATIONS.values() for way in (each, each.from_scratch)]
+    by_file = {each.file or each.name: each for each in both}
     _check_known(recipe.evaluate, by_file, where)
     for key, settings in recipe.evaluate.items():
         check_keys(settings, by_file[key].schema, where, f"evaluate.{key}.")
@@ -104,6 +105,9 @@ def _rows(rows: str | Settings, where: str) -> dict[str, Row]:
         else:
             named_config("pretrain", row.method)
             check_keys(row.pretrain, config_class(row.method), f"{where}: row {name}", "pretrain.")
+        for part in row.sum_of or ():
+            if part not in found or found[part].method is None:
+                raise ConfigurationError(f"{where}: row {name}: adds up {part!r}, no row with a method")
         seen, other = [name], row.start or row.untrained_of
         while other is not None:
             if other in seen or other not in found or found[other].method is None:
@@ -127,10 +131,9 @@ def _table(
     on = None if plan.evaluate_on is None else recipe(plan.evaluate_on)
     table = Table(name, plan, shared, tuple(map(recipe, plan.data)), on)
     untrained = [row.name for row in table.rows if row.untrained_of]
-    training = [evaluation.name for evaluation in table.evaluations if evaluation.trains_encoder]
-    if untrained and training:
+    if untrained and any(evaluation.command == "transfer" for evaluation in table.evaluations):
         raise ConfigurationError(
-            f"{where}: row {untrained[0]} cannot be evaluated by {training[0]}, which trains the encoder"
+            f"{where}: row {untrained[0]} has learned nothing that could be transferred; leave it out"
         )
     return table
 

@@ -15,6 +15,8 @@ from skelact.cli.reproduction.recipes import Table
 from skelact.evaluation.statistics import mean_interval
 
 NOT_YET = "not yet"
+NOTHING = "-"
+"""Stands where a row has no such number: nearest neighbours of a sum of scores."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,15 @@ def fill(table: Table, results: Results, seeds: Sequence[int] | None = None) -> 
         texts.setdefault((cell.row.name, column), []).append(cell)
     published = published_numbers()
     rows = [
-        (row.title, *(cell_text(texts[row.name, column], results, published) for column in columns))
+        (
+            row.title,
+            *(
+                cell_text(texts[row.name, column], results, published)
+                if (row.name, column) in texts
+                else NOTHING
+                for column in columns
+            ),
+        )
         for row in table.rows
     ]
     return TextTable(table.plan.title, ("encoder", *columns.values()), tuple(rows))

@@ -10,6 +10,7 @@ from skelact.cli.reproduction.cells import cells_of_suite, choose
 from skelact.cli.reproduction.matching import Results, difference, run_difference
 from skelact.cli.reproduction.suite_files import read_suite
 from skelact.errors import DataError
+from skelact.evaluation.ensemble import DESCRIBES
 from skelact.evaluation.results import FORMAT
 
 
@@ -54,6 +55,21 @@ def with_value(content, path, value):
     return changed
 
 
+def sum_of(found):
+    """Return the content of the result of a sum of scores as its command writes it."""
+    parts = [
+        {
+            "file": "f",
+            "scores_sha256": "s",
+            "result": {key: content[key] for key in DESCRIBES if key in content},
+        }
+        for content in map(result_of, found.members)
+    ]
+    config = {"seed": found.seed, "weights": [1.0] * len(parts), "members": parts}
+    evaluation = f"ensemble-{found.evaluation.command}"
+    return result_of(found, evaluation=evaluation, config=config, model={"method": "a+b"})
+
+
 MODEL = ("model", "config")
 LINEAR = "msr-action3d-xsub/mamp-sequence/linear/seed1"
 
@@ -67,10 +83,14 @@ LINEAR = "msr-action3d-xsub/mamp-sequence/linear/seed1"
         ("paper", "ntu120-xsub/stjd-mp/linear/seed0"),
         ("paper", "ntu60-xsub/mamp/semi-1/seed4"),
         ("paper", "pku1-xsub/mae/transfer-to-pku2-xsub/seed0"),
+        ("paper", "ntu60-xsub/stjd-cl-bone/linear/seed0"),
+        ("paper", "ntu60-xsub/stjd-cl-3s/linear/seed0"),
+        ("paper", "ntu60-xview/stjd-cl-3s/semi-1/seed2"),
     ],
 )
 def test_a_cells_own_result_fits_it_and_no_other(suite, name):
-    content = result_of(cell(name, suite))
+    found = cell(name, suite)
+    content = sum_of(found) if found.members else result_of(found)
     fitting = [
         each.name
         for each in cells_of_suite(read_suite("small")) + cells_of_suite(read_suite("paper"))
@@ -111,6 +131,28 @@ def test_what_changes_a_number_makes_it_another_result(path, value, message):
     problem = difference(with_value(content, path, value), found, hashes)
     assert problem is not None
     assert any(word in problem for word in message.split("|")), problem
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("evaluation",), "ensemble-knn", "evaluation ensemble-knn"),
+        (("config", "weights"), [1.0, 1.0, 2.0], "weights"),
+        (("config", "members"), [], "0 members"),
+        (("config", "members", 1, "result", "config", "seed"), 7, "stjd-cl-bone/linear/seed0: seed 7"),
+        (
+            ("config", "members", 2, "result", "model", "config", "clips", "stream"),
+            "joint",
+            "stjd-cl-motion/linear/seed0: clips.stream = joint",
+        ),
+        (("config", "members", 0), {"file": "f"}, "older version"),
+    ],
+)
+def test_a_sum_is_known_by_its_members(path, value, message):
+    found = cell("ntu60-xsub/stjd-cl-3s/linear/seed0", "paper")
+    content = sum_of(found)
+    assert difference(content, found, {}) is None
+    assert message in difference(with_value(content, path, value), found, {})
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Shipped suites are whole, and say what was published; a mistake in one's own is named."""
 
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from skelact.cli.reproduction.cells import cells_of_suite, choose
+from skelact.cli.reproduction.commands import Place, evaluate_words
 from skelact.cli.reproduction.evaluations import EVALUATIONS, KnnSettings
 from skelact.cli.reproduction.suite_files import read_data_recipe, read_suite
 from skelact.cli.reproduction.tables import published_numbers
@@ -45,9 +47,11 @@ def test_every_cell_has_a_name_and_a_file_of_its_own_and_a_whole_configuration(s
     for each in cells:
         assert each.pretraining.config("store", None).training.seed == each.pretraining.seed
         assert each.expected
+        assert all(member.name in {other.name for other in cells} for member in each.members)
     folders = {}
     for each in cells:
-        owner = each.name if each.evaluation.trains_encoder else each.pretraining.name
+        own = each.evaluation.trains_encoder or each.members
+        owner = each.name if own else each.pretraining.name
         assert folders.setdefault(each.run, owner) == owner
 
 
@@ -139,7 +143,18 @@ tables:
         ("method: mae", "method: maae", "no method 'maae'"),
         ("start: mae", "start: mea", "row other: needs 'mea'"),
         ("start: mae", "start: other", "row other: needs 'other'"),
-        ("start: mae", "untrained_of: mae", "row other: expected either 'method' or 'untrained_of'"),
+        (
+            "start: mae",
+            "untrained_of: mae",
+            "row other: expected one of 'method', 'untrained_of' and 'sum_of'",
+        ),
+        ("method: mamp, start: mae", "sum_of: [mae]", "sum_of is .*expected two rows"),
+        ("method: mamp, start: mae", "sum_of: [mae, other]", "row other: adds up 'other'"),
+        (
+            "method: mamp, start: mae}",
+            "untrained_of: mae}\n  sum: {sum_of: [mae, other]}",
+            "row sum: adds up 'other', no row with a method",
+        ),
         ("start: mae", "pretrain: {objective: {tauu: 1}}", "unknown key 'pretrain.objective.tauu'"),
         ("evaluate: [knn]", "evaluate: [kn]", "table first: no 'kn'.*did you mean 'knn'"),
         ("evaluate: [knn]", "evaluate: knn", "evaluate is 'knn', expected a list"),
@@ -165,3 +180,53 @@ def test_a_mistake_in_a_suite_is_named(tmp_path, old, new, message):
     path.write_text(SUITE.replace(old, new))
     with pytest.raises(ConfigurationError, match=message):
         cells_of_suite(read_suite(str(path)))
+
+
+SUM = """
+size: tiny
+rows:
+  mae: {method: mae}
+  mamp: {method: mamp}
+  untrained: {untrained_of: mae}
+  both: {sum_of: [mae, mamp]}
+tables:
+  first: {title: First, data: [ntu60-xsub], evaluate: [linear, knn, semi-10], seeds: [3]}
+"""
+
+
+@pytest.fixture
+def summing(tmp_path):
+    (tmp_path / "own.yaml").write_text(SUM)
+    return {each.name: each for each in cells_of_suite(read_suite(str(tmp_path / "own.yaml")))}
+
+
+def test_scores_are_added_up_of_runs_that_have_one_table_of_them(summing):
+    assert [name for name in summing if "/both/" in name] == [
+        "ntu60-xsub/both/linear/seed3",
+        "ntu60-xsub/both/semi-10/seed3",
+    ]
+    both = summing["ntu60-xsub/both/semi-10/seed3"]
+    assert list(both.members) == [summing[f"ntu60-xsub/{name}/semi-10/seed3"] for name in ("mae", "mamp")]
+    assert [run.name for run in both.line] == ["ntu60-xsub/mae-seed3", "ntu60-xsub/mamp-seed3"]
+    words = evaluate_words(both, Place(Path("stores"), Path("out")))
+    runs = [f"out/{member.run}" for member in both.members]
+    assert words == [
+        *("evaluate", "ensemble", "--runs", *runs),
+        *("--evaluation", "semi", "--out", "out/runs/ntu60-xsub/both-seed3-semi-10-ntu60-xsub-seed3"),
+    ]
+
+
+def test_an_untrained_encoder_learns_from_labels_in_a_folder_of_its_own(summing):
+    scratch, tuned = (summing[f"ntu60-xsub/{name}/semi-10/seed3"] for name in ("untrained", "mae"))
+    assert (scratch.expected["layer_decay"], tuned.expected["layer_decay"]) == (1.0, 0.8)
+    assert scratch.run != tuned.run
+    words = evaluate_words(scratch, Place(Path("stores"), Path("out")))
+    assert "--untrained" in words
+    assert words[words.index("--run") + 1] == "out/runs/ntu60-xsub/mae-seed3"
+
+
+def test_what_has_learned_nothing_is_not_transferred(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(SUM.replace("evaluate: [linear", "evaluate_on: ntu120-xsub, evaluate: [transfer, linear"))
+    with pytest.raises(ConfigurationError, match="row untrained has learned nothing"):
+        read_suite(str(path))
