@@ -116,7 +116,8 @@ def compare(
         _row(f"{label}, ms", [1e3 * seconds for seconds in times], "14,.2f")
     if work is not None:
         for label, times in (("ours", result.ours), ("baseline", result.baseline)):
-            _row(f"{label}, {unit}/s", [work / seconds for seconds in times], "14,.0f")
+            rates = [work / seconds for seconds in times]
+            _row(f"{label}, {unit}/s", rates, "14,.0f" if min(rates) >= 100 else "14,.1f")
     _row("ratio", result.ratios, "14,.1f")
     return result
 

@@ -71,10 +71,22 @@ def test_frozen_features_are_evaluated_as_of_any_run(contrastive_run, store_path
     assert sorted(json.loads(path.read_text())["trained"] for path in paths) == [False, True]
 
 
-def test_a_run_is_fine_tuned(contrastive_run, store_path, tmp_path):
-    where = ["--data", str(store_path), "--protocol", "xsub", "--out", str(tmp_path / "fine")]
-    options = ["--epochs", "1", "--stochastic_depth", "0", "--training.batch_size", "16"]
-    assert main(["evaluate", "finetune", "--run", str(contrastive_run), *where, *options]) == 0
+def test_a_run_is_fine_tuned(contrastive_run, store_path, tmp_path, capsys):
+    out = tmp_path / "fine"
+    where = ["--data", str(store_path), "--protocol", "xsub", "--out", str(out)]
+    command = ["evaluate", "finetune", "--run", str(contrastive_run), *where]
+    command += ["--epochs", "1", "--training.batch_size", "16", "--training.warmup_share", "0"]
+    assert main(command) == 2  # the published rate, for blocks that have none
+    printed = capsys.readouterr().err
+    assert "stochastic_depth is 0.3, but blocks of STGCN cannot be skipped; set it to 0" in printed
+    assert printed.count("\n") == 1
+    assert not out.exists()
+    assert main([*command, "--stochastic_depth", "0"]) == 0
+    before, after = weights(contrastive_run), weights(out)
+    encoder = [name for name, _ in load_pretrained(out).encoder.named_parameters(prefix="encoder")]
+    assert all(not torch.equal(before[name], after[name]) for name in encoder)
+    (result,) = (out / "evaluations").glob("finetune-*.json")
+    assert json.loads(result.read_text())["config"]["layer_decay"] == 0.8
 
 
 def test_a_resumed_run_is_the_uninterrupted_run(contrastive_run, store_path, tmp_path):

@@ -51,8 +51,15 @@ def test_the_result_says_all_that_was_found(tiny_run: Path, untrimmed_store: Sto
         rows = list(csv.DictReader(file))
     assert len(rows) == metrics["num_detections"] > 0
     assert list(rows[0]) == ["recording", "action", "start", "end", "confidence"]
-    assert main(["results", str(path)]) == 2
-    assert "of a detection, which has no accuracies" in capsys.readouterr().err
+    capsys.readouterr()
+    assert main(["results", str(path)]) == 0
+    title, head, row = capsys.readouterr().out.splitlines()
+    assert title == "pku1 xsub, detection"
+    assert head.split() == ["method", "seeds", "mAP_a", "0.5", "%", "mAP_v", "0.5", "%"]
+    map_a, map_v = (f"{100 * metrics[name]['0.5']:.1f}" for name in ("map_a", "map_v"))
+    assert row.split() == ["stjd-mp", "1", map_a, map_v]
+    assert main(["figures", "confusion", str(path), "--out", str(path.with_suffix(".png"))]) == 2
+    assert "no 'confusion'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

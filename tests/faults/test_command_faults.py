@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from skelact.cli.main import main
 from skelact.preparation.pipeline import prepare
@@ -126,6 +127,28 @@ def test_a_checkpoint_of_another_length_or_size_is_refused(place, tmp_path, caps
     card["encoder"][key] = value
     (tmp_path / "run" / "card.json").write_text(json.dumps(card))
     assert "the card says" in complaint(capsys, place, LINEAR.replace("{place}/run", str(tmp_path / "run")))
+
+
+def test_a_checkpoint_without_an_encoder_is_refused(place, tmp_path, capsys):
+    command = LINEAR.replace("{place}/run", str(tmp_path / "run"))
+    shutil.copytree(place / "run", tmp_path / "run")
+    tensors = load_file(tmp_path / "run" / "weights.safetensors")
+    others = {name: value for name, value in tensors.items() if not name.startswith("encoder.")}
+    assert others, "a masked method also has a decoder"
+    for kept, message in (
+        (others, "holds no encoder"),
+        (
+            {**others, "encoder.norm.bias": tensors["encoder.norm.bias"]},
+            "the encoder's 'embed.weight' is mis",
+        ),
+    ):
+        save_file(kept, tmp_path / "run" / "weights.safetensors")
+        said = complaint(capsys, place, command)
+        assert f"weights.safetensors: {message}" in said
+    card = json.loads((tmp_path / "run" / "card.json").read_text())
+    del card["encoder"]
+    (tmp_path / "run" / "card.json").write_text(json.dumps(card))
+    assert "card.json: says nothing of an encoder" in complaint(capsys, place, command)
 
 
 @pytest.mark.parametrize("name", ["card.json", "weights.safetensors"])

@@ -2,14 +2,14 @@
 
 Results that differ in their seeds alone are one method. p is that of McNemar's paired test over the test
 sequences, seed by seed (twice the median of several); it needs the scores that lie beside the results. Among
-many comparisons some have a small p by chance.
+many comparisons some have a small p by chance. Detections are compared by mAP_a at overlap 0.5, with no test.
 """
 
 from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -17,15 +17,18 @@ from typing import Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.evaluation.statistics import MeanInterval
-from skelact.evaluation.tabulation import Comparison, Method, compare, group, read_entries
+from skelact.evaluation.tabulation import OVERLAP, Comparison, Method, compare, group, read_entries
 
 Row = list[str]
-METHOD_HEAD = ["method", "seeds", "top-1 %", "top-5 %"]
+MEASURES = {
+    "top1": "top-1 %",
+    "top5": "top-5 %",
+    "map_a": f"mAP_a {OVERLAP} %",
+    "map_v": f"mAP_v {OVERLAP} %",
+}
 DIFFERENCE_HEAD = ["first", "second", "difference, points", "p (McNemar)"]
-CSV_HEAD = [
-    *("data_set", "protocol", "evaluation", "method", "against"),
-    *("seeds", "top1", "top1_half_width", "top5", "p"),
-]
+CSV_NUMBERS = ["top1", "top1_half_width", "top5", "map_a", "map_a_half_width", "map_v", "p"]
+CSV_HEAD = ["data_set", "protocol", "evaluation", "method", "against", "seeds", *CSV_NUMBERS]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -46,21 +49,23 @@ def run(options: Namespace) -> None:
         return
     draw = markdown if options.format == "markdown" else text
     parts = []
-    for table, members in groupby(methods, key=lambda method: method.table):
-        data_set, protocol, evaluation = table
+    for table, in_table in groupby(methods, key=lambda method: method.table):
+        members, (data_set, protocol, evaluation) = list(in_table), table
+        measures = [name for name in MEASURES if any(name in method.means for method in members)]
+        head = ["method", "seeds", *(MEASURES[name] for name in measures)]
         title = f"{data_set} {protocol}, {evaluation}"
         parts.append(f"### {title}\n" if options.format == "markdown" else title)
-        parts.append(draw(METHOD_HEAD, [method_row(method) for method in members]))
+        parts.append(draw(head, [method_row(method, measures) for method in members]))
         own = [comparison for comparison in comparisons if comparison.first.table == table]
         if own:
             parts.append(draw(DIFFERENCE_HEAD, [difference_row(comparison) for comparison in own]))
     print("\n".join(parts).rstrip())
 
 
-def method_row(method: Method) -> Row:
+def method_row(method: Method, measures: Sequence[str]) -> Row:
     """Return a method's cells."""
-    top5 = "-" if method.top5 is None else interval(method.top5)
-    return [method.label, str(len(method.entries)), interval(method.top1), top5]
+    cells = [interval(method.means[name]) if name in method.means else "-" for name in measures]
+    return [method.label, str(len(method.entries)), *cells]
 
 
 def difference_row(comparison: Comparison) -> Row:
@@ -99,17 +104,26 @@ def markdown(head: Row, rows: Sequence[Row]) -> str:
 
 
 def write_csv(methods: Sequence[Method], comparisons: Sequence[Comparison]) -> None:
-    """Print one table: a row a method, and a row a comparison, with its second method in ``against``."""
+    """Print one table: a row a method, and a row a comparison, with its second method in ``against``.
+
+    The mean average precisions are those at overlap 0.5.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(CSV_HEAD)
+
+    def write(method: Method, against: str, number: int, numbers: Mapping[str, float | None]) -> None:
+        cells = [_number(numbers.get(column)) for column in CSV_NUMBERS]
+        writer.writerow([*method.table, method.label, against, number, *cells])
+
     for method in methods:
-        top5 = None if method.top5 is None else method.top5.mean
-        numbers = [method.top1.mean, method.top1.half_width, top5, None]
-        writer.writerow([*method.table, method.label, "", len(method.entries), *map(_number, numbers)])
+        numbers = {name: mean.mean for name, mean in method.means.items()}
+        widths = {f"{name}_half_width": mean.half_width for name, mean in method.means.items()}
+        write(method, "", len(method.entries), {**numbers, **widths})
     for comparison in comparisons:
-        names = [comparison.first.label, comparison.second.label, comparison.num_pairs]
-        numbers = [comparison.difference.mean, comparison.difference.half_width, None, comparison.p]
-        writer.writerow([*comparison.first.table, *names, *map(_number, numbers)])
+        first, difference = comparison.first, comparison.difference
+        main = next(iter(first.means))
+        differences = {main: difference.mean, f"{main}_half_width": difference.half_width}
+        write(first, comparison.second.label, comparison.num_pairs, {**differences, "p": comparison.p})
 
 
 def _number(value: float | None) -> str:

@@ -98,7 +98,7 @@ def _points(entries: Sequence[Entry]) -> tuple[CurvePoint, ...]:
                     f"{entry.path}: like {first.path} a result with {number} labelled sequences, but of "
                     "another kind; leave one of them out"
                 )
-        top1 = mean_interval([100 * entry.top1 for entry in members])
+        top1 = mean_interval([entry.main for entry in members])
         points.append(CurvePoint(number, _share(first), top1))
     return tuple(points)
 

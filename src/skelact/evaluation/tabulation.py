@@ -31,11 +31,13 @@ NOT_A_METHOD = {
     "run",
     "run_weights",
 }
+OVERLAP = "0.5"
+"""Overlap at which tables give the mean average precisions of a detection."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row's share of one result file: the accuracies of one evaluation, with one seed."""
+    """One row's share of one result file: how good one evaluation is, with one seed."""
 
     path: Path
     table: tuple[str, str, str]
@@ -46,8 +48,9 @@ class Entry:
     """All that tells methods apart, seeds excepted, as dotted key and text."""
     seeds: tuple[Any, ...]
     """Of pre-training, evaluation and subset."""
-    top1: float
-    top5: float | None
+    measures: Mapping[str, float]
+    """Shares in [0, 1], the one that methods are compared by first: top1 and, in most files, top5; of a
+    detection map_a and map_v, both at :data:`OVERLAP`."""
     scores: TestScores | None
     variant: str
     content: Mapping[str, Any]
@@ -58,6 +61,11 @@ class Entry:
         """The numbers of this variant."""
         found: Mapping[str, Any] = self.content["metrics"]
         return found[self.variant] if self.variant else found
+
+    @property
+    def main(self) -> float:
+        """What methods are compared by, in percent."""
+        return 100 * next(iter(self.measures.values()))
 
     def right(self) -> Right:
         """Return (N,) whether the best class is the true one, the first of equals counting."""
@@ -73,16 +81,17 @@ class Method:
     label: str
     """Name of the method, with the settings that tell it from others of this name in the table."""
     entries: tuple[Entry, ...]
-    top1: MeanInterval = field(init=False)
-    """In percent."""
-    top5: MeanInterval | None = field(init=False)
-    """In percent; None where a file does not have it."""
+    means: Mapping[str, MeanInterval] = field(init=False)
+    """Those of the measures that every file has, in percent; the one that methods are compared by first."""
 
     def __post_init__(self) -> None:
-        top5 = [entry.top5 for entry in self.entries]
-        object.__setattr__(self, "top1", mean_interval([100 * entry.top1 for entry in self.entries]))
-        known = [100 * value for value in top5 if value is not None]
-        object.__setattr__(self, "top5", mean_interval(known) if len(known) == len(top5) else None)
+        all_measures = [entry.measures for entry in self.entries]
+        means = {
+            name: mean_interval([100 * measures[name] for measures in all_measures])
+            for name in all_measures[0]
+            if all(name in measures for measures in all_measures)
+        }
+        object.__setattr__(self, "means", means)
 
 
 @dataclass(frozen=True)
@@ -92,9 +101,9 @@ class Comparison:
     first: Method
     second: Method
     difference: Difference
-    """Of top-1, in points."""
+    """Of top-1, or of a detection's mAP_a, in points."""
     p: float | None
-    """Of McNemar's test, seed by seed; None where scores are missing."""
+    """Of McNemar's test, seed by seed; None where scores are missing, as those of detections always are."""
     num_pairs: int
     """Seeds that were paired."""
 
@@ -158,7 +167,7 @@ def compare(methods: Sequence[Method]) -> list[Comparison]:
         if first.table != second.table or first.entries[0].data_hash != second.entries[0].data_hash:
             continue
         difference = difference_over_seeds(
-            [100 * entry.top1 for entry in first.entries], [100 * entry.top1 for entry in second.entries]
+            [entry.main for entry in first.entries], [entry.main for entry in second.entries]
         )
         pairs = list(zip(first.entries, second.entries, strict=False))
         with_scores = [pair for pair in pairs if all(entry.scores is not None for entry in pair)]
@@ -178,9 +187,8 @@ def _test(first: Entry, second: Entry) -> float:
 def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
     scores = read_scores(path, content) if has_scores(content) else None
     metrics, model, trained = content["metrics"], content["model"], content["trained"]
-    if content["evaluation"] == "detection":
-        raise DataError(f"{path}: of a detection, which has no accuracies to compare; leave it out")
-    variants = {"": metrics} if "top1" in metrics else metrics
+    has_variants = content["evaluation"] != "detection" and "top1" not in metrics
+    variants = metrics if has_variants else {"": metrics}
     learned = model.get("config", {})
     sizes = {key: learned[key] for key in ("clips", "model") if key in learned}
     settings = {"evaluation": content["config"], "model": learned if trained else sizes}
@@ -192,8 +200,12 @@ def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
         seeds.append(learned.get("training", {}).get("seed"))
         seeds.append(model.get("data_hash"))
     for variant, numbers in variants.items():
-        if not isinstance(numbers, Mapping) or "top1" not in numbers:
-            raise DataError(f"{path}: no accuracies in its metrics; the file is damaged, evaluate again")
+        try:
+            measures = _measures_of(content["evaluation"], numbers)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{path}: no accuracies in its metrics; the file is damaged, evaluate again"
+            ) from error
         evaluation = f"{content['evaluation']} {variant}".strip()
         yield Entry(
             path=path,
@@ -202,12 +214,18 @@ def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
             method=str(model.get("method", "unknown")) if trained else "untrained",
             settings=dict(_flat(settings)),
             seeds=tuple(seeds),
-            top1=float(numbers["top1"]),
-            top5=None if numbers.get("top5") is None else float(numbers["top5"]),
+            measures=measures,
             scores=scores,
             variant=variant,
             content=content,
         )
+
+
+def _measures_of(evaluation: str, numbers: Mapping[str, Any]) -> dict[str, float]:
+    if evaluation == "detection":
+        return {name: float(numbers[name][OVERLAP]) for name in ("map_a", "map_v")}
+    top1, top5 = float(numbers["top1"]), numbers.get("top5")
+    return {"top1": top1} if top5 is None else {"top1": top1, "top5": float(top5)}
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

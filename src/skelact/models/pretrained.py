@@ -24,6 +24,7 @@ from skelact.skeleton.topology import Topology
 FORMAT = "skelact-model-1"
 CARD, WEIGHTS = "card.json", "weights.safetensors"
 PREFIX = "encoder."
+EXPECTED = "a model of 'skelact pretrain' or 'skelact weights import'"
 KINDS: Mapping[str, type[EncoderConfig] | type[STGCNConfig]] = {
     "transformer": EncoderConfig,
     "st-gcn": STGCNConfig,
@@ -94,6 +95,8 @@ def load_pretrained(folder: Path | str) -> Pretrained:
         card = json.loads((folder / CARD).read_text())
         if card["format"] != FORMAT:
             raise DataError(f"{folder / CARD}: format {card['format']!r}, this version reads {FORMAT!r}")
+        if "encoder" not in card:
+            raise DataError(f"{folder / CARD}: says nothing of an encoder; expected {EXPECTED}")
         sizes = dict(card["encoder"])
         absent = sizes.pop("absent")
         config = KINDS[sizes.pop("kind", "transformer")](**sizes)
@@ -118,6 +121,8 @@ def _encoder_weights(path: Path, encoder: SkeletonEncoder | STGCN) -> dict[str, 
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: unreadable ({error}); train the model again") from error
     weights = {name.removeprefix(PREFIX): value for name, value in tensors.items() if name.startswith(PREFIX)}
+    if not weights:
+        raise DataError(f"{path}: holds no encoder (no name begins with {PREFIX!r}); expected {EXPECTED}")
     for name, expected in encoder.state_dict().items():
         if name not in weights:
             raise DataError(f"{path}: the encoder's {name!r} is missing; this is not the card's model")

@@ -40,7 +40,7 @@ def set_stochastic_depth(encoder: nn.Module, rate: float) -> None:
     if rate > 0 and not all(hasattr(block, "branch") for block in blocks):
         raise ConfigurationError(
             f"stochastic_depth is {rate}, but blocks of {type(encoder).__name__} cannot be skipped; "
-            "set it to 0"
+            "set it to 0 (--stochastic_depth 0)"
         )
     for block, each in zip(blocks, torch.linspace(0, rate, len(blocks)).tolist(), strict=True):
         if isinstance(branch := getattr(block, "branch", None), StochasticDepth):

@@ -49,8 +49,9 @@ def build_optimiser(
 def layer_decay_scales(model: nn.Module, decay: float) -> dict[str, float]:
     """Return by how much each parameter of a classifier learns more slowly, the deeper the slower.
 
-    Of an encoder with B blocks, embedding and position tables are layer 0, block k is layer k + 1, its last
-    norm and the head are layer B + 1. The factor of layer l is ``decay ** (B + 1 - l)``.
+    Of an encoder with B blocks (those of a transformer, or of an ST-GCN), what comes before them is layer 0:
+    embedding and position tables, or the norm of the input. Block k is layer k + 1, with all that is in it;
+    a norm behind the blocks and the head are layer B + 1. The factor of layer l is ``decay ** (B + 1 - l)``.
 
     Args:
         model: its encoder's parameters are called ``encoder...``; all others are the head's.

@@ -1,11 +1,14 @@
 """Result files, the scores beside them, ensembles and tables of them."""
 
+import csv
+import io
 import json
 
 import numpy as np
 import pytest
 import torch
 
+from skelact.cli.main import main
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.ensemble import combine, ensemble_result, find_member
 from skelact.evaluation.metrics import evaluate_scores
@@ -22,7 +25,7 @@ def scores(seed, strength=1.0):
     return noise + strength * torch.nn.functional.one_hot(LABELS, 4)
 
 
-def write(folder, seed=0, *, method="mae", names=NAMES, table=None, **changes):
+def write(folder, seed=0, *, method="mae", names=NAMES, table=None, with_scores=True, **changes):
     metrics = evaluate_scores(scores(seed) if table is None else table, LABELS, 4)
     content = {
         "format": FORMAT,
@@ -37,7 +40,7 @@ def write(folder, seed=0, *, method="mae", names=NAMES, table=None, **changes):
         "config": {"seed": seed, "training": {"lr": 0.1}},
         "metrics": metrics.to_dict(),
     }
-    return write_result(folder, {**content, **changes}, names, {"": metrics})
+    return write_result(folder, {**content, **changes}, names, {"": metrics} if with_scores else None)
 
 
 def test_scores_come_back_and_a_missing_class_keeps_its_place(tmp_path):
@@ -127,8 +130,8 @@ def test_seeds_are_grouped_and_settings_told_apart(tmp_path):
         ("mamp (lr=0.2)", 1),
     ]
     expected = np.mean([100 * evaluate_scores(scores(seed), LABELS, 4).top1 for seed in range(3)])
-    assert methods[0].top1.mean == pytest.approx(expected)
-    assert methods[0].top1.half_width is not None
+    assert methods[0].means["top1"].mean == pytest.approx(expected)
+    assert methods[0].means["top1"].half_width is not None
     pairs = compare(methods)
     assert len(pairs) == 3
     assert pairs[0].num_pairs == 2
@@ -153,6 +156,40 @@ def test_results_without_scores_are_tabulated_but_not_tested(tmp_path):
     content["data_hash"] = "older"
     first.write_text(json.dumps(content))
     assert compare(group(read_entries([first, second]))) == []
+
+
+def precisions(map_a, map_v):
+    return {"map_a": {"0.1": 0.9, "0.5": map_a}, "map_v": {"0.1": 0.8, "0.5": map_v}}
+
+
+def test_detections_are_compared_by_their_precision_at_half_an_overlap(tmp_path, capsys):
+    files = []
+    for method, gain in (("mae", 0.0), ("mamp", 0.2)):
+        for seed in range(2):
+            metrics = precisions(0.3 + 0.1 * seed + gain, 0.5)
+            changes = {"evaluation": "detection", "metrics": metrics}
+            files.append(write(tmp_path / method, seed, method=method, with_scores=False, **changes))
+    files.append(write(tmp_path / "linear"))
+    entries = read_entries(files)
+    assert entries[1].measures == pytest.approx({"map_a": 0.4, "map_v": 0.5})
+    methods = group(entries)
+    assert [method.means["map_a"].mean for method in methods[:2]] == pytest.approx([35, 55])
+    assert list(methods[2].means) == ["top1", "top5"]
+    (pair,) = compare(methods)  # the linear evaluation is another table
+    assert (pair.difference.mean, pair.p) == (pytest.approx(-20), None)
+    assert main(["results", "--format", "csv", *map(str, files)]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["top1"] != "", row["map_a"], row["map_v"]) for row in rows] == [
+        (False, "35", "50"),
+        (False, "55", "50"),
+        (True, "", ""),
+        (False, "-20", ""),
+    ]
+    content = json.loads(files[0].read_text())
+    content["metrics"]["map_a"] = {"0.1": 0.9}
+    files[0].write_text(json.dumps(content))
+    with pytest.raises(DataError, match="no accuracies in its metrics; the file is damaged"):
+        read_entries(files)
 
 
 def test_the_same_result_twice_is_refused(tmp_path):

@@ -9,6 +9,7 @@ from skelact.models.clip_length import with_num_frames
 from skelact.models.encoder import EncoderConfig, SkeletonEncoder
 from skelact.models.heads import FinetuneHead
 from skelact.models.pretrained import Pretrained
+from skelact.models.st_gcn import STGCN, STGCNConfig
 from skelact.models.stochastic_depth import StochasticDepth, set_stochastic_depth
 from skelact.skeleton.tables import NTU_25
 
@@ -42,6 +43,13 @@ def test_rates_rise_from_zero_and_change_only_training():
     assert not torch.equal(encoder.train()(clips), encoder.train()(clips))
     with pytest.raises(ConfigurationError, match="less than 1"):
         set_stochastic_depth(encoder, 1.0)
+
+
+def test_blocks_of_an_st_gcn_cannot_be_skipped():
+    encoder = STGCN(STGCNConfig(channels=(4, 4), strides=(1, 1)), NTU_25)
+    set_stochastic_depth(encoder, 0.0)
+    with pytest.raises(ConfigurationError, match="blocks of STGCN cannot be skipped; set it to 0"):
+        set_stochastic_depth(encoder, 0.3)
 
 
 def test_the_head_keeps_joints_apart_and_skips_absent_bodies():
