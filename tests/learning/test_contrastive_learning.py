@@ -35,6 +35,10 @@ BACKBONES = {
         transformer=TransformerSizes(patch_frames=4, width=16, depth=2, num_heads=2),
         head=ProjectionConfig(hidden=16, width=8),
     ),
+    "st-gcn, normalising head": ContrastModelConfig(
+        st_gcn=STGCNSizes(channels=(8, 16), strides=(1, 2), kernel=3, dropout=0.0),
+        head=ProjectionConfig(hidden=16, width=8, batch_norm=True),
+    ),
 }
 
 

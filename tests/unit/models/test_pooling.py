@@ -80,6 +80,17 @@ def test_shapes_that_do_not_fit_are_refused():
         masked_pool(features, mask, present[:, :1])
 
 
+def test_a_normalising_head_draws_embeddings_apart_that_are_nearly_the_same():
+    torch.manual_seed(0)
+    embeddings = torch.randn(64) + 0.01 * torch.randn(32, 64)
+    spread = {}
+    for batch_norm in (False, True):
+        z = ProjectionHead(64, ProjectionConfig(hidden=64, width=16, batch_norm=batch_norm))(embeddings)
+        spread[batch_norm] = torch.nn.functional.normalize(z, dim=1).var(0).sum().item()
+    assert spread[False] < 0.01
+    assert spread[True] > 0.3
+
+
 def test_the_published_head():
     head = ProjectionHead(256, ProjectionConfig())
     assert [tuple(layer.weight.shape) for layer in head if hasattr(layer, "weight")] == [

@@ -61,7 +61,7 @@ def test_the_loop_holds_every_command_once_and_what_is_trained_once_stands_befor
 
 
 def test_a_document_without_a_place_for_a_table_is_refused():
-    with pytest.raises(DataError, match=r"page.md: no place for table msr-action3d; add the lines"):
+    with pytest.raises(DataError, match=r"page.md: no place for table msr-action3d-cl; add the lines"):
         with_tables("nothing here", Path("page.md"), "small", read_suite("small"), Results([]))
 
 
