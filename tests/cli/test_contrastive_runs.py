@@ -123,6 +123,28 @@ def test_the_siblings_train_by_configuration_alone(store_path, tmp_path, method)
     assert load_pretrained(tmp_path / "run").card["method"] == method
 
 
+def test_prime_joints_are_drawn_of_the_run_s_own_detector(contrastive_run, store_path, tmp_path, capsys):
+    where = ["--run", str(contrastive_run), "--data", str(store_path), "--protocol", "xsub"]
+    assert main(["figures", "prime-joints", *where, "--out", str(tmp_path / "joints.png")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].endswith("most prime joints (mean mask)")
+    assert printed[-1] == f"  {tmp_path / 'joints.png'}"
+    assert (tmp_path / "joints.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("method", ["random-cl", "moco", "mae", "mamp"])
+def test_a_run_without_density_has_no_prime_joints(store_path, tmp_path, capsys, method):
+    run = tmp_path / "run"
+    assert main(arguments(store_path, run, "--epochs", "1", method=method)) == 0
+    where = ["--run", str(run), "--data", str(store_path), "--protocol", "xsub"]
+    capsys.readouterr()
+    assert main(["figures", "prime-joints", *where, "--out", str(tmp_path / "joints.png")]) == 2
+    printed = capsys.readouterr().err
+    assert f"a run of {method}, without the joint density that makes joints prime" in printed
+    assert "give one of stjd-cl, stjd-mp or stjd-mp-visible" in printed
+    assert printed.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "options",
     [

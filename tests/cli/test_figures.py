@@ -101,6 +101,46 @@ def test_features_of_a_run_are_drawn(tiny_run, store_path, titles, tmp_path, cap
         assert message in capsys.readouterr().err
 
 
+def test_prime_joints_of_a_run_are_drawn_and_printed(tiny_run, store_path, titles, tmp_path, capsys):
+    out = tmp_path / "it.png"
+    on = ["--run", str(tiny_run), "--data", str(store_path), "--protocol", "xview", "--out", str(out)]
+    store = Store.open(store_path)
+    occurring = sorted({int(store.labels[place]) for place in split(store, "xview").test})
+    assert main(["figures", "prime-joints", *on]) == 0
+    head, *rows, last = capsys.readouterr().out.splitlines()
+    assert head.split() == ["class", "most", "prime", "joints", "(mean", "mask)"]
+    assert [row.strip().split("  ")[0] for row in rows] == [store.class_names[place] for place in occurring]
+    assert last == f"  {out}"
+    assert len({len(row) for row in rows}) == 1  # aligned
+    numbers = [[float(word) for word in row.split() if word[0] in "01"] for row in rows]
+    assert all(len(row) == 3 and row == sorted(row, reverse=True) for row in numbers)
+    name, title, label = titles[0]
+    assert (name, title) == ("it.png", f"{tiny_run}: stjd-mp\nntu60 xview")
+    assert "in the highest 25 % of the sequence\ndensity: fixed, of its input\n20 of 20 test" in label
+    wanted = [store.class_names[place] for place in reversed(occurring[:2])]
+    assert main(["figures", "prime-joints", *on, "--classes", json.dumps(wanted)]) == 0
+    rows = capsys.readouterr().out.splitlines()[1:-1]
+    assert [row.strip().split("  ")[0] for row in rows] == wanted
+
+
+def test_prime_joints_that_cannot_be_drawn_are_refused(tiny_run, store_path, tmp_path, capsys):
+    on = ["--run", str(tiny_run), "--data", str(store_path), "--protocol", "xview"]
+    command = ["figures", "prime-joints", *on, "--out", str(tmp_path / "it.png")]
+    store = Store.open(store_path)
+    absent = set(range(len(store.class_names))) - {int(store.labels[i]) for i in split(store, "xview").test}
+    for options, message in (
+        (["--classes", '["drink watr"]'], "did you mean 'drink water'"),
+        (["--classes", "[]"], "--classes names no class; leave it out to show all"),
+        (["--classes", json.dumps([store.class_names[min(absent)]])], "leave it out of --classes"),
+        (["--out", "figure.gif"], "written as .png, .svg, .pdf"),
+        (["--untrained"], "--untrained"),
+    ):
+        assert main([*command, *options]) == 2
+        printed = capsys.readouterr().err
+        assert message in printed
+        assert printed.count("\n") == 1
+
+
 def test_the_draw_of_sequences_follows_the_seed(small_store):
     test = small_store.labels.nonzero()[0]
     drawn = figures_tsne.draw(test, 4, 0)

@@ -23,13 +23,23 @@ from skelact.training.loop import make_fabric
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options that every evaluation of frozen features has."""
     add_model_arguments(parser)
+    add_protocol_argument(parser)
+
+
+def add_protocol_argument(parser: ArgumentParser) -> None:
+    """Add the option that names the protocol."""
     parser.add_argument("--protocol", type=str, required=True, help="protocol, e.g. xsub")
 
 
-def add_model_arguments(parser: ArgumentParser) -> None:
-    """Add the options that name a model and a store."""
+def add_run_arguments(parser: ArgumentParser) -> None:
+    """Add the options that name a run and a store."""
     parser.add_argument("--run", type=str, required=True, help="run folder of 'skelact pretrain'")
     parser.add_argument("--data", type=str, required=True, help="store to evaluate on")
+
+
+def add_model_arguments(parser: ArgumentParser) -> None:
+    """Add the options that name a model, trained or not, and a store."""
+    add_run_arguments(parser)
     parser.add_argument(
         "--untrained", action="store_true", help="evaluate the same encoder before any training, to compare"
     )

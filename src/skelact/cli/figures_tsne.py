@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from jsonargparse import ArgumentParser, Namespace
 
-from skelact.cli import evaluation, result_figures
-from skelact.errors import ConfigurationError, DataError, suggest
+from skelact.cli import class_choice, evaluation, result_figures
+from skelact.errors import ConfigurationError
 from skelact.evaluation.features import extract_features
-from skelact.preparation.store import Store
 from skelact.reports.canvas import check_name
 from skelact.reports.tsne import check_classes_fit, plane_figure, project
 from skelact.training.randomness import derive_seed
@@ -25,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's options."""
     evaluation.add_arguments(parser)
     result_figures.add_out_argument(parser)
-    parser.add_argument("--classes", type=list[str] | None, help="names of the classes to show; default: all")
+    class_choice.add_argument(parser)
     parser.add_argument(
         "--num-sequences", type=int, default=2000, help="test sequences at most, drawn by chance"
     )
@@ -39,8 +38,8 @@ def run(options: Namespace) -> None:
     check_name(Path(options.out))
     subject = evaluation.Subject.from_options(options, options.seed, evaluation.fabric_of(options))
     store = subject.store
-    wanted = of_classes(store, subject.split.test, options.classes)
-    chosen = draw(wanted, options.num_sequences, options.seed)
+    wanted = class_choice.of_classes(store, subject.split.test, options.classes)
+    chosen = draw(wanted.sequences, options.num_sequences, options.seed)
     check_classes_fit(len(np.unique(np.asarray(store.labels)[chosen])))
     features, labels = extract_features(
         subject.pretrained.encoder, subject.source, chosen, fabric=subject.fabric, title="features"
@@ -57,25 +56,6 @@ def run(options: Namespace) -> None:
     figure = plane_figure(plane, labels.numpy(), store.class_names, title=title, about=about)
     print(f"  {plane.settings()}")
     result_figures.write(figure, options)
-
-
-def of_classes(store: Store, test: npt.NDArray[np.int64], classes: list[str] | None) -> npt.NDArray[np.int64]:
-    """Return the test sequences of the classes named, or all that have a label.
-
-    Raises:
-        ConfigurationError: a class that the store does not have.
-        DataError: no such test sequence.
-    """
-    labels = np.asarray(store.labels)[test]
-    wanted = labels >= 0
-    if classes is not None:
-        for name in classes:
-            if name not in store.class_names:
-                raise ConfigurationError(f"{store.path}: no class {name!r}{suggest(name, store.class_names)}")
-        wanted = np.isin(labels, [store.class_names.index(name) for name in classes])
-    if not wanted.any():
-        raise DataError(f"{store.path}: no test sequence of a class to show; name others with --classes")
-    return test[wanted]
 
 
 def draw(indices: npt.NDArray[np.int64], num: int, seed: int) -> npt.NDArray[np.int64]:

@@ -56,6 +56,9 @@ COMMANDS = (
     Command(("figures", "differences"), "figures_differences", "draw in which classes two methods differ"),
     Command(("figures", "learning-curve"), "figures_learning_curve", "draw accuracy by share of labels"),
     Command(("figures", "tsne"), "figures_tsne", "draw the features of test sequences on a plane"),
+    Command(
+        ("figures", "prime-joints"), "figures_prime_joints", "draw which joints are prime in which action"
+    ),
     Command(("reproduce",), "reproduce", "compute a table of results, cell by cell"),
 )
 

@@ -36,6 +36,14 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def quiet_bar(bar: Axes) -> None:
+    """Make a colour bar's axis as light as the figure's."""
+    bar.tick_params(length=0, labelsize=8)
+    bar.yaxis.label.set_fontsize(9)
+    bar.yaxis.labelpad = 10
+    bar.spines[:].set_visible(False)
+
+
 def check_name(path: Path) -> None:
     """Raise DataError unless a figure can get this name; called before the work that it would show."""
     if path.suffix.lower() not in NO_DATE:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from skelact.errors import DataError
-from skelact.reports.canvas import BLUE, COLOUR_MAP, MISSING, new_figure, write_figure
+from skelact.reports.canvas import BLUE, COLOUR_MAP, MISSING, new_figure, quiet_bar, write_figure
 from skelact.skeleton.topology import Topology
 
 MOST_NUMBERED_CLASSES = 20
@@ -100,7 +100,7 @@ def confusion_figure(
     bar = figure.colorbar(
         image, ax=axes, shrink=0.8, format=PercentFormatter(1), label="share of the true class"
     )
-    _quiet(bar.ax)
+    quiet_bar(bar.ax)
     return figure
 
 
@@ -169,7 +169,7 @@ def joint_map(
     )
     axes.set_yticks(range(topology.num_joints), [topology.joints[joint] for joint in order], fontsize=7)
     axes.set(xlabel="time step" if step_seconds is None else "time (s)", ylabel="joint", title=title)
-    _quiet(figure.colorbar(image, ax=axes, label=label).ax)
+    quiet_bar(figure.colorbar(image, ax=axes, label=label).ax)
     return figure
 
 
@@ -188,11 +188,3 @@ def _write_percentages(axes: Axes, shares: npt.NDArray[np.float64]) -> None:
         if share > 0:
             colour = "white" if share < 0.5 else "black"
             axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=6.5, color=colour)
-
-
-def _quiet(bar: Axes) -> None:
-    """Make a colour bar's axis as light as the figure's."""
-    bar.tick_params(length=0, labelsize=8)
-    bar.yaxis.label.set_fontsize(9)
-    bar.yaxis.labelpad = 10
-    bar.spines[:].set_visible(False)

@@ -1,0 +1,191 @@
+"""Which joints are prime in which action: the prime mask of test clips, averaged over each class.
+
+Two kinds of runs have one. In a contrastive run the detector gives it, from the momentum encoder's features.
+A masked run has the change of its joint density, which is turned into a mask in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from skelact.batches.dataset import Clips, ClipSource
+from skelact.errors import ConfigurationError, DataError
+from skelact.evaluation.features import BATCH_SIZE, Indices, in_batches, labels_of
+from skelact.models.embedding import patchify
+from skelact.models.pretrained import load_pretrained
+from skelact.pretraining.contrastive import ContrastiveModel
+from skelact.pretraining.contrastive_run import load_contrastive
+from skelact.pretraining.masked_motion import MaskedMotionModel
+from skelact.pretraining.prime_detector import DetectorConfig, prime_mask
+from skelact.pretraining.run import load_model
+
+PrimeModel = ContrastiveModel | MaskedMotionModel
+"""A model with a joint density."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassPrimeJoints:
+    """How prime each joint is in each of K classes."""
+
+    class_names: tuple[str, ...]
+    """K names."""
+    num_sequences: npt.NDArray[np.int64]
+    """(K,) sequences of each class."""
+    means: npt.NDArray[np.float64]
+    """(K, V) mean prime mask in [0, 1]; NaN where the joint was never seen in the class."""
+
+    def most_prime(self, number: int) -> npt.NDArray[np.int64]:
+        """Return (K, number) joints, the most prime first; joints that were never seen come last."""
+        return np.argsort(-self.means, axis=1, kind="stable")[:, :number]
+
+
+def load_prime_model(run: Path) -> PrimeModel:
+    """Load the model of a finished run whose joint density says which joints are prime.
+
+    Raises:
+        DataError: the folder holds no finished model, or an encoder alone.
+        ConfigurationError: the run has no joint density.
+    """
+    card = load_pretrained(run).card
+    if "contrast" in card.get("config", {}):
+        contrastive = load_contrastive(run)
+        if contrastive.detector is not None and contrastive.detector.density is not None:
+            return contrastive
+    else:
+        masked = load_model(run)
+        if masked.density is not None:
+            return masked
+    raise ConfigurationError(
+        f"{run}: a run of {card['method']}, without the joint density that makes joints prime; give one of "
+        "stjd-cl, stjd-mp or stjd-mp-visible"
+    )
+
+
+@torch.no_grad()
+def prime_joints(model: PrimeModel, clips: Clips) -> Tensor:
+    """Return how prime each joint is at each time step.
+
+    Of a contrastive run it is what its own detector gives, with the share or threshold it was trained with.
+    Of a masked run the change of density gets the soft border that detectors have by default: the quarter of
+    the sequence's joints, over all time steps, whose density changes most gets more than 1/2. That is
+    :func:`.prime_detector.prime_mask` and not the set of :func:`skelact.density.hard_prime_mask`, which
+    counts by the body and takes joints that were not seen for others: so both kinds of runs mean the same.
+    As published, a fixed density has no change in its first time step, where therefore no joint is prime.
+
+    Args:
+        model: in evaluation mode, on the clips' device.
+        clips: N clips.
+
+    Returns:
+        (N, M, T', V) in [0, 1]; 0 where nothing was seen, 1/2 in a sequence without motion.
+
+    Raises:
+        ConfigurationError: clips of other sizes than the model's.
+        DataError: features or a density that are not finite.
+    """
+    counts = seen_joints(clips)
+    model.encoder.check(clips.positions)
+    if isinstance(model, ContrastiveModel):
+        assert model.detector is not None  # as loaded
+        features = model.key_encoder(clips.positions, clips.present)
+        _check_finite(features, clips)
+        mask: Tensor = model.detector(features, counts)
+        return mask
+    of_bodies = model.signal(patchify(clips.positions[clips.present], model.encoder.config.patch_frames))
+    assert of_bodies is not None  # as loaded
+    change = of_bodies.new_zeros(*clips.present.shape, *of_bodies.shape[1:])
+    change[clips.present] = of_bodies
+    _check_finite(change, clips)
+    detector = DetectorConfig()
+    places = counts.unsqueeze(2).expand(change.shape)
+    return prime_mask(change, places, share=detector.share, tau=detector.tau)
+
+
+def seen_joints(clips: Clips) -> Tensor:
+    """Return (N, M, V) bool, True for joints of bodies that are there and were seen."""
+    seen = clips.present.unsqueeze(-1).expand(*clips.present.shape, clips.positions.shape[3])
+    return seen if clips.joint_present is None else seen & clips.joint_present
+
+
+def joint_sums(mask: Tensor, seen: Tensor) -> Tensor:
+    """Return what means are made of, sequence by sequence.
+
+    Args:
+        mask: (N, M, T', V) how prime each joint is.
+        seen: (N, M, V) bool, True for joints that count.
+
+    Returns:
+        (N, 2, V): the sum of each joint's mask over bodies and time steps, and how many there were.
+    """
+    counts = seen.unsqueeze(2).expand(mask.shape)
+    return torch.stack([(mask * counts).sum((1, 2)), counts.sum((1, 2)).to(mask.dtype)], 1)
+
+
+def class_means(sums: Tensor, labels: Tensor, classes: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Return the mean over all sequences, bodies and time steps of each class.
+
+    Args:
+        sums: (N, 2, V) of :func:`joint_sums`.
+        labels: (N,) classes.
+        classes: the K classes that are wanted.
+
+    Returns:
+        (K, V); NaN where a joint was never seen.
+    """
+    totals = torch.stack([sums[labels == label].double().sum(0) for label in classes])  # (K, 2, V)
+    return (totals[:, 0] / totals[:, 1]).numpy()
+
+
+def class_prime_joints(
+    model: PrimeModel,
+    source: ClipSource,
+    indices: Indices,
+    classes: Sequence[int],
+    *,
+    fabric: Fabric | None = None,
+    title: str = "",
+) -> ClassPrimeJoints:
+    """Return how prime each joint is in each class, over the test clips (centre crop) of sequences.
+
+    Args:
+        model: in evaluation mode, on the source's device.
+        source: where the clips come from.
+        indices: (N,) sequences of the store.
+        classes: the K classes, in the order that is wanted.
+        fabric: the processes that share the work; default: this one does it all.
+        title: what the progress line on a terminal calls it; none without a title.
+
+    Raises:
+        ConfigurationError: clips of other sizes than the model's.
+        DataError: features or a density that are not finite.
+    """
+
+    def sums_of(part: slice) -> Tensor:
+        clips = source.test(indices[part])
+        return joint_sums(prime_joints(model, clips), seen_joints(clips))
+
+    sums = in_batches(sums_of, len(indices), BATCH_SIZE, fabric=fabric, title=title)
+    labels = labels_of(source, indices)
+    return ClassPrimeJoints(
+        class_names=tuple(source.store.class_names[label] for label in classes),
+        num_sequences=np.array([int((labels == label).sum()) for label in classes]),
+        means=class_means(sums, labels, classes),
+    )
+
+
+def _check_finite(values: Tensor, clips: Clips) -> None:
+    """Raise DataError if (N, ...) values are not finite: a mask would hide it."""
+    wrong = ~values.isfinite().flatten(1).all(1)
+    if wrong.any():
+        sequence = int(clips.indices[wrong][0])
+        raise DataError(
+            f"what the model sees in sequence {sequence} is not finite; did the training diverge?"
+        )
