@@ -89,11 +89,20 @@ def config_of(backbone="st-gcn", training=None, **contrast):
         {},
         {"loss": "similarity"},
         {"detector": DetectorConfig(hard=True)},
+        {"detector": DetectorConfig(source="coordinates")},
         {"adaptive": False, "other_weight": 0.0},
         {"prime_pooling": False, "other_weight": 0.0},
         {"adaptive": False, "prime_pooling": False},
     ],
-    ids=["all", "similarity", "hard", "pooling alone", "adaptive alone", "other joints alone"],
+    ids=[
+        "all",
+        "similarity",
+        "hard",
+        "of coordinates",
+        "pooling alone",
+        "adaptive alone",
+        "other joints alone",
+    ],
 )
 def test_all_that_learns_gets_a_gradient_and_the_copies_none(source, backbone, contrast):
     learner = build_learner(config_of(backbone, **contrast), source)

@@ -71,7 +71,8 @@ def definition(model: PrimeModel) -> str:
     detector = DetectorConfig()
     if isinstance(model, ContrastiveModel):
         detector = model.config.detector
-        density = f"density: {detector.density}, of features of the momentum encoder"
+        of_what = "features of the momentum encoder" if detector.source == "features" else "joint positions"
+        density = f"density: {detector.density}, of {of_what}"
     else:
         config = model.config
         of_features = config.density == "learned" and config.density_source == "features"

@@ -7,7 +7,7 @@ A masked run has the change of its joint density, which is turned into a mask in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +70,7 @@ def load_prime_model(run: Path) -> PrimeModel:
 
 
 @torch.no_grad()
-def prime_joints(model: PrimeModel, clips: Clips) -> Tensor:
+def prime_joints(model: PrimeModel, clips: Clips, positions: Tensor) -> Tensor:
     """Return how prime each joint is at each time step.
 
     Of a contrastive run it is what its own detector gives, with the share or threshold it was trained with.
@@ -83,6 +83,7 @@ def prime_joints(model: PrimeModel, clips: Clips) -> Tensor:
     Args:
         model: in evaluation mode, on the clips' device.
         clips: N clips.
+        positions: (N, M, T, V, C) joint positions of the same clips, whatever stream they show.
 
     Returns:
         (N, M, T', V) in [0, 1]; 0 where nothing was seen, 1/2 in a sequence without motion.
@@ -97,7 +98,7 @@ def prime_joints(model: PrimeModel, clips: Clips) -> Tensor:
         assert model.detector is not None  # as loaded
         features = model.key_encoder(clips.positions, clips.present)
         _check_finite(features, clips)
-        mask: Tensor = model.detector(features, counts)
+        mask: Tensor = model.detector(features, counts, positions=positions)
         return mask
     of_bodies = model.signal(patchify(clips.positions[clips.present], model.encoder.config.patch_frames))
     assert of_bodies is not None  # as loaded
@@ -168,9 +169,13 @@ def class_prime_joints(
         DataError: features or a density that are not finite.
     """
 
+    shows_joints = source.settings.stream == "joint"
+    joints = ClipSource(source.store, replace(source.settings, stream="joint"), source.device)
+
     def sums_of(part: slice) -> Tensor:
         clips = source.test(indices[part])
-        return joint_sums(prime_joints(model, clips), seen_joints(clips))
+        positions = clips.positions if shows_joints else joints.test(indices[part]).positions
+        return joint_sums(prime_joints(model, clips, positions), seen_joints(clips))
 
     sums = in_batches(sums_of, len(indices), BATCH_SIZE, fabric=fabric, title=title)
     labels = labels_of(source, indices)

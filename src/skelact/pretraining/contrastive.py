@@ -76,7 +76,9 @@ class ContrastiveModel(nn.Module):
         self.head = ProjectionHead(encoder.width, head)
         self.detector: PrimeDetector | None = None
         if config.detector.kind != "none":
-            self.detector = PrimeDetector(config.detector, topology.num_joints, encoder.width)
+            self.detector = PrimeDetector(
+                config.detector, topology.num_joints, encoder.width, encoder.num_coordinates
+            )
         self.key_encoder = MomentumCopy(self.encoder, config.momentum)
         self.key_head = MomentumCopy(self.head, config.momentum)
         start = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
@@ -87,7 +89,9 @@ class ContrastiveModel(nn.Module):
         present = views.present
         with torch.no_grad():
             u = self.key_encoder(views.key, present)  # (N, M, T', V, D)
-        mask = None if self.detector is None else self.detector(u, views.key_seen, views.scores)
+        mask = None
+        if self.detector is not None:
+            mask = self.detector(u, views.key_seen, views.scores, views.key_positions)
         clips = query_clips(views, mask, self.topology, self.stream)
         features = self.encoder(clips, present)
         everywhere = torch.ones_like(features[..., 0])

@@ -2,6 +2,7 @@
 
 Features are projected, their joint density is computed, and how much it changes from step to step decides how
 prime each joint is. The mask passes gradients to projection and bandwidths; features come in without any.
+Joint positions may stand in for the features; then there is nothing to project.
 Source: Gunasekara et al., IEEE TBIOM 7(4), 2025; docs/methods.md says what of it is derived.
 """
 
@@ -12,6 +13,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool1d
 
 from skelact.density.change import density_change
 from skelact.density.learned import LearnedDensity
@@ -34,8 +36,10 @@ class DetectorConfig:
     prime."""
     density: Literal["learned", "fixed"] = "learned"
     """Kind density: projection and bandwidths learn, or stay the random ones they start with."""
+    source: Literal["features", "coordinates"] = "features"
+    """Kind density: of what; of the momentum encoder's features, as published, or of joint positions."""
     num_projected: int = 16
-    """Kind density: channels to which the features are projected before their density is taken."""
+    """Source features: channels to which the features are projected before their density is taken."""
     share: float = 0.25
     """Share of a sequence's joints, over all time steps, that are prime: whose mask is above 1/2."""
     threshold: float | None = None
@@ -62,8 +66,16 @@ class DetectorConfig:
             raise ConfigurationError(f"detector.tau is {self.tau}, expected a temperature above 0")
         if self.num_projected < 1:
             raise ConfigurationError(f"detector.num_projected is {self.num_projected}, expected 1 or more")
+        if self.source not in ("features", "coordinates"):
+            raise ConfigurationError(
+                f"detector.source is {self.source!r}, expected 'features' or 'coordinates'"
+            )
+        if self.source == "coordinates" and self.num_projected != DetectorConfig.num_projected:
+            raise ConfigurationError(
+                "detector.num_projected has no effect with detector.source coordinates; leave it out"
+            )
         used = {"none": (), "random": ("share", "tau", "hard"), "density": tuple(vars(self))}[self.kind]
-        for name in ("density", "num_projected", "share", "threshold", "tau", "hard"):
+        for name in ("density", "source", "num_projected", "share", "threshold", "tau", "hard"):
             if name not in used and getattr(self, name) != getattr(DetectorConfig, name):
                 raise ConfigurationError(
                     f"detector.{name} has no effect with detector.kind {self.kind}; leave it out"
@@ -79,36 +91,55 @@ class PrimeDetector(nn.Module):
         config: how; kind ``density`` or ``random``.
         num_joints: joints V.
         width: size D of a feature.
+        num_coordinates: size C of a position.
     """
 
-    def __init__(self, config: DetectorConfig, num_joints: int, width: int) -> None:
+    def __init__(self, config: DetectorConfig, num_joints: int, width: int, num_coordinates: int = 3) -> None:
         super().__init__()
         self.config = config
         self.density: LearnedDensity | None = None
         if config.kind == "density":
-            self.density = LearnedDensity(num_joints, width, config.num_projected)
+            of_features = config.source == "features"
+            self.density = (
+                LearnedDensity(num_joints, width, config.num_projected)
+                if of_features
+                else LearnedDensity(num_joints, num_coordinates)
+            )
             self.density.requires_grad_(config.density == "learned")
 
-    def forward(self, features: Tensor, counts: Tensor, scores: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        features: Tensor,
+        counts: Tensor,
+        scores: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:
         """Return how prime each joint is.
 
         Args:
             features: (N, M, T', V, D), without gradient.
             counts: (N, M, V) bool, True for joints of bodies that are there and were seen.
             scores: (N, M, T', V) random numbers in [0, 1), which the kind ``random`` takes for the change.
+            positions: (N, M, T, V, C) joint positions of the same clips, for the source ``coordinates``.
 
         Returns:
             (N, M, T', V) in [0, 1]; 0 for joints that do not count, and 1/2 in a sequence without motion.
 
         Raises:
-            ValueError: the kind is ``random`` and there are no scores.
+            ValueError: the kind is ``random`` and there are no scores, or the source is ``coordinates`` and
+                there are no positions.
         """
         if self.density is None:
             if scores is None:
                 raise ValueError("a random mask needs scores")
             change, smallest = scores, scores.new_zeros(len(scores))
-        else:
+        elif self.config.source == "features":
             change, smallest = self.change(features, counts)
+        else:
+            if positions is None:
+                raise ValueError("the density of coordinates needs positions")
+            change, smallest = self.change(positions, counts)
+            change = to_steps(change, features.shape[2])
         config = self.config
         mask = prime_mask(
             change,
@@ -121,11 +152,14 @@ class PrimeDetector(nn.Module):
         return straight_through(mask) if config.hard else mask
 
     def change(self, features: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (N, M, T', V) change of density, 0 for joints that do not count, and (N,) what is no motion.
+        """Return the change of density, 0 for joints that do not count, and (N,) what is no motion.
 
         Args:
-            features: as for :meth:`forward`.
+            features: (N, M, T, V, C) features, or positions where their density is taken.
             counts: as for :meth:`forward`.
+
+        Returns:
+            (N, M, T, V) and (N,).
         """
         assert self.density is not None  # the kind is density
         is_there = counts.any(-1)  # (N, M)
@@ -137,6 +171,13 @@ class PrimeDetector(nn.Module):
         total = counts.flatten(1).sum(1).clamp(min=1) * density.shape[2]
         mean = density.detach().flatten(1).sum(1) / total
         return density_change(density, first="copy"), STILL * mean
+
+
+def to_steps(change: Tensor, num_steps: int) -> Tensor:
+    """Return the mean change of the frames of each time step: (N, M, T, V) to (N, M, T', V)."""
+    num, bodies, frames, joints = change.shape
+    by_joint = change.movedim(2, 3).reshape(num * bodies, joints, frames)
+    return adaptive_avg_pool1d(by_joint, num_steps).view(num, bodies, joints, num_steps).movedim(3, 2)
 
 
 def prime_mask(

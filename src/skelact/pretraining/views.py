@@ -26,6 +26,8 @@ class Views(NamedTuple):
 
     key: Tensor
     """(N, M, T, V, C) the ordinary augmentation T2, in the stream that is learned."""
+    key_positions: Tensor
+    """(N, M, T, V, C) the joint positions that it is made of."""
     query: Tensor
     """(N, M, T, V, C) joint positions: the mild augmentation where the strong one is there too, else the
     ordinary one."""
@@ -89,6 +91,7 @@ def make_views(
         query_seen = _mirrored(seen, query, topology)
     return Views(
         key=to_stream(key.positions, stream, topology),
+        key_positions=key.positions,
         query=query.positions,
         strong=None if strong is None else strong.positions,
         present=present,

@@ -143,7 +143,7 @@ def test_a_share_of_what_is_seen_is_prime(model):
     clips.positions[0, 1] = 0
     joints = torch.ones(3, 2, 25, dtype=torch.bool)
     joints[1, :, :5] = False
-    mask = prime_joints(model, clips._replace(joint_present=joints))
+    mask = prime_joints(model, clips._replace(joint_present=joints), clips.positions)
     seen = seen_joints(clips._replace(joint_present=joints))
     assert not mask.requires_grad
     assert (mask.movedim(2, 3)[~seen] == 0).all()
@@ -160,7 +160,8 @@ def test_a_slot_without_a_body_changes_nothing(model):
     clips = random_clips(bodies=1)
     empty = torch.zeros(3, 1, dtype=torch.bool)
     wider = clips_of(clips.positions.repeat(1, 2, 1, 1, 1), torch.cat([clips.present, empty], 1))
-    torch.testing.assert_close(prime_joints(model, wider)[:, :1], prime_joints(model, clips))
+    ours = prime_joints(model, wider, wider.positions)[:, :1]
+    torch.testing.assert_close(ours, prime_joints(model, clips, clips.positions))
 
 
 @pytest.mark.parametrize("model", [masked_model(density="fixed"), contrastive_model()], ids=["mp", "cl"])
@@ -168,10 +169,11 @@ def test_what_is_no_number_is_not_hidden_by_the_mask(model):
     clips = random_clips()
     clips.positions[2, 0, 3, 4] = math.nan
     with pytest.raises(DataError, match="sequence 2 is not finite"):
-        prime_joints(model, clips)
+        prime_joints(model, clips, clips.positions)
 
 
 def test_clips_of_other_sizes_are_refused():
     clips = random_clips()
+    fewer = clips._replace(positions=clips.positions[:, :, :, :20])
     with pytest.raises(ConfigurationError, match="25 joints"):
-        prime_joints(masked_model(), clips._replace(positions=clips.positions[:, :, :, :20]))
+        prime_joints(masked_model(), fewer, fewer.positions)

@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from skelact.errors import ConfigurationError
-from skelact.pretraining.prime_detector import DetectorConfig, PrimeDetector, prime_mask, straight_through
+from skelact.pretraining.prime_detector import (
+    DetectorConfig,
+    PrimeDetector,
+    prime_mask,
+    straight_through,
+    to_steps,
+)
 
 
 def everywhere(change):
@@ -146,6 +152,9 @@ def test_chance_chooses_as_many_and_depends_on_the_scores_alone():
         ({"tau": 0.0}, "detector.tau is 0.0"),
         ({"num_projected": 0}, "detector.num_projected is 0"),
         ({"kind": "random", "density": "fixed"}, "detector.density has no effect"),
+        ({"source": "velocity"}, "detector.source is 'velocity'"),
+        ({"source": "coordinates", "num_projected": 8}, "num_projected has no effect"),
+        ({"kind": "random", "source": "coordinates"}, "detector.source has no effect"),
         ({"kind": "random", "threshold": 0.5}, "detector.threshold has no effect"),
         ({"kind": "none", "share": 0.5}, "detector.share has no effect"),
         ({"share": 0.3, "threshold": 0.5}, "exclude each other"),
@@ -154,3 +163,24 @@ def test_chance_chooses_as_many_and_depends_on_the_scores_alone():
 def test_settings_that_make_no_sense_are_refused(settings, message):
     with pytest.raises(ConfigurationError, match=message):
         DetectorConfig(**settings)
+
+
+def test_the_density_of_positions_finds_the_hand_that_moves_whatever_the_features():
+    torch.manual_seed(0)
+    detector = PrimeDetector(DetectorConfig(source="coordinates", share=0.3), 5, 8)
+    positions = torch.randn(2, 1, 1, 5, 3).repeat(1, 1, 12, 1, 1)
+    positions[:, :, :, 3] += torch.linspace(0, 6, 12).sin().view(12, 1)
+    features, counts = torch.randn(2, 1, 4, 5, 8), torch.ones(2, 1, 5, dtype=torch.bool)
+    mask = detector(features, counts, positions=positions)
+    assert mask.shape == (2, 1, 4, 5)
+    assert (mask.mean(2).argmax(-1) == 3).all()
+    torch.testing.assert_close(detector(features + 1, counts, positions=positions + 5), mask)
+    with pytest.raises(ValueError, match="needs positions"):
+        detector(features, counts)
+
+
+def test_frames_become_steps_by_their_mean():
+    change = torch.rand(2, 1, 12, 5)
+    torch.testing.assert_close(to_steps(change, 4), change.view(2, 1, 4, 3, 5).mean(3))
+    assert to_steps(change, 5).shape == (2, 1, 5, 5)
+    torch.testing.assert_close(to_steps(change, 12), change)
