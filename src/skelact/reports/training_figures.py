@@ -1,15 +1,19 @@
-"""The figures that TensorBoard shows while a model is pre-trained: what is hidden, and learned bandwidths."""
+"""The figures that TensorBoard shows during pre-training: what is hidden or prime, and learned bandwidths."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from skelact.batches.dataset import ClipSettings, ClipSource
+from skelact.batches.dataset import Clips, ClipSettings, ClipSource
 from skelact.density.learned import START, LearnedDensity
+from skelact.evaluation.prime_joints import prime_joints
 from skelact.models.embedding import patchify
 from skelact.preparation.store import Store
+from skelact.pretraining.contrastive import ContrastiveModel
 from skelact.pretraining.masked_motion import MaskedMotionModel
 from skelact.reports.canvas import BLUE, GREY, new_figure
 from skelact.reports.figures import joint_map, limb_order
@@ -31,8 +35,9 @@ class TrainingFigures:
 
     def __init__(self, store: Store, sequence: int, clips: ClipSettings) -> None:
         self.name, self.topology = store.names[sequence], store.topology
-        clip = ClipSource(store, clips).test([sequence])
-        self.body = clip.positions[clip.present][:1]  # (1, T, V, C)
+        self.clip = ClipSource(store, clips).test([sequence])
+        self.body = self.clip.positions[self.clip.present][:1]  # (1, T, V, C)
+        self.joints = ClipSource(store, replace(clips, stream="joint")).test([sequence]).positions
 
     def __call__(self, epoch: int, model: nn.Module) -> dict[str, Figure]:
         """Return the figures after ``epoch`` epochs, those that the model's method has."""
@@ -46,10 +51,42 @@ class TrainingFigures:
                 largest=1.0,
                 title=f"{self.name}, epoch {epoch}",
             )
-            if isinstance(model.density, LearnedDensity):
-                bandwidth = model.density.bandwidth.detach().cpu()
-                figures["bandwidths"] = bandwidth_bars(bandwidth, self.topology, f"epoch {epoch}")
+            density = model.density
+        elif isinstance(model, ContrastiveModel) and model.detector is not None:
+            density = model.detector.density
+            if density is not None:
+                mask = prime_mask_of(model, self.clip, self.joints)
+                figures["prime joints"] = joint_map(
+                    mask.double().numpy(),
+                    self.topology,
+                    "prime mask",
+                    largest=1.0,
+                    title=f"{self.name}, epoch {epoch}",
+                )
+        else:
+            return figures
+        if isinstance(density, LearnedDensity) and density.log_bandwidth.requires_grad:
+            bandwidth = density.bandwidth.detach().cpu()
+            figures["bandwidths"] = bandwidth_bars(bandwidth, self.topology, f"epoch {epoch}")
         return figures
+
+
+def prime_mask_of(model: ContrastiveModel, clip: Clips, joints: Tensor) -> Tensor:
+    """Return the (T', V) prime mask of the first body of a clip, on the CPU; the model is left as it is.
+
+    Args:
+        model: with a density in its detector; on any device.
+        clip: one clip, on the CPU.
+        joints: (1, M, T, V, C) its joint positions, whatever stream it shows.
+    """
+    device, was_training = next(model.parameters()).device, model.training
+    model.eval()  # statistics of normalisations are not to see this clip
+    moved = clip._replace(
+        **{name: value.to(device) for name, value in clip._asdict().items() if isinstance(value, Tensor)}
+    )
+    mask = prime_joints(model, moved, joints.to(device))
+    model.train(was_training)
+    return mask[clip.present.to(device)][0].cpu()
 
 
 @torch.no_grad()

@@ -4,7 +4,12 @@ import torch
 from skelact.batches.dataset import ClipSettings
 from skelact.models.decoder import DecoderConfig
 from skelact.models.encoder import EncoderConfig
+from skelact.models.projection import ProjectionConfig
+from skelact.models.st_gcn import STGCNConfig
+from skelact.pretraining.contrastive import ContrastiveModel
+from skelact.pretraining.contrastive_config import ContrastiveConfig
 from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+from skelact.pretraining.prime_detector import DetectorConfig
 from skelact.reports.training_figures import TrainingFigures, hidden_shares
 from skelact.training.randomness import generator_for
 
@@ -39,3 +44,24 @@ def test_shares_follow_the_signal_and_repeat():
     assert torch.equal(shares, hidden_shares(model, body))
     assert (shares[:, 7] > 0.9).all()
     assert shares.mean() == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("detector", "names"),
+    [
+        ({}, ["prime joints", "bandwidths"]),
+        ({"source": "coordinates"}, ["prime joints", "bandwidths"]),
+        ({"density": "fixed"}, ["prime joints"]),
+        ({"kind": "random"}, []),
+    ],
+)
+def test_a_contrastive_run_shows_its_prime_joints_and_stays_as_it_is(small_store, detector, names):
+    topology = small_store.topology
+    sizes = STGCNConfig(channels=(8, 8), strides=(1, 2), kernel=3, dropout=0.0)
+    config = ContrastiveConfig(detector=DetectorConfig(**detector), bank=8)
+    model = ContrastiveModel(sizes, ProjectionConfig(8, 4), config, topology, "motion").train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    clips = ClipSettings(num_frames=16, min_crop_frames=8, stream="motion")
+    assert list(TrainingFigures(small_store, 4, clips)(3, model)) == names
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(module.training for module in model.modules())
