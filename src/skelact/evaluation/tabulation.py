@@ -13,6 +13,11 @@ import numpy as np
 
 from skelact.errors import DataError
 from skelact.evaluation.mcnemar import Difference, Right, difference_over_seeds, mcnemar, over_seeds
+from skelact.evaluation.method_identity import (
+    evaluation_settings,
+    pretraining_settings,
+    untrained_settings,
+)
 from skelact.evaluation.results import read_result
 from skelact.evaluation.score_files import TestScores, has_scores, read_scores
 from skelact.evaluation.statistics import MeanInterval, mean_interval
@@ -23,6 +28,8 @@ NOT_A_METHOD = {
     "devices",
     "accelerator",
     "workers",
+    "accumulate",
+    "compile",
     "tensorboard",
     "checkpoint_every",
     "keep_checkpoints",
@@ -189,9 +196,10 @@ def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
     metrics, model, trained = content["metrics"], content["model"], content["trained"]
     has_variants = content["evaluation"] != "detection" and "top1" not in metrics
     variants = metrics if has_variants else {"": metrics}
-    learned = model.get("config", {})
-    sizes = {key: learned[key] for key in ("clips", "model") if key in learned}
-    settings = {"evaluation": content["config"], "model": learned if trained else sizes}
+    learned = pretraining_settings(model.get("config", {}))
+    untrained, sizes = untrained_settings(learned)
+    evaluated = evaluation_settings(content["evaluation"], content["config"])
+    settings = {"evaluation": evaluated, "model": learned if trained else sizes}
     subset = content.get("subset")
     if subset is not None:
         settings["subset"] = {"share": f"{subset['share']:.4g}"}
@@ -211,7 +219,7 @@ def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
             path=path,
             table=(content["data_set"], content["protocol"], evaluation),
             data_hash=content["data_hash"],
-            method=str(model.get("method", "unknown")) if trained else "untrained",
+            method=str(model.get("method", "unknown")) if trained else untrained,
             settings=dict(_flat(settings)),
             seeds=tuple(seeds),
             measures=measures,
