@@ -16,6 +16,8 @@ from skelact.models.attention import attend
 from skelact.models.embedding import gather_tokens
 from skelact.models.stochastic_depth import StochasticDepth
 
+WORTH_RECOMPUTING = 2**20
+"""Numbers from which on memory counts for more than the few percent of time that keeping less costs."""
 MLP_PARTS = 3
 """Parts in which a batch goes through an MLP, so that its wide hidden layer is at work for one only."""
 
@@ -103,9 +105,10 @@ def recomputed(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return ``function(x)``, a cheap step and then a linear layer, and keep ``x`` alone for the way back.
 
     The backward pass does the cheap step (a LayerNorm, a GELU) again instead of keeping its result, which
-    would be a third of all memory; it stops before the linear layer. Compiled code decides by itself.
+    would be a third of all memory; it stops before the linear layer. Compiled code decides by itself, and
+    with few numbers there is little to save. The result is the same to the last bit.
     """
-    if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+    if not torch.is_grad_enabled() or torch.compiler.is_compiling() or x.numel() < WORTH_RECOMPUTING:
         return function(x)
     out: Tensor = checkpoint(function, x, use_reentrant=False, preserve_rng_state=False)
     return out
