@@ -141,7 +141,7 @@ def test_a_run_without_density_has_no_prime_joints(store_path, tmp_path, capsys,
     assert main(["figures", "prime-joints", *where, "--out", str(tmp_path / "joints.png")]) == 2
     printed = capsys.readouterr().err
     assert f"a run of {method}, without the joint density that makes joints prime" in printed
-    assert "give one of stjd-cl, stjd-mp or stjd-mp-visible" in printed
+    assert "give one of stjd-cl, stjd-cl-positions, stjd-mp or stjd-mp-visible" in printed
     assert printed.count("\n") == 1
 
 

@@ -53,8 +53,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--method",
         type=str,
         default=DEFAULT_METHOD,
-        help="stjd-mp-visible, stjd-mp, mamp, mae (masked), stjd-cl, random-cl or moco (contrastive); it "
-        "decides the settings",
+        help="stjd-mp-visible, stjd-mp, mamp, mae (masked), stjd-cl-positions, stjd-cl, random-cl or moco "
+        "(contrastive); it decides the settings",
     )
     parser.add_argument(
         "--size", type=str, default=DEFAULT_SIZE, help="tiny, small or base; masked also demo and compact"

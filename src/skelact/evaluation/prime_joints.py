@@ -65,7 +65,7 @@ def load_prime_model(run: Path) -> PrimeModel:
             return masked
     raise ConfigurationError(
         f"{run}: a run of {card['method']}, without the joint density that makes joints prime; give one of "
-        "stjd-cl, stjd-mp or stjd-mp-visible"
+        "stjd-cl, stjd-cl-positions, stjd-mp or stjd-mp-visible"
     )
 
 
