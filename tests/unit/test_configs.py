@@ -64,7 +64,13 @@ def test_every_contrastive_method_in_every_size_builds_on_both_backbones(method,
     config = instantiate(ContrastConfig, method_settings(method, size, own))
     encoder = config.model.encoder(25, 3, config.clips.num_frames)
     assert encoder.width > 0
-    assert config.contrast.detector.kind == {"stjd-cl": "density", "random-cl": "random"}.get(method, "none")
+    detector = config.contrast.detector
+    assert (detector.kind, detector.source) == {
+        "stjd-cl": ("density", "features"),
+        "stjd-cl-positions": ("density", "coordinates"),
+        "random-cl": ("random", "features"),
+        "moco": ("none", "features"),
+    }[method]
 
 
 def test_the_published_contrastive_setting_is_the_default_of_the_classes():
