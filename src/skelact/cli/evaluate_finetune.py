@@ -29,14 +29,12 @@ def run(options: Namespace) -> None:
     """Train, write the run folder and the result file, print the accuracies."""
 
     def start(store: Store) -> finetuning.Start:
-        begin = finetuning.load_start(options.run)
+        begin = finetuning.load_wanted_start(options)
         if not was_trained_on(begin.pretrained, store):
             raise ConfigurationError(
                 f"{options.run}: was pre-trained on {begin.pretrained.card.get('data_set')}, not on "
                 f"{store.data_set}; 'skelact evaluate transfer' takes it to other data"
             )
-        if options.untrained:
-            return finetuning.load_untrained_start(options.run, finetuning.settings_of(options).training.seed)
         return begin
 
     finetuning.train("finetune", options, start)

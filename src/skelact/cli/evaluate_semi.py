@@ -39,9 +39,4 @@ def run(options: Namespace) -> None:
             raise ConfigurationError("evaluate semi: give --share, --count or --subset")
         return subset
 
-    def start(store: Store) -> finetuning.Start:
-        if options.untrained:
-            return finetuning.load_untrained_start(options.run, finetuning.settings_of(options).training.seed)
-        return finetuning.load_start(options.run)
-
-    finetuning.train("semi", options, start, choose=choose)
+    finetuning.train("semi", options, lambda store: finetuning.load_wanted_start(options), choose=choose)

@@ -127,9 +127,13 @@ def load_start(run: str) -> Start:
     return Start(pretrained, {"run": run, "run_weights": sha256(Path(run) / WEIGHTS)})
 
 
-def load_untrained_start(run: str, seed: int) -> Start:
-    """Load the encoder of a run as it was before any training; the seed decides its weights."""
-    return Start(load_pretrained(run).untrained(seed), {"run": run, "untrained": True}, trained=False)
+def load_wanted_start(options: Namespace) -> Start:
+    """Load the encoder of the run named, or with ``--untrained`` one of its sizes that the seed decides."""
+    begin = load_start(options.run)
+    if not options.untrained:
+        return begin
+    untrained = begin.pretrained.untrained(settings_of(options).training.seed)
+    return Start(untrained, {"run": options.run, "untrained": True}, trained=False)
 
 
 def train(
