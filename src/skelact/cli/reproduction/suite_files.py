@@ -75,10 +75,11 @@ def _data_recipe(name: str, content: Settings, where: str) -> DataRecipe:
     recipe = _build(DataRecipe, content, where, name=name)
     _check_settings(recipe.pretrain, where)
     both = [way for each in EVALUATIONS.values() for way in (each, each.from_scratch)]
-    by_file = {each.file or each.name: each for each in both}
-    _check_known(recipe.evaluate, by_file, where)
+    shares = {name: each for name, each in EVALUATIONS.items() if each.share is not None}
+    by_key = {**{each.file or each.name: each for each in both}, **shares}
+    _check_known(recipe.evaluate, by_key, where)
     for key, settings in recipe.evaluate.items():
-        check_keys(settings, by_file[key].schema, where, f"evaluate.{key}.")
+        check_keys(settings, by_key[key].schema, where, f"evaluate.{key}.")
     return recipe
 
 

@@ -225,6 +225,34 @@ def test_an_untrained_encoder_learns_from_labels_in_a_folder_of_its_own(summing)
     assert words[words.index("--run") + 1] == "out/runs/ntu60-xsub/mae-seed3"
 
 
+OWN_DATA = """
+data:
+  mine:
+    title: mine
+    data_set: pose-json
+    protocol: people
+    num_classes: 3
+    evaluate:
+      finetune: {training: {epochs: 7, batch_size: 4}}
+      supervised: {training: {epochs: 9}}
+      semi-10: {training: {epochs: 70}}
+"""
+
+
+def test_few_labels_may_have_settings_of_their_own_over_those_of_fine_tuning(tmp_path):
+    path = tmp_path / "own.yaml"
+    suite = SUM.replace("[ntu60-xsub]", "[mine]").replace("linear, knn, semi", "finetune, semi")
+    path.write_text(suite + OWN_DATA)
+    cells = {each.name: each.settings["training"] for each in cells_of_suite(read_suite(str(path)))}
+    assert cells["mine/mae/finetune/seed3"] == {"epochs": 7, "batch_size": 4}
+    assert cells["mine/mae/semi-10/seed3"] == {"epochs": 70, "batch_size": 4}
+    assert cells["mine/untrained/finetune/seed3"] == {"epochs": 9}
+    assert cells["mine/untrained/semi-10/seed3"] == {"epochs": 70}
+    path.write_text(suite + OWN_DATA.replace("semi-10", "semi-11"))
+    with pytest.raises(ConfigurationError, match="no 'semi-11'"):
+        read_suite(str(path))
+
+
 def test_what_has_learned_nothing_is_not_transferred(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text(SUM.replace("evaluate: [linear", "evaluate_on: ntu120-xsub, evaluate: [transfer, linear"))
