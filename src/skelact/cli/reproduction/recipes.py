@@ -26,8 +26,8 @@ class DataRecipe:
     pretrain: Settings = field(default_factory=dict)
     """Settings of the pre-training that belong to this data set."""
     evaluate: Mapping[str, Settings] = field(default_factory=dict)
-    """Settings of evaluations that belong to this data set, by their file in ``configs/evaluate``; over those,
-    for a share of the labels, by its name, e.g. ``semi-10``."""
+    """Settings of evaluations that belong to this data set, by their file in ``configs/evaluate``; for one
+    share of the labels, over those, by its name, e.g. ``semi-10``."""
 
 
 @dataclass(frozen=True)
