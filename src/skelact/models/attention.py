@@ -54,21 +54,25 @@ class HeadByHead(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the gradients of q, k and v."""
         q, k, v = ctx.saved_tensors
-        grad_q, grad_k, grad_v = (torch.empty_like(x) for x in (q, k, v))
+        all_q, all_k, all_v = (torch.empty_like(x) for x in (q, k, v))
         num_heads, num_queries, width = q.shape[1:]
         scale = width**-0.5
         at_once = max(1, SCORES_AT_ONCE // (num_queries * k.shape[2]))
+        grad_q, grad_k, grad_v = (x.new_empty(x.shape[1:]) for x in (q, k, v))
         with torch.autocast("cpu", enabled=False):  # it would do the softmax in float32
             for body in range(len(q)):
+                # a body's heads lie in one piece and in the cache, as the products want them
+                query, key, value, out = (x[body].contiguous() for x in (q, k, v, grad))
+                query = query * scale
                 for start in range(0, num_heads, at_once):
                     # a single head as a matrix: batched products would copy what is transposed
-                    part = (body, start) if at_once == 1 else (body, slice(start, start + at_once))
-                    scaled = q[part] * scale
-                    weight = (scaled @ k[part].mT).softmax(-1)  # (h, Q, L)
-                    grad_v[part] = weight.mT @ grad[part]
-                    grad_weight = grad[part] @ v[part].mT
+                    part = start if at_once == 1 else slice(start, start + at_once)
+                    weight = (query[part] @ key[part].mT).softmax(-1)  # (h, Q, L)
+                    torch.matmul(weight.mT, out[part], out=grad_v[part])
+                    grad_weight = out[part] @ value[part].mT
                     # d(softmax): weight * (grad_weight - the sum of weight * grad_weight over L)
                     grad_score = torch._softmax_backward_data(grad_weight, weight, -1, q.dtype)
-                    grad_q[part] = (grad_score @ k[part]) * scale
-                    grad_k[part] = grad_score.mT @ scaled
-        return grad_q, grad_k, grad_v
+                    torch.matmul(grad_score, key[part], out=grad_q[part])
+                    torch.matmul(grad_score.mT, query[part], out=grad_k[part])
+                all_q[body], all_k[body], all_v[body] = grad_q * scale, grad_k, grad_v
+        return all_q, all_k, all_v

@@ -17,7 +17,9 @@ from skelact.models.embedding import gather_tokens
 from skelact.models.stochastic_depth import StochasticDepth
 
 WORTH_RECOMPUTING = 2**20
-"""Numbers from which on memory counts for more than the few percent of time that keeping less costs."""
+"""Numbers of a batch's tokens from which on memory counts for more than the time that keeping less costs."""
+WIDE = 256
+"""Width from which on that time is a few percent; a LayerNorm is cheap only beside a wide linear layer."""
 MLP_PARTS = 3
 """Parts in which a batch goes through an MLP, so that its wide hidden layer is at work for one only."""
 
@@ -42,14 +44,22 @@ class SelfAttention(nn.Module):
             (B, K, D).
         """
         if wanted is None:
-            q, k, v = rearrange(qkv, "B L (three H E) -> three B H L E", three=3, H=self.num_heads)
+            q, k, v = self.heads(qkv, 3)
         else:
             width = qkv.shape[-1] // 3
-            query, key_value = qkv[..., :width], qkv[..., width:]
-            q = rearrange(gather_tokens(query, wanted), "B K (H E) -> B H K E", H=self.num_heads)
-            k, v = rearrange(key_value, "B L (two H E) -> two B H L E", two=2, H=self.num_heads)
+            query, key_value = torch.split(qkv, [width, 2 * width], dim=-1)
+            (q,) = self.heads(gather_tokens(query, wanted), 1)
+            k, v = self.heads(key_value, 2)
         out: Tensor = self.out(rearrange(attend(q, k, v), "B H L E -> B L (H E)"))
         return out
+
+    def heads(self, x: Tensor, number: int) -> tuple[Tensor, ...]:
+        """Take ``number`` tables of (B, H, L, E) out of (B, L, number * D) tokens.
+
+        They are views, split where they lie, so that the way back puts their gradients together in one copy.
+        """
+        parts = rearrange(x, "B L (n H E) -> B L n H E", n=number, H=self.num_heads).unbind(2)
+        return tuple(part.transpose(1, 2) for part in parts)
 
 
 class MLP(nn.Sequential):
@@ -76,7 +86,7 @@ class Block(nn.Module):
 
     def qkv(self, x: Tensor) -> Tensor:
         """Return the (..., 3 * D) queries, keys and values of (..., D) tokens."""
-        return recomputed(lambda x: self.attention.qkv(self.attention_norm(x)), x)
+        return recomputed(lambda x: self.attention.qkv(self.attention_norm(x)), x, is_worth_recomputing(x))
 
     def after_qkv(self, x: Tensor, qkv: Tensor, wanted: Tensor | None = None) -> Tensor:
         """Do the rest of the block, for all tokens or for some.
@@ -91,24 +101,31 @@ class Block(nn.Module):
         """
         attended = self.branch(self.attention(qkv, wanted))
         x = (x if wanted is None else gather_tokens(x, wanted)) + attended
-        out: Tensor = x + self.branch(torch.cat([self.normed_mlp(part) for part in x.chunk(MLP_PARTS)]))
+        worth = is_worth_recomputing(x)
+        parts = [self.normed_mlp(part, worth) for part in x.chunk(MLP_PARTS)]
+        out: Tensor = x + self.branch(torch.cat(parts))
         return out
 
-    def normed_mlp(self, x: Tensor) -> Tensor:
+    def normed_mlp(self, x: Tensor, worth: bool) -> Tensor:
         """Return the MLP of normed (B, L, D) tokens."""
         into, gelu, out_of = self.mlp
-        hidden = recomputed(lambda x: into(self.mlp_norm(x)), x)
-        return recomputed(lambda hidden: out_of(gelu(hidden)), hidden)
+        hidden = recomputed(lambda x: into(self.mlp_norm(x)), x, worth)
+        return recomputed(lambda hidden: out_of(gelu(hidden)), hidden, worth)
 
 
-def recomputed(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def is_worth_recomputing(x: Tensor) -> bool:
+    """Return whether the way back of (B, L, D) tokens should do cheap steps again rather than keep them."""
+    return x.shape[-1] >= WIDE and x.numel() >= WORTH_RECOMPUTING
+
+
+def recomputed(function: Callable[[Tensor], Tensor], x: Tensor, worth: bool) -> Tensor:
     """Return ``function(x)``, a cheap step and then a linear layer, and keep ``x`` alone for the way back.
 
-    The backward pass does the cheap step (a LayerNorm, a GELU) again instead of keeping its result, which
-    would be a third of all memory; it stops before the linear layer. Compiled code decides by itself, and
-    with few numbers there is little to save. The result is the same to the last bit.
+    If that is ``worth`` it, the backward pass does the cheap step (a LayerNorm, a GELU) again instead of
+    keeping its result, which would be a third of all memory; it stops before the linear layer. Compiled code
+    decides by itself. The result is the same to the last bit.
     """
-    if not torch.is_grad_enabled() or torch.compiler.is_compiling() or x.numel() < WORTH_RECOMPUTING:
+    if not worth or not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return function(x)
     out: Tensor = checkpoint(function, x, use_reentrant=False, preserve_rng_state=False)
     return out

@@ -4,8 +4,8 @@ import torch
 from skelact.models import blocks
 
 
-def gradients(worth, monkeypatch):
-    """Return how many calls were recomputed, and the gradients of a block."""
+def gradients(worth, wide, monkeypatch):
+    """Return how many calls were recomputed, and the gradients of a block of width 16 for 960 numbers."""
     calls = []
 
     def counted(function, x, **options):
@@ -14,6 +14,7 @@ def gradients(worth, monkeypatch):
 
     checkpoint = blocks.checkpoint
     monkeypatch.setattr(blocks, "WORTH_RECOMPUTING", worth)
+    monkeypatch.setattr(blocks, "WIDE", wide)
     with monkeypatch.context() as patch:
         patch.setattr(blocks, "checkpoint", counted)
         torch.manual_seed(0)
@@ -24,18 +25,18 @@ def gradients(worth, monkeypatch):
 
 
 def test_what_is_recomputed_gives_the_same_gradients_to_the_last_bit(monkeypatch):
-    none, kept = gradients(10**9, monkeypatch)
-    some, again = gradients(6 * 10 * 16, monkeypatch)  # all but the thirds before the MLP
-    every, recomputed = gradients(0, monkeypatch)
-    assert (none, some, every) == (0, 1 + blocks.MLP_PARTS, 1 + 2 * blocks.MLP_PARTS)
-    for first, second, third in zip(kept, again, recomputed, strict=True):
+    too_few, kept = gradients(961, 16, monkeypatch)
+    too_narrow, _ = gradients(960, 17, monkeypatch)
+    every, recomputed = gradients(960, 16, monkeypatch)
+    assert (too_few, too_narrow, every) == (0, 0, 1 + 2 * blocks.MLP_PARTS)
+    for first, second in zip(kept, recomputed, strict=True):
         assert torch.equal(first, second)
-        assert torch.equal(first, third)
 
 
 @pytest.mark.parametrize("worth", [0, 10**9])
 def test_nothing_is_recomputed_without_gradients(worth, monkeypatch):
     monkeypatch.setattr(blocks, "WORTH_RECOMPUTING", worth)
+    monkeypatch.setattr(blocks, "WIDE", 16)
     monkeypatch.setattr(blocks, "checkpoint", None)  # a call would fail
     with torch.no_grad():
         assert blocks.Block(16, 2, 4.0)(torch.randn(2, 3, 16)).shape == (2, 3, 16)
