@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from skelact.batches.dataset import ClipSource, draw
 from skelact.batches.mixture import MixedSource
@@ -19,12 +20,19 @@ from skelact.preparation.store import Store
 from skelact.pretraining.learners import build_learner, source_settings
 from skelact.training.config import TrainingConfig
 from skelact.training.devices import make_fabric
-from skelact.training.loop import Step
+from skelact.training.loop import Indices, Step
 from skelact.training.randomness import generator_for
 
 NUM_CLIPS = 4
-LONG_ENOUGH = 1.0
-"""Seconds after which a measurement ends; its first step warms up and counts only where it took so long."""
+"""Clips of the first steps that are measured."""
+MORE_CLIPS = 4
+"""Times as many in the next, up to a batch: a clip among many takes less time than one among few."""
+SLOW = 0.25
+"""Seconds of a step from which on more clips tell no more."""
+LONG_ENOUGH = 0.5
+"""Seconds of steps after which a measurement ends."""
+TOO_LONG = 10.0
+"""Seconds from which on even the first step counts, which warms up."""
 ADDING_UP = 5.0
 """Seconds in which scores are added up, most of them the start of the command."""
 BACKWARD = 3.0
@@ -89,30 +97,42 @@ class Measurement:
         store = self._store(pretraining)
         config = pretraining.config(str(store.path), None)
         source = MixedSource([ClipSource(store, source_settings(config), self._device)])
-        train = split(store, pretraining.data.protocol).train[:NUM_CLIPS]
+        train = split(store, pretraining.data.protocol).train[: config.training.batch_size]
         learner = build_learner(config, source)
         model = learner.model.to(self._device)
         generator = generator_for(0, "measurement")
 
-        def learn() -> Tensor:
-            step = Step(0, 0.5, train, slice(len(train)), generator)
+        def learn(indices: Indices) -> Tensor:
+            step = Step(0, 0.5, indices, slice(len(indices)), generator)
             loss, _ = learner.task.loss(model, learner.task.batch(step))
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
         @torch.no_grad()
-        def look() -> Tensor:
-            return embed(model.encoder, source.train(train, draws=draw(len(train), generator)))
+        def look(indices: Indices) -> Tensor:
+            return embed(model.encoder, source.train(indices, draws=draw(len(indices), generator)))
 
-        return self._time(learn, model) / len(train), self._time(look, model) / len(train)
-
-    def _time(self, step: Callable[[], Tensor], model: nn.Module) -> float:
-        """Return the seconds of one step."""
-        taken: list[float] = []
-        while not taken or sum(taken) < LONG_ENOUGH:
-            started = time.perf_counter()
-            step().sum().item()  # waits for the device
-            taken.append(time.perf_counter() - started)
+        taken = seconds_a_clip(learn, train), seconds_a_clip(look, train)
         model.zero_grad(set_to_none=True)
-        counting = taken[1:] or taken
-        return sum(counting) / len(counting)
+        return taken
+
+
+def seconds_a_clip(step: Callable[[Indices], Tensor], batch: Indices) -> float:
+    """Return the seconds that a clip takes in a step of a few or, if that is quick, of the whole batch."""
+    num = min(NUM_CLIPS, len(batch))
+    while True:
+        seconds = mean_seconds(partial(step, batch[:num]))
+        if seconds >= SLOW or num == len(batch):
+            return seconds / num
+        num = min(MORE_CLIPS * num, len(batch))
+
+
+def mean_seconds(step: Callable[[], Tensor]) -> float:
+    """Return the mean seconds of a step, without its first time where that is not too long to do it again."""
+    taken: list[float] = []
+    while sum(taken) < TOO_LONG and sum(taken[1:]) < LONG_ENOUGH:
+        started = time.perf_counter()
+        step().sum().item()  # waits for the device
+        taken.append(time.perf_counter() - started)
+    counting = taken[1:] or taken
+    return sum(counting) / len(counting)
