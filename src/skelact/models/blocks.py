@@ -16,8 +16,8 @@ from skelact.models.attention import attend
 from skelact.models.embedding import gather_tokens
 from skelact.models.stochastic_depth import StochasticDepth
 
-WORTH_RECOMPUTING = 2**20
-"""Numbers of a batch's tokens from which on memory counts for more than the time that keeping less costs."""
+MANY = 8
+"""Bodies from which on memory counts for more than the time that keeping less costs."""
 WIDE = 256
 """Width from which on that time is a few percent; a LayerNorm is cheap only beside a wide linear layer."""
 MLP_PARTS = 3
@@ -115,7 +115,7 @@ class Block(nn.Module):
 
 def is_worth_recomputing(x: Tensor) -> bool:
     """Return whether the way back of (B, L, D) tokens should do cheap steps again rather than keep them."""
-    return x.shape[-1] >= WIDE and x.numel() >= WORTH_RECOMPUTING
+    return x.shape[-1] >= WIDE and len(x) >= MANY
 
 
 def recomputed(function: Callable[[Tensor], Tensor], x: Tensor, worth: bool) -> Tensor:

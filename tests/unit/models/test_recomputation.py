@@ -4,8 +4,8 @@ import torch
 from skelact.models import blocks
 
 
-def gradients(worth, wide, monkeypatch):
-    """Return how many calls were recomputed, and the gradients of a block of width 16 for 960 numbers."""
+def gradients(many, wide, monkeypatch):
+    """Return how many calls were recomputed, and the gradients of a block of width 16 for 6 bodies."""
     calls = []
 
     def counted(function, x, **options):
@@ -13,7 +13,7 @@ def gradients(worth, wide, monkeypatch):
         return checkpoint(function, x, **options)
 
     checkpoint = blocks.checkpoint
-    monkeypatch.setattr(blocks, "WORTH_RECOMPUTING", worth)
+    monkeypatch.setattr(blocks, "MANY", many)
     monkeypatch.setattr(blocks, "WIDE", wide)
     with monkeypatch.context() as patch:
         patch.setattr(blocks, "checkpoint", counted)
@@ -25,17 +25,17 @@ def gradients(worth, wide, monkeypatch):
 
 
 def test_what_is_recomputed_gives_the_same_gradients_to_the_last_bit(monkeypatch):
-    too_few, kept = gradients(961, 16, monkeypatch)
-    too_narrow, _ = gradients(960, 17, monkeypatch)
-    every, recomputed = gradients(960, 16, monkeypatch)
+    too_few, kept = gradients(7, 16, monkeypatch)
+    too_narrow, _ = gradients(6, 17, monkeypatch)
+    every, recomputed = gradients(6, 16, monkeypatch)
     assert (too_few, too_narrow, every) == (0, 0, 1 + 2 * blocks.MLP_PARTS)
     for first, second in zip(kept, recomputed, strict=True):
         assert torch.equal(first, second)
 
 
-@pytest.mark.parametrize("worth", [0, 10**9])
-def test_nothing_is_recomputed_without_gradients(worth, monkeypatch):
-    monkeypatch.setattr(blocks, "WORTH_RECOMPUTING", worth)
+@pytest.mark.parametrize("many", [0, 10**9])
+def test_nothing_is_recomputed_without_gradients(many, monkeypatch):
+    monkeypatch.setattr(blocks, "MANY", many)
     monkeypatch.setattr(blocks, "WIDE", 16)
     monkeypatch.setattr(blocks, "checkpoint", None)  # a call would fail
     with torch.no_grad():
