@@ -13,6 +13,7 @@ from skelact.cli.reproduction.tables import published_numbers
 from skelact.errors import ConfigurationError
 from skelact.preparation.data_sets import find_data_set
 from skelact.preparation.protocols import PROTOCOLS
+from skelact.training.steps import epoch_batches
 
 
 def names(kind):
@@ -251,6 +252,17 @@ def test_few_labels_may_have_settings_of_their_own_over_those_of_fine_tuning(tmp
     path.write_text(suite + OWN_DATA.replace("semi-10", "semi-11"))
     with pytest.raises(ConfigurationError, match="no 'semi-11'"):
         read_suite(str(path))
+
+
+def test_few_labels_of_the_public_sets_give_three_hundred_steps():
+    sequences = {"msr-action3d-xsub": 291, "bandai-namco-2-xstyle": 1829}
+    cells = [each for each in cells_of_suite(read_suite("small")) if each.evaluation.share is not None]
+    assert {each.on.name for each in cells} == set(sequences)
+    for cell in cells:
+        training = cell.expected["training"]
+        labelled = round(cell.evaluation.share * sequences[cell.on.name])
+        batches = epoch_batches(labelled, training["batch_size"], seed=0, epoch=0)
+        assert len(batches) * training["epochs"] >= 300, cell.name
 
 
 def test_what_has_learned_nothing_is_not_transferred(tmp_path):
