@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +54,11 @@ class Pretraining:
         )
         content = method_settings(self.row.method, self.size, own)
         return instantiate(config_class(self.row.method), content)
+
+    @cached_property
+    def expected(self) -> Settings:
+        """All its settings, as a finished run tells them; the start has a name instead of a folder."""
+        return asdict(self.config("", None if self.start is None else "the weights of " + self.start.name))
 
     @property
     def line(self) -> tuple[Pretraining, ...]:

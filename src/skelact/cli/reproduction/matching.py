@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -145,12 +146,18 @@ def _sum_difference(content: Mapping[str, Any], cell: Cell, hashes: Mapping[str,
     return None
 
 
-def run_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+def run_settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what a run's configuration says, settings that it does not name at their defaults.
 
     Raises:
         ConfigurationError: no configuration of a pre-training, or a key that this version does not know.
     """
+    return _run_settings(json.dumps(config))
+
+
+@lru_cache(maxsize=4096)  # every cell asks about every result
+def _run_settings(text: str) -> dict[str, Any]:
+    config = json.loads(text)
     listed = {key: [value] if isinstance(value, str) else value for key, value in config.items()}
     lists = {key: listed.get(key, []) for key in ("data", "protocol")}
     content = {**config, **lists}
@@ -170,15 +177,14 @@ def run_difference(config: Mapping[str, Any], pretraining: Pretraining) -> str |
 def _pretraining_difference(
     learned: Mapping[str, Any], pretraining: Pretraining, trained: bool
 ) -> str | None:
-    started = None if pretraining.start is None else "the weights of " + pretraining.start.name
-    expected = asdict(pretraining.config("", started))
+    expected = pretraining.expected
     if not trained:
         return _settings_difference(_of_an_encoder(learned), _of_an_encoder(expected))
     if learned["protocol"] != expected["protocol"]:
         return f"pre-trained under {learned['protocol']}, expected {expected['protocol']}"
-    init = learned.get("init")  # contrastive methods have none
-    if (init is None) != (started is None):
-        return f"started from {init or 'chance'}, expected {started or 'chance'}"
+    init, start = learned.get("init"), expected.get("init")  # contrastive methods have none
+    if (init is None) != (start is None):
+        return f"started from {init or 'chance'}, expected {start or 'chance'}"
     return _settings_difference(learned, expected)
 
 
