@@ -6,6 +6,9 @@ tokens predicted before the hidden ones are looked at, one kernel a parameter in
 Operations are those of the products that the result needs, attention included; scores that a fused kernel
 computes again on the way back do not count. Their rate is given as a share of what a large matrix product
 reaches here. ``--device cuda`` does the same on a GPU with more clips, and compiled as well.
+
+On a CPU ours keeps large blocks of memory, as every command does, and the baseline has the allocator's
+defaults; ``--kept-blocks`` keeps them for both.
 """
 
 import argparse
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from alternate import compare, parse_rounds, peak_memory
+from skelact.allocator import keep_large_blocks
 from skelact.models.registry import ModelConfig
 from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
 from skelact.training.config import TrainingConfig
@@ -143,8 +147,12 @@ def make_step(
 def main() -> None:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--kept-blocks", action="store_true")
     options, rest = parser.parse_known_args()
     device, rounds = options.device, parse_rounds(__doc__, rest)
+    own_allocator = device == "cpu" and not options.kept_blocks
+    if options.kept_blocks:
+        keep_large_blocks()
     torch.manual_seed(0)
     sizes, num_clips = ModelConfig(), NUM_CLIPS[device]
     encoder = sizes.encoder(NUM_JOINTS, 3, NUM_FRAMES)
@@ -181,9 +189,8 @@ def main() -> None:
                 step = make_step(model, optimiser, data[bodies], device, dtype == torch.bfloat16)
                 name = f"pre-training step, {bodies} of {NUM_SLOTS} bodies, {dtype}"
                 name += ", compiled" if compiled else ""
-                result = compare(
-                    name, step, plain_step, rounds, num_clips, "clips", own_allocator=device == "cpu"
-                )
+                name += ", baseline with kept blocks" if options.kept_blocks else ""
+                result = compare(name, step, plain_step, rounds, num_clips, "clips", own_allocator)
                 achieved = operations[bodies] / statistics.median(result.ours)
                 shares = ", ".join(f"{achieved / rate:.0%} of {kind}" for kind, rate in rates.items())
                 print(f"  operations    {operations[bodies] / 1e9:,.0f} GFLOP a step, {shares}")

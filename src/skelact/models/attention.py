@@ -37,10 +37,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 class HeadByHead(torch.autograd.Function):
     """Attention whose backward pass takes a few heads at a time, each with its whole matrix of scores.
 
-    torch's fused backward pass is slower in bfloat16 than in float32 on a CPU (torch 2.13: 1.6 times at 750
-    tokens), for it works in tiles that are too small for the matrix units. Whole heads are 1.8 times faster
-    than it at 750 tokens, 4 times at 74; the scores of a few heads still fit into the cache. The forward pass
-    is torch's.
+    torch's fused backward pass (2.13) is slower in bfloat16 than in float32 on a CPU, for it works in tiles
+    that are too small for the matrix units. Whole heads are faster, the more so the fewer tokens there are;
+    the scores of a few heads still fit into the cache. The forward pass is torch's.
     """
 
     @staticmethod

@@ -118,7 +118,12 @@ class Measurement:
 
 
 def seconds_a_clip(step: Callable[[Indices], Tensor], batch: Indices) -> float:
-    """Return the seconds that a clip takes in a step of a few or, if that is quick, of the whole batch."""
+    """Return the seconds that a clip takes in a step of a few or, if that is quick, of the whole batch.
+
+    Args:
+        step: what is measured, of the clips with these indices.
+        batch: (N,) indices of the clips of a batch.
+    """
     num = min(NUM_CLIPS, len(batch))
     while True:
         seconds = mean_seconds(partial(step, batch[:num]))
@@ -128,7 +133,10 @@ def seconds_a_clip(step: Callable[[Indices], Tensor], batch: Indices) -> float:
 
 
 def mean_seconds(step: Callable[[], Tensor]) -> float:
-    """Return the mean seconds of a step, without its first time where that is not too long to do it again."""
+    """Return the mean seconds of a step.
+
+    Its first time does not count where it is not too long to do it again: it warms up.
+    """
     taken: list[float] = []
     while sum(taken) < TOO_LONG and sum(taken[1:]) < LONG_ENOUGH:
         started = time.perf_counter()
