@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -24,7 +25,10 @@ def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as stop:
         main([*command.words, "--help"])
     assert stop.value.code == 0
-    assert "usage: skelact " + " ".join(command.words) in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "usage: skelact " + " ".join(command.words) in printed
+    undescribed = re.findall(r"^  (--\S+)(?:,? \S+)*?(?: {2,}|\n\s+)\(type:", printed, re.MULTILINE)
+    assert undescribed == []
 
 
 def test_help_does_not_wait_for_torch():

@@ -104,8 +104,10 @@ def parse(arguments: Sequence[str]) -> tuple[ModuleType, Namespace]:
         SkelactError: no such command, an option that is unknown or missing, or a value that does not fit.
     """
     command, rest = find_command(arguments)
-    from jsonargparse import ArgumentError, ArgumentParser
+    from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 
+    if {"-h", "--help"} & {*rest}:  # what stands below a setting's field describes it
+        set_parsing_settings(docstring_parse_attribute_docstrings=True)
     module = import_module(f"skelact.cli.{command.module}")
     name = " ".join(command.words)
     parser = ArgumentParser(

@@ -37,7 +37,7 @@ class FastLinearConfig:
 
     crops: int = 0
     """Random training crops of each sequence, beside its centre crop."""
-    l2: tuple[float, ...] = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+    l2: Sequence[float] = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
     """Strengths of the regularisation to choose from."""
     held_out: float = 0.2
     """Share of the training sequences on which the strength is chosen."""
@@ -49,6 +49,7 @@ class FastLinearConfig:
     """Decides the crops and the sequences held out."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "l2", tuple(self.l2))  # a list as files have it is the same
         for name, least in (("crops", 0), ("max_iterations", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}, expected {least} or more")

@@ -121,8 +121,9 @@ class Cell:
     @cached_property
     def expected(self) -> Settings:
         """All settings of the evaluation, as its result file tells them."""
-        has_training = "training" in [each.name for each in fields(self.evaluation.schema)]
-        seeded = {"training": {"seed": self.seed}} if has_training else {}
+        known = {each.name for each in fields(self.evaluation.schema)}
+        seeds = {"training": {"seed": self.seed}, "seed": self.seed}
+        seeded = {name: value for name, value in seeds.items() if name in known}
         return self.evaluation.settings(merge(self.settings, seeded))
 
 

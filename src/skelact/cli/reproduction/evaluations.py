@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from skelact.cli.composition import instantiate, merge, named_config
+from skelact.evaluation.fast_linear import FastLinearConfig
 from skelact.evaluation.finetune import FinetuneConfig
 from skelact.evaluation.knn import KS
 from skelact.evaluation.linear import LinearConfig
@@ -48,6 +49,11 @@ class Evaluation:
     """Whether the class scores of several runs can be added up: there is one table of them."""
 
     @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers itself, so that its seed decides even of a trained encoder."""
+        return not {"training", "seed"}.isdisjoint(each.name for each in fields(self.schema))
+
+    @property
     def from_scratch(self) -> Evaluation:
         """The same of an encoder that has learned nothing: all layers learn alike."""
         return replace(self, file="supervised") if self.trains_encoder else self
@@ -86,6 +92,7 @@ EVALUATIONS = {
     evaluation.name: evaluation
     for evaluation in (
         Evaluation("linear", "linear", "linear", LinearConfig, "linear"),
+        Evaluation("linear-fast", "linear-fast", "linear, fast", FastLinearConfig),
         Evaluation("knn", "knn", "nearest neighbour", KnnSettings, headline=("k=1", "top1"), can_sum=False),
         _finetuning("finetune", "finetune", "fine-tuning"),
         *(

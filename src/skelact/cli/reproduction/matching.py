@@ -115,8 +115,8 @@ def difference(content: Mapping[str, Any], cell: Cell, hashes: Mapping[str, str]
         if hashes.get(name, data_hash) != data_hash:
             return f"another store of {name}"
     seed = content["config"].get("seed")
-    # features that are trained already do not depend on the seed of an evaluation without any training
-    if seed != cell.seed and ("training" in cell.expected or not cell.trained):
+    # features that are trained already do not depend on the seed of an evaluation that draws nothing
+    if seed != cell.seed and (cell.evaluation.draws or not cell.trained):
         return f"seed {seed}, expected {cell.seed}"
     try:
         evaluated = cell.evaluation.settings_of(content["config"])

@@ -79,6 +79,7 @@ LINEAR = "msr-action3d-xsub/mamp-sequence/linear/seed1"
     [
         ("small", LINEAR),
         ("small", "msr-action3d-xsub/untrained/knn/seed2"),
+        ("small", "msr-action3d-xsub/mamp-sequence/linear-fast/seed1"),
         ("small", "bandai-namco-2-xstyle/learned-weighting-sequence/linear/seed0"),
         ("paper", "ntu120-xsub/stjd-mp/linear/seed0"),
         ("paper", "ntu60-xsub/mamp/semi-1/seed4"),
@@ -192,6 +193,14 @@ def test_the_seed_of_neighbours_matters_only_without_training():
     )
     assert difference(with_value(result_of(trained), ("config", "seed"), 0), trained, {}) is None
     assert "seed" in difference(with_value(result_of(untrained), ("config", "seed"), 0), untrained, {})
+
+
+def test_the_seed_of_the_fast_linear_layer_and_its_strengths_matter():
+    found = cell("msr-action3d-xsub/mamp-sequence/linear-fast/seed1")
+    written = json.loads(json.dumps(result_of(found)))  # strengths are a list in files
+    assert difference(written, found, {}) is None
+    assert "seed 0" in difference(with_value(written, ("config", "seed"), 0), found, {})
+    assert "l2" in difference(with_value(written, ("config", "l2"), [0.1]), found, {})
 
 
 def test_an_untrained_encoder_is_the_same_whatever_would_have_trained_it():
