@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from skelact.errors import DataError
 from skelact.evaluation.statistics import MeanInterval, mean_interval
@@ -11,6 +12,8 @@ from skelact.evaluation.tabulation import Entry, group
 
 EVALUATIONS = ("semi", "supervised", "finetune")
 """Kinds of results that stand on one curve; finetune and supervised without a subset had all labels."""
+SHARE = "subset.share"
+EPOCHS = "evaluation.training.epochs"
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,17 @@ class LearningCurve:
     """One method with several numbers of labels."""
 
     label: str
-    """Name of the method, with the settings that tell it from the others of this name."""
+    """Name of the method, with the settings that tell it from the others of this name, and the epochs where
+    they go with the number of labels."""
     points: tuple[CurvePoint, ...]
     """By ascending number of labels."""
 
 
 def learning_curves(entries: Sequence[Entry]) -> list[LearningCurve]:
-    """Put results together that differ in labels and seeds alone.
+    """Put results together that differ in labels, seeds, and the epochs that go with the labels alone.
+
+    Fewer labels are often trained on for more epochs; one number of labels with several numbers of epochs
+    makes several methods.
 
     Args:
         entries: of trainings on one data set and protocol.
@@ -50,15 +57,13 @@ def learning_curves(entries: Sequence[Entry]) -> list[LearningCurve]:
     """
     for entry in entries:
         _check_fits(entries[0], entry)
-    alike = [
-        replace(
-            entry,
-            table=(*entry.table[:2], "any share of labels"),
-            settings={key: value for key, value in entry.settings.items() if key != "subset.share"},
-        )
-        for entry in entries
+    alike = [_without(entry, SHARE) for entry in entries]
+    if _epochs_go_with_labels(alike):
+        alike = [_without(entry, EPOCHS) for entry in alike]
+    curves = [
+        LearningCurve(method.label + _span_of_epochs(method.entries), _points(method.entries))
+        for method in group(alike)
     ]
-    curves = [LearningCurve(method.label, _points(method.entries)) for method in group(alike)]
     numbers = {point.num_labelled for curve in curves for point in curve.points}
     if len(numbers) < 2:
         raise DataError(
@@ -83,6 +88,28 @@ def _check_fits(first: Entry, entry: Entry) -> None:
             raise DataError(
                 f"{entry.path}: {what} {other}, but {ours} in {first.path}; a curve is of one test"
             )
+
+
+def _without(entry: Entry, setting: str) -> Entry:
+    settings = {key: value for key, value in entry.settings.items() if key != setting}
+    return replace(entry, table=(*entry.table[:2], "any share of labels"), settings=settings)
+
+
+def _epochs_go_with_labels(entries: Sequence[Entry]) -> bool:
+    found: dict[tuple[Any, ...], str | None] = {}
+    for entry in entries:
+        others = tuple(_without(entry, EPOCHS).settings.items())
+        epochs = entry.settings.get(EPOCHS)
+        if found.setdefault((entry.method, others, _num_labelled(entry)), epochs) != epochs:
+            return False
+    return True
+
+
+def _span_of_epochs(entries: Sequence[Entry]) -> str:
+    """Return the epochs as a part of the label; nothing where they are equal or tell methods apart."""
+    configs = [entry.content["config"].get("training", {}) for entry in entries]
+    epochs = sorted({config["epochs"] for config in configs if "epochs" in config})
+    return f", {epochs[0]} to {epochs[-1]} epochs" if len(epochs) > 1 else ""
 
 
 def _points(entries: Sequence[Entry]) -> tuple[CurvePoint, ...]:

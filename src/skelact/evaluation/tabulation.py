@@ -33,6 +33,7 @@ NOT_A_METHOD = {
     "tensorboard",
     "checkpoint_every",
     "keep_checkpoints",
+    "test_every",
     "data",
     "data_hash",
     "run",

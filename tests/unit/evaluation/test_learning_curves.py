@@ -33,6 +33,18 @@ def test_other_settings_are_other_curves(tmp_path):
     assert [curve.label for curve in learning_curves(read_entries(files))] == ["mae (lr=0.1)", "mae (lr=0.2)"]
 
 
+def test_epochs_that_go_with_the_labels_are_one_curve(tmp_path):
+    def written(num, epochs, **config):
+        settings = {"seed": 0, "test_every": epochs, "training": {"epochs": epochs}, **config}
+        return write_share(tmp_path / f"{num}-{epochs}", num, 10, config=settings)
+
+    files = [written(2, 300), written(20, 50)]
+    assert [curve.label for curve in learning_curves(read_entries(files))] == ["mae, 50 to 300 epochs"]
+    files.append(written(2, 50))  # now the epochs of one number of labels tell two methods apart
+    labels = [curve.label for curve in learning_curves(read_entries(files))]
+    assert labels == ["mae (epochs=300)", "mae (epochs=50)"]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
