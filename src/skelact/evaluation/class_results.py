@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, DataError
-from skelact.evaluation.tabulation import Entry, Method, group, read_entries
+from skelact.evaluation.tabulation import Entry, Method, check_same_test, group, read_entries
 from skelact.preparation.data_sets import data_sets
 
 Counts = npt.NDArray[np.int64]
@@ -83,15 +83,7 @@ def _of_variant(entries: Sequence[Entry], variant: str | None) -> list[Entry]:
 
 
 def _check_alike(first: Entry, entry: Entry) -> None:
-    for what, ours, other in (
-        ("data set", first.table[0], entry.table[0]),
-        ("protocol", first.table[1], entry.table[1]),
-        ("data hash", first.data_hash, entry.data_hash),
-    ):
-        if ours != other:
-            raise DataError(
-                f"{entry.path}: {what} {other}, but {ours} in {first.path}; give results of the same test"
-            )
+    check_same_test(first, entry)
     if class_names_of(first) != class_names_of(entry):
         raise DataError(f"{entry.path}: other classes than in {first.path}; give results of the same test")
 

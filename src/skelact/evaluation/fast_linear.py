@@ -16,11 +16,12 @@ from torch import Tensor
 
 from skelact.batches.dataset import ClipSource
 from skelact.errors import ConfigurationError, DataError
-from skelact.evaluation.features import extract_crops, extract_features
+from skelact.evaluation.features import extract_crops, extract_sides
 from skelact.evaluation.linear import check_labels
 from skelact.evaluation.logistic import LogisticRegression, fit_path
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.models.backbone import Backbone
+from skelact.models.evaluation_mode import evaluation_mode
 from skelact.preparation.protocols import Split
 from skelact.training.randomness import generator_for
 
@@ -106,15 +107,12 @@ def evaluate_fast_linear(
             sequences of one class alone.
     """
     check_labels(source, split)
-    was_training = encoder.training
-    encoder.eval()
-    centre, labels = extract_features(encoder, source, split.train, fabric=fabric, title=title)
-    crops = [
-        extract_crops(encoder, source, split.train, config.seed, number, fabric=fabric, title=title)
-        for number in range(config.crops)
-    ]
-    test, test_labels = extract_features(encoder, source, split.test, fabric=fabric, title=title)
-    encoder.train(was_training)
+    (centre, labels), (test, test_labels) = extract_sides(encoder, source, split, fabric=fabric, title=title)
+    with evaluation_mode(encoder):
+        crops = [
+            extract_crops(encoder, source, split.train, config.seed, number, fabric=fabric, title=title)
+            for number in range(config.crops)
+        ]
     num_classes = len(source.store.class_names)
     classifier, accuracy = fit_chosen(torch.stack([centre, *crops]), labels, num_classes, config)
     metrics = evaluate_scores(classifier(test), test_labels, num_classes)

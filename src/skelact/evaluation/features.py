@@ -17,7 +17,9 @@ from torch import Tensor
 from skelact.batches.dataset import Clips, ClipSource, draw
 from skelact.evaluation.shares import gather, share_of
 from skelact.models.backbone import Backbone
+from skelact.models.evaluation_mode import evaluation_mode
 from skelact.models.heads import pool
+from skelact.preparation.protocols import Split
 from skelact.training.randomness import generator_for
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
@@ -59,6 +61,31 @@ def extract_features(
 
     features = in_batches(embed_test, len(indices), batch_size, fabric=fabric, title=title)
     return features, labels_of(source, indices)
+
+
+def extract_sides(
+    encoder: Backbone,
+    source: ClipSource,
+    split: Split,
+    *,
+    fabric: Fabric | None = None,
+    title: str = "",
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Embed the centre crops of both sides; the encoder is in evaluation mode meanwhile.
+
+    Args:
+        encoder: on the source's device.
+        source: where the clips come from.
+        split: training and test sequences.
+        fabric: the processes that share the work; default: this one does it all.
+        title: what the progress line on a terminal calls it; none without a title.
+
+    Returns:
+        Embeddings and labels, as :func:`extract_features` gives them, of the training and of the test side.
+    """
+    with evaluation_mode(encoder):
+        train = extract_features(encoder, source, split.train, fabric=fabric, title=title)
+        return train, extract_features(encoder, source, split.test, fabric=fabric, title=title)
 
 
 def extract_crops(

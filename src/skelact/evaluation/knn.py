@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from skelact.batches.dataset import ClipSource
 from skelact.errors import ConfigurationError, DataError
-from skelact.evaluation.features import extract_features
+from skelact.evaluation.features import extract_sides
 from skelact.evaluation.linear import check_labels
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.models.backbone import Backbone
@@ -97,11 +97,9 @@ def evaluate_knn(
     """
     check_options(ks, tau, len(split.train))
     check_labels(source, split)
-    was_training = encoder.training
-    encoder.eval()
-    train_features, train_labels = extract_features(encoder, source, split.train, fabric=fabric, title=title)
-    test_features, test_labels = extract_features(encoder, source, split.test, fabric=fabric, title=title)
-    encoder.train(was_training)
+    (train_features, train_labels), (test_features, test_labels) = extract_sides(
+        encoder, source, split, fabric=fabric, title=title
+    )
     num_classes = len(source.store.class_names)
     scores = knn_scores(train_features, train_labels, test_features, num_classes, ks, tau)
     return {k: evaluate_scores(each, test_labels, num_classes) for k, each in scores.items()}

@@ -17,7 +17,7 @@ from torch import nn
 
 from skelact.batches.dataset import ClipSettings, ClipSource
 from skelact.errors import ConfigurationError, DataError
-from skelact.evaluation.features import extract_features
+from skelact.evaluation.features import extract_sides
 from skelact.evaluation.knn import knn_scores
 from skelact.preparation.protocols import Split, find_protocol, split
 from skelact.preparation.store import Store
@@ -65,13 +65,7 @@ class KnnMonitor:
         device = next(encoder.parameters()).device
         if self._source is None or self._source.device != device:
             self._source = ClipSource(self.store, self.clips, device)
-        was_training = encoder.training
-        encoder.eval()
-        try:
-            references, labels = extract_features(encoder, self._source, self.sides.train)  # type: ignore[arg-type]
-            queries, wanted = extract_features(encoder, self._source, self.sides.test)  # type: ignore[arg-type]
-        finally:
-            encoder.train(was_training)
+        (references, labels), (queries, wanted) = extract_sides(encoder, self._source, self.sides)  # type: ignore[arg-type]
         num_classes = len(self.store.class_names)
         ks = [k for k in KS if k <= len(labels)]
         scores = knn_scores(references, labels, queries, num_classes, ks)

@@ -9,6 +9,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from skelact.evaluation.metrics import ClassificationMetrics
+from skelact.models.evaluation_mode import evaluation_mode
 
 TEST_TOP1 = "test_top1"
 
@@ -72,9 +73,8 @@ class TestMonitor:
 
     def test(self, epoch: int, model: nn.Module) -> None:
         """Test the model after ``epoch`` epochs; it is left in training mode if it was."""
-        was_training = model.training
-        self.last = self.score(model.eval())
-        model.train(was_training)
+        with evaluation_mode(model):
+            self.last = self.score(model)
         self._remember(epoch, self.last.top1)
 
     def result(self) -> LastEpochMetrics:

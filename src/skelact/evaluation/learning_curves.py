@@ -8,7 +8,7 @@ from typing import Any
 
 from skelact.errors import DataError
 from skelact.evaluation.statistics import MeanInterval, mean_interval
-from skelact.evaluation.tabulation import Entry, group
+from skelact.evaluation.tabulation import Entry, check_same_test, group
 
 EVALUATIONS = ("semi", "supervised", "finetune")
 """Kinds of results that stand on one curve; finetune and supervised without a subset had all labels."""
@@ -79,15 +79,7 @@ def _check_fits(first: Entry, entry: Entry) -> None:
         raise DataError(
             f"{entry.path}: a result of {kind!r}; learning curves are drawn of {', '.join(EVALUATIONS)}"
         )
-    for what, ours, other in (
-        ("data set", first.table[0], entry.table[0]),
-        ("protocol", first.table[1], entry.table[1]),
-        ("data hash", first.data_hash, entry.data_hash),
-    ):
-        if ours != other:
-            raise DataError(
-                f"{entry.path}: {what} {other}, but {ours} in {first.path}; a curve is of one test"
-            )
+    check_same_test(first, entry)
 
 
 def _without(entry: Entry, setting: str) -> Entry:

@@ -21,6 +21,7 @@ from skelact.evaluation.features import extract_features
 from skelact.evaluation.knn import check_features
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
 from skelact.models.backbone import Backbone
+from skelact.models.evaluation_mode import evaluation_mode
 from skelact.preparation.store import Store
 
 NTU_120_ACTIONS = range(1, 116, 6)
@@ -132,11 +133,9 @@ def evaluate_one_shot(
     Raises:
         DataError: a feature that is not finite.
     """
-    was_training = encoder.training
-    encoder.eval()
-    examples, _ = extract_features(encoder, source, task.examples)
-    queries, _ = extract_features(encoder, source, task.queries, fabric=fabric, title=title)
-    encoder.train(was_training)
+    with evaluation_mode(encoder):
+        examples, _ = extract_features(encoder, source, task.examples)
+        queries, _ = extract_features(encoder, source, task.queries, fabric=fabric, title=title)
     check_features(examples, torch.arange(len(examples)), queries)
     scores = F.normalize(queries, dim=1) @ F.normalize(examples, dim=1).T
     return evaluate_scores(scores, torch.from_numpy(task.labels), len(task.novel))

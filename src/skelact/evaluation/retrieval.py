@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from skelact.batches.dataset import ClipSource
-from skelact.evaluation.features import extract_features
+from skelact.evaluation.features import extract_sides
 from skelact.evaluation.knn import SIMILARITIES_AT_A_TIME, check_features
 from skelact.evaluation.linear import check_labels
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
@@ -107,10 +107,8 @@ def evaluate_retrieval(
         DataError: a sequence without a label, or no test sequence.
     """
     check_labels(source, split)
-    was_training = encoder.training
-    encoder.eval()
-    train_features, train_labels = extract_features(encoder, source, split.train, fabric=fabric, title=title)
-    test_features, test_labels = extract_features(encoder, source, split.test, fabric=fabric, title=title)
-    encoder.train(was_training)
+    (train_features, train_labels), (test_features, test_labels) = extract_sides(
+        encoder, source, split, fabric=fabric, title=title
+    )
     num_classes = len(source.store.class_names)
     return retrieve(train_features, train_labels, test_features, test_labels, num_classes)

@@ -184,6 +184,23 @@ def compare(methods: Sequence[Method]) -> list[Comparison]:
     return found
 
 
+def check_same_test(first: Entry, entry: Entry) -> None:
+    """Check that two results are of one test.
+
+    Raises:
+        DataError: another data set, protocol or version of the data; the message names the file.
+    """
+    for what, ours, other in (
+        ("data set", first.table[0], entry.table[0]),
+        ("protocol", first.table[1], entry.table[1]),
+        ("data hash", first.data_hash, entry.data_hash),
+    ):
+        if ours != other:
+            raise DataError(
+                f"{entry.path}: {what} {other}, but {ours} in {first.path}; give results of the same test"
+            )
+
+
 def _test(first: Entry, second: Entry) -> float:
     assert first.scores is not None
     assert second.scores is not None

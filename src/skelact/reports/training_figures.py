@@ -12,6 +12,7 @@ from skelact.batches.dataset import Clips, ClipSettings, ClipSource
 from skelact.density.learned import START, LearnedDensity
 from skelact.evaluation.prime_joints import prime_joints
 from skelact.models.embedding import patchify
+from skelact.models.evaluation_mode import evaluation_mode
 from skelact.preparation.store import Store
 from skelact.pretraining.contrastive import ContrastiveModel
 from skelact.pretraining.masked_motion import MaskedMotionModel
@@ -79,13 +80,12 @@ def prime_mask_of(model: ContrastiveModel, clip: Clips, joints: Tensor) -> Tenso
         clip: one clip, on the CPU.
         joints: (1, M, T, V, C) its joint positions, whatever stream it shows.
     """
-    device, was_training = next(model.parameters()).device, model.training
-    model.eval()  # statistics of normalisations are not to see this clip
+    device = next(model.parameters()).device
     moved = clip._replace(
         **{name: value.to(device) for name, value in clip._asdict().items() if isinstance(value, Tensor)}
     )
-    mask = prime_joints(model, moved, joints.to(device))
-    model.train(was_training)
+    with evaluation_mode(model):  # statistics of normalisations are not to see this clip
+        mask = prime_joints(model, moved, joints.to(device))
     return mask[clip.present.to(device)][0].cpu()
 
 
