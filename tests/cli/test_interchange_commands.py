@@ -62,6 +62,53 @@ def test_the_documented_example(recordings: Path, tmp_path: Path, capsys: Captur
     assert "xroom" in capsys.readouterr().out
 
 
+BVH = """HIERARCHY
+ROOT hips
+{
+ OFFSET 0 0 0
+ CHANNELS 3 Xposition Yposition Zposition
+ JOINT head
+ {
+  OFFSET 0 60 0
+  CHANNELS 1 Xrotation
+  End Site
+  {
+   OFFSET 0 10 0
+  }
+ }
+}
+MOTION
+Frames: 2
+Frame Time: 0.04
+0 90 0 0
+1 90 0 5
+"""
+
+
+def test_bvh_files_with_a_manifest_can_be_trained_on(tmp_path: Path, capsys: Capture) -> None:
+    folder, path = tmp_path / "recordings", tmp_path / "store"
+    folder.mkdir()
+    (folder / "manifest.csv").write_text(example("manifest.csv"))
+    for name in ("wave-01", "wave-02", "rest-01", "rest-02", "extra"):
+        (folder / f"{name}.bvh").write_text(BVH)
+    assert main(["data", "prepare", "bvh", str(folder), str(path)]) == 0
+    store = Store.open(path)
+    assert store.class_names == ["rest", "wave"]
+    assert store.labels.tolist() == [0, 0, 1, 1]
+    assert (split(store, "given").train.tolist(), split(store, "given").test.tolist()) == ([0, 2], [1, 3])
+    assert [(each.file, each.reason) for each in read_account(path)] == [("extra.bvh", "not in the manifest")]
+    (tmp_path / "names.txt").write_text("wave\njump\n")
+    others = [*("data", "prepare", "bvh", str(folder), str(tmp_path / "other"))]
+    assert main([*others, "--class-names", str(tmp_path / "names.txt")]) == 0
+    assert Store.open(tmp_path / "other").names == ["wave-01", "wave-02"]
+    left_out = [each.detail for each in read_account(tmp_path / "other")]
+    assert sum("'rest' is not one of --class-names" in detail for detail in left_out) == 2
+    (folder / "manifest.csv").unlink()
+    assert main(["data", "prepare", "bvh", str(folder), str(tmp_path / "no-labels")]) == 0
+    assert Store.open(tmp_path / "no-labels").class_names == []
+    capsys.readouterr()
+
+
 def test_what_is_not_used_is_listed(recordings: Path, tmp_path: Path) -> None:
     (recordings / "other.json").write_text("{}")
     (recordings / "rest-01.json").unlink()

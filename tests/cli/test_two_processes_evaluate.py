@@ -11,26 +11,38 @@ from skelact.cli.main import main
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_scores_of_one(tiny_run, store_path, tmp_path):
+@pytest.mark.parametrize(
+    ("evaluation", "devices", "more"),
+    [
+        ("retrieval", "--devices", []),
+        (
+            "linear",
+            "--training.devices",
+            ["--epochs", "3", "--training.batch_size", "6", "--training.lr", "1"],
+        ),
+    ],
+)
+def test_two_processes_give_the_scores_of_one(tiny_run, store_path, tmp_path, evaluation, devices, more):
     results = []
-    for devices in ("1", "2"):
-        run = tmp_path / devices
+    for number in ("1", "2"):
+        run = tmp_path / number
         run.mkdir()
         for name in ("card.json", "weights.safetensors"):
             (run / name).write_bytes((tiny_run / name).read_bytes())
-        arguments = ["evaluate", "retrieval", "--run", str(run), "--data", str(store_path)]
-        arguments += ["--protocol", "xview", "--accelerator", "cpu", "--devices", devices]
-        if devices == "1":
+        accelerator = devices.replace("devices", "accelerator")
+        arguments = ["evaluate", evaluation, "--run", str(run), "--data", str(store_path)]
+        arguments += ["--protocol", "xview", accelerator, "cpu", devices, number, *more]
+        if number == "1":
             assert main(arguments) == 0
         else:
             command = [sys.executable, "-m", "skelact.cli.main", *arguments]
             done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
             assert done.returncode == 0, done.stderr
-            assert done.stdout.count("mean average precision") == 1  # one process speaks
+            assert done.stdout.count(f"{run}/evaluations") == 1  # one process speaks
         (path,) = (run / "evaluations").glob("*.json")
         results.append((json.loads(path.read_text()), np.load(path.with_suffix(".npz"))))
     (one, scores), (two, other) = results
     assert two["metrics"]["num_sequences"] == one["num_test"]
     assert two["metrics"]["confusion"] == one["metrics"]["confusion"]
     assert scores["names"].tolist() == other["names"].tolist()
-    np.testing.assert_allclose(other["scores/"], scores["scores/"], atol=1e-5)
+    np.testing.assert_allclose(other["scores/"], scores["scores/"], atol=1e-4)

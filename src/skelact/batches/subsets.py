@@ -116,9 +116,10 @@ def read_subset(path: Path, store: Store, train: Indices) -> Subset:
             training side.
     """
     try:
-        names = path.read_text(encoding="utf-8").split()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error}); expected a text file, a name a line") from error
+    names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise DataError(f"{path}: names no sequence; expected a name a line")
     place_of = {store.names[place]: int(place) for place in train}

@@ -135,7 +135,7 @@ def show_plan(cells: list[Cell], place: Place, results: Results) -> None:
     """Print the commands that are left, and how long they take."""
     tasks = left_to_do(cells, place, results)
     for task in tasks:
-        print(f"# {task.title}\n{command_line(task.words(place))}")
+        print(f"# {task.title}\n{command_line(task.words(place, results))}")
     for path in missing_stores(cells, place):
         print(f"# {path} is not there yet: skelact data prepare")
     computing = {task.title for task in tasks} & {cell.name for cell in cells}

@@ -119,7 +119,7 @@ def ensemble_result(
         "evaluation": f"ensemble-{first['evaluation']}",
         **{key: first[key] for key in ("data_set", "data_hash", "protocol", "num_train", "num_test")},
         **{key: first[key] for key in ("class_names",) if key in first},  # older results have none
-        "trained": True,
+        "trained": all(member.content["trained"] for member in members),
         "model": {"method": "+".join(describe_member(member) for member in members)},
         "config": {
             "seed": min(seeds),
@@ -145,4 +145,5 @@ def describe_member(member: Member) -> str:
     """Return the method and the stream of a member, e.g. ``stjd-cl bone``."""
     model = member.content["model"]
     clips = model.get("config", {}).get("clips", {})
-    return f"{model.get('method', 'unknown')} {clips.get('stream', '')}".strip()
+    start = "" if member.content["trained"] else "untrained "
+    return f"{start}{model.get('method', 'unknown')} {clips.get('stream', '')}".strip()

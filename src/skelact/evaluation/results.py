@@ -58,7 +58,7 @@ def result(
         class_names: what the classes of the numbers are called; default: the store's.
     """
     card = pretrained.card
-    named = ("method", "config", "data_set", "data_hash", "code")
+    named = ("method", "config", "init_weights", "data_set", "data_hash", "code")
     return {
         "format": FORMAT,
         "evaluation": evaluation,

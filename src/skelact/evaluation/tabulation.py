@@ -13,11 +13,7 @@ import numpy as np
 
 from skelact.errors import DataError
 from skelact.evaluation.mcnemar import Difference, Right, difference_over_seeds, mcnemar, over_seeds
-from skelact.evaluation.method_identity import (
-    evaluation_settings,
-    pretraining_settings,
-    untrained_settings,
-)
+from skelact.evaluation.method_identity import identity_of
 from skelact.evaluation.results import read_result
 from skelact.evaluation.score_files import TestScores, has_scores, read_scores
 from skelact.evaluation.statistics import MeanInterval, mean_interval
@@ -28,7 +24,6 @@ NOT_A_METHOD = {
     "devices",
     "accelerator",
     "workers",
-    "accumulate",
     "compile",
     "tensorboard",
     "checkpoint_every",
@@ -55,7 +50,7 @@ class Entry:
     settings: Mapping[str, str]
     """All that tells methods apart, seeds excepted, as dotted key and text."""
     seeds: tuple[Any, ...]
-    """Of pre-training, evaluation and subset."""
+    """Of evaluation, subset and pre-training, and those of what it started from or adds up."""
     measures: Mapping[str, float]
     """Shares in [0, 1], the one that methods are compared by first: top1 and, in most files, top5; of a
     detection map_a and map_v, both at :data:`OVERLAP`."""
@@ -211,20 +206,10 @@ def _test(first: Entry, second: Entry) -> float:
 
 def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
     scores = read_scores(path, content) if has_scores(content) else None
-    metrics, model, trained = content["metrics"], content["model"], content["trained"]
+    metrics = content["metrics"]
     has_variants = content["evaluation"] != "detection" and "top1" not in metrics
     variants = metrics if has_variants else {"": metrics}
-    learned = pretraining_settings(model.get("config", {}))
-    untrained, sizes = untrained_settings(learned)
-    evaluated = evaluation_settings(content["evaluation"], content["config"])
-    settings = {"evaluation": evaluated, "model": learned if trained else sizes}
-    subset = content.get("subset")
-    if subset is not None:
-        settings["subset"] = {"share": f"{subset['share']:.4g}"}
-    seeds = [content["config"].get("seed", 0), (subset or {}).get("seed")]
-    if trained:  # without training its seed decided nothing
-        seeds.append(learned.get("training", {}).get("seed"))
-        seeds.append(model.get("data_hash"))
+    method, settings, seeds = identity_of(content)
     for variant, numbers in variants.items():
         try:
             measures = _measures_of(content["evaluation"], numbers)
@@ -237,9 +222,9 @@ def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
             path=path,
             table=(content["data_set"], content["protocol"], evaluation),
             data_hash=content["data_hash"],
-            method=str(model.get("method", "unknown")) if trained else untrained,
+            method=method,
             settings=dict(_flat(settings)),
-            seeds=tuple(seeds),
+            seeds=seeds,
             measures=measures,
             scores=scores,
             variant=variant,
@@ -260,6 +245,6 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
             continue
         if isinstance(table[key], Mapping):
             yield from _flat(table[key], f"{prefix}{key}.")
-        elif key != "members":  # of an ensemble; its method names them
+        else:
             value = table[key]
             yield prefix + key, value if isinstance(value, str) else json.dumps(value)

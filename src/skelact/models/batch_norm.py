@@ -25,16 +25,19 @@ class BatchNorm(nn.Module):
         num_channels: channels C.
         momentum: share of a batch in the running statistics.
         epsilon: added to the variance.
+        affine: whether a learned weight and bias follow for every channel.
     """
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, num_channels: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
+    def __init__(
+        self, num_channels: int, momentum: float = 0.1, epsilon: float = 1e-5, *, affine: bool = True
+    ) -> None:
         super().__init__()
         self.momentum, self.epsilon = momentum, epsilon
-        self.weight = nn.Parameter(torch.ones(num_channels))
-        self.bias = nn.Parameter(torch.zeros(num_channels))
+        self.weight = nn.Parameter(torch.ones(num_channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(num_channels)) if affine else None
         self.register_buffer("running_mean", torch.zeros(num_channels))
         self.register_buffer("running_var", torch.ones(num_channels))
 
@@ -73,8 +76,9 @@ class BatchNorm(nn.Module):
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        scale = self.weight * (variance + self.epsilon).rsqrt()
-        normalised = (rows - mean) * scale + self.bias
+        normalised = (rows - mean) * (variance + self.epsilon).rsqrt()
+        if self.weight is not None and self.bias is not None:
+            normalised = normalised * self.weight + self.bias
         return normalised.to(x.dtype).view(x.shape)
 
 

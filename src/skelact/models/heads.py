@@ -26,6 +26,8 @@ def pool(features: Tensor, present: Tensor, absent: Absent = "skip") -> Tensor:
 class LinearHead(nn.Module):
     """The published linear evaluation: BatchNorm without parameters, then one linear layer.
 
+    The BatchNorm's statistics are those of the batch over all processes.
+
     Args:
         width: size D of the embedding.
         num_classes: classes K.
@@ -33,7 +35,7 @@ class LinearHead(nn.Module):
 
     def __init__(self, width: int, num_classes: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(width, affine=False, eps=1e-6)
+        self.norm = BatchNorm(width, epsilon=1e-6, affine=False)
         self.linear = nn.Linear(width, num_classes)
         nn.init.trunc_normal_(self.linear.weight, std=0.01)
         nn.init.zeros_(self.linear.bias)

@@ -7,8 +7,10 @@ from dataclasses import replace
 from functools import partial
 
 from skelact.errors import ConfigurationError
-from skelact.preparation.data_set import DataSet, any_name
-from skelact.preparation.reading import one_sequence
+from skelact.preparation.data_set import DataSet, any_name, not_surveyed
+from skelact.preparation.manifested import with_manifest
+from skelact.preparation.own_settings import own_class_names, recorded
+from skelact.preparation.reading import Named, one_sequence
 from skelact.sources import bandai_namco, bvh
 from skelact.sources.archives import RawFile
 
@@ -30,7 +32,7 @@ def bandai_namco_data_set() -> DataSet:
 
 
 def bvh_data_set() -> DataSet:
-    """Return the data set of any BVH files: no classes, and the first file's skeleton for all.
+    """Return the data set of any BVH files: the first one's skeleton for all, classes and splits by manifest.
 
     Its setting ``scale`` is the length of the files' unit in metres.
     """
@@ -38,13 +40,13 @@ def bvh_data_set() -> DataSet:
         name="bvh",
         topology=None,
         fps=None,
-        class_names=(),
+        class_names=None,
         suffix=bvh.SUFFIX,
         example="anything.bvh",
         belongs=any_name,
-        read=partial(one_sequence, bvh.read_sequence),
-        settings={"scale": bvh.CENTIMETRE},
-        survey=_with_scale,
+        read=not_surveyed,
+        settings={"scale": bvh.CENTIMETRE, "class_names": None},
+        survey=_survey,
     )
 
 
@@ -53,9 +55,20 @@ def _in_bandai_namco(name: str) -> bool:
     return True
 
 
-def _with_scale(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
-    """Return the data set with a reader that uses the scale set; the files have no say in it."""
-    scale = data_set.settings["scale"]
+def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
+    """Read the manifest among ``files``, if there is one.
+
+    Raises:
+        DataError: more than one manifest, or one that cannot be used.
+        ConfigurationError: a setting that cannot be used.
+    """
+    settings = data_set.settings
+    scale, names = settings["scale"], own_class_names(settings)
     if not isinstance(scale, (int, float)) or not 0 < scale < float("inf"):
         raise ConfigurationError(f"--scale is {scale}; expected the files' unit of length in metres, as 0.01")
-    return replace(data_set, read=partial(one_sequence, partial(bvh.read_sequence, scale=float(scale))))
+    used = replace(data_set, class_names=names, settings=recorded(settings, None, names))
+    return with_manifest(used, files, partial(_described, scale=float(scale)), names)
+
+
+def _described(file: RawFile, *, scale: float) -> Named:
+    return Named(bvh.read_sequence(file.name, file.stem, file.read(), scale=scale))

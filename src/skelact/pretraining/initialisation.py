@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
@@ -28,6 +28,8 @@ class Start:
     """Encoder, decoder and, where its method has one, density."""
     topology: Topology | None = None
     """The skeleton it was trained on; None where the file does not say."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What its card says of the training: method, configuration, data, and what it started from itself."""
 
 
 ReadStart = Callable[[str], Start]

@@ -37,7 +37,9 @@ from skelact.training.log import writing
 from skelact.training.loop import Drawing, Monitor, fit, make_fabric
 
 INIT = "init_weights"
-"""Key of configuration and card that tells which weights a run started from."""
+"""Key of configuration and card that tells which weights a run started from, and how those were trained."""
+TELLING = ("method", "config", "data_set", "data_hash", INIT)
+"""Keys of a card that say how its weights were trained."""
 
 
 def read_run(run: str) -> Start:
@@ -49,7 +51,9 @@ def read_run(run: str) -> Start:
     model = load_model(Path(run))
     with (Path(run) / WEIGHTS).open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Start(run, sha256, model, load_pretrained(run).topology)
+    pretrained = load_pretrained(run)
+    about = {key: pretrained.card[key] for key in TELLING if key in pretrained.card}
+    return Start(run, sha256, model, pretrained.topology, about)
 
 
 def pretrain(
@@ -102,7 +106,8 @@ def pretrain(
         assert isinstance(model, MaskedMotionModel)  # only masked methods start from other weights
         start = read_start(init)
         parts = initialise(model, start, source.topology)
-        settings[INIT] = {"sha256": start.sha256, "parts": parts}
+        of = {"of": dict(start.about)} if start.about else {}  # a checkpoint does not say
+        settings[INIT] = {"sha256": start.sha256, "parts": parts, **of}
     problem: SkelactError | None = None
     if fabric.global_rank == 0:
         try:

@@ -49,7 +49,7 @@ class TrainingConfig:
     seed: int = 0
     """Decides the start, the order, the crops and the masks."""
     devices: int = 1
-    """Devices; more than one are started by torchrun or SLURM."""
+    """Devices of a machine; the command starts a process for each, unless torchrun or srun has."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to compute."""
     precision: Literal["32", "bf16"] = "32"

@@ -17,7 +17,7 @@ def make_fabric(config: TrainingConfig) -> Fabric:
     """Return the configured Fabric, launched.
 
     Raises:
-        ConfigurationError: the devices asked for are not there.
+        ConfigurationError: the devices asked for are not there, or a cluster started other processes.
     """
     try:
         fabric = Fabric(
@@ -30,6 +30,11 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         raise ConfigurationError(
             f"training.accelerator, training.devices: {' '.join(str(error).split())}"
         ) from error
+    if fabric.world_size % config.devices:  # several machines have several times as many processes
+        raise ConfigurationError(
+            f"training.devices: {config.devices} were asked for, but {fabric.world_size} processes run; in a "
+            "SLURM job start the command by srun with a task for each device, or unset SLURM_NTASKS before it"
+        )
     return fabric
 
 

@@ -15,7 +15,7 @@ from skelact.skeleton.tables import NTU_25
 SIZES = (50, 30, 17, 3)
 
 
-def write(path, labels, shuffle=None):
+def write(path, labels, shuffle=None, name="sequence{:03d}"):
     order = (
         np.arange(len(labels)) if shuffle is None else np.random.default_rng(shuffle).permutation(len(labels))
     )
@@ -25,7 +25,7 @@ def write(path, labels, shuffle=None):
         for number in order:
             writer.add(
                 SkeletonSequence(
-                    name=f"sequence{number:03d}",
+                    name=name.format(number),
                     positions=np.ones((1, 1, 25, 3), np.float32),
                     present=np.ones((1, 1), np.bool_),
                     topology=NTU_25,
@@ -100,6 +100,12 @@ def test_a_list_comes_back_as_it_was_written(store, tmp_path):
     assert read.hash == subset.hash
     assert np.array_equal(read.indices, subset.indices)
     assert read.describe()["seed"] is None
+
+
+def test_a_list_of_names_with_blanks_can_be_read_back(tmp_path):
+    store = write(tmp_path / "store", [0, 1], name="walk {}")
+    (tmp_path / "subset.txt").write_text("\nwalk 1 \n")
+    assert read_subset(tmp_path / "subset.txt", store, np.arange(2)).names == ("walk 1",)
 
 
 @pytest.mark.parametrize(

@@ -151,9 +151,16 @@ def cells_of_suite(tables: Iterable[Table], seeds: Sequence[int] | None = None) 
         ConfigurationError: two tables mean different things by one name.
     """
     cells: dict[str, Cell] = {}
+    files: dict[Path, Cell] = {}
     runs: dict[str, tuple[str, Pretraining]] = {}
     for cell in (cell for table in tables for cell in cells_of(table, seeds)):
         other = cells.setdefault(cell.name, cell)
+        first = files.setdefault(cell.file, cell)
+        if first.name != cell.name:
+            raise ConfigurationError(
+                f"tables {first.table} and {cell.table}: {first.name} and {cell.name} have one result file, "
+                f"{cell.file}; give one of the rows another name, or a table of its own data set"
+            )
         same = other.settings == cell.settings and other.row == cell.row
         for run in cell.line:
             table, known = runs.setdefault(run.name, (cell.table, run))

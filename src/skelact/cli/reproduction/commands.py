@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -58,11 +58,21 @@ def pretrain_words(pretraining: Pretraining, place: Place, *, resume: bool = Fal
     ]
 
 
-def evaluate_words(cell: Cell, place: Place, *, resume: bool = False) -> list[str]:
-    """Return the words of the command that evaluates, after ``skelact``."""
+def evaluate_words(
+    cell: Cell, place: Place, *, resume: bool = False, found: Mapping[str, Path] | None = None
+) -> list[str]:
+    """Return the words of the command that evaluates, after ``skelact``.
+
+    Args:
+        cell: what is evaluated.
+        place: where.
+        resume: go on with a training that was stopped.
+        found: of a sum, result files of its members by the members' names; the others' are in run folders.
+    """
     evaluation = cell.evaluation
     if cell.members:
-        runs = [str(place.out / member.run) for member in cell.members]
+        known = found or {}
+        runs = [str(known.get(member.name, place.out / member.run)) for member in cell.members]
         out = ["--evaluation", evaluation.command, "--out", str(place.out / cell.run)]
         return ["evaluate", "ensemble", "--runs", *runs, *out]
     has_training = "training" in cell.expected

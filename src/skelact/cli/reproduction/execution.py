@@ -38,7 +38,7 @@ def run_all(tasks: Sequence[Task], place: Place, results: Results, recorded: Rec
         SkelactError: a command failed.
     """
     for number, task in enumerate(tasks):
-        words = task.words(place)
+        words = task.words(place, results)
         left = estimate(tasks[number:], recorded)
         remaining = f"  [{left.brief()}]" if left.num_recorded else ""
         print(f"\n({number + 1} of {len(tasks)}) {task.title}{remaining}", file=sys.stderr)

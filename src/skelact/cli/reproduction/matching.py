@@ -20,7 +20,7 @@ LABELS = ("data", "protocol", "method", "size", "mixing", "init")
 SAME_NUMBERS = tuple(
     f"training.{name}"
     for name in (
-        *("devices", "accelerator", "accumulate", "compile", "workers"),
+        *("devices", "accelerator", "compile", "workers"),
         *("checkpoint_every", "keep_checkpoints", "tensorboard"),
     )
 )
@@ -66,9 +66,10 @@ class Results:
         ]
 
     def add(self, path: Path) -> None:
-        """Take one more result file in."""
+        """Take one more result file in, or a new one of a path that is known."""
         content = read_result(path)
         self.hashes.setdefault(content["data_set"], content["data_hash"])
+        self.files = [each for each in self.files if each[0] != path]
         self.files.append((path, content))
 
     def find(self, cell: Cell) -> tuple[Path, dict[str, Any]] | None:
@@ -126,7 +127,8 @@ def difference(content: Mapping[str, Any], cell: Cell, hashes: Mapping[str, str]
     return (
         _subset_difference(content.get("subset"), cell)
         or _settings_difference(evaluated, cell.expected)
-        or _pretraining_difference(learned, cell.pretraining, cell.trained)
+        or _clips_difference(content)
+        or _pretraining_difference(learned, model, cell.pretraining, cell.trained, hashes)
     )
 
 
@@ -166,26 +168,61 @@ def _run_settings(text: str) -> dict[str, Any]:
     return asdict(instantiate(schema, content))
 
 
-def run_difference(config: Mapping[str, Any], pretraining: Pretraining) -> str | None:
-    """Return what makes a run of this configuration not the pre-training, or None where it is."""
+def run_difference(
+    card: Mapping[str, Any], pretraining: Pretraining, hashes: Mapping[str, str] | None = None
+) -> str | None:
+    """Return what makes a finished run not the pre-training, or None where it is.
+
+    Args:
+        card: what the run says of itself.
+        pretraining: the run that is wanted.
+        hashes: content hash of the store of each data set, as far as known.
+    """
+    name = pretraining.data.data_set
+    if card.get("data_set", name) != name:
+        return f"learned from {card['data_set']}"
+    if "data_hash" in card and (hashes or {}).get(name, card["data_hash"]) != card["data_hash"]:
+        return f"learned from another store of {name}"
     try:
-        return _pretraining_difference(run_settings(config), pretraining, True)
+        learned = run_settings(card["config"])
     except ConfigurationError as error:
         return str(error)
+    return _pretraining_difference(learned, card, pretraining, True, hashes or {})
 
 
 def _pretraining_difference(
-    learned: Mapping[str, Any], pretraining: Pretraining, trained: bool
+    learned: Mapping[str, Any],
+    card: Mapping[str, Any],
+    pretraining: Pretraining,
+    trained: bool,
+    hashes: Mapping[str, str],
 ) -> str | None:
     expected = pretraining.expected
     if not trained:
         return _settings_difference(_of_an_encoder(learned), _of_an_encoder(expected))
     if learned["protocol"] != expected["protocol"]:
         return f"pre-trained under {learned['protocol']}, expected {expected['protocol']}"
-    init, start = learned.get("init"), expected.get("init")  # contrastive methods have none
+    init, start = learned.get("init"), pretraining.start  # contrastive methods have none
     if (init is None) != (start is None):
-        return f"started from {init or 'chance'}, expected {start or 'chance'}"
+        return f"started from {init or 'chance'}, expected {start.name if start else 'chance'}"
+    if start is not None:
+        of = card.get("init_weights", {}).get("of", {})
+        if "config" not in of:
+            return f"started from {init}, which does not say how it was trained; expected {start.name}"
+        problem = run_difference(of, start, hashes)
+        if problem is not None:
+            return f"started from {init}: {problem}"
     return _settings_difference(learned, expected)
+
+
+def _clips_difference(content: Mapping[str, Any]) -> str | None:
+    """Return where clips of another length were evaluated than the encoder learned from; no cell has such."""
+    clips = content["config"].get("clips", {})
+    known = content["model"].get("config", {}).get("clips", {})
+    for key in sorted({*clips} & {*known}):
+        if clips[key] != known[key]:
+            return f"clips.{key} = {clips[key]}, expected {known[key]}"
+    return None
 
 
 def _settings_difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str | None:

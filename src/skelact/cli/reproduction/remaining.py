@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from skelact.cli.reproduction.matching import Results, run_difference
 from skelact.cli.reproduction.recipes import DataRecipe
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.results import FOLDER
+from skelact.evaluation.score_files import has_scores
 from skelact.models.pretrained import CARD
 from skelact.preparation.store import Store
 from skelact.pretraining.run_folder import CONFIG
@@ -29,12 +30,14 @@ class Task:
     state: State
     """Whether it was started before."""
 
-    def words(self, place: Place) -> list[str]:
-        """Return the command's words, after ``skelact``."""
+    def words(self, place: Place, results: Results) -> list[str]:
+        """Return the command's words, after ``skelact``; a sum's are of the results that are there."""
         resume = self.state == "started"
         if isinstance(self.what, Pretraining):
             return pretrain_words(self.what, place, resume=resume)
-        return evaluate_words(self.what, place, resume=resume)
+        found = {member.name: scored(member, place, results) for member in self.what.members}
+        known = {name: path for name, path in found.items() if path is not None}
+        return evaluate_words(self.what, place, resume=resume, found=known)
 
     @property
     def title(self) -> str:
@@ -89,6 +92,19 @@ def not_collected(cell: Cell, place: Place, results: Results) -> tuple[Path, dic
     return Results([folder], results.hashes).find(cell) if folder.is_dir() else None
 
 
+def is_done(cell: Cell, place: Place, results: Results) -> bool:
+    """Return whether the cell's result is there, collected or not."""
+    return results.find(cell) is not None or not_collected(cell, place, results) is not None
+
+
+def scored(cell: Cell, place: Place, results: Results) -> Path | None:
+    """Return the cell's result file, if it is there with the class scores that sums are made of."""
+    found = results.find(cell)
+    if found is None or not has_scores(found[1]):
+        found = not_collected(cell, place, results)
+    return found[0] if found is not None and has_scores(found[1]) else None
+
+
 def left_to_do(cells: Sequence[Cell], place: Place, results: Results) -> list[Task]:
     """Return the commands that are left, every pre-training right before the first cell that needs it.
 
@@ -98,24 +114,23 @@ def left_to_do(cells: Sequence[Cell], place: Place, results: Results) -> list[Ta
     tasks: list[Task] = []
     planned: set[str] = set()
     for cell in cells:
-        if results.find(cell) is not None or not_collected(cell, place, results) is not None:
+        if is_done(cell, place, results):
             continue
-        # scores are added up in the run folders: members are evaluated there, wherever else results are
-        open_members = [each for each in cell.members if not_collected(each, place, results) is None]
+        open_members = [each for each in cell.members if scored(each, place, results) is None]
         for each in [*open_members, cell]:
             if each.name not in planned:
                 planned.add(each.name)
-                tasks += _tasks_of(each, place, planned)
+                tasks += _tasks_of(each, place, results, planned)
     return tasks
 
 
-def _tasks_of(cell: Cell, place: Place, planned: set[str]) -> list[Task]:
+def _tasks_of(cell: Cell, place: Place, results: Results, planned: set[str]) -> list[Task]:
     """Return the pre-trainings that a cell needs and that are not planned yet, and the cell itself."""
     tasks: list[Task] = []
     for pretraining in () if cell.members else cell.line:
         if pretraining.name not in planned:
             planned.add(pretraining.name)
-            state = pretraining_state(pretraining, place)
+            state = pretraining_state(pretraining, place, results.hashes)
             if state != "done":
                 tasks.append(Task(pretraining, state))
     trains = cell.evaluation.trains_encoder and not cell.members
@@ -123,8 +138,13 @@ def _tasks_of(cell: Cell, place: Place, planned: set[str]) -> list[Task]:
     return [*tasks, Task(cell, "started" if has_own_run else "absent")]
 
 
-def pretraining_state(pretraining: Pretraining, place: Place) -> State:
+def pretraining_state(pretraining: Pretraining, place: Place, hashes: Mapping[str, str]) -> State:
     """Return whether a pre-training's run folder is finished, interrupted or not there.
+
+    Args:
+        pretraining: the run.
+        place: where.
+        hashes: content hash of the store of each data set, as far as known.
 
     Raises:
         DataError: it holds another run.
@@ -133,12 +153,12 @@ def pretraining_state(pretraining: Pretraining, place: Place) -> State:
     if not (folder / CARD).exists():
         return "started" if (folder / CONFIG).exists() else "absent"
     try:
-        config = json.loads((folder / CARD).read_text())["config"]
+        card = json.loads((folder / CARD).read_text())
+        problem = run_difference(card, pretraining, hashes)
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{folder / CARD}: unreadable ({error!r}); remove the folder to train again"
         ) from error
-    problem = run_difference(config, pretraining)
     if problem is not None:
         raise DataError(f"{folder}: holds another run ({problem}); move it away, or choose another --out")
     return "done"

@@ -56,13 +56,23 @@ def group(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     """Return the cells of each job, jobs whose weights others need before these.
 
     Cells of one pre-training are a job. Where what it starts from has no cells of its own, all that start
-    from it are one job, so that no two jobs train the same. Sums of scores are jobs of their own, the last.
+    from it are one job, so that no two jobs train the same. Sums of scores are jobs of their own, the last;
+    those that may have to train the same, for their members have no jobs, are one.
     """
     own = {cell.pretraining.name for cell in cells if not cell.members}
     jobs: dict[str, list[Cell]] = {}
-    for cell in sorted(cells, key=lambda cell: (bool(cell.members), len(cell.line))):
-        name = str(cell.run.relative_to("runs")) if cell.members else _job_of(cell.pretraining, own)
-        jobs.setdefault(name, []).append(cell)
+    for cell in sorted(cells, key=lambda cell: len(cell.line)):
+        if not cell.members:
+            jobs.setdefault(_job_of(cell.pretraining, own), []).append(cell)
+    trains: dict[str, set[str]] = {}
+    for cell in cells:
+        if cell.members:
+            name, needs = str(cell.run.relative_to("runs")), {run.name for run in cell.line} - {*jobs, *own}
+            for other in [other for other, theirs in trains.items() if theirs & needs]:
+                needs |= trains.pop(other)
+                jobs[name] = [*jobs.get(name, []), *jobs.pop(other)]
+            trains[name] = needs
+            jobs[name] = [*jobs.get(name, []), cell]
     return jobs
 
 
@@ -85,7 +95,13 @@ def script(suite: str, name: str, cells: Sequence[Cell], place: Place, sbatch: S
         "--signal=B:TERM@300",  # five minutes before the end: time to write a checkpoint
         *sbatch,
     ]
-    lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in options), f"exec {shlex.join(words)}", ""]
+    lines = [
+        "#!/bin/bash",
+        *(f"#SBATCH {option}" for option in options),
+        "unset SLURM_NTASKS  # the command starts a process for each device itself",
+        f"exec {shlex.join(words)}",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -1,74 +1,14 @@
 """A result is a cell's by what it says: every setting that changes a number is looked at, nothing else."""
 
-import copy
 import json
-from dataclasses import asdict
 
 import pytest
 
-from skelact.cli.reproduction.cells import cells_of_suite, choose
+from cell_results import card_of, cell, result_of, sum_of, with_value
+from skelact.cli.reproduction.cells import cells_of_suite
 from skelact.cli.reproduction.matching import Results, difference, run_difference
 from skelact.cli.reproduction.suite_files import read_suite
 from skelact.errors import DataError
-from skelact.evaluation.ensemble import DESCRIBES
-from skelact.evaluation.results import FORMAT
-
-
-def cell(name, suite="small"):
-    [found] = choose(cells_of_suite(read_suite(suite)), [name])
-    return found
-
-
-def result_of(found, **changes):
-    """Return a result file's content as the cell's commands write it."""
-    pretraining = found.pretraining
-    config = asdict(pretraining.config("somewhere", "a run" if pretraining.start else None))
-    subset = None
-    if found.evaluation.share:
-        subset = {"num_sequences": 4, "share": 4 / 400, "seed": found.seed, "hash": "h"}
-    return {
-        "format": FORMAT,
-        "evaluation": found.evaluation.command,
-        "data_set": found.on.data_set,
-        "data_hash": "hash of " + found.on.data_set,
-        "protocol": found.on.protocol,
-        "trained": found.trained,
-        "model": {
-            "method": "any",
-            "config": config,
-            "data_set": pretraining.data.data_set,
-            "data_hash": "hash of " + pretraining.data.data_set,
-        },
-        "config": {"seed": found.seed, **copy.deepcopy(dict(found.expected))},
-        "metrics": {"top1": 0.5, "k=1": {"top1": 0.25}},
-        **({"subset": subset} if subset else {}),
-        **changes,
-    }
-
-
-def with_value(content, path, value):
-    changed = copy.deepcopy(content)
-    place = changed
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
-    return changed
-
-
-def sum_of(found):
-    """Return the content of the result of a sum of scores as its command writes it."""
-    parts = [
-        {
-            "file": "f",
-            "scores_sha256": "s",
-            "result": {key: content[key] for key in DESCRIBES if key in content},
-        }
-        for content in map(result_of, found.members)
-    ]
-    config = {"seed": found.seed, "weights": [1.0] * len(parts), "members": parts}
-    evaluation = f"ensemble-{found.evaluation.command}"
-    return result_of(found, evaluation=evaluation, config=config, model={"method": "a+b"})
-
 
 MODEL = ("model", "config")
 LINEAR = "msr-action3d-xsub/mamp-sequence/linear/seed1"
@@ -222,10 +162,48 @@ def test_labels_must_be_as_many_and_of_the_same_draw():
 
 def test_a_run_folder_is_known_by_its_configuration():
     pretraining = cell(LINEAR).pretraining
-    config = asdict(pretraining.config("x", None))
-    assert run_difference(config, pretraining) is None
-    config["training"]["lr"] = 1.0
-    assert run_difference(config, pretraining) == "training.lr = 1.0, expected 0.001"
+    card = card_of(pretraining)
+    hashes = {"msr-action3d": "hash of msr-action3d"}
+    assert run_difference(card, pretraining, hashes) is None
+    problem = run_difference({**card, "data_hash": "older"}, pretraining, hashes)
+    assert problem == "learned from another store of msr-action3d"
+    assert run_difference({**card, "data_set": "ntu60"}, pretraining) == "learned from ntu60"
+    card["config"]["training"]["lr"] = 1.0
+    assert run_difference(card, pretraining) == "training.lr = 1.0, expected 0.001"
+
+
+def test_weights_to_start_from_must_be_those_of_the_row():
+    found = cell("ntu60-xsub/stjd-mp/linear/seed0", "paper")
+    content, start = result_of(found), (*MODEL[:1], "init_weights", "of")
+    assert found.pretraining.start.row.method == "mamp"
+    assert difference(content, found, {}) is None
+    for path, value, message in (
+        (("config", "objective", "masking"), "uniform", "objective.masking = uniform, expected motion"),
+        (("config", "training", "seed"), 1, "training.seed = 1, expected 0"),
+        (("data_set",), "ntu120", "learned from ntu120"),
+    ):
+        problem = difference(with_value(content, (*start, *path), value), found, {})
+        assert problem == f"started from a run: {message}"
+    del content["model"]["init_weights"]
+    assert "does not say how it was trained" in difference(content, found, {})
+
+
+def test_clips_of_another_length_are_no_cells():
+    found = cell("pku1-xsub/mae/transfer-to-pku2-xsub/seed0", "paper")
+    content = result_of(found)
+    content["config"]["clips"] = dict(content["model"]["config"]["clips"])
+    assert difference(content, found, {}) is None
+    content["config"]["clips"]["num_frames"] = 60
+    assert difference(content, found, {}) == "clips.num_frames = 60, expected 120"
+
+
+def test_a_new_result_takes_the_place_of_that_in_its_file(tmp_path):
+    found, path = cell(LINEAR), tmp_path / "one.json"
+    results = Results([tmp_path])
+    for top1 in (0.5, 0.75):
+        path.write_text(json.dumps(result_of(found, metrics={"top1": top1})))
+        results.add(path)
+    assert [content["metrics"]["top1"] for _, content in results.files] == [0.75]
 
 
 def test_results_are_found_wherever_they_are_and_doubles_are_refused(tmp_path):

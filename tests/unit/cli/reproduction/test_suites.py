@@ -254,6 +254,15 @@ def test_few_labels_may_have_settings_of_their_own_over_those_of_fine_tuning(tmp
         read_suite(str(path))
 
 
+def test_two_recipes_of_one_side_of_one_data_set_cannot_share_a_result_file(tmp_path):
+    path = tmp_path / "own.yaml"
+    both = OWN_DATA + OWN_DATA.removeprefix("\ndata:\n").replace("  mine:", "  longer:")
+    path.write_text(SUM.replace("[ntu60-xsub]", "[mine, longer]") + both)
+    message = "mine/mae/linear/seed3 and longer/mae/linear/seed3 have one result file, results/pose-json/"
+    with pytest.raises(ConfigurationError, match=message):
+        cells_of_suite(read_suite(str(path)))
+
+
 def test_few_labels_of_the_public_sets_give_three_hundred_steps():
     sequences = {"msr-action3d-xsub": 291, "bandai-namco-2-xstyle": 1829}
     cells = [each for each in cells_of_suite(read_suite("small")) if each.evaluation.share is not None]
