@@ -224,7 +224,8 @@ def test_a_failed_command_and_a_foreign_run_stop_the_suite(reproduce, tmp_path, 
     [
         (["--stores", "nowhere"], "nowhere/ntu60: there is no such store"),
         (["--only", "nothing"], "--only nothing: no cell is called so"),
-        (["--table", "x.md", "--seeds", "[1]"], "--table writes whole tables"),
+        (["--only-table", "neighbour"], "--only-table neighbour: no such table (did you mean 'neighbours'?)"),
+        (["--table", "x.md", "--seeds", "[1]"], "--table writes all tables"),
         (["--table", "x.md", "--dry-run"], "--table writes, --dry-run does not"),
         (["--table", "no/x.md"], "No such file"),
         (["--collect", "nowhere"], "nowhere: no such folder"),
@@ -243,6 +244,13 @@ def test_a_store_with_other_classes_is_refused(reproduce, tmp_path, capsys):
     path.write_text(path.read_text().replace("num_classes: 60", "num_classes: 61"))
     assert reproduce() == (2, [])
     assert "60 classes, synthetic has 61" in capsys.readouterr().err
+
+
+def test_one_table_of_a_suite(reproduce, capsys):
+    assert reproduce("--only-table", "tuned", "--dry-run") == (0, [])
+    plan = capsys.readouterr().out
+    assert "# 1 cells, 0 done; 3 commands left" in plan
+    assert "knn" not in plan
 
 
 def test_job_scripts_wait_for_the_weights_they_start_from(reproduce, tmp_path, capsys):

@@ -1,4 +1,5 @@
-"""Compute tables of results, cell by cell: ntu60, ntu120, pku, paper (these three), small, or your own file.
+"""Compute tables of results, cell by cell: ntu60, ntu120, pku, paper (these three), the same with -cl for
+contrastive learning, small, or your own file.
 
 A cell is computed by the commands that --dry-run shows. What is done is skipped, what was interrupted goes
 on, and at the end the tables are printed beside the published numbers.
@@ -32,12 +33,12 @@ from skelact.cli.reproduction.remaining import (
 from skelact.cli.reproduction.slurm import write_jobs
 from skelact.cli.reproduction.suite_files import read_suite
 from skelact.cli.reproduction.tables import fill
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, suggest
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("suite", type=str, help="ntu60, ntu120, pku, paper or small; or a .yaml file")
+    parser.add_argument("suite", type=str, help="ntu60, ntu120, pku, paper, small; or a .yaml file")
     parser.add_argument(
         "--stores", type=str, default="stores", help="folder of stores, each called like its set"
     )
@@ -45,6 +46,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--only", type=str, action="append", help="cells that fit, e.g. 'ntu60-xsub/*/linear/*'; repeatable"
     )
+    parser.add_argument("--only-table", type=str, action="append", help="one of its tables; repeatable")
     parser.add_argument("--seeds", type=list[int] | None, help="instead of the suite's, e.g. [0,1,2]")
     parser.add_argument("--dry-run", action="store_true", help="show the commands and how long they take")
     parser.add_argument(
@@ -70,7 +72,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Do, show or write what is left of a suite, and print its tables."""
-    tables = read_suite(options.suite)
+    tables = chosen_tables(read_suite(options.suite), options.only_table)
     place = Place(Path(options.stores), Path(options.out), options.devices, options.accelerator)
     cells = choose(cells_of_suite(tables, options.seeds), options.only or [])
     writes = [f"--{name}" for name in ("collect", "table") if options[name] is not None]
@@ -97,6 +99,19 @@ def run(options: Namespace) -> None:
         show_tables(tables, results, cells, options.seeds)
 
 
+def chosen_tables(tables: tuple[Table, ...], names: list[str] | None) -> tuple[Table, ...]:
+    """Return the tables of these names; all without names.
+
+    Raises:
+        ConfigurationError: no table of this name.
+    """
+    known = [table.name for table in tables]
+    for name in names or []:
+        if name not in known:
+            raise ConfigurationError(f"--only-table {name}: no such table{suggest(name, known)}")
+    return tuple(table for table in tables if names is None or table.name in names)
+
+
 def take_over(folder: Path, cells: list[Cell], place: Place, results: Results) -> None:
     """Copy the results in ``folder`` that are those of cells without one.
 
@@ -121,8 +136,8 @@ def write_document(path: Path, options: Namespace, tables: tuple[Table, ...], re
         ConfigurationError: only a part of the suite was asked for.
         DataError: the document cannot be read or written, or has no place for a table.
     """
-    if options.only or options.seeds:
-        raise ConfigurationError("--table writes whole tables: leave out --only and --seeds")
+    if options.only or options.only_table or options.seeds:
+        raise ConfigurationError("--table writes all tables: leave out --only, --only-table and --seeds")
     try:
         text = path.read_text()
         path.write_text(with_tables(text, path, options.suite, tables, results))

@@ -56,10 +56,9 @@ def with_tables(text: str, where: Path, suite: str, tables: Sequence[Table], res
 def block(suite: str, table: Table, results: Results) -> str:
     """Return a table with its commands, all at once and one by one."""
     place = Place(Path("stores"), Path("."))
-    chosen = " ".join(f"--only {command_line([f'{data.name}/*'])[8:]}" for data in table.data)
-    whole = f"skelact reproduce {suite} --stores stores --out . {chosen}"
+    whole = f"skelact reproduce {suite} --stores stores --out . --only-table {table.name}"
     folded = [
-        "<details><summary>the commands that this runs</summary>",
+        "<details><summary>the commands that this runs, where nothing is done yet</summary>",
         f"```bash\n{loop(table, place)}\n```",
     ]
     return "\n\n".join([f"```bash\n{whole}\n```", *folded, "</details>", fill(table, results).markdown()])

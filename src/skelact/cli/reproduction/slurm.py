@@ -43,7 +43,8 @@ def write_jobs(suite: str, cells: Sequence[Cell], place: Place, sbatch: Sequence
             needed = [list(jobs).index(other) for other in before if other in jobs]
             if not members[0].members:
                 needed = needed[-1:]  # which waits for those before it
-            wait = f" --dependency=afterok:{':'.join(f'$job{each}' for each in needed)}" if needed else ""
+            after = ":".join(f"$job{each}" for each in needed)
+            wait = f" --dependency=afterok:{after} --kill-on-invalid-dep=yes" if needed else ""
             submit.append(f"job{number}=$(sbatch --parsable{wait} {shlex.quote(str(paths[name].resolve()))})")
         submit_path = folder / "submit.sh"
         submit_path.write_text("\n".join([*submit, ""]))
