@@ -11,6 +11,8 @@ class SkelactError(Exception):
 
     exit_status = 2
     """Exit status of a command that it ends."""
+    is_told_elsewhere = False
+    """Whether another process of the same command ends with it, too, and says so."""
 
 
 class DataError(SkelactError):

@@ -6,6 +6,7 @@ import pytest
 
 from skelact import __version__
 from skelact.cli.main import COMMANDS, main
+from skelact.errors import SkelactError
 
 
 def test_help_lists_every_command(capsys):
@@ -29,6 +30,20 @@ def test_every_command_explains_itself(command, capsys):
     assert "usage: skelact " + " ".join(command.words) in printed
     undescribed = re.findall(r"^  (--\S+)(?:,? \S+)*?(?: {2,}|\n\s+)\(type:", printed, re.MULTILINE)
     assert undescribed == []
+
+
+def test_an_error_that_another_process_tells_is_no_failure_of_this_one(monkeypatch, capsys):
+    error = SkelactError("stopped")
+    error.is_told_elsewhere = True
+
+    def fail(options):
+        raise error
+
+    monkeypatch.setattr("skelact.cli.data_info.run", fail)
+    assert main(["data", "info", "any"]) == 0
+    error.is_told_elsewhere = False
+    assert main(["data", "info", "any"]) == 2
+    assert capsys.readouterr().err == "skelact: stopped\n"
 
 
 def test_help_does_not_wait_for_torch():

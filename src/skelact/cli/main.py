@@ -142,6 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         keep_large_blocks()
         return int(module.run(options) or 0)
     except SkelactError as error:
+        if error.is_told_elsewhere:  # a failing process would be killed together with the first
+            return 0
         print(f"skelact: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:

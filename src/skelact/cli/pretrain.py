@@ -20,7 +20,7 @@ from skelact.preparation.store import Store
 from skelact.pretraining.config import ContrastConfig, PretrainConfig, RunConfig
 from skelact.pretraining.run import pretrain
 from skelact.training.devices import is_first_process
-from skelact.training.loop import Drawing, RunStoppedError
+from skelact.training.loop import Drawing
 
 LISTS = ("data", "protocol")
 DEFAULT_METHOD, DEFAULT_SIZE = "stjd-mp-visible", "base"
@@ -189,22 +189,16 @@ def figures_of(config: RunConfig) -> list[Drawing]:
     return [TrainingFigures(store, int(split(store, protocol).train[0]), config.clips)]
 
 
-def run(options: Namespace) -> int | None:
+def run(options: Namespace) -> None:
     """Train, and say where the run is."""
     config = configuration(options)
-    try:
-        pretrain(
-            config,
-            Path(options.out),
-            resume=options.resume,
-            read_start=read_start,
-            monitors=monitors_of(config, options.monitor_knn_every),
-            drawings=figures_of(config),
-        )
-    except RunStoppedError as stopped:
-        if is_first_process():
-            raise
-        return stopped.exit_status  # all processes stop together; one says so
+    pretrain(
+        config,
+        Path(options.out),
+        resume=options.resume,
+        read_start=read_start,
+        monitors=monitors_of(config, options.monitor_knn_every),
+        drawings=figures_of(config),
+    )
     if is_first_process():
         print(f"{options.out}: {config.method} ({config.size}), {config.training.epochs} epochs, done")
-    return None

@@ -44,7 +44,7 @@ class FixedDensity(nn.Module):
         """Return (..., V, num_features) features of (..., V, patch_size) patches."""
         flat = patches.reshape(-1, *patches.shape[-2:])
         channels = nn.functional.conv1d(flat.mT, self.conv_weight, self.conv_bias, padding=1)
-        return channels.mT.reshape(*patches.shape[:-1], -1)
+        return channels.mT.reshape(*patches.shape[:-1], len(self.conv_bias))
 
     def density(self, patches: Tensor) -> Tensor:
         """Return (..., V) density of (..., V, patch_size) patches."""

@@ -45,13 +45,14 @@ def contrast_logits(
     _check_tau("tau", tau)
     if not 0 <= extra_weight < math.inf:
         raise ConfigurationError(f"the weight of extra negatives is {extra_weight}, expected 0 or more")
-    query, key = _unit(query), _unit(key)
-    cosines = [(query * key).sum(1, keepdim=True), query @ bank.detach().float().mT]
-    logits = [cosine / tau for cosine in cosines]
-    if extra_negatives is not None and extra_weight > 0:
-        cosine = torch.einsum("nd,ned->ne", query, _unit(extra_negatives))
-        logits.append(cosine / tau + math.log(extra_weight))
-    return torch.cat(logits, 1)
+    with torch.autocast(query.device.type, enabled=False):
+        query, key = _unit(query), _unit(key)
+        cosines = [(query * key).sum(1, keepdim=True), query @ bank.detach().float().mT]
+        logits = [cosine / tau for cosine in cosines]
+        if extra_negatives is not None and extra_weight > 0:
+            cosine = torch.einsum("nd,ned->ne", query, _unit(extra_negatives))
+            logits.append(cosine / tau + math.log(extra_weight))
+        return torch.cat(logits, 1)
 
 
 def info_nce(
@@ -125,10 +126,11 @@ def similarity_alignment(
     """
     _check_tau("student_tau", student_tau)
     _check_tau("teacher_tau", teacher_tau)
-    anchors = bank.detach().float().mT  # (D, K)
-    followed = (_unit(teacher) @ anchors / teacher_tau).log_softmax(1)
-    following = (_unit(student) @ anchors / student_tau).log_softmax(1)
-    return kl_div(following, followed, reduction="none", log_target=True).sum(1)
+    with torch.autocast(student.device.type, enabled=False):
+        anchors = bank.detach().float().mT  # (D, K)
+        followed = (_unit(teacher) @ anchors / teacher_tau).log_softmax(1)
+        following = (_unit(student) @ anchors / student_tau).log_softmax(1)
+        return kl_div(following, followed, reduction="none", log_target=True).sum(1)
 
 
 def _unit(x: Tensor) -> Tensor:

@@ -48,7 +48,8 @@ class MaskedMotionConfig(MaskingStrength):
     """What is hidden and what is predicted; the defaults are STJD-MP as published.
 
     Raises:
-        ConfigurationError: a ratio outside (0, 1), a temperature of zero, or a stride below one.
+        ConfigurationError: a ratio outside (0, 1), a temperature of zero, a stride below one, or a setting
+            that has no effect with the others.
     """
 
     masking: Literal["density", "motion", "uniform"] = "density"
@@ -73,6 +74,13 @@ class MaskedMotionConfig(MaskingStrength):
         super().__post_init__()
         if self.motion_stride < 1:
             raise ConfigurationError(f"motion_stride is {self.motion_stride}, expected 1 or more")
+        for name in ("density_source", "learning"):
+            if self.density != "learned" and getattr(self, name) != getattr(type(self), name):
+                raise ConfigurationError(
+                    f"{name} {getattr(self, name)} has no effect without density learned"
+                )
+        if self.target != "motion" and self.motion_stride != 1:
+            raise ConfigurationError(f"motion_stride has no effect on the target {self.target}")
         if self.density == "learned" and self.masking != "density" and self.learning == "difficulty":
             raise ConfigurationError(
                 f"density learned has no effect with masking {self.masking}: choose masking density, or "
@@ -170,10 +178,15 @@ class MaskedMotionModel(nn.Module):
             patches: (B, T', V, P).
             is_present: (B,) bool; the signal of an absent body is exactly zero. Default: all present.
         """
+        in_float32 = torch.autocast(patches.device.type, enabled=False)  # small differences of large numbers
         if isinstance(self.density, LearnedDensity):
-            signal: Tensor = self.density(self.density_features(patches), patches.shape[1])
+            seen = self.density_features(patches)
+            with in_float32:
+                signal: Tensor = self.density(
+                    seen.to(torch.promote_types(seen.dtype, torch.float32)), patches.shape[1]
+                )
         elif self.density is not None:
-            with torch.no_grad():
+            with torch.no_grad(), in_float32:
                 signal = self.density(patches)
         elif self.config.masking == "motion":
             signal = motion_intensity(patches)

@@ -30,6 +30,8 @@ def save_checkpoint(
 ) -> Path:
     """Write ``folder/step-<step>.safetensors`` and remove all but the ``keep`` newest.
 
+    Files of later steps are removed as well: the run went back behind them because they are damaged.
+
     Raises:
         DataError: the folder or the file cannot be written; older checkpoints stay.
 
@@ -49,8 +51,10 @@ def save_checkpoint(
         folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{progress['step']:09d}.safetensors"
     write_safetensors(path, tensors, {"progress": json.dumps(dict(progress))})
-    for old in sorted(folder.glob("step-*.safetensors"))[:-keep]:
-        old.unlink()
+    known = sorted(folder.glob("step-*.safetensors"))
+    own = known.index(path)
+    for other in [*known[: max(own + 1 - keep, 0)], *known[own + 1 :]]:
+        other.unlink()
     return path
 
 

@@ -90,7 +90,7 @@ class TensorBoard:
             ) from error
         self.folder = folder
         with writing(folder):
-            self._writer = SummaryWriter(str(folder), purge_step=resume_at + 1 if resume_at else None)
+            self._writer = SummaryWriter(str(folder), purge_step=resume_at + 1)
 
     def write(self, metrics: Mapping[str, float]) -> None:
         """Write an epoch's numbers as scalars."""

@@ -106,9 +106,11 @@ def fit(
 
     def stopped_error() -> RunStoppedError:
         remedy = "; run the same command with --resume to go on" if folder else ""
-        return RunStoppedError(
+        error = RunStoppedError(
             f"stopped after step {done} (epoch {done / per_epoch:.2f} of {config.epochs}){remedy}"
         )
+        error.is_told_elsewhere = not is_first  # all processes stop together; one says so
+        return error
 
     with ExitStack() as stack:
         log, speed = RunLog(), None

@@ -3,6 +3,7 @@ import torch
 
 from skelact.errors import ConfigurationError
 from skelact.models.decoder import DecoderConfig
+from skelact.models.embedding import patchify
 from skelact.models.encoder import EncoderConfig
 from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
 
@@ -90,6 +91,40 @@ def test_a_stride_that_does_not_fit_is_refused():
         build(MaskedMotionConfig(mask_ratio=0.8, motion_stride=16))
     with pytest.raises(ConfigurationError, match="motion_stride is 0"):
         MaskedMotionConfig(motion_stride=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"density_source": "features"}, "density_source features has no effect without density learned"),
+        ({"learning": "weighting"}, "learning weighting has no effect without density learned"),
+        (
+            {"target": "coordinates", "motion_stride": 2},
+            "motion_stride has no effect on the target coordinates",
+        ),
+    ],
+)
+def test_settings_without_effect_are_refused(settings, message):
+    with pytest.raises(ConfigurationError, match=message):
+        MaskedMotionConfig(**settings)
+
+
+@pytest.mark.parametrize("density", ["fixed", "learned"])
+def test_density_is_computed_in_float32_whatever_the_precision(density):
+    model = build(MaskedMotionConfig(mask_ratio=0.8, density=density))
+    patches = patchify(batch()[0].flatten(0, 1) + 3.0, ENCODER.patch_frames)
+    with torch.autocast("cpu", torch.bfloat16):
+        signal = model.signal(patches)
+    assert signal.dtype == torch.float32
+    torch.testing.assert_close(signal, model.signal(patches), atol=0, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore:var_mean")
+@pytest.mark.parametrize("method", METHODS)
+def test_a_batch_that_shows_nobody_has_no_terms(method):
+    clips, present, uniform = batch()
+    output = build(METHODS[method])(clips, torch.zeros_like(present), uniform)
+    assert output.loss_per_token.numel() == 0
 
 
 def test_tubes_that_do_not_divide_a_clip_are_refused():

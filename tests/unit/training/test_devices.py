@@ -1,18 +1,29 @@
 """As many processes run as devices were asked for, or none."""
 
-import pytest
+import os
+import subprocess
+import sys
 
+JOB = {"NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0", "JOB_ID": "7", "JOB_NAME": "ntu60"}
+CODE = """
 from skelact.errors import ConfigurationError
 from skelact.training.config import TrainingConfig
 from skelact.training.devices import make_fabric
 
+assert make_fabric(TrainingConfig(accelerator="cpu")).world_size == 1
+try:
+    make_fabric(TrainingConfig(accelerator="cpu", devices=2))
+except ConfigurationError as error:
+    print(error)
+"""
 
-def test_a_job_of_one_task_with_several_devices_is_refused_instead_of_using_one(monkeypatch):
-    job = {"NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0", "JOB_ID": "7", "JOB_NAME": "ntu60"}
-    for name, value in job.items():
-        monkeypatch.setenv(f"SLURM_{name}", value)
-    assert make_fabric(TrainingConfig(accelerator="cpu")).world_size == 1
-    with pytest.raises(
-        ConfigurationError, match=r"2 were asked for, but 1 processes run.*unset SLURM_NTASKS"
-    ):
-        make_fabric(TrainingConfig(accelerator="cpu", devices=2))
+
+def test_a_job_of_one_task_with_several_devices_is_refused_instead_of_using_one():
+    # a process of its own: the group of processes that starts here would be that of all later tests
+    job = {f"SLURM_{name}": value for name, value in JOB.items()}
+    command = [sys.executable, "-c", CODE]
+    done = subprocess.run(
+        command, env={**os.environ, **job}, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "2 were asked for, but 1 processes run" in done.stdout
+    assert "unset SLURM_NTASKS" in done.stdout

@@ -72,6 +72,14 @@ def test_tensorboard_shows_each_step_once_after_a_resume(tmp_path):
     assert [round(scalar.value, 4) for scalar in scalars] == [9.0, 9.0, 0.3333, 0.25, 0.2, 0.1667]
 
 
+def test_tensorboard_forgets_a_run_that_died_before_its_first_checkpoint(tmp_path):
+    pytest.importorskip("tensorboard")
+    for loss in (9.0, 5.0):
+        with open_log(tmp_path, 0, 5, tensorboard=True) as log:
+            log.write({**numbers(0), "loss": loss})
+    assert [scalar.value for scalar in events_of(tmp_path / "tensorboard").Scalars("loss")] == [5.0]
+
+
 def test_tensorboard_takes_figures(tmp_path):
     pytest.importorskip("tensorboard")
     from matplotlib.figure import Figure

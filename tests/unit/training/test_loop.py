@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from skelact.errors import ConfigurationError, DataError, SkelactError
+from skelact.training.checkpoints import save_checkpoint
 from skelact.training.config import TrainingConfig
 from skelact.training.devices import compile_model
 from skelact.training.log import read_metrics
@@ -117,6 +118,16 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path):
     train(ToyTask(), tmp_path, config=replace(CONFIG, checkpoint_every=1, keep_checkpoints=2))
     steps = [path.name for path in sorted((tmp_path / "checkpoints").iterdir())]
     assert steps == ["step-000000025.safetensors", "step-000000030.safetensors"]
+
+
+def test_a_checkpoint_is_kept_although_a_damaged_one_is_of_a_later_step(tmp_path):
+    task, optimiser = ToyTask(), torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+    for step in (10, 20, 30):
+        save_checkpoint(tmp_path, task.model, optimiser, {"step": step}, keep=3)
+    (tmp_path / "step-000000030.safetensors").write_bytes(b"noise")
+    assert save_checkpoint(tmp_path, task.model, optimiser, {"step": 25}, keep=2).is_file()
+    names = [path.name for path in sorted(tmp_path.iterdir())]
+    assert names == ["step-000000020.safetensors", "step-000000025.safetensors"]
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
