@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from skelact.errors import ConfigurationError
 from skelact.training.config import TrainingConfig
 
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed"}
+
+class Autocast(MixedPrecision):
+    """bfloat16 where torch takes it to be safe; what comes into a model stays as it is.
+
+    Lightning's own rounds every input to bfloat16, positions in metres to three digits.
+    """
+
+    def convert_input(self, data: Any) -> Any:
+        """Return ``data`` as it is."""
+        return data
 
 
 def make_fabric(config: TrainingConfig) -> Fabric:
@@ -19,12 +31,10 @@ def make_fabric(config: TrainingConfig) -> Fabric:
     Raises:
         ConfigurationError: the devices asked for are not there, or a cluster started other processes.
     """
+    on_gpu = config.accelerator != "cpu" and torch.cuda.is_available()
+    autocast = Autocast("bf16-mixed", "cuda" if on_gpu else "cpu") if config.precision == "bf16" else None
     try:
-        fabric = Fabric(
-            accelerator=config.accelerator,
-            devices=config.devices,
-            precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
-        )
+        fabric = Fabric(accelerator=config.accelerator, devices=config.devices, plugins=autocast)
         fabric.launch()
     except (RuntimeError, ValueError) as error:
         raise ConfigurationError(

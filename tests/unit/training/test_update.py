@@ -56,6 +56,25 @@ def test_the_whole_is_the_gradient_of_the_mean():
     assert done.grad_norm == pytest.approx(by_hand.norm().item(), rel=1e-5)
 
 
+def test_inputs_are_not_rounded_whatever_the_precision():
+    class Seen(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(4, 4)
+
+        def forward(self, x):
+            self.input, product = x, self.layer(x)
+            self.product = product.dtype
+            return product
+
+    fabric, model = make_fabric(TrainingConfig(accelerator="cpu", precision="bf16")), Seen()
+    wrapped = fabric.setup_module(model)
+    with fabric.autocast():
+        wrapped(BATCH)
+    assert torch.equal(model.input, BATCH)
+    assert model.product == torch.bfloat16
+
+
 def test_clipping_is_by_the_norm_of_the_whole():
     free, moved = step([BATCH])
     done, clipped = step(list(BATCH.split(5)), clip_grad=free.grad_norm / 2)
