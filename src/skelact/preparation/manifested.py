@@ -27,7 +27,7 @@ Describe = Callable[[RawFile], Named]
 def with_manifest(
     data_set: DataSet, files: Sequence[RawFile], describe: Describe, names: tuple[str, ...] | None
 ) -> DataSet:
-    """Return the data set as the manifest among ``files`` has it, or without labels of a manifest.
+    """Return the data set as the manifest among ``files`` has it, or as it is where there is none.
 
     Args:
         data_set: before its folder is known.
