@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -100,4 +101,6 @@ def _options(settings: Settings) -> list[str]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, float) and math.isinf(value):
+        return ".inf" if value > 0 else "-.inf"  # as in YAML, which the commands read
     return value if isinstance(value, str) else json.dumps(value)
