@@ -23,6 +23,10 @@ class ConfigurationError(SkelactError):
     """An option or a configuration file that cannot be used. The message names the key."""
 
 
+class SkelactWarning(UserWarning):
+    """Something that stops nothing and that the user will want to know; a command prints it on one line."""
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known word closest to ``word``, or the list of known words."""
     options = sorted(known)

@@ -1,12 +1,13 @@
 import re
 import subprocess
 import sys
+import warnings
 
 import pytest
 
 from skelact import __version__
 from skelact.cli.main import COMMANDS, main
-from skelact.errors import SkelactError
+from skelact.errors import SkelactError, SkelactWarning
 
 
 def test_help_lists_every_command(capsys):
@@ -44,6 +45,18 @@ def test_an_error_that_another_process_tells_is_no_failure_of_this_one(monkeypat
     error.is_told_elsewhere = False
     assert main(["data", "info", "any"]) == 2
     assert capsys.readouterr().err == "skelact: stopped\n"
+
+
+def test_the_packages_own_warnings_are_one_line_and_others_stay_as_they_are(monkeypatch, capsys):
+    def warn(options):
+        warnings.warn("mind the gap", SkelactWarning, stacklevel=1)
+        warnings.warn("of another package", UserWarning, stacklevel=1)
+
+    monkeypatch.setattr("skelact.cli.data_info.run", warn)
+    with pytest.warns(UserWarning, match="of another package") as told:
+        assert main(["data", "info", "any"]) == 0
+    assert [str(warning.message) for warning in told] == ["of another package"]
+    assert capsys.readouterr().err == "skelact: mind the gap\n"
 
 
 def test_help_does_not_wait_for_torch():

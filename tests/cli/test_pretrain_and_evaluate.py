@@ -1,6 +1,7 @@
 """The whole way by the command line, with a model that trains in seconds."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -65,7 +66,9 @@ def test_the_siblings_train_by_configuration_alone(store_path, tmp_path, method,
 
 
 def test_a_configuration_file_stands_between_defaults_and_options(store_path, tmp_path):
-    (tmp_path / "own.yaml").write_text("size: tiny\nmodel: {width: 16}\ntraining: {epochs: 1, lr: 0.002}\n")
+    (tmp_path / "own.yaml").write_text(
+        "size: tiny\nmodel: {width: 16}\ntraining: {epochs: 1, lr: 0.002}\nobjective: {tau_start: .inf}\n"
+    )
     arguments = ["--data", str(store_path), "--protocol", "xview", "--out", str(tmp_path / "run")]
     assert (
         main(["pretrain", *arguments, "--config", str(tmp_path / "own.yaml"), "--training.lr", "0.003"]) == 0
@@ -76,6 +79,7 @@ def test_a_configuration_file_stands_between_defaults_and_options(store_path, tm
     assert config["model"]["depth"] == 2
     assert config["training"]["epochs"] == 1
     assert config["training"]["lr"] == 0.003
+    assert config["objective"]["tau_start"] == math.inf
 
 
 def test_linear_evaluation_writes_a_result_that_says_where_it_comes_from(tiny_run, store_path, capsys):
@@ -192,3 +196,16 @@ def test_a_resumed_run_may_have_other_workers_but_no_other_parts(
     assert main(pretrain_arguments(store_path, run, "--resume", "--training.workers", "0")) == 0
     assert main(pretrain_arguments(store_path, run, "--resume", "--accumulate", "2")) == 2
     assert "was started with training.accumulate = 1, not 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("least", "is_told"), [(8, False), (100_000, True)])
+def test_recordings_that_are_too_short_to_be_cropped_are_told(
+    store_path, tmp_path, pretrain_arguments, capsys, least, is_told
+):
+    options = ["--epochs", "1", "--clips.min_crop_frames", str(least)]
+    assert main(pretrain_arguments(store_path, tmp_path / "run", *options)) == 0
+    told = "training sequences have no more than clips.min_crop_frames = 100000 frames"
+    assert (told in capsys.readouterr().err) == is_told
+    whole = ["--out", str(tmp_path / "whole"), "--clips.min_crop_share", "1"]
+    assert main(pretrain_arguments(store_path, tmp_path / "run", *options, *whole)) == 0
+    assert told not in capsys.readouterr().err  # whole sequences are what was asked for

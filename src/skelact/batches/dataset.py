@@ -230,6 +230,10 @@ class ClipSource:
         windows = centre_windows(self._frames.num_frames[chosen], self.settings.test_crop_share)
         return self._clips(chosen, windows, None)
 
+    def num_taken_whole(self, indices: Whole) -> int:
+        """Return how many of the sequences ``indices``, (N,), are too short to be cropped for training."""
+        return int((self._frames.num_frames[indices] <= self.settings.min_crop_frames).sum())
+
     def cut(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor, windows: Windows) -> Clips:
         """Return chosen stretches of the sequences ``indices``, resized like other clips, nothing random.
 

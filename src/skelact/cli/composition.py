@@ -5,6 +5,8 @@ Named files ship with the package (``configs/<kind>/<name>.yaml``) and set only 
 
 from __future__ import annotations
 
+import json
+import math
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -109,6 +111,13 @@ def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in content.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
     return flat
+
+
+def option_text(value: Any) -> str:
+    """Return ``value`` as one writes it behind an option."""
+    if isinstance(value, float) and math.isinf(value):
+        return ".inf" if value > 0 else "-.inf"  # as in YAML; JSON has no infinity
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def find_option(arguments: Sequence[str], name: str) -> str | None:

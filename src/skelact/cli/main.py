@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from skelact import __version__
 from skelact.allocator import keep_large_blocks
-from skelact.errors import SkelactError
+from skelact.errors import SkelactError, SkelactWarning
 
 if TYPE_CHECKING:
     from jsonargparse import Namespace
@@ -106,6 +106,8 @@ def parse(arguments: Sequence[str]) -> tuple[ModuleType, Namespace]:
     command, rest = find_command(arguments)
     from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 
+    from skelact.cli.composition import option_text
+
     if {"-h", "--help"} & {*rest}:  # what stands below a setting's field describes it
         set_parsing_settings(docstring_parse_attribute_docstrings=True)
     module = import_module(f"skelact.cli.{command.module}")
@@ -118,14 +120,24 @@ def parse(arguments: Sequence[str]) -> tuple[ModuleType, Namespace]:
         module.add_dependent_arguments(parser, rest)
     settings = module.defaults(rest) if hasattr(module, "defaults") else {}
     # as options before the user's own: the parser checks them alike, and the last one given wins
-    before = [
-        f"--{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in settings.items()
-    ]
+    before = [f"--{key}={option_text(value)}" for key, value in settings.items()]
     try:
         return module, parser.instantiate(parser.parse_args([*before, *rest]))
     except ArgumentError as error:
         known = [option for action in parser._actions for option in action.option_strings]
         raise SkelactError(f"{name}: {explain(str(error), known)}") from error
+
+
+def in_one_line(others: Callable[..., None]) -> Callable[..., None]:
+    """Return what prints the package's own warnings as errors are printed; ``others`` shows any other."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if issubclass(category, SkelactWarning):
+            print(f"skelact: {message}", file=sys.stderr)
+        else:
+            others(message, category, *where)
+
+    return show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,7 +152,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         module, options = parse(arguments)
         keep_large_blocks()
-        return int(module.run(options) or 0)
+        with warnings.catch_warnings():
+            warnings.showwarning = in_one_line(warnings.showwarning)
+            return int(module.run(options) or 0)
     except SkelactError as error:
         if error.is_told_elsewhere:  # a failing process would be killed together with the first
             return 0

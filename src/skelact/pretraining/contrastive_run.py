@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import torch
@@ -32,22 +31,6 @@ def build_contrastive(config: ContrastConfig, source: MixedSource) -> Contrastiv
         torch.manual_seed(derive_seed(config.training.seed, "start"))
         return ContrastiveModel(
             encoder, config.model.head, config.contrast, source.topology, config.clips.stream
-        )
-
-
-def warn_of_own_keys(bank: int, num_training: int) -> None:
-    """Warn of a memory bank that always holds each sequence's own earlier keys, as false negatives.
-
-    Args:
-        bank: keys in the bank.
-        num_training: sequences of an epoch.
-    """
-    if bank >= num_training:
-        warnings.warn(
-            f"contrast.bank is {bank}, but an epoch has {num_training} sequences: most of them are compared "
-            f"with an earlier embedding of their own as if it were another's; --contrast.bank "
-            f"{max(1, num_training // 2)} or less avoids most of it",
-            stacklevel=2,
         )
 
 

@@ -23,10 +23,10 @@ from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained, model_card
 from skelact.models.registry import ModelConfig
 from skelact.preparation.protocols import split
 from skelact.preparation.store import Store
+from skelact.pretraining.advice import warn_of_own_keys, warn_of_whole_sequences
 from skelact.pretraining.bandwidths import log_bandwidths
 from skelact.pretraining.config import ContrastConfig, PretrainConfig, RunConfig
 from skelact.pretraining.contrastive import ContrastiveModel
-from skelact.pretraining.contrastive_run import warn_of_own_keys
 from skelact.pretraining.initialisation import ReadStart, Start, initialise
 from skelact.pretraining.learners import build_learner, source_settings
 from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
@@ -90,12 +90,16 @@ def pretrain(
     fabric = make_fabric(config.training)
     stores = [Store.open(path) for path in config.data]
     clips = source_settings(config)
-    source = MixedSource([ClipSource(store, clips, fabric.device) for store in stores], config.mixing)
+    sources = [ClipSource(store, clips, fabric.device) for store in stores]
+    source = MixedSource(sources, config.mixing)
     sides = [split(store, name).train for store, (_, name) in zip(stores, config.sides, strict=True)]
     train = source.joined(sides)
     learner = build_learner(config, source)
-    if isinstance(config, ContrastConfig) and fabric.global_rank == 0:
-        warn_of_own_keys(config.contrast.bank, len(train))
+    if fabric.global_rank == 0:
+        if isinstance(config, ContrastConfig):
+            warn_of_own_keys(config.contrast.bank, len(train))
+        else:  # contrastive methods crop in their augmentation
+            warn_of_whole_sequences(sources, sides)
     model = learner.model
     has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
     settings = {**_plain(config), "data_hash": source.content_hash}

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from skelact.errors import DataError
+from skelact.errors import DataError, SkelactWarning
 from skelact.training.log import writing
 
 MODEL, OPTIMISER = "model/", "optimiser/"
@@ -89,7 +89,8 @@ def load_newest_checkpoint(folder: Path, model: nn.Module, optimiser: Optimizer)
                 progress: dict[str, Any] = json.loads(file.metadata()["progress"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            warnings.warn(f"{path}: damaged ({error}); taking the checkpoint before it", stacklevel=2)
+            problem = f"{path}: damaged ({error}); taking the checkpoint before it"
+            warnings.warn(problem, SkelactWarning, stacklevel=2)
             continue
         _restore(path, tensors, model, optimiser)
         return progress

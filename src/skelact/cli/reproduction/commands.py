@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from skelact.cli.composition import flatten
+from skelact.cli.composition import flatten, option_text
 from skelact.cli.reproduction.cells import Cell, Pretraining
 from skelact.cli.reproduction.evaluations import Settings
 from skelact.cli.reproduction.recipes import DataRecipe
@@ -97,10 +95,4 @@ def command_line(words: Sequence[str]) -> str:
 
 def _options(settings: Settings) -> list[str]:
     """Return settings as options, dotted as the commands know them."""
-    return [word for key, value in flatten(settings).items() for word in (f"--{key}", _text(value))]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float) and math.isinf(value):
-        return ".inf" if value > 0 else "-.inf"  # as in YAML, which the commands read
-    return value if isinstance(value, str) else json.dumps(value)
+    return [word for key, value in flatten(settings).items() for word in (f"--{key}", option_text(value))]
