@@ -148,10 +148,10 @@ def make_step(
 def main() -> None:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--clips", type=int, default=0)
+    parser.add_argument("--clips", type=int)
     parser.add_argument("--kept-blocks", action="store_true")
     options, rest = parser.parse_known_args()
-    if options.clips < 0:
+    if options.clips is not None and options.clips < 1:
         parser.error("--clips must be at least 1")
     device, rounds = options.device, parse_rounds(__doc__, rest)
     own_allocator = device == "cpu" and not options.kept_blocks

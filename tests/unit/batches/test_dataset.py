@@ -133,6 +133,15 @@ def test_training_clips_vary_and_test_clips_do_not(small_store: Store) -> None:
     assert torch.equal(source.test([9]).positions, source.test([9]).positions)
 
 
+def test_a_sequence_is_taken_whole_up_to_the_smallest_crop(small_store: Store) -> None:
+    everyone = np.arange(len(small_store.labels))
+    bodies = ClipSettings.max_bodies
+    frames = [int(small_store.sequence(i).present[:bodies].any(0).sum()) for i in range(len(everyone))]
+    for least in sorted({*frames, *(number - 1 for number in frames if number > 1)}):
+        source = ClipSource(small_store, ClipSettings(min_crop_frames=least))
+        assert source.num_taken_whole(everyone) == sum(number <= least for number in frames)
+
+
 def test_positions_are_neither_copied_nor_warned_about(small_store: Store) -> None:
     joints = small_store.array("joints")
     torch.set_warn_always(True)
