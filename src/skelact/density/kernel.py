@@ -16,7 +16,10 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-STEPS_AT_A_TIME = 256
+STEPS_AT_A_TIME = {"cpu": 2**8}
+"""Time steps whose pairs of joints are at work at once: few enough for a processor's cache."""
+MANY_STEPS = 2**14
+"""The same on other devices, which are slow with many small pieces."""
 
 
 def log_joint_density(
@@ -56,9 +59,12 @@ def log_joint_density(
     log_bandwidth = log_bandwidth.expand(num_joints, num_channels)
     weight = weight - log_bandwidth.sum(-1)
     inverse_square = torch.exp(-2 * log_bandwidth)
+    steps = features.reshape(-1, num_joints, num_channels)
+    if torch.compiler.is_compiling():  # in pieces, every other number of pieces would be compiled anew
+        return _log_sum(steps, inverse_square, weight).reshape(features.shape[:-1])
     parts = [
         checkpoint(_log_sum, part, inverse_square, weight, use_reentrant=False, preserve_rng_state=False)
-        for part in torch.split(features.reshape(-1, num_joints, num_channels), STEPS_AT_A_TIME)
+        for part in torch.split(steps, STEPS_AT_A_TIME.get(features.device.type, MANY_STEPS))
     ]
     return torch.cat(parts).reshape(features.shape[:-1])
 

@@ -136,3 +136,23 @@ def test_a_schedule_changes_how_much_is_hidden():
     model = build(MaskedMotionConfig(mask_ratio=0.8, mask_ratio_start=0.4, tube_steps=2))
     assert model(*batch(), 0.0).selection.keep.shape[1] == 12
     assert model(*batch(), 1.0).selection.keep.shape[1] == 2
+
+
+@pytest.mark.parametrize("density", ["fixed", "learned"])
+def test_compiled_code_leaves_the_number_of_bodies_open(density):
+    compilations = []
+
+    def backend(graph, inputs):
+        compilations.append(graph)
+        return graph
+
+    torch._dynamo.reset()
+    model = build(MaskedMotionConfig(mask_ratio=0.8, density=density))
+    compiled = torch.compile(model, backend=backend)
+    losses, counts = [], []
+    for num in (20, 50, 110, 170):  # up to 1,360 time steps, which a processor's cache does not hold at once
+        losses.append((compiled(*batch(num)).loss.item(), model(*batch(num)).loss.item()))
+        counts.append(len(compilations))
+    assert counts[1:] == counts[1:2] * 3
+    for ours, plain in losses:
+        assert ours == pytest.approx(plain, rel=1e-5)

@@ -4,6 +4,11 @@ import os
 import subprocess
 import sys
 
+import torch
+
+from skelact.training.config import TrainingConfig
+from skelact.training.devices import make_fabric
+
 JOB = {"NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0", "JOB_ID": "7", "JOB_NAME": "ntu60"}
 CODE = """
 from skelact.errors import ConfigurationError
@@ -27,3 +32,10 @@ def test_a_job_of_one_task_with_several_devices_is_refused_instead_of_using_one(
     )
     assert "2 were asked for, but 1 processes run" in done.stdout
     assert "unset SLURM_NTASKS" in done.stdout
+
+
+def test_convolutions_of_a_run_are_not_rounded_to_tf32(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    make_fabric(TrainingConfig(accelerator="cpu"))
+    assert not torch.backends.cudnn.allow_tf32
+    assert torch.get_float32_matmul_precision() == "highest"
