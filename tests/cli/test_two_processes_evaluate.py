@@ -45,4 +45,6 @@ def test_two_processes_give_the_scores_of_one(tiny_run, store_path, tmp_path, ev
     assert two["metrics"]["num_sequences"] == one["num_test"]
     assert two["metrics"]["confusion"] == one["metrics"]["confusion"]
     assert scores["names"].tolist() == other["names"].tolist()
-    np.testing.assert_allclose(other["scores/"], scores["scores/"], atol=1e-4)
+    # sums over tokens and sequences in another order: float32's 1.2e-7 times the root of some thousand terms
+    largest = np.abs(scores["scores/"]).max(initial=0, where=np.isfinite(scores["scores/"]))
+    np.testing.assert_allclose(other["scores/"], scores["scores/"], rtol=0, atol=1e-5 * largest)

@@ -124,8 +124,9 @@ def test_all_that_learns_gets_a_gradient_and_the_copies_none(source, backbone, c
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("backbone", "lr"), [("st-gcn", 5e-3), ("transformer", 2e-3)])
-def test_a_query_learns_to_know_its_clip_among_others(source, backbone, lr):
+@pytest.mark.parametrize(("backbone", "lr", "share"), [("st-gcn", 5e-3, 0.7), ("transformer", 2e-3, 0.85)])
+def test_a_query_learns_to_know_its_clip_among_others(source, backbone, lr, share):
+    """Other seeds reach shares of at most 0.59 and 0.78; without training they are 0.94 and 1.05."""
     training = TrainingConfig(
         epochs=100, batch_size=8, lr=lr, min_lr=lr / 10, weight_decay=0.0, accelerator="cpu", workers=0
     )
@@ -143,6 +144,6 @@ def test_a_query_learns_to_know_its_clip_among_others(source, backbone, lr):
         quiet=True,
     )
     of_one_who_cannot_tell = math.log(1 + 8 + 1)  # the key, the bank, the other joints
-    assert np.mean([line["loss"] for line in history[-5:]]) < 0.7 * of_one_who_cannot_tell
+    assert np.mean([line["loss"] for line in history[-5:]]) < share * of_one_who_cannot_tell
     assert history[-1]["embedding_variance"] > 0.3
     assert history[-1]["effective_rank"] > 3

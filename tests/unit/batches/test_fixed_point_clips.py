@@ -52,7 +52,8 @@ def test_missing_joints_have_their_substitutes_places(small_store: Store, tmp_pa
     for positions in ("float32", "int16"):
         store = convert_store(small_store, tmp_path / positions, COCO_17, positions=positions).store
         made.append(ClipSource(store, ClipSettings(num_frames=16)).test(range(len(store))))
-    torch.testing.assert_close(made[0].positions, made[1].positions, atol=store.largest_error + 1e-6, rtol=0)
+    bound = store.largest_error + ROUNDING
+    torch.testing.assert_close(made[0].positions, made[1].positions, atol=bound, rtol=0)
     assert made[0].joint_present is not None
     assert made[1].joint_present is not None
     assert torch.equal(made[0].joint_present, made[1].joint_present)
@@ -62,5 +63,5 @@ def test_both_kinds_in_one_mixture(small_store: Store, fixed_store: Store) -> No
     settings = ClipSettings(num_frames=16)
     mixed = MixedSource([ClipSource(small_store, settings), ClipSource(fixed_store, settings)])
     clips = mixed.test([3, 13])
-    bound = fixed_store.largest_error + 1e-6
+    bound = fixed_store.largest_error + ROUNDING
     torch.testing.assert_close(clips.positions[0], clips.positions[1], atol=bound, rtol=0)
