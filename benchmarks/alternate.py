@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from skelact.allocator import keep_large_blocks
+from skelact.processor import keep_large_blocks
 
 Work = Callable[[], object]
 
@@ -64,7 +64,7 @@ def describe_machine() -> str:
 
 
 def fetch_large_blocks() -> None:
-    """Undo :func:`skelact.allocator.keep_large_blocks`, for a baseline that runs as processes do by default.
+    """Undo :func:`skelact.processor.keep_large_blocks`, for a baseline that runs as processes do by default.
 
     glibc by default raises its thresholds with what a program frees, up to these values; larger blocks come
     from the system each time.

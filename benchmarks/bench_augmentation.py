@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from alternate import compare, parse_rounds, peak_memory
-from skelact.batches.augmentation import augment
-from skelact.batches.augmentation_settings import STRONG, AugmentationDraws, draw_augmentations
-from skelact.batches.spatial import rotation_matrices
+from skelact.clips.augmentation import augment
+from skelact.clips.augmentation_settings import STRONG, AugmentationDraws, draw_augmentations
+from skelact.clips.rotation import rotation_matrices
 from skelact.skeleton.tables import NTU_25
 
 SHAPE = (128, 2, 50, 25, 3)

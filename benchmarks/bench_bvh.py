@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from skelact.sources.archives import raw_files
-from skelact.sources.bvh import CENTIMETRE, SUFFIX, motion_rows, parse_numbers, read_sequence
-from skelact.sources.bvh_hierarchy import Hierarchy, parse_hierarchy
+from skelact.formats.archives import raw_files
+from skelact.formats.bvh import CENTIMETRE, SUFFIX, motion_rows, parse_numbers, read_sequence
+from skelact.formats.bvh_hierarchy import Hierarchy, parse_hierarchy
 
 OWN_FILES, OWN_JOINTS, OWN_FRAMES = 40, 22, 130
 

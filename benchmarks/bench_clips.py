@@ -13,12 +13,13 @@ import numpy as np
 import torch
 
 from alternate import compare, parse_rounds, peak_memory
-from skelact.batches.dataset import ClipSettings, ClipSource
-from skelact.batches.spatial import rotation_matrices
-from skelact.preparation.store import Store
-from skelact.preparation.store_writer import StoreWriter
+from skelact.clips.rotation import rotation_matrices
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.store.store import Store
+from skelact.store.writer import StoreWriter
 
 SEQUENCES, BATCH, BATCHES = 2_000, 128, 8
 

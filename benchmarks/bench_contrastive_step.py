@@ -16,17 +16,16 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, dropout
 
 from alternate import compare, peak_memory
-from skelact.batches.augmentation_settings import AugmentationDraws, draw_augmentations
-from skelact.batches.dataset import Clips
+from skelact.clips.augmentation_settings import AugmentationDraws, draw_augmentations
+from skelact.clips.source import Clips
 from skelact.density.learned import LearnedDensity
-from skelact.models.pooling import masked_pool, prime_pool
-from skelact.models.projection import ProjectionConfig
-from skelact.models.st_gcn import STGCN, STGCNBlock, STGCNConfig
-from skelact.pretraining.contrast import prime_contrast
-from skelact.pretraining.contrastive import ContrastiveModel
-from skelact.pretraining.contrastive_config import ContrastiveConfig
-from skelact.pretraining.prime_detector import prime_mask
-from skelact.pretraining.views import Views, make_views, query_clips
+from skelact.models.sizes import ProjectionConfig, STGCNConfig
+from skelact.models.st_gcn import STGCN, STGCNBlock
+from skelact.pretraining.contrastive.losses import prime_contrast
+from skelact.pretraining.contrastive.model import ContrastiveModel, masked_pool, prime_pool
+from skelact.pretraining.contrastive.objective import ContrastiveObjective
+from skelact.pretraining.contrastive.prime_detector import prime_mask
+from skelact.pretraining.contrastive.views import Views, make_views, query_clips
 from skelact.skeleton.tables import NTU_25
 
 BATCH, SLOTS, FRAMES = 128, 2, 50
@@ -95,7 +94,7 @@ def plain_density(density: LearnedDensity, features: Tensor) -> Tensor:
     return kernel.prod(-1).mean(-1)
 
 
-def plain_views(clips: Clips, config: ContrastiveConfig, draws: list[AugmentationDraws]) -> Views:
+def plain_views(clips: Clips, config: ContrastiveObjective, draws: list[AugmentationDraws]) -> Views:
     """Augment clip by clip, as a data set of single samples does."""
     parts = []
     for n in range(len(clips.positions)):
@@ -140,7 +139,7 @@ def main() -> None:
     positions = torch.randn(shape, generator=generator).cumsum(2) * 0.05 * present[:, :, None, None, None]
     where = torch.arange(options.batch)
     clips = Clips(*(part.to(device) for part in (positions, present, where, where)))
-    config = ContrastiveConfig()
+    config = ContrastiveObjective()
     torch.manual_seed(0)
     model = ContrastiveModel(STGCNConfig(), ProjectionConfig(), config, NTU_25).to(device).train()
     optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1e-4, momentum=0.9)

@@ -12,7 +12,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from alternate import compare, parse_rounds
-from skelact.evaluation.fast_linear import FastLinearConfig, fit_chosen, hold_out
+from skelact.evaluation.fast_linear import fit_chosen, hold_out
+from skelact.evaluation.settings import FastLinearConfig
 
 NUM, WIDTH, NUM_CLASSES = 40_000, 256, 60
 

@@ -20,15 +20,16 @@ from torch import Tensor, nn
 
 from alternate import compare, peak_memory
 from bench_pretraining_step import PlainBlock
-from skelact.batches.dataset import ClipSettings, ClipSource
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
 from skelact.evaluation.features import extract_features
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.heads import pool
-from skelact.models.registry import ModelConfig
-from skelact.preparation.store import Store
-from skelact.preparation.store_writer import StoreWriter
+from skelact.models.sizes import MaskedSizes
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.store.store import Store
+from skelact.store.writer import StoreWriter
 
 BATCH, FRAMES = 32, 120
 
@@ -112,7 +113,7 @@ def measure(encoder: SkeletonEncoder, source: ClipSource, rounds: int, name: str
 def main() -> None:
     options = parse()
     torch.manual_seed(0)
-    encoder = SkeletonEncoder(ModelConfig().encoder(25, 3, FRAMES)).eval()
+    encoder = SkeletonEncoder(MaskedSizes().encoder(25, 3, FRAMES)).eval()
     for bodies in options.bodies:
         with tempfile.TemporaryDirectory() as folder:
             store = random_store(Path(folder) / "store", options.batch, bodies)

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from alternate import Work, compare, parse_rounds
-from skelact.preparation.data_sets import read_ntu
-from skelact.sources.archives import RawFile, raw_files
-from skelact.sources.ntu import _read_arrays, parse_recording
-from skelact.sources.ntu_scanner import scan
+from skelact.formats.archives import RawFile, raw_files
+from skelact.formats.known import read_ntu
+from skelact.formats.ntu import _read_arrays, parse_recording
+from skelact.formats.ntu_scanner import scan
 
 RECORDINGS, FRAMES = 12, 80
 PACKED = 48  # files in the archive

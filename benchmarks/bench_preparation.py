@@ -29,9 +29,9 @@ OPENINGS = 7
 
 def write_raw(folder: Path, num_sequences: int) -> None:
     """Write the synthetic recordings, and link to them under the names of the further ones."""
-    from skelact.sources.synthetic.actions import choose_actions
-    from skelact.sources.synthetic.data_set import write_data_set
-    from skelact.sources.synthetic.names import format_name, recording_name
+    from skelact.synthetic.actions import choose_actions
+    from skelact.synthetic.data_set import write_data_set
+    from skelact.synthetic.recording import format_name, recording_name
 
     files = write_data_set(folder, sequences=min(num_sequences, DISTINCT), seed=0)
     actions = choose_actions(None)
@@ -41,7 +41,7 @@ def write_raw(folder: Path, num_sequences: int) -> None:
 
 def measure_preparation(raw: str, store: str, num_workers: str) -> dict[str, float]:
     """Prepare, and return the seconds and the peak memory in MB; runs in a process of its own."""
-    from skelact.preparation.pipeline import prepare
+    from skelact.store.prepare import prepare
 
     start = time.perf_counter()
     prepare("ntu120", Path(raw), Path(store), num_workers=int(num_workers), overwrite=True)
@@ -52,7 +52,7 @@ def measure_preparation(raw: str, store: str, num_workers: str) -> dict[str, flo
 
 def measure_opening(store: str) -> dict[str, float]:
     """Open the store, and return the median of milliseconds and MB more of resident memory."""
-    from skelact.preparation.store import Store
+    from skelact.store.store import Store
 
     before, times = resident_memory(), []
     for _ in range(OPENINGS):
@@ -76,8 +76,8 @@ def peak_memory() -> float:
 
 def in_16_bits(store: Path) -> Path:
     """Write the store once more, with positions as ``data prepare --positions int16`` keeps them."""
-    from skelact.preparation.store import Store
-    from skelact.preparation.store_conversion import convert_store
+    from skelact.store.convert import convert_store
+    from skelact.store.store import Store
 
     exact = Store.open(store)
     return convert_store(exact, store.with_name("fixed"), exact.topology, positions="int16").store.path

@@ -23,9 +23,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from alternate import compare, parse_rounds, peak_memory
-from skelact.allocator import keep_large_blocks
-from skelact.models.registry import ModelConfig
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+from skelact.models.sizes import MaskedSizes
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
+from skelact.processor import keep_large_blocks
 from skelact.training.config import TrainingConfig
 from skelact.training.optimisers import build_optimiser
 
@@ -51,7 +52,7 @@ class PlainBlock(nn.Module):
         return x + self.mlp(self.mlp_norm(x))
 
 
-class PlainModel(MaskedMotionModel):
+class PlainModel(MaskedModel):
     """The same computation, done plainly."""
 
     def forward(self, clips: Tensor, present: Tensor, uniform: Tensor) -> Tensor:
@@ -158,10 +159,10 @@ def main() -> None:
     if options.kept_blocks:
         keep_large_blocks()
     torch.manual_seed(0)
-    sizes, num_clips = ModelConfig(), options.clips or NUM_CLIPS[device]
+    sizes, num_clips = MaskedSizes(), options.clips or NUM_CLIPS[device]
     encoder = sizes.encoder(NUM_JOINTS, 3, NUM_FRAMES)
-    ours = MaskedMotionModel(encoder, sizes.decoder(), MaskedMotionConfig())
-    plain = PlainModel(encoder, sizes.decoder(), MaskedMotionConfig(absent="include"))
+    ours = MaskedModel(encoder, sizes.decoder(), MaskedObjective())
+    plain = PlainModel(encoder, sizes.decoder(), MaskedObjective(absent="include"))
     plain.load_state_dict(ours.state_dict())
     for part in (plain.encoder, plain.decoder):
         part.blocks = nn.ModuleList(PlainBlock(block) for block in part.blocks)

@@ -3,10 +3,10 @@
 import copy
 from dataclasses import asdict
 
-from skelact.cli.reproduction.cells import cells_of_suite, choose
-from skelact.cli.reproduction.suite_files import read_suite
-from skelact.evaluation.ensemble import DESCRIBES
-from skelact.evaluation.results import FORMAT
+from skelact.reproduction.cells import cells_of_suite, choose
+from skelact.reproduction.suite_files import read_suite
+from skelact.results.ensemble import DESCRIBES
+from skelact.results.files import FORMAT
 
 
 def cell(name, suite="small"):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.preparation.pipeline import prepare
-from skelact.preparation.store import Store
-from skelact.preparation.store_conversion import convert_store
-from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.store.convert import convert_store
+from skelact.store.prepare import prepare
+from skelact.store.store import Store
+from skelact.store.writer import StoreWriter
 from untrimmed_recordings import write_untrimmed
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -88,7 +88,8 @@ def untrimmed_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.fixture(params=["compiled", "tensors"])
 def either_reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test runs twice: clips made by the compiled kernel, and by whole tensors as without numba."""
-    from skelact.batches import body_frames, clip_kernel  # here, for they are wanted by few tests
+    from skelact.clips import body_frames  # here, for they are wanted by few tests
+    from skelact.clips import kernel as clip_kernel
 
     kernel = clip_kernel.write_bodies if request.param == "compiled" else None
     monkeypatch.setattr(body_frames, "_kernel", lambda: kernel)

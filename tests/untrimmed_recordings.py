@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from skelact.formats.ntu import NtuName
 from skelact.skeleton.tables import NTU_25
-from skelact.sources.ntu import NtuName
-from skelact.sources.synthetic import simulate
-from skelact.sources.synthetic.names import TEST_PERFORMERS, TRAIN_PERFORMERS
+from skelact.synthetic import simulate
+from skelact.synthetic.recording import TEST_PERFORMERS, TRAIN_PERFORMERS
 
 LABELS = {8: 1, 10: 2, 24: 3, 26: 4}
 """Number of a synthetic action to the PKU label, from 1, that it has here; the other takes are background."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from skelact.evaluation.metrics import evaluate_scores
-from skelact.evaluation.results import FORMAT, write_result
+from skelact.results.files import FORMAT, write_result
 
 CLASSES = ["wave", "kick", "bow", "never tested"]
 

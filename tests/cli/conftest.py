@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from skelact.cli.main import main
-from skelact.sources.synthetic import write_data_set
+from skelact.synthetic import write_data_set
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from skelact.cli.main import main
 from skelact.errors import DataError
 from skelact.models.pretrained import load_pretrained
-from skelact.pretraining.contrastive_run import load_contrastive
+from skelact.pretraining.contrastive.run import load_contrastive
 from skelact.pretraining.run import load_model
 from skelact.training.log import read_metrics
 
@@ -221,7 +221,7 @@ def test_two_processes_learn_what_one_learns(store_path, tmp_path, method):
         for name in ("loss", "grad_norm", "alignment", "uniformity", "embedding_variance", "effective_rank"):
             assert b[name] == pytest.approx(a[name], rel=ROUNDING), name
         assert (b["step"], b["bank_age"]) == (a["step"], a["bank_age"])
-    # how far the optimiser moves the weights; with momentum 0.9 the first gradient counts 1 + 0.9 + 0.81 times
+    # how far the weights move: with momentum 0.9 the first gradient counts 1 + 0.9 + 0.81 times
     times = (2.71, 1.9, 1)
     moved = sum(n * line["lr"] * line["grad_norm"] for n, line in zip(times, one, strict=True))
     first, second = (weights(run) for run in runs)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from skelact.cli.main import main
-from skelact.preparation.store import Store
-from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.store.store import Store
+from skelact.store.writer import StoreWriter
 
 Capture = pytest.CaptureFixture[str]
 

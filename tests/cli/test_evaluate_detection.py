@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from skelact.cli.main import main
-from skelact.preparation.store import Store
-from skelact.preparation.store_conversion import convert_store
 from skelact.skeleton.tables import KINECT_20
+from skelact.store.convert import convert_store
+from skelact.store.store import Store
 
 Capture = pytest.CaptureFixture[str]
 QUICK = ["--layer.l2", "[0.001]", "--layer.frames_per_recording", "64", "--windows.stride", "64"]

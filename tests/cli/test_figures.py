@@ -6,8 +6,8 @@ import pytest
 
 from skelact.cli import figures_tsne
 from skelact.cli.main import main
-from skelact.preparation.protocols import split
-from skelact.preparation.store import Store
+from skelact.store.protocols import split
+from skelact.store.store import Store
 from written_results import write_predictions, write_share
 
 LABELS = [0] * 10 + [1] * 12 + [2] * 4

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from skelact.cli.main import main
-from skelact.preparation.account import read_account
-from skelact.preparation.data_sets import find_data_set
-from skelact.preparation.pipeline import fingerprint
-from skelact.preparation.protocols import split
-from skelact.preparation.store import Store
-from skelact.sources.archives import raw_files
+from skelact.formats.archives import raw_files
+from skelact.formats.exclusions import read_account
+from skelact.formats.known import find_data_set
+from skelact.store.prepare import fingerprint
+from skelact.store.protocols import split
+from skelact.store.store import Store
 
 Capture = pytest.CaptureFixture[str]
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "own-data.md"

@@ -14,9 +14,9 @@ from skelact.training.log import read_metrics
 KILLED = """
 import os, signal, sys
 from skelact.cli.main import main
-from skelact.pretraining.masked_task import MaskedMotionTask
+from skelact.pretraining.masked.task import MaskedTask
 
-loss, steps = MaskedMotionTask.loss, 0
+loss, steps = MaskedTask.loss, 0
 
 def die_in_the_middle(task, model, batch):
     global steps
@@ -25,7 +25,7 @@ def die_in_the_middle(task, model, batch):
         os.kill(os.getpid(), signal.SIGKILL)
     return loss(task, model, batch)
 
-MaskedMotionTask.loss = die_in_the_middle
+MaskedTask.loss = die_in_the_middle
 main(sys.argv[1:])
 """
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from skelact.cli.main import main
-from skelact.preparation.store import Store
-from skelact.preparation.store_writer import StoreWriter
+from skelact.store.store import Store
+from skelact.store.writer import StoreWriter
 
 Capture = pytest.CaptureFixture[str]
 

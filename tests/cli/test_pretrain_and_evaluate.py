@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from skelact.cli.main import main
 from skelact.models.pretrained import load_pretrained
-from skelact.pretraining import masked_task
+from skelact.pretraining.masked import task as masked_task
 from skelact.training.log import read_metrics
 
 
@@ -147,13 +147,13 @@ def test_a_run_is_not_resumed_on_other_data(tiny_run, store_path, tmp_path, pret
 def test_a_run_that_was_asked_to_stop_says_so_by_its_status(
     store_path, tmp_path, pretrain_arguments, monkeypatch
 ):
-    step = masked_task.MaskedMotionTask.loss
+    step = masked_task.MaskedTask.loss
 
     def stop_soon(task, model, this):
         os.kill(os.getpid(), signal.SIGTERM)
         return step(task, model, this)
 
-    monkeypatch.setattr(masked_task.MaskedMotionTask, "loss", stop_soon)
+    monkeypatch.setattr(masked_task.MaskedTask, "loss", stop_soon)
     assert main(pretrain_arguments(store_path, tmp_path / "run")) == 3
     monkeypatch.undo()
     assert main(pretrain_arguments(store_path, tmp_path / "run", "--resume")) == 0

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from skelact.cli.main import main
-from skelact.cli.method_settings import config_class
-from skelact.cli.reproduction.cells import cells_of_suite
-from skelact.cli.reproduction.commands import Place, evaluate_words, pretrain_words
-from skelact.cli.reproduction.remaining import check_stores
-from skelact.cli.reproduction.suite_files import read_data_recipe, read_suite
-from skelact.preparation.data_sets import find_data_set
-from skelact.preparation.protocols import Protocol, protocols_of
-from skelact.preparation.store_writer import StoreWriter
-from skelact.pretraining.config import PretrainConfig
+from skelact.formats.known import find_data_set
+from skelact.formats.protocol import Protocol
+from skelact.pretraining.config import MaskedRun
+from skelact.pretraining.method_settings import config_class
+from skelact.reproduction.cells import cells_of_suite
+from skelact.reproduction.commands import Place, evaluate_words, pretrain_words
+from skelact.reproduction.remaining import check_stores
+from skelact.reproduction.suite_files import read_data_recipe, read_suite
 from skelact.skeleton.sequence import SkeletonSequence
+from skelact.store.protocols import protocols_of
+from skelact.store.writer import StoreWriter
 
 NUM_TRAIN, NUM_TEST = 200, 4  # 1 % of the labels is a sequence for each of the two classes that occur
 OF_THE_DATA = {
@@ -49,7 +50,7 @@ DATA = sorted({cell.pretraining.data.name for cell in CELLS})
 
 def tiny(pretraining):
     """Return the options that make a pre-training's model tiny."""
-    if config_class(pretraining.row.method) is PretrainConfig:
+    if config_class(pretraining.row.method) is MaskedRun:
         return TINY_MODEL
     backbone = pretraining.row.pretrain.get("model", {}).get("backbone", "st-gcn")
     return [*TINY_CONTRAST, *TINY_BACKBONE[backbone]]

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from skelact.cli.main import main, parse
-from skelact.cli.reproduction import execution
+from skelact.reproduction import execution
 
 SUITE = """
 size: tiny

@@ -15,16 +15,16 @@ Those are 80 hidden tokens of 24 numbers for each of the 16 to 32 bodies of a ba
 STOPPED = """
 import os, signal, sys
 from skelact.cli.main import main
-from skelact.pretraining.masked_task import MaskedMotionTask
+from skelact.pretraining.masked.task import MaskedTask
 
-loss = MaskedMotionTask.loss
+loss = MaskedTask.loss
 
 def ask_one_to_stop(task, model, batch):
     if os.environ.get("LOCAL_RANK") == "1":
         os.kill(os.getpid(), signal.SIGTERM)
     return loss(task, model, batch)
 
-MaskedMotionTask.loss = ask_one_to_stop
+MaskedTask.loss = ask_one_to_stop
 sys.exit(main(sys.argv[1:]))
 """
 

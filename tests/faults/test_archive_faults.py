@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from skelact.errors import DataError
-from skelact.sources.archives import raw_files
-from skelact.sources.unusable import UnusableRecordingError
+from skelact.formats.archives import raw_files
+from skelact.formats.exclusions import UnusableRecordingError
 
 
 def zip_file(path: Path, old: bytes = b"", new: bytes = b"") -> Path:

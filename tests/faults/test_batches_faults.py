@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.batches.dataset import ClipSettings, ClipSource, draw
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource, draw
 from skelact.errors import ConfigurationError, DataError
-from skelact.preparation.store import Store
-from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20
+from skelact.store.store import Store
+from skelact.store.writer import StoreWriter
 
 
 @pytest.mark.parametrize(

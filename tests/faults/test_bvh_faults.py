@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skelact.errors import ConfigurationError, DataError
-from skelact.preparation.pipeline import prepare
-from skelact.sources.bvh import read_sequence
-from skelact.sources.unusable import UnusableRecordingError
+from skelact.formats.bvh import read_sequence
+from skelact.formats.exclusions import UnusableRecordingError
+from skelact.store.prepare import prepare
 
 GOOD = """HIERARCHY
 ROOT Hips

@@ -7,8 +7,8 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from skelact.cli.main import main
-from skelact.preparation.pipeline import prepare
-from skelact.sources.synthetic import write_data_set
+from skelact.store.prepare import prepare
+from skelact.synthetic import write_data_set
 
 FILES = {
     "bad": "trainig: {epochs: 3}",

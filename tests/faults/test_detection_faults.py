@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skelact.detection.detection import read_truth
 from skelact.errors import DataError
-from skelact.evaluation.detection_truth import read_truth
-from skelact.preparation.store import Store
+from skelact.store.store import Store
 
 ALL = np.arange(15)
 

@@ -4,17 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.batches.dataset import ClipSettings, ClipSource
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
 from skelact.errors import DataError
-from skelact.evaluation.fast_linear import FastLinearConfig, evaluate_fast_linear
-from skelact.evaluation.finetune import FinetuneConfig, finetune
+from skelact.evaluation.fast_linear import evaluate_fast_linear
+from skelact.evaluation.finetune import finetune
 from skelact.evaluation.knn import evaluate_knn
 from skelact.evaluation.linear import evaluate_linear
 from skelact.evaluation.retrieval import evaluate_retrieval
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
+from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig
+from skelact.models.encoder import SkeletonEncoder
 from skelact.models.pretrained import Pretrained
-from skelact.preparation.protocols import Split
+from skelact.models.sizes import EncoderConfig
 from skelact.skeleton.tables import NTU_25
+from skelact.store.protocols import Split
 from skelact.training.config import TrainingConfig
 from skelact.training.loop import make_fabric
 

@@ -15,7 +15,7 @@ from fuzzing.damage import DAMAGES
 from fuzzing.samples import ntu_file
 from fuzzing.targets import TARGETS, Target, answer, make_case
 from skelact.errors import DataError, SkelactError
-from skelact.preparation.pipeline import prepare
+from skelact.store.prepare import prepare
 
 MEMORY = 16_000_000  # bytes that a reader may take whatever the file,
 MEMORY_PER_BYTE = 200  # and for each byte of it

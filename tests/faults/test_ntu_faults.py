@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from skelact.errors import DataError
-from skelact.sources.ntu import parse_name, parse_recording
-from skelact.sources.unusable import UnusableRecordingError
+from skelact.formats.exclusions import UnusableRecordingError
+from skelact.formats.ntu import parse_name, parse_recording
 
 Writer = Callable[..., bytes]
 

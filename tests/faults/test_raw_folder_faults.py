@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from skelact.errors import DataError
-from skelact.preparation.pipeline import prepare
-from skelact.sources.archives import raw_files
-from skelact.sources.msr_action3d import parse_name, read_sequence
-from skelact.sources.unusable import UnusableRecordingError
+from skelact.formats.archives import raw_files
+from skelact.formats.exclusions import UnusableRecordingError
+from skelact.formats.msr_action3d import parse_name, read_sequence
+from skelact.store.prepare import prepare
 
 
 def listing_error(path: Path) -> str:

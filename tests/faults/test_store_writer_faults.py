@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from skelact.errors import DataError
-from skelact.preparation import store_writer
-from skelact.preparation.journal import Journal
-from skelact.preparation.store import Store
-from skelact.preparation.store_writer import StoreWriter
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.store import writer as store_writer
+from skelact.store.journal import Journal
+from skelact.store.store import Store
+from skelact.store.writer import StoreWriter
 
 
 def new_writer(path: Path, is_resumable: bool) -> StoreWriter:

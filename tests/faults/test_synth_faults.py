@@ -6,8 +6,8 @@ import pytest
 
 from skelact.cli.main import main
 from skelact.errors import ConfigurationError, DataError
-from skelact.sources.ntu import NtuName
-from skelact.sources.synthetic import simulate, write_data_set
+from skelact.formats.ntu import NtuName
+from skelact.synthetic import simulate, write_data_set
 
 Capture = pytest.CaptureFixture[str]
 

@@ -10,9 +10,9 @@ from skelact.compat.mamp_export import published_decoder, published_encoder
 from skelact.compat.published_weights import import_weights, read_start
 from skelact.compat.torch_file import read_torch_file
 from skelact.errors import DataError
-from skelact.models.decoder import DecoderConfig
-from skelact.models.encoder import EncoderConfig
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+from skelact.models.sizes import DecoderConfig, EncoderConfig
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.skeleton.tables import NTU_25
 
 
@@ -29,8 +29,8 @@ class Intruder:
 @pytest.fixture
 def parameters():
     """Return the parameters of a small model of 8 heads under their published names."""
-    model = MaskedMotionModel(
-        EncoderConfig(25, 3, 8, 4, 16, 2), DecoderConfig(16, 1), MaskedMotionConfig(masking="uniform")
+    model = MaskedModel(
+        EncoderConfig(25, 3, 8, 4, 16, 2), DecoderConfig(16, 1), MaskedObjective(masking="uniform")
     )
     return {**published_encoder(model.encoder), **published_decoder(model.decoder)}
 

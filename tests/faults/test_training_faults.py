@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from skelact.batches.dataset import ClipSettings, ClipSource, draw
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource, draw
 from skelact.errors import DataError
 from skelact.training.config import TrainingConfig
 from skelact.training.loop import fit, make_fabric

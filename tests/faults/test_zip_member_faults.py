@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skelact.sources.archives import raw_files
-from skelact.sources.unusable import UnusableRecordingError
+from skelact.formats.archives import raw_files
+from skelact.formats.exclusions import UnusableRecordingError
 
 CONTENT = b" ".join(f"{number:.7g}".encode() for number in np.random.default_rng(0).normal(size=3000))
 NAME = "a.skeleton"

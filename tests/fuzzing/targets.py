@@ -11,15 +11,15 @@ import numpy as np
 from fuzzing import samples
 from fuzzing.damage import DAMAGES
 from skelact.errors import DataError
-from skelact.preparation.data_sets import read_ntu
+from skelact.formats import bvh, msr_action3d, ntu, pku_mmd_files
+from skelact.formats.archives import raw_files
+from skelact.formats.known import read_ntu
+from skelact.formats.manifest import read_manifest
+from skelact.formats.padded_npz import open_padded_npz
+from skelact.formats.pose_json import read_pose_json
+from skelact.formats.pyskl import read_pyskl
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
-from skelact.sources import bvh, msr_action3d, ntu, pku_mmd
-from skelact.sources.archives import raw_files
-from skelact.sources.manifest import read_manifest
-from skelact.sources.padded_npz import open_padded_npz
-from skelact.sources.pose_json import read_pose_json
-from skelact.sources.pyskl_pickle import read_pyskl
 
 
 @dataclass(frozen=True)
@@ -57,19 +57,20 @@ def read_msr_file(data: bytes, _: Path) -> Iterator[object]:
 
 
 def read_pku_file(data: bytes, _: Path) -> Iterator[object]:
-    positions = pku_mmd.parse_positions("file", data)
+    positions = pku_mmd_files.parse_positions("file", data)
     yield SkeletonSequence("0001-L", positions, (positions != 0).any((2, 3)), NTU_25)
 
 
 def read_pku_labels(data: bytes, _: Path) -> Iterator[object]:
     assert all(
-        label.action > 0 and 0 <= label.start < label.end for label in pku_mmd.parse_labels("file", data)
+        label.action > 0 and 0 <= label.start < label.end
+        for label in pku_mmd_files.parse_labels("file", data)
     )
     yield from ()
 
 
 def read_pku_split(data: bytes, _: Path) -> Iterator[object]:
-    assert all(pku_mmd.phase_of(name) in (1, 2) for name in pku_mmd.parse_split("file", data))
+    assert all(pku_mmd_files.phase_of(name) in (1, 2) for name in pku_mmd_files.parse_split("file", data))
     yield from ()
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from skelact.compat import encoder_from_state_dict
-from skelact.models.classifier import Classifier
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder, present_bodies
-from skelact.models.heads import FinetuneHead
+from skelact.models.encoder import SkeletonEncoder, present_bodies
+from skelact.models.heads import Classifier, FinetuneHead
+from skelact.models.sizes import EncoderConfig
 from skelact.training.config import TrainingConfig
 from skelact.training.optimisers import build_optimiser, layer_decay_scales
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.batches.dataset import Clips, ClipSettings, ClipSource, Draws
-from skelact.batches.sampling import train_windows
-from skelact.batches.spatial import rotate, rotation_matrices
-from skelact.preparation.store import Store
-from skelact.preparation.store_writer import StoreWriter
+from skelact.clips.rotation import rotate, rotation_matrices
+from skelact.clips.sampling import train_windows
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import Clips, ClipSource, Draws
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.store.store import Store
+from skelact.store.writer import StoreWriter
 
 Numbers = dict[str, np.ndarray]
 

@@ -8,9 +8,10 @@ from torch import Tensor
 from skelact.compat import encoder_from_state_dict, pretrainer_from_state_dict
 from skelact.models.embedding import patchify, resample_table
 from skelact.models.encoder import present_bodies
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
-from skelact.pretraining.masking import mask_logits, motion_intensity, select_tokens
-from skelact.pretraining.targets import motion
+from skelact.pretraining.masked.losses import motion
+from skelact.pretraining.masked.masking import mask_logits, motion_intensity, select_tokens
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
 
 HEADS = 4
 Arrays = dict[str, Tensor]
@@ -65,7 +66,7 @@ def test_encoder_in_float64_gives_the_published_float64_features(load):
     close(features, arrays["features_f64"], atol=1e-12, rtol=1e-10)
 
 
-def check_pretraining(model: MaskedMotionModel, arrays: Arrays, prefix: str = "") -> None:
+def check_pretraining(model: MaskedModel, arrays: Arrays, prefix: str = "") -> None:
     """Compare what every file of this kind holds: kept tokens, prediction, loss."""
     clips = clips_of(arrays)
     with torch.no_grad():
@@ -88,7 +89,7 @@ def check_pretraining(model: MaskedMotionModel, arrays: Arrays, prefix: str = ""
 def test_stjd_mp_is_the_published_one(load):
     arrays = load("stjd_pretrain_small")
     model = pretrainer_from_state_dict(state_dict(arrays), num_heads=HEADS)
-    assert model.config == MaskedMotionConfig(absent="include")
+    assert model.config == MaskedObjective(absent="include")
     assert model.density is not None
     clips = clips_of(arrays)
     patches = patchify(clips.flatten(0, 1), 4)
@@ -121,21 +122,20 @@ def test_mamp_is_the_published_one(load):
 def test_mamp_with_other_settings_is_the_published_one(load):
     arrays = load("mamp_pretrain_small")
     parameters = state_dict(arrays)
-    uniform = MaskedMotionConfig(masking="uniform", absent="include")
+    uniform = MaskedObjective(masking="uniform", absent="include")
     check_pretraining(pretrainer_from_state_dict(parameters, HEADS, uniform), arrays, "randommask_")
-    other = MaskedMotionConfig(masking="motion", mask_ratio=0.8, motion_stride=2, tau=0.75, absent="include")
+    other = MaskedObjective(masking="motion", mask_ratio=0.8, motion_stride=2, tau=0.75, absent="include")
     check_pretraining(pretrainer_from_state_dict(parameters, HEADS, other), arrays, "ratio80_stride2_tau75_")
 
 
 def test_mae_is_the_published_one(load):
     arrays = load("mae_pretrain_small")
-    config = MaskedMotionConfig(masking="uniform", target="coordinates", absent="include")
+    config = MaskedObjective(masking="uniform", target="coordinates", absent="include")
     check_pretraining(pretrainer_from_state_dict(state_dict(arrays), HEADS, config), arrays)
 
 
 def test_density_masking_at_full_length_keeps_the_published_tokens(load):
-    from skelact.compat.mamp_checkpoint import _density_parameters
-    from skelact.compat.parameters import Parameters
+    from skelact.compat.mamp_checkpoint import Parameters, _density_parameters
     from skelact.density import FixedDensity
 
     arrays = load("stjd_masking_full")
@@ -147,7 +147,7 @@ def test_density_masking_at_full_length_keeps_the_published_tokens(load):
     close(change, arrays["density_change"], atol=1e-11, rtol=0)
     logits = mask_logits(change, float(arrays["tau"]))
     close(logits.softmax(1), arrays["mask_prob"], atol=0, rtol=1e-4)
-    num_kept = MaskedMotionConfig(mask_ratio=float(arrays["mask_ratio"])).num_kept(750)
+    num_kept = MaskedObjective(mask_ratio=float(arrays["mask_ratio"])).num_kept(750)
     assert num_kept == 74
     selection = select_tokens(arrays["uniform"], num_kept, logits)
     assert torch.equal(selection.keep.sort(1).values, arrays["ids_keep_sorted"])

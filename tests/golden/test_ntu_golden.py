@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skelact.preparation.account import count_by_reason
-from skelact.preparation.cleaning import clean, measure_motion
-from skelact.preparation.data_sets import read_ntu
-from skelact.preparation.pipeline import Outcome, prepare
-from skelact.preparation.protocols import find_protocol, split
-from skelact.sources.ntu import parse_name, parse_recording
+from skelact.formats.exclusions import count_by_reason
+from skelact.formats.known import read_ntu
+from skelact.formats.ntu import parse_name, parse_recording
+from skelact.formats.ntu_cleaning import clean, measure_motion
+from skelact.store.prepare import Outcome, prepare
+from skelact.store.protocols import find_protocol, split
 
 # The slips that the published arrays show, by what goes wrong there; the truth is in scenarios.json.
 RETURNS_WITH_SAME_ID = ("S003C001P015R002A052", "S004C003P021R001A005", "S021C001P048R002A106")

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skelact.preparation.pipeline import Outcome, prepare
-from skelact.preparation.protocols import split
-from skelact.preparation.store import Store
+from skelact.store.prepare import Outcome, prepare
+from skelact.store.protocols import split
+from skelact.store.store import Store
 
 PUBLISHED_LENGTH = 300
 

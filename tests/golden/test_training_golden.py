@@ -8,9 +8,8 @@ from torch import nn
 from skelact.compat import encoder_from_state_dict, pretrainer_from_state_dict
 from skelact.models.encoder import present_bodies
 from skelact.models.heads import LinearHead, pool
-from skelact.training.config import TrainingConfig
+from skelact.training.config import TrainingConfig, WarmupCosine
 from skelact.training.optimisers import build_optimiser
-from skelact.training.schedules import WarmupCosine
 
 HEADS = 4
 

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import torch
 
-from skelact.batches.adaptive import adaptive
-from skelact.batches.augmentation import augment
-from skelact.batches.augmentation_settings import MILD, STRONG, draw_augmentations
-from skelact.models.pooling import masked_pool, prime_pool
-from skelact.models.projection import ProjectionConfig, ProjectionHead
-from skelact.models.st_gcn import STGCN, STGCNConfig
-from skelact.pretraining.contrast import info_nce, prime_contrast
-from skelact.pretraining.memory_bank import MemoryBank
-from skelact.pretraining.momentum import MomentumCopy
+from skelact.clips.augmentation import augment
+from skelact.clips.augmentation_settings import MILD, STRONG, draw_augmentations
+from skelact.models.heads import ProjectionHead
+from skelact.models.sizes import ProjectionConfig, STGCNConfig
+from skelact.models.st_gcn import STGCN
+from skelact.pretraining.contrastive.losses import info_nce, prime_contrast
+from skelact.pretraining.contrastive.memory_bank import MemoryBank
+from skelact.pretraining.contrastive.model import MomentumCopy, masked_pool, prime_pool
+from skelact.pretraining.contrastive.views import adaptive
 from skelact.skeleton.tables import NTU_25
 
 SIZES = STGCNConfig(channels=(8, 16), strides=(1, 2), kernel=3, dropout=0.0)

@@ -7,18 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.batches.augmentation_settings import MILD
-from skelact.batches.dataset import ClipSettings, ClipSource
-from skelact.batches.mixture import MixedSource
-from skelact.models.backbone_sizes import ContrastModelConfig, STGCNSizes, TransformerSizes
-from skelact.models.projection import ProjectionConfig
-from skelact.preparation.store_writer import StoreWriter
-from skelact.pretraining.config import ContrastConfig
-from skelact.pretraining.contrastive_config import ContrastiveConfig
-from skelact.pretraining.learners import build_learner
-from skelact.pretraining.prime_detector import DetectorConfig
+from skelact.clips.augmentation_settings import MILD
+from skelact.clips.mixture import MixedSource
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
+from skelact.models.sizes import ContrastiveSizes, ProjectionConfig, STGCNSizes, TransformerSizes
+from skelact.pretraining.config import ContrastiveRun
+from skelact.pretraining.contrastive.objective import ContrastiveObjective, DetectorConfig
+from skelact.pretraining.methods import build_learner
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.store.writer import StoreWriter
 from skelact.training.config import TrainingConfig
 from skelact.training.loop import fit, make_fabric
 from skelact.training.steps import Step
@@ -26,16 +25,16 @@ from skelact.training.steps import Step
 FRAMES = 16
 CLIPS = ClipSettings(num_frames=FRAMES, min_crop_share=1.0, rotation=0.0)
 BACKBONES = {
-    "st-gcn": ContrastModelConfig(
+    "st-gcn": ContrastiveSizes(
         st_gcn=STGCNSizes(channels=(8, 16), strides=(1, 2), kernel=3, dropout=0.0),
         head=ProjectionConfig(hidden=16, width=8),
     ),
-    "transformer": ContrastModelConfig(
+    "transformer": ContrastiveSizes(
         backbone="transformer",
         transformer=TransformerSizes(patch_frames=4, width=16, depth=2, num_heads=2),
         head=ProjectionConfig(hidden=16, width=8),
     ),
-    "st-gcn, normalising head": ContrastModelConfig(
+    "st-gcn, normalising head": ContrastiveSizes(
         st_gcn=STGCNSizes(channels=(8, 16), strides=(1, 2), kernel=3, dropout=0.0),
         head=ProjectionConfig(hidden=16, width=8, batch_norm=True),
     ),
@@ -71,13 +70,13 @@ def source(tmp_path_factory):
 
 
 def config_of(backbone="st-gcn", training=None, **contrast):
-    return ContrastConfig(
+    return ContrastiveRun(
         ["store"],
         ["all"],
         method="stjd-cl",
         clips=CLIPS,
         model=BACKBONES[backbone],
-        contrast=ContrastiveConfig(**{"bank": 12, **contrast}),
+        contrast=ContrastiveObjective(**{"bank": 12, **contrast}),
         training=training or TrainingConfig(),
     )
 

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from skelact.batches.dataset import ClipSettings, ClipSource
-from skelact.evaluation.detection import DetectionConfig, evaluate_detection
-from skelact.evaluation.detection_metrics import score_detections
-from skelact.evaluation.detection_truth import read_truth
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
-from skelact.preparation.protocols import split
-from skelact.preparation.store import Store
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
+from skelact.detection.detection import evaluate_detection, read_truth
+from skelact.detection.metrics import score_detections
+from skelact.detection.settings import DetectionConfig
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.sizes import EncoderConfig
+from skelact.store.protocols import split
+from skelact.store.store import Store
 
 
 @pytest.mark.slow

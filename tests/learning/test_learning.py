@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from skelact.models.classifier import Classifier
-from skelact.models.decoder import DecoderConfig
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
-from skelact.models.heads import FinetuneHead, LinearHead
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.heads import Classifier, FinetuneHead, LinearHead
+from skelact.models.sizes import DecoderConfig, EncoderConfig
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.training.config import TrainingConfig
 from skelact.training.optimisers import build_optimiser, layer_decay_scales
 
@@ -23,17 +23,17 @@ def waves(num):
 @pytest.mark.parametrize(
     "config",
     [
-        MaskedMotionConfig(mask_ratio=0.5),
-        MaskedMotionConfig(mask_ratio=0.5, masking="motion"),
-        MaskedMotionConfig(mask_ratio=0.5, masking="uniform", target="coordinates"),
-        MaskedMotionConfig(mask_ratio=0.5, masking="uniform", normalisation="sequence"),
+        MaskedObjective(mask_ratio=0.5),
+        MaskedObjective(mask_ratio=0.5, masking="motion"),
+        MaskedObjective(mask_ratio=0.5, masking="uniform", target="coordinates"),
+        MaskedObjective(mask_ratio=0.5, masking="uniform", normalisation="sequence"),
     ],
     ids=["stjd-mp", "mamp", "mae", "sequence"],
 )
 def test_a_tiny_model_learns_a_few_clips_by_heart(config):
     torch.manual_seed(0)
     encoder = EncoderConfig(num_joints=5, num_frames=16, patch_frames=4, width=32, depth=2, num_heads=4)
-    model = MaskedMotionModel(encoder, DecoderConfig(width=32, depth=1, num_heads=4), config)
+    model = MaskedModel(encoder, DecoderConfig(width=32, depth=1, num_heads=4), config)
     optimiser = build_optimiser(model, TrainingConfig(lr=3e-3, weight_decay=0.0))
     clips, present = waves(4), torch.ones(4, 1, dtype=torch.bool)
     losses = []

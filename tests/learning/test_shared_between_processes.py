@@ -6,8 +6,9 @@ import sys
 import pytest
 import torch
 
-from skelact.models.st_gcn import STGCN, STGCNConfig
-from skelact.pretraining.memory_bank import MemoryBank
+from skelact.models.sizes import STGCNConfig
+from skelact.models.st_gcn import STGCN
+from skelact.pretraining.contrastive.memory_bank import MemoryBank
 from skelact.skeleton.topology import Topology
 
 LINE = Topology("line", ("a", "b", "c"), (0, 0, 1))

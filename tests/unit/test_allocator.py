@@ -8,7 +8,7 @@ import pytest
 
 MEASURE = """
 import resource
-from skelact.allocator import keep_large_blocks
+from skelact.processor import keep_large_blocks
 import numpy as np
 
 if {keep}:

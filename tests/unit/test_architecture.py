@@ -10,20 +10,24 @@ import skelact
 ROOT = Path(skelact.__file__).parent
 ORDER = (
     "skeleton",
-    "sources",
-    "preparation",
-    "batches",
+    "formats",
+    "synthetic",
+    "store",
+    "clips",
     "density",
     "models",
     "training",
     "pretraining",
     "evaluation",
+    "detection",
+    "results",
     "inference",
     "compat",
     "reports",
+    "reproduction",
     "cli",
 )
-ANYWHERE = {"allocator", "errors", "provenance"}
+ANYWHERE = {"configuration", "errors", "files", "processor", "progress", "provenance"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "tools", "common"}
 
 

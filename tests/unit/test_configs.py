@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from skelact.cli.composition import (
+from skelact.configuration import (
     check_keys,
     find_option,
     flatten,
@@ -15,13 +15,12 @@ from skelact.cli.composition import (
     named_config,
     read_config,
 )
-from skelact.cli.method_settings import config_class, method_settings
 from skelact.errors import ConfigurationError
-from skelact.evaluation.finetune import FinetuneConfig
-from skelact.evaluation.linear import LinearConfig
-from skelact.models.backbone_sizes import ContrastModelConfig
-from skelact.pretraining.config import ContrastConfig, PretrainConfig
-from skelact.pretraining.contrastive_config import ContrastiveConfig
+from skelact.evaluation.settings import FinetuneConfig, LinearConfig
+from skelact.models.sizes import ContrastiveSizes
+from skelact.pretraining.config import ContrastiveRun, MaskedRun
+from skelact.pretraining.contrastive.objective import ContrastiveObjective
+from skelact.pretraining.method_settings import config_class, method_settings
 
 
 def names(kind):
@@ -35,14 +34,14 @@ def of_family(family):
 
 
 def test_there_are_two_families():
-    assert {"mae", "mamp", "stjd-mp"} <= set(of_family(PretrainConfig))
-    assert {"moco", "random-cl", "stjd-cl"} <= set(of_family(ContrastConfig))
+    assert {"mae", "mamp", "stjd-mp"} <= set(of_family(MaskedRun))
+    assert {"moco", "random-cl", "stjd-cl"} <= set(of_family(ContrastiveRun))
 
 
-@pytest.mark.parametrize(("method", "size"), list(product(of_family(PretrainConfig), names("size"))))
+@pytest.mark.parametrize(("method", "size"), list(product(of_family(MaskedRun), names("size"))))
 def test_every_masked_method_in_every_size_builds(method, size):
     content = method_settings(method, size, {"data": ["store"], "protocol": ["xsub"]})
-    config = instantiate(PretrainConfig, content)
+    config = instantiate(MaskedRun, content)
     encoder = config.model.encoder(25, 3, config.clips.num_frames)
     config.model.decoder()
     assert 0 < config.objective.num_kept(encoder.num_tokens) < encoder.num_tokens
@@ -54,14 +53,14 @@ def test_the_published_size_and_method_are_the_defaults_of_the_classes():
         named_config("size", "base"),
         {"data": ["s"], "protocol": ["xsub"]},
     )
-    assert instantiate(PretrainConfig, content) == PretrainConfig(["s"], ["xsub"])
+    assert instantiate(MaskedRun, content) == MaskedRun(["s"], ["xsub"])
 
 
 @pytest.mark.parametrize("backbone", ["st-gcn", "transformer"])
-@pytest.mark.parametrize(("method", "size"), list(product(of_family(ContrastConfig), names("size-contrast"))))
+@pytest.mark.parametrize(("method", "size"), list(product(of_family(ContrastiveRun), names("size-contrast"))))
 def test_every_contrastive_method_in_every_size_builds_on_both_backbones(method, size, backbone):
     own = {"data": ["store"], "protocol": ["xsub"], "model": {"backbone": backbone}}
-    config = instantiate(ContrastConfig, method_settings(method, size, own))
+    config = instantiate(ContrastiveRun, method_settings(method, size, own))
     encoder = config.model.encoder(25, 3, config.clips.num_frames)
     assert encoder.width > 0
     detector = config.contrast.detector
@@ -75,8 +74,8 @@ def test_every_contrastive_method_in_every_size_builds_on_both_backbones(method,
 
 def test_the_published_contrastive_setting_is_the_default_of_the_classes():
     settings = method_settings("stjd-cl", "base", {"data": ["s"], "protocol": ["xsub"]})
-    config = instantiate(ContrastConfig, settings)
-    assert (config.model, config.contrast) == (ContrastModelConfig(), ContrastiveConfig())
+    config = instantiate(ContrastiveRun, settings)
+    assert (config.model, config.contrast) == (ContrastiveSizes(), ContrastiveObjective())
     schedule = config.training.schedule()
     assert [schedule.rate(epoch) for epoch in (0, 249.9, 250, 299)] == [0.1, 0.1, 0.01, 0.01]
 
@@ -92,7 +91,7 @@ def test_compact_is_the_published_size_on_fewer_tokens():
     base, compact = named_config("size", "base"), named_config("size", "compact")
     assert {**compact["model"], "patch_frames": 4} == base["model"]
     assert compact["training"] == base["training"]
-    config = instantiate(PretrainConfig, merge(compact, {"data": ["s"], "protocol": ["xsub"]}))
+    config = instantiate(MaskedRun, merge(compact, {"data": ["s"], "protocol": ["xsub"]}))
     assert config.model.encoder(25, 3, config.clips.num_frames).num_tokens == 200
 
 
@@ -121,21 +120,21 @@ def test_later_layers_win_key_by_key():
 
 def test_a_misspelt_key_is_an_error_that_names_the_closest():
     with pytest.raises(ConfigurationError, match=r"unknown key 'training.lrr' \(did you mean 'lr'\?\)"):
-        check_keys({"training": {"lrr": 1}}, PretrainConfig, "file.yaml")
+        check_keys({"training": {"lrr": 1}}, MaskedRun, "file.yaml")
     with pytest.raises(ConfigurationError, match="expected a table"):
-        check_keys({"training": 3}, PretrainConfig, "file.yaml")
+        check_keys({"training": 3}, MaskedRun, "file.yaml")
 
 
 def test_files_that_are_no_configuration_are_refused(tmp_path):
     path = tmp_path / "config.yaml"
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        read_config(path, PretrainConfig)
+        read_config(path, MaskedRun)
     path.write_text("a: [1")
     with pytest.raises(ConfigurationError, match="not YAML"):
-        read_config(path, PretrainConfig)
+        read_config(path, MaskedRun)
     path.write_text("- 1")
     with pytest.raises(ConfigurationError, match="expected a table of settings, got list"):
-        read_config(path, PretrainConfig)
+        read_config(path, MaskedRun)
 
 
 def test_options_are_found_before_they_are_parsed():

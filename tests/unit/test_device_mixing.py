@@ -14,24 +14,26 @@ from pathlib import Path
 import pytest
 import torch
 
-from skelact.batches.dataset import ClipSource
-from skelact.batches.mixture import MixedSource
-from skelact.cli.composition import instantiate, merge
-from skelact.cli.method_settings import config_class, method_settings
-from skelact.evaluation.detection_windows import WindowConfig, frame_features
-from skelact.evaluation.fast_linear import FastLinearConfig, evaluate_fast_linear
-from skelact.evaluation.finetune import FinetuneConfig, finetune
+from skelact.clips.mixture import MixedSource
+from skelact.clips.source import ClipSource
+from skelact.configuration import instantiate, merge
+from skelact.detection.settings import WindowConfig
+from skelact.detection.windows import frame_features
+from skelact.evaluation.fast_linear import evaluate_fast_linear
+from skelact.evaluation.finetune import finetune
 from skelact.evaluation.knn_monitor import KnnMonitor
 from skelact.evaluation.linear import evaluate_linear
 from skelact.evaluation.prime_joints import class_prime_joints
+from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig
 from skelact.models.pretrained import Pretrained
-from skelact.preparation.pipeline import prepare
-from skelact.preparation.protocols import split
-from skelact.preparation.store import Store
-from skelact.pretraining.bandwidths import log_bandwidths
-from skelact.pretraining.learners import build_learner, source_settings
+from skelact.pretraining.method_settings import config_class, method_settings
+from skelact.pretraining.methods import build_learner, source_settings
+from skelact.pretraining.run import log_bandwidths
 from skelact.reports.training_figures import TrainingFigures
-from skelact.sources.synthetic import write_data_set
+from skelact.store.prepare import prepare
+from skelact.store.protocols import split
+from skelact.store.store import Store
+from skelact.synthetic import write_data_set
 from skelact.training.loop import fit, make_fabric
 
 TESTS = Path(__file__).resolve().parents[1]

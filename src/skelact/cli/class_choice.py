@@ -9,7 +9,7 @@ import numpy.typing as npt
 from jsonargparse import ArgumentParser
 
 from skelact.errors import ConfigurationError, DataError, suggest
-from skelact.preparation.store import Store
+from skelact.store.store import Store
 
 
 class Chosen(NamedTuple):

@@ -13,10 +13,10 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from skelact.preparation.account import FILE_NAME, count_by_reason
-from skelact.preparation.store import Store
-from skelact.preparation.store_conversion import ConvertedStore, convert_store
+from skelact.formats.exclusions import FILE_NAME, count_by_reason
 from skelact.skeleton.topology_file import find_topology
+from skelact.store.convert import ConvertedStore, convert_store
+from skelact.store.store import Store
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -14,10 +14,10 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from skelact.compat.export_npz import export_padded_npz
-from skelact.compat.export_pyskl import export_pyskl
 from skelact.errors import ConfigurationError, suggest
-from skelact.preparation.store import Store
+from skelact.store.export_npz import export_padded_npz
+from skelact.store.export_pyskl import export_pyskl
+from skelact.store.store import Store
 
 FORMATS = ("padded-npz", "pyskl")
 

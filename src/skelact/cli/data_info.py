@@ -10,9 +10,9 @@ import numpy as np
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.errors import DataError
-from skelact.preparation.account import count_by_reason, read_account
-from skelact.preparation.fixed_point import FLOAT32
-from skelact.preparation.overview import (
+from skelact.formats.exclusions import count_by_reason, read_account
+from skelact.store.fixed_point import FLOAT32
+from skelact.store.overview import (
     MOST_VALUES,
     attribute_counts,
     body_counts,
@@ -20,8 +20,8 @@ from skelact.preparation.overview import (
     grouping_attributes,
     lengths,
 )
-from skelact.preparation.protocols import protocols_of, split
-from skelact.preparation.store import Store
+from skelact.store.protocols import protocols_of, split
+from skelact.store.store import Store
 
 _INDENT = 12
 
@@ -38,7 +38,7 @@ def run(options: Namespace) -> None:
     """Print the table, and draw the figure if it is wanted."""
     store = Store.open(Path(options.store))
     if options.figure is not None:
-        from skelact.reports.data_figure import data_figure  # matplotlib takes its time to load
+        from skelact.reports.data import data_figure  # matplotlib takes its time to load
 
         data_figure(store, Path(options.figure))
     print(describe(store, shutil.get_terminal_size((100, 24)).columns))

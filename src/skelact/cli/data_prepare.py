@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressLine
 
-from skelact.preparation.account import FILE_NAME, count_by_reason
-from skelact.preparation.data_sets import data_sets
-from skelact.preparation.fixed_point import FLOAT32
-from skelact.preparation.pipeline import Outcome, Progress, prepare
+from skelact.formats.exclusions import FILE_NAME, count_by_reason
+from skelact.formats.known import data_sets
+from skelact.store.fixed_point import FLOAT32
+from skelact.store.prepare import Outcome, Progress, prepare
 
 
 def add_arguments(parser: ArgumentParser) -> None:

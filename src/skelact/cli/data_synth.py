@@ -11,8 +11,8 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.progress import Progress
 
-from skelact.sources.ntu import parse_name
-from skelact.sources.synthetic import ACTION_NAMES, write_data_set
+from skelact.formats.ntu import parse_name
+from skelact.synthetic import ACTION_NAMES, write_data_set
 
 
 def add_arguments(parser: ArgumentParser) -> None:

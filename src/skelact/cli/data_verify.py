@@ -9,8 +9,8 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from skelact.preparation.store import Store
-from skelact.preparation.verification import compare_counts, find_problems
+from skelact.store.store import Store
+from skelact.store.verify import compare_counts, find_problems
 
 DAMAGED = 1
 """Exit status for a store with problems."""

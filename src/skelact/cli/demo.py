@@ -18,22 +18,23 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from rich.table import Table
 
-from skelact.batches.dataset import ClipSource
-from skelact.cli.composition import instantiate, merge, named_config
+from skelact.clips.source import ClipSource
+from skelact.configuration import instantiate, merge, named_config
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.knn import evaluate_knn
-from skelact.evaluation.linear import LinearConfig, evaluate_linear
+from skelact.evaluation.linear import evaluate_linear
 from skelact.evaluation.metrics import ClassificationMetrics
-from skelact.evaluation.results import result, write_result
-from skelact.evaluation.statistics import mean_interval
+from skelact.evaluation.settings import LinearConfig
 from skelact.models.pretrained import CARD, load_pretrained
-from skelact.preparation.pipeline import prepare
-from skelact.preparation.protocols import split
-from skelact.preparation.store import Store
-from skelact.pretraining.config import PretrainConfig
+from skelact.pretraining.config import MaskedRun
 from skelact.pretraining.run import load_model, pretrain
 from skelact.reports.run_figures import draw_confusion, draw_density, draw_training
-from skelact.sources.synthetic import write_data_set
+from skelact.results.files import result, write_result
+from skelact.results.statistics import mean_interval
+from skelact.store.prepare import prepare
+from skelact.store.protocols import split
+from skelact.store.store import Store
+from skelact.synthetic import write_data_set
 from skelact.training.loop import RunStoppedError
 from skelact.training.randomness import derive_seed
 
@@ -133,7 +134,7 @@ def train(out: Path, store: Store, seed: int, epochs: int) -> Path:
             "training": {"epochs": epochs, "seed": seed, "accelerator": "cpu"},
         },
     )
-    config = instantiate(PretrainConfig, content)
+    config = instantiate(MaskedRun, content)
     if not (run_folder / CARD).exists():
         try:
             pretrain(config, run_folder, resume=run_folder.exists())

@@ -12,11 +12,9 @@ from dataclasses import asdict
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.cli import evaluation
-from skelact.evaluation.detection import DetectionConfig, DetectionResult, evaluate_detection
-from skelact.evaluation.detection_files import write_detections
-from skelact.evaluation.detection_layer import LayerConfig
-from skelact.evaluation.detection_segments import SegmentConfig
-from skelact.evaluation.detection_windows import WindowConfig
+from skelact.detection.detection import DetectionResult, evaluate_detection
+from skelact.detection.metrics import write_detections
+from skelact.detection.settings import DetectionConfig, LayerConfig, SegmentConfig, WindowConfig
 
 
 def add_arguments(parser: ArgumentParser) -> None:

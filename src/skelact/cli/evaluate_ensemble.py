@@ -8,8 +8,8 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.cli.evaluation import accuracy_lines
-from skelact.evaluation.ensemble import combine, describe_member, ensemble_result, find_member
-from skelact.evaluation.results import write_result
+from skelact.results.ensemble import combine, describe_member, ensemble_result, find_member
+from skelact.results.files import write_result
 
 
 def add_arguments(parser: ArgumentParser) -> None:

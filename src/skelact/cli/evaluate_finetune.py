@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser, Namespace
 from skelact.cli import finetuning
 from skelact.errors import ConfigurationError
 from skelact.models.pretrained import Pretrained
-from skelact.preparation.store import Store
+from skelact.store.store import Store
 
 
 def add_arguments(parser: ArgumentParser) -> None:

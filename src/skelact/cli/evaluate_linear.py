@@ -11,8 +11,9 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.cli import evaluation
-from skelact.cli.composition import find_option, flatten, merge, named_config, read_config
-from skelact.evaluation.linear import LinearConfig, evaluate_linear
+from skelact.configuration import find_option, flatten, merge, named_config, read_config
+from skelact.evaluation.linear import evaluate_linear
+from skelact.evaluation.settings import LinearConfig
 from skelact.training.config import TrainingConfig
 from skelact.training.loop import make_fabric
 

@@ -11,7 +11,8 @@ from dataclasses import asdict, fields
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.cli import evaluation
-from skelact.evaluation.fast_linear import FastLinearConfig, evaluate_fast_linear
+from skelact.evaluation.fast_linear import evaluate_fast_linear
+from skelact.evaluation.settings import FastLinearConfig
 
 
 def add_arguments(parser: ArgumentParser) -> None:

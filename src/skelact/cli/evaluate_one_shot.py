@@ -13,8 +13,8 @@ from skelact.cli import evaluation
 from skelact.errors import ConfigurationError
 from skelact.evaluation.one_shot import OneShotTask, evaluate_one_shot, one_shot_task
 from skelact.models.pretrained import Pretrained, load_pretrained
-from skelact.preparation.protocols import Split
-from skelact.preparation.store import Store
+from skelact.store.protocols import Split
+from skelact.store.store import Store
 
 PROTOCOL = "one-shot"
 SEEN = "the encoder met sequences of this data set, perhaps of the novel actions, in pre-training: unlabelled"

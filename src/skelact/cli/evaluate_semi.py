@@ -10,11 +10,11 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from skelact.batches.subsets import Subset
 from skelact.cli import finetuning
 from skelact.errors import ConfigurationError
-from skelact.preparation.protocols import Split
-from skelact.preparation.store import Store
+from skelact.store.protocols import Split
+from skelact.store.store import Store
+from skelact.store.subsets import Subset
 
 
 def add_arguments(parser: ArgumentParser) -> None:

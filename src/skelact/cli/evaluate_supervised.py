@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from jsonargparse import ArgumentParser, Namespace
 
-from skelact.batches.dataset import ClipSettings
 from skelact.cli import finetuning
-from skelact.cli.composition import find_option, flatten, merge, named_config, read_config
-from skelact.evaluation.finetune import FinetuneConfig
+from skelact.clips.settings import ClipSettings
+from skelact.configuration import find_option, flatten, merge, named_config, read_config
+from skelact.evaluation.settings import FinetuneConfig
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.pretrained import Pretrained
-from skelact.models.registry import ModelConfig
-from skelact.preparation.store import Store
+from skelact.models.sizes import MaskedSizes
+from skelact.store.store import Store
 from skelact.training.randomness import derive_seed
 
 DEFAULT_SIZE = "base"
@@ -31,7 +31,7 @@ class SupervisedConfig(FinetuneConfig):
     """Name of the size; a file of this name sets clips and model."""
     clips: ClipSettings = field(default_factory=ClipSettings)
     """How sequences become clips."""
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: MaskedSizes = field(default_factory=MaskedSizes)
     """Sizes of the encoder."""
 
 
@@ -41,7 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     finetuning.add_subset_arguments(parser)
     finetuning.add_arguments(parser)
     parser.add_class_arguments(ClipSettings, "clips")
-    parser.add_class_arguments(ModelConfig, "model", skip={"decoder_width", "decoder_depth"})
+    parser.add_class_arguments(MaskedSizes, "model", skip={"decoder_width", "decoder_depth"})
 
 
 def defaults(arguments: Sequence[str]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from jsonargparse import ArgumentParser, Namespace
 
 from skelact.cli import finetuning
 from skelact.errors import ConfigurationError
-from skelact.models.clip_length import with_num_frames
-from skelact.preparation.store import Store
+from skelact.models.pretrained import with_num_frames
+from skelact.store.store import Store
 
 
 def add_arguments(parser: ArgumentParser) -> None:

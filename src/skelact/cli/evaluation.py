@@ -10,12 +10,12 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser, Namespace
 from lightning_fabric import Fabric
 
-from skelact.batches.dataset import ClipSource
+from skelact.clips.source import ClipSource
 from skelact.evaluation.metrics import ClassificationMetrics
-from skelact.evaluation.results import result, write_result
 from skelact.models.pretrained import Pretrained, load_pretrained
-from skelact.preparation.protocols import Split, split
-from skelact.preparation.store import Store
+from skelact.results.files import result, write_result
+from skelact.store.protocols import Split, split
+from skelact.store.store import Store
 from skelact.training.config import TrainingConfig
 from skelact.training.loop import make_fabric
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.cli import result_figures
-from skelact.reports.class_figures import class_accuracy_figure
+from skelact.reports.results import class_accuracy_figure
 
 
 def add_arguments(parser: ArgumentParser) -> None:

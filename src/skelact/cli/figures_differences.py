@@ -11,8 +11,8 @@ from jsonargparse import ArgumentParser, Namespace
 
 from skelact.cli import result_figures
 from skelact.errors import DataError
-from skelact.evaluation.class_differences import class_differences
-from skelact.reports.class_figures import LEVEL, class_difference_figure, is_different
+from skelact.reports.results import LEVEL, class_difference_figure, is_different
+from skelact.results.classes import class_differences
 
 
 def add_arguments(parser: ArgumentParser) -> None:

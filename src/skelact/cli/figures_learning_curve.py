@@ -11,10 +11,10 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.cli import result_figures
-from skelact.evaluation.learning_curves import learning_curves
-from skelact.evaluation.tabulation import read_entries
 from skelact.reports.canvas import check_name
-from skelact.reports.learning_curve_figure import learning_curve_figure
+from skelact.reports.results import learning_curve_figure
+from skelact.results.curves import learning_curves
+from skelact.results.tables import read_entries
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -12,22 +12,17 @@ from pathlib import Path
 import numpy as np
 from jsonargparse import ArgumentParser, Namespace
 
-from skelact.batches.dataset import ClipSource
 from skelact.cli import class_choice, evaluation, result_figures
-from skelact.evaluation.prime_joints import (
-    ClassPrimeJoints,
-    PrimeModel,
-    class_prime_joints,
-    load_prime_model,
-)
+from skelact.clips.source import ClipSource
+from skelact.evaluation.prime_joints import ClassPrimeJoints, PrimeModel, class_prime_joints, load_prime_model
 from skelact.models.pretrained import load_pretrained
-from skelact.preparation.protocols import split
-from skelact.preparation.store import Store
-from skelact.pretraining.contrastive import ContrastiveModel
-from skelact.pretraining.prime_detector import DetectorConfig
+from skelact.pretraining.contrastive.model import ContrastiveModel
+from skelact.pretraining.contrastive.objective import DetectorConfig
 from skelact.reports.canvas import check_name
-from skelact.reports.prime_joint_figure import check_classes_fit, prime_joint_figure
+from skelact.reports.skeletons import check_classes_fit, prime_joint_figure
 from skelact.skeleton.topology import Topology
+from skelact.store.protocols import split
+from skelact.store.store import Store
 
 NUM_PRINTED = 3
 """Most prime joints of each class that are printed."""

@@ -10,17 +10,18 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from skelact.batches.dataset import ClipSource
-from skelact.batches.subsets import Subset, draw_subset, read_subset
-from skelact.cli.composition import find_option, flatten, merge, named_config, read_config
 from skelact.cli.evaluation import accuracy_lines
+from skelact.clips.source import ClipSource
+from skelact.configuration import find_option, flatten, merge, named_config, read_config
 from skelact.errors import ConfigurationError
-from skelact.evaluation.finetune import FinetuneConfig, finetune
-from skelact.evaluation.last_epoch import LastEpochMetrics
-from skelact.evaluation.results import result, write_result
+from skelact.evaluation.finetune import finetune
+from skelact.evaluation.linear import LastEpochMetrics
+from skelact.evaluation.settings import FinetuneConfig
 from skelact.models.pretrained import WEIGHTS, Pretrained, load_pretrained
-from skelact.preparation.protocols import Split, split
-from skelact.preparation.store import Store, sha256
+from skelact.results.files import result, write_result
+from skelact.store.protocols import Split, split
+from skelact.store.store import Store, sha256
+from skelact.store.subsets import Subset, draw_subset, read_subset
 from skelact.training.config import TrainingConfig
 from skelact.training.loop import make_fabric
 

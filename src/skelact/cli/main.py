@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from skelact import __version__
-from skelact.allocator import keep_large_blocks
 from skelact.errors import SkelactError, SkelactWarning
+from skelact.processor import keep_large_blocks
 
 if TYPE_CHECKING:
     from jsonargparse import Namespace
@@ -106,7 +106,7 @@ def parse(arguments: Sequence[str]) -> tuple[ModuleType, Namespace]:
     command, rest = find_command(arguments)
     from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
 
-    from skelact.cli.composition import option_text
+    from skelact.configuration import option_text
 
     if {"-h", "--help"} & {*rest}:  # what stands below a setting's field describes it
         set_parsing_settings(docstring_parse_attribute_docstrings=True)

@@ -9,16 +9,16 @@ from typing import Any, Literal, get_type_hints
 
 from jsonargparse import ArgumentParser, Namespace
 
-from skelact.batches.mixture import WEIGHTS
-from skelact.cli.composition import find_option, flatten, merge, read_config, read_table
-from skelact.cli.method_settings import config_class, method_settings
+from skelact.clips.mixture import WEIGHTS
 from skelact.compat.published_weights import read_start
+from skelact.configuration import find_option, flatten, merge, read_config, read_table
 from skelact.errors import ConfigurationError, suggest
 from skelact.evaluation.knn_monitor import KnnMonitor
-from skelact.preparation.protocols import split
-from skelact.preparation.store import Store
-from skelact.pretraining.config import ContrastConfig, PretrainConfig, RunConfig
+from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
+from skelact.pretraining.method_settings import config_class, method_settings
 from skelact.pretraining.run import pretrain
+from skelact.store.protocols import split
+from skelact.store.store import Store
 from skelact.training.devices import is_first_process
 from skelact.training.loop import Drawing
 
@@ -81,11 +81,11 @@ def add_dependent_arguments(parser: ArgumentParser, arguments: Sequence[str]) ->
         ConfigurationError: an unknown method, or a file that is no configuration.
     """
     schema = config_class(_named(arguments, "method", DEFAULT_METHOD))
-    if schema is PretrainConfig:
+    if schema is MaskedRun:
         parser.add_argument(
             "--init", type=str | None, help="weights to start from: a run folder, or a published .pth file"
         )
-    density = "objective.density" if schema is PretrainConfig else "contrast.detector.density"
+    density = "objective.density" if schema is MaskedRun else "contrast.detector.density"
     parser.add_argument("--density", type=Literal["fixed", "learned"] | None, help=f"short for --{density}")
     for name, kind in get_type_hints(schema).items():
         if is_dataclass(kind):
@@ -115,7 +115,7 @@ def _named(arguments: Sequence[str], option: str, default: str) -> str:
     return find_option(arguments, f"--{option}") or str(content.get(option, default))
 
 
-def configuration(options: Namespace) -> PretrainConfig | ContrastConfig:
+def configuration(options: Namespace) -> MaskedRun | ContrastiveRun:
     """Return the configuration that the parsed command line asks for.
 
     Raises:
@@ -130,7 +130,7 @@ def configuration(options: Namespace) -> PretrainConfig | ContrastConfig:
         short["compile"] = True
     schema = config_class(options.method)
     tables = {name: options[name] for name, kind in get_type_hints(schema).items() if is_dataclass(kind)}
-    if schema is PretrainConfig:
+    if schema is MaskedRun:
         tables["init"] = options.init
         if options.density is not None:
             tables["objective"] = replace(options.objective, density=options.density)

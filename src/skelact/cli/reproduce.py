@@ -14,26 +14,24 @@ from typing import Literal
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
-from skelact.cli.reproduction.cells import Cell, cells_of, cells_of_suite, choose
-from skelact.cli.reproduction.collection import collect
-from skelact.cli.reproduction.commands import Accelerator, Place, command_line
-from skelact.cli.reproduction.documents import with_tables
-from skelact.cli.reproduction.estimate import Recorded, estimate
-from skelact.cli.reproduction.execution import collect_result, run_all
-from skelact.cli.reproduction.matching import Results
-from skelact.cli.reproduction.measurement import Measurement
-from skelact.cli.reproduction.recipes import Table
-from skelact.cli.reproduction.remaining import (
+from skelact.errors import ConfigurationError, DataError, suggest
+from skelact.reproduction.cells import Cell, cells_of, cells_of_suite, choose
+from skelact.reproduction.commands import Accelerator, Place, command_line
+from skelact.reproduction.estimate import Recorded, estimate
+from skelact.reproduction.execution import collect, collect_result, run_all
+from skelact.reproduction.matching import Results
+from skelact.reproduction.measurement import Measurement
+from skelact.reproduction.recipes import Table
+from skelact.reproduction.remaining import (
     check_stores,
     left_to_do,
     missing_stores,
     not_collected,
     results_folder,
 )
-from skelact.cli.reproduction.slurm import write_jobs
-from skelact.cli.reproduction.suite_files import read_suite
-from skelact.cli.reproduction.tables import fill
-from skelact.errors import ConfigurationError, DataError, suggest
+from skelact.reproduction.slurm import write_jobs
+from skelact.reproduction.suite_files import read_suite
+from skelact.reproduction.tables import fill, with_tables
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -9,9 +9,9 @@ from jsonargparse import ArgumentParser, Namespace
 from matplotlib.figure import Figure
 
 from skelact.errors import DataError
-from skelact.evaluation.class_results import ClassResult, read_class_results
-from skelact.evaluation.tabulation import Entry
 from skelact.reports.canvas import check_name, write_figure
+from skelact.results.classes import ClassResult, read_class_results
+from skelact.results.tables import Entry
 
 
 def add_out_argument(parser: ArgumentParser) -> None:

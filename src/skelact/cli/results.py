@@ -16,8 +16,8 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
-from skelact.evaluation.statistics import MeanInterval
-from skelact.evaluation.tabulation import OVERLAP, Comparison, Method, compare, group, read_entries
+from skelact.results.statistics import MeanInterval
+from skelact.results.tables import OVERLAP, Comparison, Method, compare, group, read_entries
 
 Row = list[str]
 MEASURES = {

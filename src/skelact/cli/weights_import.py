@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.compat.published_weights import Method, import_weights
-from skelact.models.encoder import Absent, EncoderConfig
+from skelact.models.sizes import Absent, EncoderConfig
 from skelact.skeleton.topology_file import find_topology
 
 

@@ -1,20 +1,89 @@
 """Published checkpoints of MAMP and STJD-MP: their parameter names and shapes become our modules.
 
 Sizes are read off the shapes; only the number of heads leaves no trace and must be given.
+
+Parameters of a foreign model, looked up by name and checked as they are taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from skelact.compat.parameters import Parameters, StateDict
-from skelact.density.fixed import FixedDensity
+from skelact.density.published import FixedDensity
 from skelact.errors import ConfigurationError, DataError
-from skelact.models.decoder import DecoderConfig
-from skelact.models.encoder import Absent, EncoderConfig, SkeletonEncoder
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.sizes import Absent, DecoderConfig, EncoderConfig
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
+
+StateDict = Mapping[str, Any]
+"""Parameters by their published names; arrays do as well as tensors."""
+
+
+class Parameters:
+    """Looks parameters up by published name.
+
+    Args:
+        state_dict: the parameters.
+        name: how errors call where they come from.
+
+    Raises:
+        DataError: on taking one that is missing, no array of numbers, or not finite.
+    """
+
+    def __init__(self, state_dict: StateDict, name: str = "checkpoint") -> None:
+        self.state_dict, self.name = state_dict, name
+
+    def __getitem__(self, parameter: str) -> Tensor:
+        """Return a parameter in float32."""
+        try:
+            found = self.state_dict[parameter]
+        except KeyError:
+            some = ", ".join(list(self.state_dict)[:3])
+            raise DataError(
+                f"{self.name}: no parameter {parameter!r} among {len(self.state_dict)} ({some}, ...); "
+                "is it a MAMP or STJD-MP checkpoint?"
+            ) from None
+        try:
+            value = torch.as_tensor(found).detach()
+            usable = value.is_floating_point() and value.layout == torch.strided and not value.is_meta
+        except (TypeError, ValueError, RuntimeError):
+            usable = False
+        # one number spread over a huge shape would pass for a tensor of that size
+        if not usable or value.untyped_storage().nbytes() < value.numel() * value.element_size():
+            raise DataError(f"{self.name}: {parameter} is no array of floating-point numbers; is it damaged?")
+        value = value.to(torch.float32)
+        if not value.isfinite().all():
+            raise DataError(
+                f"{self.name}: {parameter} holds NaN or infinity, so its training failed; "
+                "take an earlier checkpoint"
+            )
+        return value
+
+    def shape(self, parameter: str, num_axes: int) -> tuple[int, ...]:
+        """Return the shape of a parameter that must have ``num_axes`` axes."""
+        shape = tuple(self[parameter].shape)
+        if len(shape) != num_axes or 0 in shape:
+            raise DataError(
+                f"{self.name}: {parameter} has shape {shape}, expected {num_axes} axes, none of them empty"
+            )
+        return shape
+
+    def depth(self, prefix: str) -> int:
+        """Return the number of blocks under ``prefix``."""
+        parts = [name.split(".") for name in self.state_dict]
+        numbers = {part[1] for part in parts if part[0] == prefix and part[1:] and part[1].isdecimal()}
+        depth = next(depth for depth in range(len(numbers) + 1) if str(depth) not in numbers)
+        if depth == 0 or depth != len(numbers):
+            raise DataError(
+                f"{self.name}: {prefix}.{depth} is missing; is it a whole MAMP or STJD-MP checkpoint?"
+            )
+        return depth
+
 
 PUBLISHED_HEADS = 8
 """Attention heads of encoder and decoder in all published models."""
@@ -77,10 +146,10 @@ def encoder_from_state_dict(
 def pretrainer_from_state_dict(
     state_dict: StateDict,
     num_heads: int = PUBLISHED_HEADS,
-    config: MaskedMotionConfig | None = None,
+    config: MaskedObjective | None = None,
     *,
     name: str = "checkpoint",
-) -> MaskedMotionModel:
+) -> MaskedModel:
     """Build a masked pre-training model from published parameters.
 
     Args:
@@ -102,14 +171,12 @@ def pretrainer_from_state_dict(
             "take the checkpoint that pre-training wrote"
         )
     if config is None:
-        config = MaskedMotionConfig(
-            masking="density" if DENSITY in state_dict else "motion", absent="include"
-        )
+        config = MaskedObjective(masking="density" if DENSITY in state_dict else "motion", absent="include")
     encoder = _encoder_config(reader, num_heads)
     decoder = _decoder_config(reader, num_heads)
     encoder_parameters = _encoder_parameters(reader, encoder)
     decoder_parameters = _decoder_parameters(reader, decoder.depth)
-    model = MaskedMotionModel(encoder, decoder, config)
+    model = MaskedModel(encoder, decoder, config)
     _load(model.encoder, encoder_parameters, name)
     _load(model.decoder, decoder_parameters, name)
     if isinstance(model.density, FixedDensity) and DENSITY in state_dict:

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from skelact.compat.mamp_checkpoint import BLOCK_PARTS, DECODER_LAYERS, POSITIVE
-from skelact.compat.new_file import new_file
 from skelact.compat.torch_file import NESTS, NUM_HEADS
-from skelact.density.fixed import FixedDensity
+from skelact.density.published import FixedDensity
+from skelact.files import new_file
 from skelact.models.decoder import Decoder
 from skelact.models.encoder import SkeletonEncoder
 

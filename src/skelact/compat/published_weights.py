@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from skelact.batches.dataset import ClipSettings
+from skelact.clips.settings import ClipSettings
 from skelact.compat.mamp_checkpoint import (
     DECODER,
     DENSITY,
@@ -24,13 +24,14 @@ from skelact.compat.mamp_export import (
     write_published,
 )
 from skelact.compat.torch_file import TorchFile, read_torch_file
-from skelact.density.fixed import FixedDensity
+from skelact.density.published import FixedDensity
 from skelact.errors import ConfigurationError, DataError
-from skelact.models.encoder import Absent, EncoderConfig, SkeletonEncoder
+from skelact.models.encoder import SkeletonEncoder
 from skelact.models.pretrained import CARD, PREFIX, WEIGHTS, Pretrained, load_pretrained, model_card
-from skelact.models.registry import ModelConfig
-from skelact.pretraining.initialisation import Start, resample_time
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+from skelact.models.sizes import Absent, EncoderConfig, MaskedSizes
+from skelact.pretraining.masked.initialisation import Start, resample_time
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.pretraining.run import load_model, read_run
 from skelact.provenance import code_version, package_versions
 from skelact.skeleton.topology import Topology
@@ -38,9 +39,9 @@ from skelact.training.checkpoints import write_safetensors
 
 Method = Literal["stjd-mp", "mamp", "mae"]
 OBJECTIVES = {
-    "stjd-mp": MaskedMotionConfig(),
-    "mamp": MaskedMotionConfig(masking="motion"),
-    "mae": MaskedMotionConfig(masking="uniform", target="coordinates"),
+    "stjd-mp": MaskedObjective(),
+    "mamp": MaskedObjective(masking="motion"),
+    "mae": MaskedObjective(masking="uniform", target="coordinates"),
 }
 """What each published method hides and predicts."""
 
@@ -194,7 +195,7 @@ def _converted(
     return model.encoder.config, dict(model.state_dict()), {"method": method, "config": config}
 
 
-def _model_config(model: MaskedMotionModel, name: str) -> ModelConfig:
+def _model_config(model: MaskedModel, name: str) -> MaskedSizes:
     """Return a model's sizes as configurations name them: one MLP ratio for encoder and decoder."""
     encoder, decoder = model.encoder.config, model.decoder.config
     if encoder.mlp_ratio != decoder.mlp_ratio:
@@ -202,7 +203,7 @@ def _model_config(model: MaskedMotionModel, name: str) -> ModelConfig:
             f"{name}: its MLPs are {encoder.mlp_ratio:g} times as wide as a token in the encoder and "
             f"{decoder.mlp_ratio:g} times in the decoder; expected one ratio, as in the published models"
         )
-    return ModelConfig(
+    return MaskedSizes(
         patch_frames=encoder.patch_frames,
         width=encoder.width,
         depth=encoder.depth,

@@ -12,8 +12,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from skelact.density.change import density_change
-from skelact.density.kernel import joint_density
+from skelact.density.kernel import density_change, joint_density
 
 START = 0.5
 """Bandwidth of every joint before training, as a share of the body's size."""

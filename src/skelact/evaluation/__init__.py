@@ -1,1 +1,1 @@
-"""What a representation is worth: linear evaluation, kNN, metrics."""
+"""What a representation is worth: frozen features, linear evaluation, neighbours, fine-tuning."""

@@ -14,52 +14,18 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from skelact.batches.dataset import ClipSource
-from skelact.errors import ConfigurationError, DataError
+from skelact.clips.source import ClipSource
+from skelact.errors import DataError
 from skelact.evaluation.features import extract_crops, extract_sides
 from skelact.evaluation.linear import check_labels
 from skelact.evaluation.logistic import LogisticRegression, fit_path
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
-from skelact.models.backbone import Backbone
-from skelact.models.evaluation_mode import evaluation_mode
-from skelact.preparation.protocols import Split
+from skelact.evaluation.settings import FastLinearConfig
+from skelact.models.backbone import Backbone, evaluation_mode
+from skelact.store.protocols import Split
 from skelact.training.randomness import generator_for
 
 ENOUGH_WORSE = 0.02  # held-out accuracy below the best at which weaker strengths are no longer tried
-
-
-@dataclass(frozen=True)
-class FastLinearConfig:
-    """Settings of the fast linear evaluation.
-
-    Raises:
-        ConfigurationError: a number outside its range.
-    """
-
-    crops: int = 0
-    """Random training crops of each sequence, beside its centre crop."""
-    l2: Sequence[float] = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-    """Strengths of the regularisation to choose from."""
-    held_out: float = 0.2
-    """Share of the training sequences on which the strength is chosen."""
-    max_iterations: int = 300
-    """Steps of L-BFGS for each strength."""
-    tolerance: float = 1e-5
-    """L-BFGS ends where no entry of the gradient is larger."""
-    seed: int = 0
-    """Decides the crops and the sequences held out."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "l2", tuple(self.l2))  # a list as files have it is the same
-        for name, least in (("crops", 0), ("max_iterations", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}, expected {least} or more")
-        if not self.l2 or min(self.l2) <= 0:
-            raise ConfigurationError(f"l2 is {list(self.l2)}, expected at least one strength, each above 0")
-        if not 0 < self.held_out < 1:
-            raise ConfigurationError(f"held_out is {self.held_out}, expected a share between 0 and 1")
-        if not self.tolerance > 0:
-            raise ConfigurationError(f"tolerance is {self.tolerance}, expected more than 0")
 
 
 @dataclass(frozen=True)

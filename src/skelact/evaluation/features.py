@@ -1,4 +1,7 @@
-"""Frozen features: what a pre-trained encoder says of sequences it does not learn from."""
+"""Frozen features: what a pre-trained encoder says of sequences it does not learn from.
+
+Every sequence once, on any number of processes: each takes a share, then all have the whole.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,40 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from skelact.batches.dataset import Clips, ClipSource, draw
-from skelact.evaluation.shares import gather, share_of
-from skelact.models.backbone import Backbone
-from skelact.models.evaluation_mode import evaluation_mode
+from skelact.clips.source import Clips, ClipSource, draw
+from skelact.models.backbone import Backbone, evaluation_mode
 from skelact.models.heads import pool
-from skelact.preparation.protocols import Split
+from skelact.store.protocols import Split
 from skelact.training.randomness import generator_for
+
+
+def share_of(num: int, rank: int, world_size: int) -> slice:
+    """Return the part of ``num`` sequences that process ``rank`` of ``world_size`` works on.
+
+    The parts follow each other, cover all and do not overlap; their lengths differ by one at most.
+    """
+    return slice(num * rank // world_size, num * (rank + 1) // world_size)
+
+
+def gather(share: Tensor, num: int, fabric: Fabric) -> Tensor:
+    """Join the processes' shares in their order; every process gets the whole.
+
+    Args:
+        share: (rows of this process's :func:`share_of`, ...).
+        num: rows of the whole.
+        fabric: the processes.
+
+    Returns:
+        (num, ...), on the device of ``share``.
+    """
+    if fabric.world_size == 1:
+        return share
+    whole = torch.zeros(num, *share.shape[1:], dtype=share.dtype, device=fabric.device)
+    whole[share_of(num, fabric.global_rank, fabric.world_size)] = share.to(fabric.device)
+    summed = fabric.all_reduce(whole, reduce_op="sum")  # the others' rows are zero
+    assert isinstance(summed, Tensor)  # what went in was one
+    return summed.to(share.device)
+
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 BATCH_SIZE = 128

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,60 +17,24 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from skelact.batches.dataset import Clips, ClipSource, draw
-from skelact.errors import ConfigurationError, SkelactError
+from skelact.clips.source import Clips, ClipSource, draw
+from skelact.errors import SkelactError
 from skelact.evaluation.features import in_batches, labels_of
-from skelact.evaluation.last_epoch import LastEpochMetrics, TestMonitor, follow_first_process
-from skelact.evaluation.linear import check_labels
+from skelact.evaluation.linear import LastEpochMetrics, TestMonitor, check_labels, follow_first_process
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
-from skelact.models.classifier import Classifier
-from skelact.models.heads import FinetuneHead
+from skelact.evaluation.settings import FinetuneConfig
+from skelact.models.blocks import set_stochastic_depth
+from skelact.models.heads import Classifier, FinetuneHead
 from skelact.models.pretrained import CARD, WEIGHTS, Pretrained, model_card
-from skelact.models.stochastic_depth import set_stochastic_depth
-from skelact.preparation.protocols import Split
-from skelact.pretraining.run_folder import open_folder
+from skelact.store.protocols import Split
 from skelact.training.checkpoints import write_safetensors
-from skelact.training.config import TrainingConfig
 from skelact.training.log import METRICS, read_metrics
 from skelact.training.loop import Indices, Step, fit
 from skelact.training.optimisers import layer_decay_scales
 from skelact.training.randomness import derive_seed
+from skelact.training.run_folder import open_folder
 
 TEST_BATCH_SIZE = 64
-
-
-@dataclass(frozen=True)
-class FinetuneConfig:
-    """How a classifier is trained.
-
-    Raises:
-        ConfigurationError: a number outside its range.
-    """
-
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    """How long and how fast."""
-    layer_decay: float = 0.8
-    """Learning rate of an encoder layer by that of the one after it."""
-    stochastic_depth: float = 0.3
-    """How often a body skips the last block while training; earlier blocks less, the first never."""
-    dropout: float = 0.3
-    """Share of the features that the head does not see while training."""
-    label_smoothing: float = 0.1
-    """Share of the probability that is spread over all classes."""
-    hidden_width: int = 2048
-    """Size of the head's hidden layer."""
-    test_every: int = 5
-    """Epochs from one look at the test side to the next; the last epoch is the result whatever they show."""
-
-    def __post_init__(self) -> None:
-        for name in ("stochastic_depth", "dropout", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}, expected 0 or more, less than 1")
-        if not 0 < self.layer_decay <= 1:
-            raise ConfigurationError(f"layer_decay is {self.layer_decay}, expected more than 0, at most 1")
-        for name in ("hidden_width", "test_every"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}, expected 1 or more")
 
 
 class ClassifierTask:

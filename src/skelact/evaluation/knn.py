@@ -9,13 +9,13 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional as F
 
-from skelact.batches.dataset import ClipSource
+from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.features import extract_sides
 from skelact.evaluation.linear import check_labels
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.models.backbone import Backbone
-from skelact.preparation.protocols import Split
+from skelact.store.protocols import Split
 
 KS = (1, 10, 20)
 SIMILARITIES_AT_A_TIME = 2**22  # 16 MiB of float32

@@ -15,12 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from skelact.batches.dataset import ClipSettings, ClipSource
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.features import extract_sides
 from skelact.evaluation.knn import knn_scores
-from skelact.preparation.protocols import Split, find_protocol, split
-from skelact.preparation.store import Store
+from skelact.store.protocols import Split, find_protocol, split
+from skelact.store.store import Store
 from skelact.training.randomness import generator_for
 
 KS = (1, 10)

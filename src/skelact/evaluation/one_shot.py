@@ -15,14 +15,13 @@ import torch
 from lightning_fabric import Fabric
 from torch.nn import functional as F
 
-from skelact.batches.dataset import ClipSource
+from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.evaluation.features import extract_features
 from skelact.evaluation.knn import check_features
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
-from skelact.models.backbone import Backbone
-from skelact.models.evaluation_mode import evaluation_mode
-from skelact.preparation.store import Store
+from skelact.models.backbone import Backbone, evaluation_mode
+from skelact.store.store import Store
 
 NTU_120_ACTIONS = range(1, 116, 6)
 

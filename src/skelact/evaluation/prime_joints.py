@@ -16,18 +16,19 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from skelact.batches.dataset import Clips, ClipSource
+from skelact.clips.source import Clips, ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.features import BATCH_SIZE, Indices, in_batches, labels_of
 from skelact.models.embedding import patchify
 from skelact.models.pretrained import load_pretrained
-from skelact.pretraining.contrastive import ContrastiveModel
-from skelact.pretraining.contrastive_run import load_contrastive
-from skelact.pretraining.masked_motion import MaskedMotionModel
-from skelact.pretraining.prime_detector import DetectorConfig, prime_mask
+from skelact.pretraining.contrastive.model import ContrastiveModel
+from skelact.pretraining.contrastive.objective import DetectorConfig
+from skelact.pretraining.contrastive.prime_detector import prime_mask
+from skelact.pretraining.contrastive.run import load_contrastive
+from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.run import load_model
 
-PrimeModel = ContrastiveModel | MaskedMotionModel
+PrimeModel = ContrastiveModel | MaskedModel
 """A model with a joint density."""
 
 

@@ -1,15 +1,21 @@
-"""What a backbone is: a network that turns clips into a feature map. There are two."""
+"""What a backbone is: a network that turns clips into a feature map. There are two.
+
+A model in evaluation mode for a while.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from skelact.errors import ConfigurationError
-from skelact.models.encoder import Absent, EncoderConfig, SkeletonEncoder
-from skelact.models.st_gcn import STGCN, STGCNConfig
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.sizes import Absent, EncoderConfig, STGCNConfig
+from skelact.models.st_gcn import STGCN
 from skelact.skeleton.topology import Topology
 
 
@@ -76,3 +82,14 @@ def build_backbone(
 def num_time_steps(config: EncoderConfig | STGCNConfig, num_frames: int) -> int:
     """Return the time steps T' of a backbone's feature map of clips of ``num_frames``."""
     return config.num_steps(num_frames) if isinstance(config, STGCNConfig) else config.num_steps
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module | Backbone) -> Iterator[None]:
+    """Put a model into evaluation mode; afterwards, also after an error, it is in the mode that it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)

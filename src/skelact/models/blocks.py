@@ -1,20 +1,132 @@
 """The pre-norm transformer block that encoder and decoder are made of.
 
 Shape legend: B bodies, L tokens, D width, H heads, E width of a head.
+
+Multi-head attention, and a faster way back for bfloat16 on a CPU.
+
+Shape legend: B bodies, H heads, Q queries, L tokens, E width of a head.
+
+Stochastic depth (Huang et al., ECCV 2016): while training, a body skips a block's branch now and then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
-from skelact.models.attention import attend
+from skelact.errors import ConfigurationError
 from skelact.models.embedding import gather_tokens
-from skelact.models.stochastic_depth import StochasticDepth
+
+SCORES_AT_ONCE = 2**20
+"""Scores that one step of :class:`HeadByHead` holds: 2 MiB, about the fast cache of a core."""
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Return softmax(q k^T / sqrt(E)) v without keeping the scores.
+
+    Args:
+        q: (B, H, Q, E) queries.
+        k: (B, H, L, E) keys.
+        v: (B, H, L, E) values.
+
+    Returns:
+        (B, H, Q, E).
+    """
+    on_cpu_in_bf16 = q.device.type == "cpu" and q.dtype == torch.bfloat16
+    if on_cpu_in_bf16 and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        out: Tensor = HeadByHead.apply(q, k, v)  # type: ignore[no-untyped-call]
+        return out
+    return scaled_dot_product_attention(q, k, v)
+
+
+class HeadByHead(torch.autograd.Function):
+    """Attention whose backward pass takes a few heads at a time, each with its whole matrix of scores.
+
+    torch's fused backward pass (2.13) is slower in bfloat16 than in float32 on a CPU, for it works in tiles
+    that are too small for the matrix units. Whole heads are faster, the more so the fewer tokens there are;
+    the scores of a few heads still fit into the cache. The forward pass is torch's.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Return (B, H, Q, E) attended values; see :func:`attend`."""
+        ctx.save_for_backward(q, k, v)
+        return scaled_dot_product_attention(q, k, v)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the gradients of q, k and v."""
+        q, k, v = ctx.saved_tensors
+        all_q, all_k, all_v = (torch.empty_like(x) for x in (q, k, v))
+        num_heads, num_queries, width = q.shape[1:]
+        scale = width**-0.5
+        at_once = max(1, SCORES_AT_ONCE // (num_queries * k.shape[2]))
+        grad_q, grad_k, grad_v = (x.new_empty(x.shape[1:]) for x in (q, k, v))
+        with torch.autocast("cpu", enabled=False):  # it would do the softmax in float32
+            for body in range(len(q)):
+                # a body's heads lie in one piece and in the cache, as the products want them
+                query, key, value, out = (x[body].contiguous() for x in (q, k, v, grad))
+                query = query * scale
+                for start in range(0, num_heads, at_once):
+                    # a single head as a matrix: batched products would copy what is transposed
+                    part = start if at_once == 1 else slice(start, start + at_once)
+                    weight = (query[part] @ key[part].mT).softmax(-1)  # (h, Q, L)
+                    torch.matmul(weight.mT, out[part], out=grad_v[part])
+                    grad_weight = out[part] @ value[part].mT
+                    # d(softmax): weight * (grad_weight - the sum of weight * grad_weight over L)
+                    grad_score = torch._softmax_backward_data(grad_weight, weight, -1, q.dtype)
+                    torch.matmul(grad_score, key[part], out=grad_q[part])
+                    torch.matmul(grad_score.mT, query[part], out=grad_k[part])
+                all_q[body], all_k[body], all_v[body] = grad_q * scale, grad_k, grad_v
+        return all_q, all_k, all_v
+
+
+class StochasticDepth(nn.Module):
+    """Drops a residual branch for some bodies and scales it up for the others, so that its mean stays.
+
+    Does nothing in evaluation or at rate 0, and then draws nothing.
+    """
+
+    def __init__(self, rate: float = 0.0) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, branch: Tensor) -> Tensor:
+        """Map the (B, ...) branch of B bodies to one of the same shape."""
+        if not self.training or self.rate == 0:
+            return branch
+        keep = 1 - self.rate
+        is_kept = torch.rand(len(branch), *[1] * (branch.ndim - 1), device=branch.device) < keep
+        return branch * (is_kept.to(branch.dtype) / keep)
+
+
+def set_stochastic_depth(encoder: nn.Module, rate: float) -> None:
+    """Let the rate of an encoder's blocks rise evenly from 0 in the first to ``rate`` in the last.
+
+    Raises:
+        ConfigurationError: a rate outside [0, 1), or an encoder whose blocks cannot be skipped.
+    """
+    if not 0 <= rate < 1:
+        raise ConfigurationError(f"stochastic_depth is {rate}, expected 0 or more and less than 1")
+    blocks = encoder.get_submodule("blocks")
+    assert isinstance(blocks, nn.ModuleList)  # encoders are stacks of blocks
+    if rate > 0 and not all(hasattr(block, "branch") for block in blocks):
+        raise ConfigurationError(
+            f"stochastic_depth is {rate}, but blocks of {type(encoder).__name__} cannot be skipped; "
+            "set it to 0 (--stochastic_depth 0)"
+        )
+    for block, each in zip(blocks, torch.linspace(0, rate, len(blocks)).tolist(), strict=True):
+        if isinstance(branch := getattr(block, "branch", None), StochasticDepth):
+            branch.rate = each
+
 
 MANY = 8
 """Bodies from which on memory counts for more than the time that keeping less costs."""

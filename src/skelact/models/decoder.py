@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from skelact.errors import ConfigurationError
 from skelact.models.blocks import Block, initialise
 from skelact.models.embedding import PositionTable
-from skelact.models.encoder import EncoderConfig
-
-
-@dataclass(frozen=True)
-class DecoderConfig:
-    """Sizes of the decoder; the defaults are the published ones.
-
-    Raises:
-        ConfigurationError: a size that is not positive, or a width that the heads do not divide.
-    """
-
-    width: int = 256
-    """Size of a token's embedding."""
-    depth: int = 5
-    """Transformer blocks."""
-    num_heads: int = 8
-    """Attention heads."""
-    mlp_ratio: float = 4.0
-    """Width of the MLP's hidden layer by the width of a token."""
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value <= 0:
-                raise ConfigurationError(f"decoder.{name} is {value}, expected a positive number")
-        if self.width % self.num_heads:
-            raise ConfigurationError(
-                f"decoder.width {self.width} is not a multiple of num_heads {self.num_heads}"
-            )
+from skelact.models.sizes import DecoderConfig, EncoderConfig
 
 
 class Decoder(nn.Module):

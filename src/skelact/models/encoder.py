@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from einops import rearrange
@@ -12,57 +11,7 @@ from torch import Tensor, nn
 from skelact.errors import ConfigurationError, suggest
 from skelact.models.blocks import Block, initialise
 from skelact.models.embedding import PositionTable, gather_tokens, patchify
-
-Absent = Literal["skip", "include"]
-
-
-@dataclass(frozen=True)
-class EncoderConfig:
-    """Sizes of a skeleton transformer; the defaults are the published ones.
-
-    Raises:
-        ConfigurationError: a size that is not positive, or sizes that do not divide.
-    """
-
-    num_joints: int = 25
-    """Joints V of the topology."""
-    num_coordinates: int = 3
-    """Coordinates C of a joint."""
-    num_frames: int = 120
-    """Frames T of a clip."""
-    patch_frames: int = 4
-    """Frames of one joint that make a token."""
-    width: int = 256
-    """Size D of a token's embedding."""
-    depth: int = 8
-    """Transformer blocks."""
-    num_heads: int = 8
-    """Attention heads."""
-    mlp_ratio: float = 4.0
-    """Width of the MLP's hidden layer by the width of a token."""
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value <= 0:
-                raise ConfigurationError(f"encoder.{name} is {value}, expected a positive number")
-        if self.num_frames % self.patch_frames:
-            raise ConfigurationError(
-                f"encoder.num_frames {self.num_frames} is not a multiple of patch_frames {self.patch_frames}"
-            )
-        if self.width % self.num_heads:
-            raise ConfigurationError(
-                f"encoder.width {self.width} is not a multiple of num_heads {self.num_heads}"
-            )
-
-    @property
-    def num_steps(self) -> int:
-        """Time steps T' of the feature map."""
-        return self.num_frames // self.patch_frames
-
-    @property
-    def num_tokens(self) -> int:
-        """Tokens L of one body."""
-        return self.num_steps * self.num_joints
+from skelact.models.sizes import Absent, EncoderConfig
 
 
 class SkeletonEncoder(nn.Module):

@@ -1,11 +1,18 @@
-"""From a feature map to one embedding a sequence, and from there to class scores."""
+"""From a feature map to one embedding a sequence, and from there to class scores.
+
+The projection head of contrastive learning; it is dropped afterwards.
+
+An encoder and a head that learn together: from clips to class scores.
+"""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from skelact.models.batch_norm import BatchNorm
-from skelact.models.encoder import Absent
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.sizes import Absent, ProjectionConfig
+from skelact.models.st_gcn import STGCN
 
 
 def pool(features: Tensor, present: Tensor, absent: Absent = "skip") -> Tensor:
@@ -90,3 +97,36 @@ def _over_bodies(per_body: Tensor, present: Tensor, absent: Absent) -> Tensor:
         return per_body.mean(1)
     weight = present.to(per_body.dtype).unsqueeze(-1)
     return (per_body * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+
+class ProjectionHead(nn.Sequential):
+    """Two linear layers with a ReLU between them: (N, num_in) to (N, width), of any length.
+
+    While it trains with batch normalisation, N must be more than 1.
+
+    Args:
+        num_in: size of the embeddings that come in.
+        config: the sizes behind it.
+    """
+
+    def __init__(self, num_in: int, config: ProjectionConfig) -> None:
+        normalisation = [BatchNorm(config.hidden)] if config.batch_norm else []
+        super().__init__(
+            nn.Linear(num_in, config.hidden, bias=not config.batch_norm),
+            *normalisation,
+            nn.ReLU(),
+            nn.Linear(config.hidden, config.width),
+        )
+
+
+class Classifier(nn.Module):
+    """Maps clips to class scores by an encoder and the published head for fine-tuning."""
+
+    def __init__(self, encoder: SkeletonEncoder | STGCN, head: FinetuneHead) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+    def forward(self, clips: Tensor, present: Tensor) -> Tensor:
+        """Map (N, M, T, V, C) clips, with (N, M) bodies present, to (N, K) scores."""
+        scores: Tensor = self.head(self.encoder(clips, present), present)
+        return scores

@@ -4,11 +4,15 @@ Source: Yan et al., *Spatial Temporal Graph Convolutional Networks for Skeleton-
 AAAI 2018. Contrastive methods use it with a quarter of its channels (Lin et al., *ActCLR*, CVPR 2023).
 
 Shape legend: N sequences, M body slots, B bodies, T frames, V joints, C channels, K = 3 partitions.
+
+The skeleton as a graph: who a joint's neighbours are, in three groups.
+
+Source: the spatial partitioning of Yan et al., *Spatial Temporal Graph Convolutional Networks for
+Skeleton-Based Action Recognition*, AAAI 2018.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import get_args
 
 import torch
@@ -17,58 +21,34 @@ from torch import Tensor, nn
 from skelact.errors import ConfigurationError, suggest
 from skelact.models.batch_norm import BatchNorm
 from skelact.models.dropout import Dropout
-from skelact.models.encoder import Absent, present_bodies
-from skelact.models.graph import PARTITIONS, spatial_partitions
+from skelact.models.encoder import present_bodies
+from skelact.models.sizes import Absent, STGCNConfig
 from skelact.skeleton.topology import Topology
 
+PARTITIONS = ("root", "centripetal", "centrifugal")
+"""The joint itself; its neighbour towards the topology's root; its neighbours away from it."""
 
-@dataclass(frozen=True)
-class STGCNConfig:
-    """Sizes of an ST-GCN; the defaults are the published ones, a quarter of the original channels.
 
-    Raises:
-        ConfigurationError: a size that is not positive, an even kernel, or a dropout outside [0, 1).
+def spatial_partitions(topology: Topology) -> Tensor:
+    """Return the normalised adjacency of every partition.
+
+    A joint's neighbours are the joints one bone away, and itself. They are grouped by their distance to the
+    root, in bones: equal (only the joint itself, for a skeleton is a tree), smaller (its parent), larger
+    (its children). Every entry is 1 / (number of neighbours), so that ``sum_k A[k] @ x`` is the mean over a
+    joint's neighbours.
+
+    Args:
+        topology: the skeleton, of V joints.
+
+    Returns:
+        (3, V, V) float32 in the order of :data:`PARTITIONS`; ``[k, i, j]`` is what joint i takes from j.
     """
-
-    num_coordinates: int = 3
-    """Coordinates C of a joint."""
-    channels: tuple[int, ...] = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
-    """Channels that each block gives; the last is the size D of the features."""
-    strides: tuple[int, ...] = (1, 1, 1, 1, 2, 1, 1, 2, 1, 1)
-    """Frames from one step of a block's output to the next."""
-    kernel: int = 9
-    """Frames that a block's convolution along time sees; odd."""
-    dropout: float = 0.5
-    """Share of numbers that a block drops while it trains, before its shortcut is added."""
-
-    def __post_init__(self) -> None:
-        for name in ("channels", "strides"):  # a model card holds them as lists
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if len(self.channels) != len(self.strides) or not self.channels:
-            raise ConfigurationError(
-                f"st_gcn: {len(self.channels)} channels and {len(self.strides)} strides, "
-                "expected one of each a block"
-            )
-        for name, sizes in (("channels", self.channels), ("strides", self.strides)):
-            if min(sizes) < 1:
-                raise ConfigurationError(f"st_gcn.{name} is {list(sizes)}, expected positive numbers")
-        if self.num_coordinates < 1:
-            raise ConfigurationError(f"st_gcn.num_coordinates is {self.num_coordinates}, expected 1 or more")
-        if self.kernel < 1 or self.kernel % 2 == 0:
-            raise ConfigurationError(f"st_gcn.kernel is {self.kernel}, expected an odd number of frames")
-        if not 0 <= self.dropout < 1:
-            raise ConfigurationError(f"st_gcn.dropout is {self.dropout}, expected a share in [0, 1)")
-
-    @property
-    def width(self) -> int:
-        """Size D of the features."""
-        return self.channels[-1]
-
-    def num_steps(self, num_frames: int) -> int:
-        """Return the time steps T' of the feature map of clips of ``num_frames``."""
-        for stride in self.strides:
-            num_frames = -(-num_frames // stride)
-        return num_frames
+    adjacency = torch.zeros(len(PARTITIONS), topology.num_joints, topology.num_joints)
+    adjacency[0].fill_diagonal_(1)
+    for joint, parent in topology.bones:
+        adjacency[1, joint, parent] = 1
+        adjacency[2, parent, joint] = 1
+    return adjacency / adjacency.sum((0, 2))[:, None]
 
 
 class STGCNBlock(nn.Module):

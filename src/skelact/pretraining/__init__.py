@@ -1,1 +1,1 @@
-"""Self-supervised methods: masked motion prediction."""
+"""Self-supervised methods: which there are, and their runs."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from skelact.batches.dataset import ClipSettings
+from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError
-from skelact.models.backbone_sizes import ContrastModelConfig
-from skelact.models.registry import ModelConfig
-from skelact.pretraining.contrastive_config import ContrastiveConfig
-from skelact.pretraining.masked_motion import MaskedMotionConfig
+from skelact.models.sizes import ContrastiveSizes, MaskedSizes
+from skelact.pretraining.contrastive.objective import ContrastiveObjective
+from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.training.config import TrainingConfig
 
 
@@ -56,7 +55,7 @@ class RunConfig:
 
 
 @dataclass(frozen=True)
-class PretrainConfig(RunConfig):
+class MaskedRun(RunConfig):
     """A run of a masked method.
 
     Raises:
@@ -65,14 +64,14 @@ class PretrainConfig(RunConfig):
 
     init: str | None = None
     """Weights to start from: a run folder, or a checkpoint of the published code; None: random ones."""
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: MaskedSizes = field(default_factory=MaskedSizes)
     """Sizes of encoder and decoder."""
-    objective: MaskedMotionConfig = field(default_factory=MaskedMotionConfig)
+    objective: MaskedObjective = field(default_factory=MaskedObjective)
     """What is hidden and what is predicted."""
 
 
 @dataclass(frozen=True)
-class ContrastConfig(RunConfig):
+class ContrastiveRun(RunConfig):
     """A run of a contrastive method.
 
     Raises:
@@ -81,9 +80,9 @@ class ContrastConfig(RunConfig):
 
     method: str = "stjd-cl"
     """Name of the method; a file of this name sets its defaults."""
-    model: ContrastModelConfig = field(default_factory=ContrastModelConfig)
+    model: ContrastiveSizes = field(default_factory=ContrastiveSizes)
     """Which backbone, its sizes, and those of the projection head."""
-    contrast: ContrastiveConfig = field(default_factory=ContrastiveConfig)
+    contrast: ContrastiveObjective = field(default_factory=ContrastiveObjective)
     """What is compared with what."""
 
     def __post_init__(self) -> None:

@@ -2,39 +2,101 @@
 
 The folder holds ``config.yaml``, ``metrics.jsonl``, ``checkpoints/`` and, once finished, ``card.json`` and
 ``weights.safetensors``.
+
+The bandwidths of a learned density, as numbers for the log.
+
+What the user of a run will want to know before it starts, and that does not stop it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
+from torch import nn
 
-from skelact.batches.dataset import ClipSource
-from skelact.batches.mixture import MixedSource
-from skelact.errors import DataError, SkelactError
-from skelact.models.encoder import EncoderConfig
+from skelact.clips.mixture import MixedSource
+from skelact.clips.sampling import Whole
+from skelact.clips.source import ClipSource
+from skelact.density.learned import LearnedDensity
+from skelact.errors import DataError, SkelactError, SkelactWarning
 from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained, model_card
-from skelact.models.registry import ModelConfig
-from skelact.preparation.protocols import split
-from skelact.preparation.store import Store
-from skelact.pretraining.advice import warn_of_own_keys, warn_of_whole_sequences
-from skelact.pretraining.bandwidths import log_bandwidths
-from skelact.pretraining.config import ContrastConfig, PretrainConfig, RunConfig
-from skelact.pretraining.contrastive import ContrastiveModel
-from skelact.pretraining.initialisation import ReadStart, Start, initialise
-from skelact.pretraining.learners import build_learner, source_settings
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
-from skelact.pretraining.run_folder import open_folder, read_settings
+from skelact.models.sizes import EncoderConfig, MaskedSizes
+from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
+from skelact.pretraining.contrastive.model import ContrastiveModel
+from skelact.pretraining.masked.initialisation import ReadStart, Start, initialise
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
+from skelact.pretraining.methods import build_learner, source_settings
 from skelact.provenance import code_version, package_versions
+from skelact.store.protocols import split
+from skelact.store.store import Store
 from skelact.training.checkpoints import write_safetensors
 from skelact.training.log import writing
 from skelact.training.loop import Drawing, Monitor, fit, make_fabric
+from skelact.training.run_folder import open_folder, read_settings
+
+
+def log_bandwidths(epoch: int, model: nn.Module) -> dict[str, float]:
+    """Return the smallest, mean and largest bandwidth, in body sizes; nothing where none is learned.
+
+    Args:
+        epoch: epochs done.
+        model: the model that is trained.
+    """
+    densities = (part for part in model.modules() if isinstance(part, LearnedDensity))
+    density = next(densities, None)
+    if density is None or not density.log_bandwidth.requires_grad:
+        return {}
+    bandwidth = density.bandwidth.detach()
+    return {
+        "bandwidth_min": float(bandwidth.min()),
+        "bandwidth_mean": float(bandwidth.mean()),
+        "bandwidth_max": float(bandwidth.max()),
+    }
+
+
+def warn_of_whole_sequences(sources: Sequence[ClipSource], sides: Sequence[Whole]) -> None:
+    """Warn of training sequences that are mostly too short to be cropped, so that they look alike every time.
+
+    Args:
+        sources: a source for each store.
+        sides: for each store, (N_s,) the sequences that train.
+    """
+    settings, total = sources[0].settings, sum(len(side) for side in sides)
+    whole = sum(source.num_taken_whole(side) for source, side in zip(sources, sides, strict=True))
+    if settings.min_crop_share < 1 and 2 * whole > total:
+        warnings.warn(
+            f"{whole:,} of {total:,} training sequences have no more than clips.min_crop_frames = "
+            f"{settings.min_crop_frames} frames and are taken whole every time; with a smaller "
+            "--clips.min_crop_frames they are cropped as well, which short recordings may need",
+            SkelactWarning,
+            stacklevel=2,
+        )
+
+
+def warn_of_own_keys(bank: int, num_training: int) -> None:
+    """Warn of a memory bank that always holds each sequence's own earlier keys, as false negatives.
+
+    Args:
+        bank: keys in the bank.
+        num_training: sequences of an epoch.
+    """
+    if bank >= num_training:
+        warnings.warn(
+            f"contrast.bank is {bank}, but an epoch has {num_training} sequences: most of them are compared "
+            f"with an earlier embedding of their own as if it were another's; --contrast.bank "
+            f"{max(1, num_training // 2)} or less avoids most of it",
+            SkelactWarning,
+            stacklevel=2,
+        )
+
 
 INIT = "init_weights"
 """Key of configuration and card that tells which weights a run started from, and how those were trained."""
@@ -57,7 +119,7 @@ def read_run(run: str) -> Start:
 
 
 def pretrain(
-    config: PretrainConfig | ContrastConfig,
+    config: MaskedRun | ContrastiveRun,
     out: Path,
     *,
     resume: bool = False,
@@ -65,7 +127,7 @@ def pretrain(
     monitors: Sequence[Monitor] = (),
     drawings: Sequence[Drawing] = (),
     quiet: bool = False,
-) -> MaskedMotionModel | ContrastiveModel:
+) -> MaskedModel | ContrastiveModel:
     """Train a model and leave it in ``out``.
 
     Args:
@@ -96,18 +158,18 @@ def pretrain(
     train = source.joined(sides)
     learner = build_learner(config, source)
     if fabric.global_rank == 0:
-        if isinstance(config, ContrastConfig):
+        if isinstance(config, ContrastiveRun):
             warn_of_own_keys(config.contrast.bank, len(train))
         else:  # contrastive methods crop in their augmentation
             warn_of_whole_sequences(sources, sides)
     model = learner.model
     has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
     settings = {**_plain(config), "data_hash": source.content_hash}
-    init = config.init if isinstance(config, PretrainConfig) else None
+    init = config.init if isinstance(config, MaskedRun) else None
     if init is not None and has_checkpoint:
         settings[INIT] = read_settings(out).get(INIT)
     elif init is not None:
-        assert isinstance(model, MaskedMotionModel)  # only masked methods start from other weights
+        assert isinstance(model, MaskedModel)  # only masked methods start from other weights
         start = read_start(init)
         parts = initialise(model, start, source.topology)
         of = {"of": dict(start.about)} if start.about else {}  # a checkpoint does not say
@@ -154,7 +216,7 @@ def pretrain(
     return model
 
 
-def load_model(run: Path) -> MaskedMotionModel:
+def load_model(run: Path) -> MaskedModel:
     """Load the whole model of a finished run, decoder and density included, in evaluation mode.
 
     Raises:
@@ -168,10 +230,10 @@ def load_model(run: Path) -> MaskedMotionModel:
         raise DataError(f"{run}: holds an encoder alone, not the decoder of its pre-training")
     assert isinstance(pretrained.encoder.config, EncoderConfig)  # masked methods have no other encoder
     try:
-        model = MaskedMotionModel(
+        model = MaskedModel(
             pretrained.encoder.config,
-            ModelConfig(**config["model"]).decoder(),
-            MaskedMotionConfig(**config["objective"]),
+            MaskedSizes(**config["model"]).decoder(),
+            MaskedObjective(**config["objective"]),
         )
         model.load_state_dict(load_file(run / WEIGHTS))
     except (KeyError, TypeError, RuntimeError) as error:

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from skelact.batches.dataset import ClipSource
-from skelact.density.prime_joints import hard_prime_mask
+from skelact.clips.source import ClipSource
+from skelact.density.prime import hard_prime_mask
 from skelact.evaluation.metrics import ClassificationMetrics
 from skelact.models.embedding import patchify
-from skelact.pretraining.masked_motion import MaskedMotionModel
+from skelact.pretraining.masked.model import MaskedModel
 from skelact.reports.figures import confusion_matrix, density_change_map, loss_curve
-from skelact.reports.strip import skeleton_strip
+from skelact.reports.skeletons import skeleton_strip
 from skelact.training.log import read_metrics
 
 PRIME_SHARE = 0.15
@@ -40,7 +40,7 @@ def draw_confusion(run: Path, metrics: ClassificationMetrics, class_names: list[
 
 
 @torch.no_grad()
-def draw_density(run: Path, model: MaskedMotionModel, source: ClipSource, sequence: int) -> list[Path]:
+def draw_density(run: Path, model: MaskedModel, source: ClipSource, sequence: int) -> list[Path]:
     """Draw one sequence as a strip with its prime joints, and its map of density change.
 
     Args:

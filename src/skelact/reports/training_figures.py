@@ -8,17 +8,18 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from skelact.batches.dataset import Clips, ClipSettings, ClipSource
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import Clips, ClipSource
 from skelact.density.learned import START, LearnedDensity
 from skelact.evaluation.prime_joints import prime_joints
+from skelact.models.backbone import evaluation_mode
 from skelact.models.embedding import patchify
-from skelact.models.evaluation_mode import evaluation_mode
-from skelact.preparation.store import Store
-from skelact.pretraining.contrastive import ContrastiveModel
-from skelact.pretraining.masked_motion import MaskedMotionModel
+from skelact.pretraining.contrastive.model import ContrastiveModel
+from skelact.pretraining.masked.model import MaskedModel
 from skelact.reports.canvas import BLUE, GREY, new_figure
 from skelact.reports.figures import joint_map, limb_order
 from skelact.skeleton.topology import Topology
+from skelact.store.store import Store
 from skelact.training.randomness import generator_for
 
 NUM_DRAWS = 64
@@ -43,7 +44,7 @@ class TrainingFigures:
     def __call__(self, epoch: int, model: nn.Module) -> dict[str, Figure]:
         """Return the figures after ``epoch`` epochs, those that the model's method has."""
         figures: dict[str, Figure] = {}
-        if isinstance(model, MaskedMotionModel):
+        if isinstance(model, MaskedModel):
             shares = hidden_shares(model, self.body)
             figures["masks"] = joint_map(
                 shares.double().numpy(),
@@ -90,7 +91,7 @@ def prime_mask_of(model: ContrastiveModel, clip: Clips, joints: Tensor) -> Tenso
 
 
 @torch.no_grad()
-def hidden_shares(model: MaskedMotionModel, body: Tensor) -> Tensor:
+def hidden_shares(model: MaskedModel, body: Tensor) -> Tensor:
     """Return how often each token of a clip is hidden, of 64 masks that are the same at every call.
 
     Args:

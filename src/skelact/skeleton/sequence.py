@@ -1,9 +1,12 @@
-"""One recording: joint positions of one or more bodies over time."""
+"""One recording: joint positions of one or more bodies over time.
+
+Bodies that a file has room for, but that were never seen.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -66,3 +69,17 @@ class SkeletonSequence:
     def num_frames(self) -> int:
         """Number of frames T, those in which no body is present included."""
         return int(self.positions.shape[1])
+
+
+def without_unseen_bodies(sequence: SkeletonSequence) -> SkeletonSequence:
+    """Return the sequence without the bodies that are present in no frame; none may be left."""
+    seen = sequence.present.any(1)
+    if seen.all():
+        return sequence
+    joint_present = sequence.joint_present
+    return replace(
+        sequence,
+        positions=sequence.positions[seen],
+        present=sequence.present[seen],
+        joint_present=None if joint_present is None else joint_present[seen],
+    )

@@ -13,7 +13,6 @@ from skelact.errors import ConfigurationError, DataError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
 METRICS, TENSORBOARD = "metrics.jsonl", "tensorboard"
 
 

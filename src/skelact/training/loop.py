@@ -1,30 +1,58 @@
-"""The one training loop, on Lightning Fabric. It knows no method: a :class:`.task.Task` does."""
+"""The one training loop, on Lightning Fabric. It knows no method: a :class:`.task.Task` does.
+
+Stopping a run on request: the step in progress is finished and saved first.
+"""
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import torch
 from lightning_fabric import Fabric
 
+from skelact.errors import SkelactError
+from skelact.progress import ProgressLine
 from skelact.training.checkpoints import load_newest_checkpoint, save_checkpoint
 from skelact.training.config import TrainingConfig
 from skelact.training.devices import compile_model, make_fabric
 from skelact.training.log import RunLog, open_log
-from skelact.training.not_finite import not_finite
 from skelact.training.optimisers import build_optimiser
-from skelact.training.prefetch import made_ahead
-from skelact.training.progress import ProgressLine
 from skelact.training.randomness import derive_seed
 from skelact.training.speed import Speed, peak_memory
-from skelact.training.steps import Indices, Order, Plan, Step
-from skelact.training.stopping import RunStoppedError, stop_signals
-from skelact.training.task import Batch, Drawing, Monitor, Task
-from skelact.training.update import update
+from skelact.training.steps import Indices, Order, Plan, Step, made_ahead
+from skelact.training.update import Batch, Drawing, Monitor, Task, not_finite, update
+
+
+class RunStoppedError(SkelactError):
+    """The run was asked to stop; its checkpoint is written."""
+
+    exit_status = 3
+
+
+@contextmanager
+def stop_signals() -> Iterator[list[int]]:
+    """Collect SIGTERM and SIGINT instead of dying, so that the step in progress can be finished and saved."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    try:
+        before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    except ValueError:  # not the main thread: signals are somebody else's
+        before = {}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
 
 __all__ = [
     "Drawing",

@@ -1,18 +1,66 @@
-"""One step of the optimiser, from a batch computed in parts on one process or several."""
+"""One step of the optimiser, from a batch computed in parts on one process or several.
+
+What a training run is about: the part that a method supplies.
+
+What is said and written when loss or gradient are no longer finite.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from skelact.training.task import Batch, Task
+from skelact.errors import SkelactError
+from skelact.training.log import writing
+from skelact.training.steps import Indices, Step
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Batch = TypeVar("Batch")
+
+
+class Task(Protocol[Batch]):
+    """What is trained."""
+
+    @property
+    def model(self) -> nn.Module:
+        """Holds the parameters that are trained; those that need no gradient stay."""
+
+    def batch(self, step: Step) -> Batch:
+        """Make what :meth:`loss` needs of ``step.indices[step.share]``.
+
+        Called in any thread, several steps ahead: it depends on the step alone, and draws from
+        ``step.generator`` alone.
+        """
+
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, int]:
+        """Return the mean loss of a batch, and over how many terms it is a mean.
+
+        ``model`` is :attr:`model` as the devices want it called.
+        """
+
+    def names(self, indices: Indices) -> Sequence[str]:
+        """Return what sequences are called, for messages."""
+
+
+Monitor = Callable[[int, nn.Module], Mapping[str, float]]
+"""Called after every epoch, in every process, with the number of epochs done and the task's model; what it
+returns in the first process goes into the log. It leaves weights, mode and random numbers as they are."""
+
+Drawing = Callable[[int, nn.Module], "Mapping[str, Figure]"]
+"""The same for figures; called in the first process, with every checkpoint, if there is a log that shows
+them."""
 
 
 @dataclass(frozen=True)
@@ -87,3 +135,44 @@ def _over_processes(fabric: Fabric, loss: Tensor, terms: int, stop: bool) -> tup
     assert isinstance(reduced, Tensor)  # what went in was one
     loss_sum, num_terms, num_stopping = reduced.tolist()
     return loss_sum, round(num_terms), num_stopping > 0
+
+
+REPORT = "not-finite.json"
+MOST_NAMES = 4
+"""Sequences that the message itself names."""
+
+
+class NotFiniteError(SkelactError):
+    """Loss or gradient are no longer finite; the weights are those before the step."""
+
+
+def not_finite(
+    update: Update, step: int, epoch: int, names: Sequence[str], folder: Path | None
+) -> NotFiniteError:
+    """Return the error of a step, its whole batch written to ``folder/not-finite.json`` if there is a folder.
+
+    Args:
+        update: what the step computed.
+        step: steps done before it.
+        epoch: its epoch, from 0.
+        names: the sequences of the batch.
+        folder: the run folder; None writes nothing.
+    """
+    more = len(names) - MOST_NAMES
+    listed = ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    if folder is not None:
+        content = {
+            "step": step,
+            "epoch": epoch,
+            "loss": str(update.loss),
+            "grad_norm": str(update.grad_norm),
+            "sequences": list(names),
+        }
+        with writing(folder / REPORT):
+            (folder / REPORT).write_text(json.dumps(content, indent=1) + "\n")
+        listed += f", all in {folder / REPORT}"
+    return NotFiniteError(
+        f"the loss is {update.loss} at step {step} (epoch {epoch}, norm of the gradient {update.grad_norm}; "
+        f"sequences {listed}); the last checkpoint is kept; look at these sequences, or try a lower learning "
+        "rate or --clip-grad"
+    )

@@ -6,7 +6,7 @@ import torch
 from skelact.compat import encoder_from_state_dict, pretrainer_from_state_dict
 from skelact.compat.mamp_checkpoint import BLOCK_PARTS
 from skelact.errors import DataError
-from skelact.pretraining.masked_motion import MaskedMotionConfig
+from skelact.pretraining.masked.objective import MaskedObjective
 
 WIDTH, DECODER_WIDTH, FRAMES, JOINTS, PATCH = 16, 24, 16, 5, 4
 
@@ -84,7 +84,7 @@ def test_the_method_follows_from_the_parameters():
 
 
 def test_density_pre_training_starts_from_parameters_without_a_density():
-    config = MaskedMotionConfig(mask_ratio=0.5, masking="density")
+    config = MaskedObjective(mask_ratio=0.5, masking="density")
     model = pretrainer_from_state_dict(published(density=False), 4, config)
     clips, present = torch.randn(2, 1, FRAMES, JOINTS, 3), torch.ones(2, 1, dtype=torch.bool)
     assert torch.isfinite(model(clips, present, torch.rand(2, 1, 20)).loss)

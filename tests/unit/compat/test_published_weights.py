@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.batches.dataset import ClipSettings
+from skelact.clips.settings import ClipSettings
 from skelact.compat import encoder_from_state_dict
 from skelact.compat.published_weights import export_weights, import_weights, read_start
 from skelact.compat.torch_file import read_torch_file
 from skelact.density.learned import LearnedDensity
 from skelact.errors import ConfigurationError, DataError
-from skelact.models.decoder import DecoderConfig
 from skelact.models.embedding import resample_table
-from skelact.models.encoder import EncoderConfig
 from skelact.models.pretrained import load_pretrained
-from skelact.pretraining.initialisation import Start, initialise
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+from skelact.models.sizes import DecoderConfig, EncoderConfig
+from skelact.pretraining.masked.initialisation import Start, initialise
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.pretraining.run import load_model
 from skelact.skeleton.tables import COCO_17, NTU_25, OPENPOSE_25
 
@@ -157,9 +157,7 @@ def test_a_folder_that_is_taken_is_left_alone(published, tmp_path):
 
 def model(num_frames=16, num_joints=25, num_heads=HEADS, width=32, decoder_depth=1, **objective):
     encoder = EncoderConfig(num_joints, 3, num_frames, 4, width, 2, num_heads)
-    return MaskedMotionModel(
-        encoder, DecoderConfig(48, decoder_depth, num_heads), MaskedMotionConfig(**objective)
-    )
+    return MaskedModel(encoder, DecoderConfig(48, decoder_depth, num_heads), MaskedObjective(**objective))
 
 
 def test_pre_training_starts_from_all_parts_of_a_published_checkpoint(golden, published):

@@ -3,13 +3,7 @@ import math
 import pytest
 import torch
 
-from skelact.density import (
-    FixedDensity,
-    density_change,
-    hard_prime_mask,
-    joint_density,
-    soft_prime_mask,
-)
+from skelact.density import FixedDensity, density_change, hard_prime_mask, joint_density, soft_prime_mask
 
 
 def slow_density(f, h, w, a):

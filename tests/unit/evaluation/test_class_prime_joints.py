@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.batches.dataset import Clips, ClipSettings, ClipSource
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import Clips, ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.prime_joints import (
     class_means,
@@ -15,17 +16,14 @@ from skelact.evaluation.prime_joints import (
     prime_joints,
     seen_joints,
 )
-from skelact.models.backbone_sizes import ContrastModelConfig, STGCNSizes
-from skelact.models.decoder import DecoderConfig
-from skelact.models.encoder import EncoderConfig
-from skelact.models.projection import ProjectionConfig
-from skelact.preparation.store_writer import StoreWriter
-from skelact.pretraining.contrastive import ContrastiveModel
-from skelact.pretraining.contrastive_config import ContrastiveConfig
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
-from skelact.pretraining.prime_detector import DetectorConfig
+from skelact.models.sizes import ContrastiveSizes, DecoderConfig, EncoderConfig, ProjectionConfig, STGCNSizes
+from skelact.pretraining.contrastive.model import ContrastiveModel
+from skelact.pretraining.contrastive.objective import ContrastiveObjective, DetectorConfig
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.store.writer import StoreWriter
 
 NUM_FRAMES = 16
 MOVES = {"wave": "HandRight", "kick": "FootLeft"}
@@ -35,14 +33,14 @@ SIZES = EncoderConfig(num_frames=NUM_FRAMES, patch_frames=4, width=16, depth=1, 
 def masked_model(**objective):
     torch.manual_seed(0)
     decoder = DecoderConfig(width=16, depth=1, num_heads=2)
-    return MaskedMotionModel(SIZES, decoder, MaskedMotionConfig(mask_ratio=0.5, **objective)).eval()
+    return MaskedModel(SIZES, decoder, MaskedObjective(mask_ratio=0.5, **objective)).eval()
 
 
 def contrastive_model(**detector):
     torch.manual_seed(0)
-    sizes = ContrastModelConfig(st_gcn=STGCNSizes(channels=(8, 8), strides=(1, 2), kernel=3, dropout=0.0))
+    sizes = ContrastiveSizes(st_gcn=STGCNSizes(channels=(8, 8), strides=(1, 2), kernel=3, dropout=0.0))
     encoder = sizes.encoder(25, 3, NUM_FRAMES)
-    config = ContrastiveConfig(DetectorConfig(**detector), bank=8)
+    config = ContrastiveObjective(DetectorConfig(**detector), bank=8)
     return ContrastiveModel(encoder, ProjectionConfig(hidden=8, width=4), config, NTU_25).eval()
 
 

@@ -5,13 +5,16 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from skelact.batches.dataset import ClipSettings, ClipSource
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation import logistic
-from skelact.evaluation.fast_linear import FastLinearConfig, evaluate_fast_linear, fit_chosen, hold_out
+from skelact.evaluation.fast_linear import evaluate_fast_linear, fit_chosen, hold_out
 from skelact.evaluation.logistic import fit_path
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
-from skelact.preparation.protocols import Split
+from skelact.evaluation.settings import FastLinearConfig
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.sizes import EncoderConfig
+from skelact.store.protocols import Split
 
 
 @pytest.fixture

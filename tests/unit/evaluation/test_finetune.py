@@ -9,14 +9,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from skelact.batches.dataset import ClipSettings, ClipSource
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
-from skelact.evaluation.finetune import ClassifierTask, FinetuneConfig, build_classifier, classify, finetune
-from skelact.evaluation.last_epoch import TestMonitor
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
+from skelact.evaluation.finetune import ClassifierTask, build_classifier, classify, finetune
+from skelact.evaluation.linear import TestMonitor
+from skelact.evaluation.settings import FinetuneConfig
+from skelact.models.encoder import SkeletonEncoder
 from skelact.models.pretrained import Pretrained, load_pretrained
-from skelact.preparation.protocols import Split
+from skelact.models.sizes import EncoderConfig
 from skelact.skeleton.tables import NTU_25
+from skelact.store.protocols import Split
 from skelact.training.config import TrainingConfig
 from skelact.training.log import read_metrics
 from skelact.training.loop import make_fabric

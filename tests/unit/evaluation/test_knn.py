@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.batches.dataset import ClipSettings, ClipSource
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation import knn
 from skelact.evaluation.knn import evaluate_knn, knn_scores
 from skelact.evaluation.metrics import evaluate_scores
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
-from skelact.preparation.protocols import Split
-from skelact.preparation.store import Store
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.sizes import EncoderConfig
+from skelact.store.protocols import Split
+from skelact.store.store import Store
 
 
 @pytest.fixture

@@ -2,15 +2,16 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.batches.dataset import ClipSettings
+from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.knn_monitor import KnnMonitor, hold_out
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
-from skelact.preparation.protocols import split
-from skelact.preparation.store import Store
-from skelact.preparation.store_writer import StoreWriter
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.sizes import EncoderConfig
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.store.protocols import split
+from skelact.store.store import Store
+from skelact.store.writer import StoreWriter
 
 CLIPS = ClipSettings(num_frames=16, min_crop_frames=8)
 

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.batches.dataset import ClipSettings, ClipSource
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
 from skelact.errors import DataError
 from skelact.evaluation.features import embed, extract_features
 from skelact.evaluation.linear import evaluate_linear
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
-from skelact.preparation.protocols import Split
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.sizes import EncoderConfig
+from skelact.store.protocols import Split
 from skelact.training.config import TrainingConfig
 
 CONFIG = TrainingConfig(

@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.batches.dataset import ClipSettings, ClipSource
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.one_shot import evaluate_one_shot, ntu_120_example, one_shot_task
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
-from skelact.preparation.class_names import NTU_120
-from skelact.preparation.store_writer import StoreWriter
+from skelact.formats.class_names import NTU_120
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.sizes import EncoderConfig
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.store.writer import StoreWriter
 
 
 @pytest.fixture(scope="module")

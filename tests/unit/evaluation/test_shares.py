@@ -6,11 +6,12 @@ import torch
 import torch.multiprocessing as mp
 from lightning_fabric import Fabric
 
-from skelact.batches.dataset import ClipSettings, ClipSource
-from skelact.evaluation.features import extract_features, in_batches
-from skelact.evaluation.shares import gather, share_of
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
-from skelact.preparation.store import Store
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
+from skelact.evaluation.features import extract_features, gather, in_batches, share_of
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.sizes import EncoderConfig
+from skelact.store.store import Store
 
 
 @pytest.mark.parametrize(("num", "world_size"), [(10, 1), (10, 3), (7, 4), (2, 5), (1, 2)])

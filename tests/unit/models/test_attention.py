@@ -1,11 +1,10 @@
 import pytest
 import torch
 
-from skelact.models import attention
-from skelact.models.attention import HeadByHead, attend
-from skelact.models.blocks import Block
-from skelact.models.decoder import Decoder, DecoderConfig
-from skelact.models.encoder import EncoderConfig
+from skelact.models import blocks as attention
+from skelact.models.blocks import Block, HeadByHead, attend
+from skelact.models.decoder import Decoder
+from skelact.models.sizes import DecoderConfig, EncoderConfig
 
 
 def by_hand(q, k, v):

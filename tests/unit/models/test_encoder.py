@@ -3,8 +3,9 @@ import torch
 
 from skelact.errors import ConfigurationError
 from skelact.models.embedding import patchify
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder, present_bodies
+from skelact.models.encoder import SkeletonEncoder, present_bodies
 from skelact.models.heads import pool
+from skelact.models.sizes import EncoderConfig
 
 CONFIG = EncoderConfig(num_joints=5, num_frames=16, patch_frames=4, width=16, depth=2, num_heads=2)
 

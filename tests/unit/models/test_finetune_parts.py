@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from skelact.batches.dataset import ClipSettings
+from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError
-from skelact.models.clip_length import with_num_frames
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
+from skelact.models.blocks import StochasticDepth, set_stochastic_depth
+from skelact.models.encoder import SkeletonEncoder
 from skelact.models.heads import FinetuneHead
-from skelact.models.pretrained import Pretrained
-from skelact.models.st_gcn import STGCN, STGCNConfig
-from skelact.models.stochastic_depth import StochasticDepth, set_stochastic_depth
+from skelact.models.pretrained import Pretrained, with_num_frames
+from skelact.models.sizes import EncoderConfig, STGCNConfig
+from skelact.models.st_gcn import STGCN
 from skelact.skeleton.tables import NTU_25
 
 SIZES = EncoderConfig(num_frames=16, patch_frames=4, width=16, depth=3, num_heads=2)

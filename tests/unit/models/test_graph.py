@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from skelact.models.graph import spatial_partitions
+from skelact.models.st_gcn import spatial_partitions
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
 

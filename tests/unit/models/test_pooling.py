@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from skelact.errors import ConfigurationError
-from skelact.models.heads import pool
-from skelact.models.pooling import masked_pool, prime_pool
-from skelact.models.projection import ProjectionConfig, ProjectionHead
+from skelact.models.heads import ProjectionHead, pool
+from skelact.models.sizes import ProjectionConfig
+from skelact.pretraining.contrastive.model import masked_pool, prime_pool
 
 
 def inputs():

@@ -4,9 +4,9 @@ import torch
 from skelact.errors import ConfigurationError
 from skelact.models.backbone import Backbone, build_backbone
 from skelact.models.batch_norm import BatchNorm
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
-from skelact.models.graph import spatial_partitions
-from skelact.models.st_gcn import STGCN, STGCNConfig
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.sizes import EncoderConfig, STGCNConfig
+from skelact.models.st_gcn import STGCN, spatial_partitions
 from skelact.skeleton.tables import COCO_17, NTU_25
 from skelact.skeleton.topology import Topology
 

@@ -5,7 +5,12 @@ import torch
 from torch.nn.functional import normalize
 
 from skelact.errors import ConfigurationError
-from skelact.pretraining.contrast import contrast_logits, info_nce, prime_contrast, similarity_alignment
+from skelact.pretraining.contrastive.losses import (
+    contrast_logits,
+    info_nce,
+    prime_contrast,
+    similarity_alignment,
+)
 
 
 def vectors(*shape):

@@ -3,22 +3,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from skelact.batches.augmentation_settings import MILD, NONE, STRONG, draw_augmentations
-from skelact.batches.dataset import Clips
+from skelact.clips.augmentation_settings import MILD, NONE, STRONG, draw_augmentations
+from skelact.clips.source import Clips
 from skelact.errors import ConfigurationError
-from skelact.models.projection import ProjectionConfig
-from skelact.models.st_gcn import STGCNConfig
-from skelact.pretraining.contrast import info_nce, similarity_alignment
-from skelact.pretraining.contrastive import ContrastiveModel, mean_where
-from skelact.pretraining.contrastive_config import ContrastiveConfig
-from skelact.pretraining.prime_detector import DetectorConfig
-from skelact.pretraining.views import make_views, mask_in_query, query_clips
+from skelact.models.sizes import ProjectionConfig, STGCNConfig
+from skelact.pretraining.contrastive.losses import info_nce, similarity_alignment
+from skelact.pretraining.contrastive.model import ContrastiveModel, mean_where
+from skelact.pretraining.contrastive.objective import ContrastiveObjective, DetectorConfig
+from skelact.pretraining.contrastive.views import make_views, mask_in_query, query_clips
 from skelact.skeleton.tables import NTU_25
 from skelact.skeleton.topology import Topology
 
 SIZES = STGCNConfig(channels=(4, 6), strides=(1, 2), kernel=3, dropout=0.0)
 HEAD = ProjectionConfig(hidden=8, width=6)
-SMALL = ContrastiveConfig(bank=10)
+SMALL = ContrastiveObjective(bank=10)
 PLAIN = replace(
     SMALL, detector=DetectorConfig(kind="none"), adaptive=False, prime_pooling=False, other_weight=0.0
 )
@@ -45,8 +43,8 @@ def views_of(config, stream="joint", seed=0, **more):
 
 
 def test_the_strengths_are_the_named_ones():
-    assert ContrastiveConfig().mild == MILD
-    assert ContrastiveConfig().strong == STRONG
+    assert ContrastiveObjective().mild == MILD
+    assert ContrastiveObjective().strong == STRONG
 
 
 def test_the_query_is_mild_where_all_is_prime_and_strong_where_nothing_is():
@@ -258,7 +256,7 @@ def test_positions_in_the_plane_are_not_turned():
 )
 def test_settings_that_make_no_sense_are_refused(settings, message):
     with pytest.raises(ConfigurationError, match=message):
-        ContrastiveConfig(**settings)
+        ContrastiveObjective(**settings)
 
 
 def test_the_mean_of_a_mask_is_over_what_was_seen():

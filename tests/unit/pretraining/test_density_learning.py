@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from skelact.errors import ConfigurationError
-from skelact.models.decoder import DecoderConfig
-from skelact.models.encoder import EncoderConfig
-from skelact.pretraining.density_learning import difficulty_loss, weighted_losses
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+from skelact.models.sizes import DecoderConfig, EncoderConfig
+from skelact.pretraining.masked.losses import difficulty_loss, weighted_losses
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
 
 ENCODER = EncoderConfig(num_joints=5, num_frames=16, patch_frames=4, width=16, depth=2, num_heads=2)
 DECODER = DecoderConfig(width=16, depth=1, num_heads=2)
@@ -22,8 +22,8 @@ WAYS = [
 
 def build(**objective):
     torch.manual_seed(0)
-    config = MaskedMotionConfig(mask_ratio=0.6, density="learned", **objective)
-    return MaskedMotionModel(ENCODER, DECODER, config)
+    config = MaskedObjective(mask_ratio=0.6, density="learned", **objective)
+    return MaskedModel(ENCODER, DECODER, config)
 
 
 def batch(num=4):
@@ -109,7 +109,7 @@ def test_a_negative_temperature_turns_the_draw_and_not_what_is_learned(learning)
 
 def test_a_learned_density_that_would_steer_nothing_is_refused():
     with pytest.raises(ConfigurationError, match="no effect with masking uniform"):
-        MaskedMotionConfig(masking="uniform", density="learned")
+        MaskedObjective(masking="uniform", density="learned")
 
 
 def test_bandwidths_change_when_training():

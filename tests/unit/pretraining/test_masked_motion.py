@@ -2,24 +2,24 @@ import pytest
 import torch
 
 from skelact.errors import ConfigurationError
-from skelact.models.decoder import DecoderConfig
 from skelact.models.embedding import patchify
-from skelact.models.encoder import EncoderConfig
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
+from skelact.models.sizes import DecoderConfig, EncoderConfig
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
 
 ENCODER = EncoderConfig(num_joints=5, num_frames=16, patch_frames=4, width=16, depth=2, num_heads=2)
 DECODER = DecoderConfig(width=16, depth=1, num_heads=2)
 METHODS = {
-    "stjd-mp": MaskedMotionConfig(mask_ratio=0.8),
-    "mamp": MaskedMotionConfig(mask_ratio=0.8, masking="motion"),
-    "mae": MaskedMotionConfig(mask_ratio=0.8, masking="uniform", target="coordinates"),
-    "sequence": MaskedMotionConfig(mask_ratio=0.8, masking="uniform", normalisation="sequence"),
+    "stjd-mp": MaskedObjective(mask_ratio=0.8),
+    "mamp": MaskedObjective(mask_ratio=0.8, masking="motion"),
+    "mae": MaskedObjective(mask_ratio=0.8, masking="uniform", target="coordinates"),
+    "sequence": MaskedObjective(mask_ratio=0.8, masking="uniform", normalisation="sequence"),
 }
 
 
 def build(config, seed=0):
     torch.manual_seed(seed)
-    return MaskedMotionModel(ENCODER, DECODER, config)
+    return MaskedModel(ENCODER, DECODER, config)
 
 
 def batch(num=3, seed=0):
@@ -55,7 +55,7 @@ def test_an_absent_body_changes_nothing(method):
 
 
 def test_included_absent_bodies_count():
-    config = MaskedMotionConfig(mask_ratio=0.8, absent="include")
+    config = MaskedObjective(mask_ratio=0.8, absent="include")
     clips, present, uniform = batch()
     assert len(build(config)(clips, present, uniform).loss_per_token) == 6
 
@@ -88,9 +88,9 @@ def test_clips_of_another_length_are_refused():
 
 def test_a_stride_that_does_not_fit_is_refused():
     with pytest.raises(ConfigurationError, match="motion_stride 16"):
-        build(MaskedMotionConfig(mask_ratio=0.8, motion_stride=16))
+        build(MaskedObjective(mask_ratio=0.8, motion_stride=16))
     with pytest.raises(ConfigurationError, match="motion_stride is 0"):
-        MaskedMotionConfig(motion_stride=0)
+        MaskedObjective(motion_stride=0)
 
 
 @pytest.mark.parametrize(
@@ -106,12 +106,12 @@ def test_a_stride_that_does_not_fit_is_refused():
 )
 def test_settings_without_effect_are_refused(settings, message):
     with pytest.raises(ConfigurationError, match=message):
-        MaskedMotionConfig(**settings)
+        MaskedObjective(**settings)
 
 
 @pytest.mark.parametrize("density", ["fixed", "learned"])
 def test_density_is_computed_in_float32_whatever_the_precision(density):
-    model = build(MaskedMotionConfig(mask_ratio=0.8, density=density))
+    model = build(MaskedObjective(mask_ratio=0.8, density=density))
     patches = patchify(batch()[0].flatten(0, 1) + 3.0, ENCODER.patch_frames)
     with torch.autocast("cpu", torch.bfloat16):
         signal = model.signal(patches)
@@ -129,11 +129,11 @@ def test_a_batch_that_shows_nobody_has_no_terms(method):
 
 def test_tubes_that_do_not_divide_a_clip_are_refused():
     with pytest.raises(ConfigurationError, match="tube_steps 3 does not divide the 4 time steps"):
-        build(MaskedMotionConfig(mask_ratio=0.8, tube_steps=3))
+        build(MaskedObjective(mask_ratio=0.8, tube_steps=3))
 
 
 def test_a_schedule_changes_how_much_is_hidden():
-    model = build(MaskedMotionConfig(mask_ratio=0.8, mask_ratio_start=0.4, tube_steps=2))
+    model = build(MaskedObjective(mask_ratio=0.8, mask_ratio_start=0.4, tube_steps=2))
     assert model(*batch(), 0.0).selection.keep.shape[1] == 12
     assert model(*batch(), 1.0).selection.keep.shape[1] == 2
 
@@ -147,7 +147,7 @@ def test_compiled_code_leaves_the_number_of_bodies_open(density):
         return graph
 
     torch._dynamo.reset()
-    model = build(MaskedMotionConfig(mask_ratio=0.8, density=density))
+    model = build(MaskedObjective(mask_ratio=0.8, density=density))
     compiled = torch.compile(model, backend=backend)
     losses, counts = [], []
     for num in (20, 50, 110, 170):  # up to 1,360 time steps, which a processor's cache does not hold at once

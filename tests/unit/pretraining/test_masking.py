@@ -4,13 +4,8 @@ import pytest
 import torch
 
 from skelact.errors import ConfigurationError
-from skelact.pretraining.masking import (
-    MaskingStrength,
-    mask_logits,
-    motion_intensity,
-    select_tokens,
-    select_tubes,
-)
+from skelact.pretraining.masked.masking import mask_logits, motion_intensity, select_tokens, select_tubes
+from skelact.pretraining.masked.objective import MaskingStrength
 
 
 def test_restore_after_shuffle_is_the_identity():

@@ -3,7 +3,7 @@ import torch
 from torch.nn.functional import normalize
 
 from skelact.errors import ConfigurationError
-from skelact.pretraining.memory_bank import MemoryBank
+from skelact.pretraining.contrastive.memory_bank import MemoryBank
 
 
 def test_starts_with_random_directions_that_the_generator_decides():

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from skelact.errors import ConfigurationError
-from skelact.pretraining.momentum import MomentumCopy
+from skelact.pretraining.contrastive.model import MomentumCopy
 
 
 def network():

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from skelact.errors import ConfigurationError
-from skelact.pretraining.prime_detector import (
-    DetectorConfig,
+from skelact.pretraining.contrastive.objective import DetectorConfig
+from skelact.pretraining.contrastive.prime_detector import (
     PrimeDetector,
     prime_mask,
     straight_through,

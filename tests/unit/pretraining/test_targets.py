@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from skelact.pretraining.targets import motion, normalise
+from skelact.pretraining.masked.losses import motion, normalise
 
 
 def test_motion_is_later_minus_earlier_and_ends_with_zeros():

@@ -5,9 +5,9 @@ from matplotlib.image import imread
 
 from skelact.cli.main import main
 from skelact.errors import DataError
-from skelact.preparation.overview import attribute_counts, body_counts, class_counts, lengths
-from skelact.preparation.store import Store
-from skelact.reports.data_figure import data_figure
+from skelact.reports.data import data_figure
+from skelact.store.overview import attribute_counts, body_counts, class_counts, lengths
+from skelact.store.store import Store
 
 
 def test_counts(small_store: Store) -> None:

@@ -7,7 +7,7 @@ from matplotlib.image import imread
 
 from skelact.errors import DataError
 from skelact.reports.figures import confusion_matrix, density_change_map, limb_order, loss_curve
-from skelact.reports.strip import skeleton_strip
+from skelact.reports.skeletons import skeleton_strip
 from skelact.skeleton.tables import KINECT_20, NTU_25
 from skelact.skeleton.topology import Topology
 

@@ -7,15 +7,13 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 
 from skelact.errors import ConfigurationError, DataError
-from skelact.evaluation.class_differences import class_differences
-from skelact.evaluation.class_results import read_class_results
-from skelact.evaluation.learning_curves import CurvePoint, LearningCurve
-from skelact.evaluation.statistics import mean_interval
 from skelact.reports.canvas import BLUE, PALETTE, VERMILION, check_name, write_figure
-from skelact.reports.class_figures import class_accuracy_figure, class_difference_figure
 from skelact.reports.figures import confusion_figure
-from skelact.reports.learning_curve_figure import learning_curve_figure
+from skelact.reports.results import class_accuracy_figure, class_difference_figure, learning_curve_figure
 from skelact.reports.tsne import MOST_CLASSES, plane_figure, project
+from skelact.results.classes import class_differences, read_class_results
+from skelact.results.curves import CurvePoint, LearningCurve
+from skelact.results.statistics import mean_interval
 from written_results import CLASSES, write_predictions
 
 LABELS = [0] * 10 + [1] * 12 + [2] * 4

@@ -1,15 +1,12 @@
 import pytest
 import torch
 
-from skelact.batches.dataset import ClipSettings
-from skelact.models.decoder import DecoderConfig
-from skelact.models.encoder import EncoderConfig
-from skelact.models.projection import ProjectionConfig
-from skelact.models.st_gcn import STGCNConfig
-from skelact.pretraining.contrastive import ContrastiveModel
-from skelact.pretraining.contrastive_config import ContrastiveConfig
-from skelact.pretraining.masked_motion import MaskedMotionConfig, MaskedMotionModel
-from skelact.pretraining.prime_detector import DetectorConfig
+from skelact.clips.settings import ClipSettings
+from skelact.models.sizes import DecoderConfig, EncoderConfig, ProjectionConfig, STGCNConfig
+from skelact.pretraining.contrastive.model import ContrastiveModel
+from skelact.pretraining.contrastive.objective import ContrastiveObjective, DetectorConfig
+from skelact.pretraining.masked.model import MaskedModel
+from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.reports.training_figures import TrainingFigures, hidden_shares
 from skelact.training.randomness import generator_for
 
@@ -17,7 +14,7 @@ from skelact.training.randomness import generator_for
 def build(**settings):
     torch.manual_seed(0)
     encoder = EncoderConfig(num_frames=16, patch_frames=4, width=16, depth=1, num_heads=2)
-    return MaskedMotionModel(encoder, DecoderConfig(16, 1, 2), MaskedMotionConfig(mask_ratio=0.5, **settings))
+    return MaskedModel(encoder, DecoderConfig(16, 1, 2), MaskedObjective(mask_ratio=0.5, **settings))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +55,7 @@ def test_shares_follow_the_signal_and_repeat():
 def test_a_contrastive_run_shows_its_prime_joints_and_stays_as_it_is(small_store, detector, names):
     topology = small_store.topology
     sizes = STGCNConfig(channels=(8, 8), strides=(1, 2), kernel=3, dropout=0.0)
-    config = ContrastiveConfig(detector=DetectorConfig(**detector), bank=8)
+    config = ContrastiveObjective(detector=DetectorConfig(**detector), bank=8)
     model = ContrastiveModel(sizes, ProjectionConfig(8, 4), config, topology, "motion").train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     clips = ClipSettings(num_frames=16, min_crop_frames=8, stream="motion")

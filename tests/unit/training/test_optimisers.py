@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from skelact.models.classifier import Classifier
 from skelact.models.embedding import PositionTable
-from skelact.models.encoder import EncoderConfig, SkeletonEncoder
-from skelact.models.heads import FinetuneHead
-from skelact.models.st_gcn import STGCN, STGCNConfig
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.heads import Classifier, FinetuneHead
+from skelact.models.sizes import EncoderConfig, STGCNConfig
+from skelact.models.st_gcn import STGCN
 from skelact.skeleton.tables import NTU_25
 from skelact.training.config import TrainingConfig
 from skelact.training.optimisers import build_optimiser, layer_decay_scales

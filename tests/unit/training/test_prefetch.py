@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from skelact.training.prefetch import made_ahead
+from skelact.training.steps import made_ahead
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])

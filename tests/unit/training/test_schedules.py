@@ -1,8 +1,7 @@
 import pytest
 
 from skelact.errors import ConfigurationError
-from skelact.training.config import TrainingConfig
-from skelact.training.schedules import WarmupCosine, WarmupDrop
+from skelact.training.config import TrainingConfig, WarmupCosine, WarmupDrop
 
 
 def test_rate_rises_from_zero_to_the_peak_and_falls_to_the_end():

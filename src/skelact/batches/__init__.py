@@ -1,1 +1,0 @@
-"""From the store to batches of clips: cropping, resizing, rotation, streams."""

@@ -1,0 +1,258 @@
+"""Reading the frames of many bodies at once from a store, and making of them what clips show.
+
+A compiled kernel does it in one pass; whole tensors do it where numba is not there or not wanted, and for
+stores in which joints are missing.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from skelact.clips.missing_joints import JointSubstitutes
+from skelact.clips.rotation import rotate
+from skelact.clips.sampling import Interpolation, Whole, Windows
+from skelact.clips.streams import to_stream
+from skelact.errors import DataError
+from skelact.formats.ntu import NO_NUMBA
+from skelact.store.fixed_point import FLOAT32
+from skelact.store.store import Store
+
+BODIES_AT_A_TIME = 64  # few enough that their positions stay in the processor's cache from step to step
+
+
+class BodyFrames:
+    """The frames of the first bodies of each sequence of a store; in each frame one of them is present.
+
+    Nothing is copied from the store but its small index arrays. Only where a sequence has more than
+    ``max_bodies`` bodies are the row numbers rewritten in memory, without the frames that show only the
+    bodies left out.
+
+    Args:
+        store: the prepared data set.
+        max_bodies: bodies M of each sequence that are kept, the first ones.
+        hold: a frame in which a body is absent counts as its nearest present frame; otherwise as zeros.
+        stream: what is made of the positions, one of :data:`skelact.clips.streams.STREAMS`.
+    """
+
+    num_frames: Whole
+    """(N,) frames of each sequence."""
+    num_bodies: Whole
+    """(N,) bodies of each sequence, at most ``max_bodies``."""
+    body_shape: tuple[int, int]
+    """Joints V and coordinates C of a body."""
+    joints_missing: bool
+    """Whether a joint is missing somewhere in the store."""
+
+    def __init__(self, store: Store, max_bodies: int, hold: bool, stream: str) -> None:
+        joints, rows = store.array("joints"), store.array("frame_rows")
+        row_start = np.array(store.array("row_start"))
+        num_frames = np.diff(store.array("frame_start"))
+        num_bodies = store.array("num_bodies").astype(np.int64)
+        if max_bodies < store.max_bodies:
+            kept = []
+            for index, bodies in enumerate(num_bodies):
+                part = rows[row_start[index] : row_start[index + 1]].reshape(bodies, -1)[:max_bodies]
+                kept.append(part[:, (part >= 0).any(0)])
+            rows = np.concatenate([part.reshape(-1) for part in kept])
+            num_frames = np.array([part.shape[1] for part in kept])
+            num_bodies = np.minimum(num_bodies, max_bodies)
+            row_start = np.concatenate([[0], np.cumsum(num_frames * num_bodies)])
+        self.num_frames, self.num_bodies = np.asarray(num_frames), num_bodies
+        self.body_shape = (joints.shape[1], joints.shape[2])
+        self.joints_missing = "joint_present" in store.meta["arrays"]
+        self._store, self._max_bodies, self._hold, self._stream = store, max_bodies, hold, stream
+        self._joints = np.asarray(joints.reshape(len(joints), -1))
+        self._joint_start = np.array(store.array("joint_start"))
+        self._scale = None if store.position_type == FLOAT32 else np.array(store.array("joint_scale"))
+        # ~row of the body's nearest present frame where it is absent, as in the store
+        self._rows, self._row_start = np.asarray(rows), row_start
+        self._parents = np.empty(0, np.int64)  # of each of a body's numbers
+        if stream.startswith("bone"):
+            num_coordinates = self.body_shape[1]
+            parents = np.array(store.topology.parents, np.int64)[:, None] * num_coordinates
+            self._parents = (parents + np.arange(num_coordinates)).reshape(-1)
+        if self.joints_missing:
+            self._joint_present = share_memory(store.array("joint_present"))
+            self._substitutes = JointSubstitutes(store.topology)
+
+    def frame_numbers(self, sequence: int) -> Whole:
+        """Return the numbers, in the recording, of the frames of a sequence that show a body that is kept."""
+        numbers = self._store.array("frame_numbers")[
+            slice(*self._store.array("frame_start")[sequence : sequence + 2])
+        ]
+        if len(numbers) > self.num_frames[sequence]:  # some show only the bodies left out
+            rows = self._store.array("frame_rows")[
+                slice(*self._store.array("row_start")[sequence : sequence + 2])
+            ]
+            kept = rows.reshape(-1, len(numbers))[: self._max_bodies]
+            numbers = numbers[(kept >= 0).any(0)]
+        return numbers.astype(np.int64)
+
+    def seen(self, sequences: Whole, windows: Windows) -> npt.NDArray[np.bool_]:
+        """Return (N, M): whether body m is present in any frame of the window of sequence n.
+
+        Args:
+            sequences: (N,).
+            windows: a window of each of the N sequences.
+        """
+        seen_NM = np.arange(self._max_bodies) < self.num_bodies[sequences, None]
+        clip, body = np.nonzero(seen_NM)
+        seen_NM[clip, body] = (self._encoded(sequences[clip], body, _frames(windows)[clip]) >= 0).any(1)
+        return seen_NM
+
+    def seen_joints(self, sequences: Whole, bodies: Whole, windows: Windows) -> Tensor:
+        """Return (P, V) bool: whether each joint of P bodies was there in any frame of the body's window.
+
+        Only for a store in which :attr:`joints_missing`.
+
+        Args:
+            sequences: (P,) the sequence of each body.
+            bodies: (P,) its number there.
+            windows: a window for each of the P bodies.
+        """
+        encoded_PL = self._encoded(sequences, bodies, _frames(windows))
+        row_PL = torch.from_numpy(np.maximum(encoded_PL, 0) + self._joint_start[sequences, None])
+        return (self._joint_present[row_PL] & torch.from_numpy(encoded_PL >= 0)[..., None]).any(1)
+
+    def write(
+        self,
+        out: Tensor,
+        places: Whole,
+        sequences: Whole,
+        bodies: Whole,
+        frames: Interpolation,
+        turns: npt.NDArray[np.float32] | None,
+    ) -> None:
+        """Write P bodies at T interpolated frames, turned and as the stream, into the CPU tensor ``out``.
+
+        Args:
+            out: (S, T, V, C) float32, contiguous; rows that are not in ``places`` stay as they are.
+            places: (P,) the row of ``out`` that each body fills.
+            sequences: (P,) the sequence of each body.
+            bodies: (P,) its number there.
+            frames: (P, T), the frames and their weights.
+            turns: (P, 3, 3), a rotation for each body; None for none.
+
+        A joint that is missing in a frame stands where :class:`JointSubstitutes` says.
+
+        Raises:
+            DataError: the store holds a body-frame of which no joint is present.
+        """
+        write_bodies = None if self.joints_missing else _kernel()
+        if write_bodies is not None:
+            write_bodies(
+                out.flatten(2).numpy(),
+                places,
+                self._joints,
+                self._scales(sequences),
+                self._rows,
+                self._begin(sequences, bodies),
+                self._joint_start[sequences],
+                *frames,
+                self._hold,
+                np.empty((0, 3, 3), np.float32) if turns is None else turns,
+                self._parents,
+                self._stream.endswith("motion"),
+            )
+            return
+        for begin in range(0, len(places), BODIES_AT_A_TIME):
+            part = slice(begin, begin + BODIES_AT_A_TIME)
+            plan = Interpolation(frames.lower[part], frames.upper[part], frames.weight[part])
+            positions = self._read(sequences[part], bodies[part], plan)
+            if turns is not None:
+                positions = rotate(positions, torch.from_numpy(turns[part]))
+            out[torch.from_numpy(places[part])] = to_stream(positions, self._stream, self._store.topology)
+
+    def _read(self, sequences: Whole, bodies: Whole, frames: Interpolation) -> Tensor:
+        """Return the positions (P, T, V, C) of P bodies at T interpolated frames."""
+        frames_PT2 = np.stack((frames.lower, frames.upper), axis=-1)
+        weights_PT2 = np.stack((1 - frames.weight, frames.weight), axis=-1)
+        encoded_PT2 = self._encoded(sequences, bodies, frames_PT2)
+        is_absent = encoded_PT2 < 0
+        if not self._hold:
+            weights_PT2[is_absent] = 0
+        weights_PT2 *= self._scales(sequences)[:, None, None]
+        row_PT2 = np.where(is_absent, ~encoded_PT2, encoded_PT2) + self._joint_start[sequences, None, None]
+        rows, weights = torch.from_numpy(row_PT2), torch.from_numpy(weights_PT2)
+        if self.joints_missing:
+            return (self._with_substitutes(sequences, rows) * weights[..., None, None]).sum(2)
+        table = share_memory(self._joints)
+        if self._scale is not None:
+            needed, place = torch.unique(rows, return_inverse=True)
+            table, rows = table[needed].float(), place
+        # a bag of two weighted rows is a linear interpolation: reading and resizing in one pass
+        positions = F.embedding_bag(
+            rows.view(-1, 2), table, per_sample_weights=weights.view(-1, 2), mode="sum"
+        )
+        return positions.view(*frames.lower.shape, *self.body_shape)
+
+    def _with_substitutes(self, sequences: Whole, row_PT2: Tensor) -> Tensor:
+        """Return the rows (P, T, 2, V, C) as stored, missing joints at their substitutes' places."""
+        rows, place = torch.unique(row_PT2, return_inverse=True)
+        try:
+            substitutes_RV = self._substitutes.find(self._joint_present[rows])
+        except ValueError:
+            empty_P = ~self._joint_present[row_PT2].any(-1).flatten(1).all(1)
+            name = self._store.names[int(sequences[empty_P.numpy()][0])]
+            raise DataError(
+                f"{self._store.path}: {name} has a body of which no joint is present; it should be absent, "
+                "prepare the data set again"
+            ) from None
+        bodies_RVC = share_memory(self._joints)[rows].float().view(-1, *self.body_shape)
+        filled_RVC = bodies_RVC.gather(1, substitutes_RV[..., None].expand_as(bodies_RVC))
+        return filled_RVC[place]
+
+    def _scales(self, sequences: Whole) -> npt.NDArray[np.float32]:
+        """Return (P,) by what each sequence's stored positions are multiplied: 1 where they are exact."""
+        if self._scale is None:
+            return np.ones(len(sequences), np.float32)
+        scales: npt.NDArray[np.float32] = self._scale[sequences]
+        return scales
+
+    def _begin(self, sequences: Whole, bodies: Whole) -> Whole:
+        """Return where the frames of each body begin among the rows."""
+        begin: Whole = self._row_start[sequences] + bodies * self.num_frames[sequences]
+        return begin
+
+    def _encoded(self, sequences: Whole, bodies: Whole, frames: Whole) -> npt.NDArray[np.int32]:
+        """Return, of the shape of ``frames`` (P, ...), each frame's row, ``~row`` if absent."""
+        begin = self._begin(sequences, bodies).reshape(-1, *[1] * (frames.ndim - 1))
+        encoded: npt.NDArray[np.int32] = self._rows[begin + frames]
+        return encoded
+
+
+@cache
+def _kernel() -> Callable[..., None] | None:
+    """Load the compiled kernel when the first batch is read, if numba is there and wanted."""
+    if os.environ.get(NO_NUMBA, "0") not in ("", "0"):
+        return None
+    try:
+        from skelact.clips.kernel import write_bodies
+    except ImportError:
+        return None
+    kernel: Callable[..., None] = write_bodies
+    return kernel
+
+
+def _frames(windows: Windows) -> Whole:
+    """Return (N, L): the frames of each window, its last one repeated to the longest window's length L."""
+    step = np.minimum(np.arange(windows.length.max()), windows.length[:, None] - 1)
+    frames: Whole = windows.start[:, None] + step
+    return frames
+
+
+def share_memory(array: npt.NDArray[Any]) -> Tensor:
+    """Return a tensor over a read-only array's memory; it must not be written to."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)

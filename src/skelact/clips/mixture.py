@@ -1,0 +1,236 @@
+"""Several stores as one data set: batches drawn across them, as they come or in equal shares.
+
+The stores' sequences are numbered through: those of the first store, then those of the second. Stores of one
+topology mix; ``skelact data convert`` brings them there. A class is its name, so classes of one name are one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import Clips, ClipSource, Draws, drawn, sequence_numbers
+from skelact.errors import ConfigurationError, DataError, suggest
+from skelact.skeleton.topology import Topology
+from skelact.store.store import Store
+
+WEIGHTS = ("size", "equal")
+Indices = npt.NDArray[np.int64]
+
+
+class MixedSource:
+    """Makes batches of clips from several stores; used as a :class:`ClipSource` is.
+
+    Args:
+        sources: a source for each store, with the same settings on the same device.
+        weights: what an epoch holds. 'size': every sequence once. 'equal': as many sequences, the same number
+            from each store; those of a small store several times, of a large one a part.
+
+    Raises:
+        ConfigurationError: no source, unknown weights, or sources that differ in settings or device.
+        DataError: stores of different topologies or dimensions.
+    """
+
+    def __init__(self, sources: Sequence[ClipSource], weights: str = "size") -> None:
+        if not sources:
+            raise ConfigurationError("a mixture needs at least one store")
+        if weights not in WEIGHTS:
+            raise ConfigurationError(f"weights={weights!r}: not known{suggest(weights, WEIGHTS)}")
+        first = sources[0]
+        for source in sources[1:]:
+            if source.settings != first.settings or source.device != first.device:
+                raise ConfigurationError(
+                    f"{source.store.path}: its clips have other settings than those of {first.store.path}"
+                )
+            _check_same_skeleton(first.store, source.store)
+        self.sources, self.weights = tuple(sources), weights
+        self._starts = torch.tensor([0, *np.cumsum([len(source) for source in sources])])
+        self._labels = [
+            torch.tensor([*(self.class_names.index(name) for name in source.store.class_names), -1])
+            for source in sources
+        ]
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @property
+    def settings(self) -> ClipSettings:
+        """How a sequence becomes a clip."""
+        return self.sources[0].settings
+
+    @property
+    def device(self) -> torch.device:
+        """Where the clips are."""
+        return self.sources[0].device
+
+    @property
+    def stores(self) -> tuple[Store, ...]:
+        """The stores, in the order in which their sequences are numbered."""
+        return tuple(source.store for source in self.sources)
+
+    @property
+    def topology(self) -> Topology:
+        """The stores' common topology."""
+        return self.sources[0].store.topology
+
+    @property
+    def data_set(self) -> str:
+        """The data sets' names, joined by ``+``."""
+        return "+".join(store.data_set for store in self.stores)
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of all classes, each once, in the order in which the stores bring them."""
+        return list(dict.fromkeys(name for store in self.stores for name in store.class_names))
+
+    @property
+    def content_hash(self) -> str:
+        """Of one store its own content hash; of several the SHA-256 over theirs, in order."""
+        if len(self.stores) == 1:
+            return self.stores[0].content_hash
+        return hashlib.sha256("".join(store.content_hash for store in self.stores).encode()).hexdigest()
+
+    def names(self, indices: Indices) -> list[str]:
+        """Return what sequences are called in their stores, with the store's folder if there are several."""
+        chosen = torch.from_numpy(np.asarray(indices, np.int64))
+        found = []
+        for number, index in zip(self._store_of(chosen).tolist(), chosen.tolist(), strict=True):
+            store = self.stores[number]
+            name = store.names[index - int(self._starts[number])]
+            found.append(name if len(self.stores) == 1 else f"{store.path.name}/{name}")
+        return found
+
+    def joined(self, rows: Sequence[Indices]) -> Indices:
+        """Return the numbers here of sequences that are given by their numbers in each store.
+
+        Args:
+            rows: for each store, (N_s,) places in it, e.g. a protocol's training side.
+
+        Raises:
+            DataError: not as many lists as stores.
+        """
+        if len(rows) != len(self.sources):
+            raise DataError(
+                f"{len(rows)} lists of sequences for {len(self.sources)} stores; expected one each"
+            )
+        starts = self._starts.tolist()
+        parts = [np.asarray(part, np.int64) + start for part, start in zip(rows, starts[:-1], strict=True)]
+        return np.concatenate(parts)
+
+    def epoch_order(self, indices: Indices, generator: torch.Generator) -> Indices:
+        """Return the order of an epoch over the sequences ``indices``, by :attr:`weights`.
+
+        Args:
+            indices: (N,) the sequences that train, as :meth:`joined` gives them.
+            generator: a CPU generator; the order depends on it and on ``indices`` alone.
+
+        Returns:
+            (N,) places in ``indices``, at random; each once for 'size'.
+
+        Raises:
+            DataError: 'equal', and a store has no sequence among ``indices``.
+        """
+        if self.weights == "size":
+            order: Indices = torch.randperm(len(indices), generator=generator).numpy()
+            return order
+        store_of = self._store_of(torch.from_numpy(np.asarray(indices, np.int64)))
+        members = [(store_of == number).nonzero()[:, 0] for number in range(len(self.sources))]
+        for store, places in zip(self.stores, members, strict=True):
+            if not len(places):
+                raise DataError(f"{store.path}: none of its sequences train, so it has no equal share")
+        bounds = [len(indices) * number // len(members) for number in range(len(members) + 1)]
+        parts = [
+            places[_rounds(len(places), end - start, generator)]
+            for places, start, end in zip(members, bounds[:-1], bounds[1:], strict=True)
+        ]
+        mixed: Indices = torch.cat(parts)[torch.randperm(len(indices), generator=generator)].numpy()
+        return mixed
+
+    def train(
+        self,
+        indices: Sequence[int] | npt.NDArray[Any] | Tensor,
+        generator: torch.Generator | None = None,
+        *,
+        draws: Draws | None = None,
+    ) -> Clips:
+        """Return randomly cropped and rotated clips, as :meth:`ClipSource.train` does.
+
+        Raises:
+            DataError: no index, or one outside the stores.
+            ConfigurationError: both or neither of ``generator`` and ``draws``, or draws for another number
+                of clips.
+        """
+        chosen = self._check(indices)
+        uniform = drawn(len(chosen), generator, draws).uniform
+        return self._mix(
+            chosen,
+            lambda source, places, rows: source.train(rows, draws=Draws(uniform[places])),
+        )
+
+    def test(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Clips:
+        """Return the middle of the sequences, as :meth:`ClipSource.test` does.
+
+        Raises:
+            DataError: no index, or one outside the stores.
+        """
+        return self._mix(self._check(indices), lambda source, places, rows: source.test(rows))
+
+    def _check(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Tensor:
+        return sequence_numbers(indices, len(self), f"{len(self.sources)} stores")
+
+    def _store_of(self, indices: Tensor) -> Tensor:
+        """Return the number of the store of each sequence."""
+        return torch.searchsorted(self._starts, indices, right=True) - 1
+
+    def _mix(self, chosen: Tensor, make: Callable[[ClipSource, Tensor, Tensor], Clips]) -> Clips:
+        """Make the clips store by store, and put them where they were asked for."""
+        store_of = self._store_of(chosen)
+        made: list[tuple[Tensor, Clips]] = []
+        for number, source in enumerate(self.sources):
+            places = (store_of == number).nonzero()[:, 0]
+            if len(places):
+                clips = make(source, places, chosen[places] - self._starts[number])
+                labels = self._labels[number].to(self.device)[clips.labels]
+                made.append((places, clips._replace(labels=labels)))
+        back = torch.cat([places for places, _ in made]).argsort().to(self.device)
+        joint_present = None
+        if any(clips.joint_present is not None for _, clips in made):
+            joint_present = torch.cat([_joint_present(clips) for _, clips in made])[back]
+        return Clips(
+            positions=torch.cat([clips.positions for _, clips in made])[back],
+            present=torch.cat([clips.present for _, clips in made])[back],
+            labels=torch.cat([clips.labels for _, clips in made])[back],
+            indices=chosen.to(self.device),
+            joint_present=joint_present,
+        )
+
+
+def _joint_present(clips: Clips) -> Tensor:
+    """Return (N, M, V): what the clips say, or all joints of the bodies that are there."""
+    if clips.joint_present is not None:
+        return clips.joint_present
+    return clips.present[..., None].expand(*clips.present.shape, clips.positions.shape[3])
+
+
+def _rounds(num: int, wanted: int, generator: torch.Generator) -> Tensor:
+    """Return ``wanted`` numbers in 0 .. num - 1: whole rounds through all of them, each in a new order."""
+    rounds = [torch.randperm(num, generator=generator) for _ in range(-(-wanted // num))]
+    return torch.cat(rounds)[:wanted] if rounds else torch.empty(0, dtype=torch.int64)
+
+
+def _check_same_skeleton(first: Store, other: Store) -> None:
+    shapes = [store.array("joints").shape[2] for store in (first, other)]
+    if first.topology != other.topology:
+        raise DataError(
+            f"{other.path}: its skeleton is {other.topology.name}, that of {first.path} "
+            f"{first.topology.name}; bring them to one with 'skelact data convert'"
+        )
+    if shapes[0] != shapes[1]:
+        raise DataError(f"{other.path}: positions are {shapes[1]}-D, those of {first.path} {shapes[0]}-D")

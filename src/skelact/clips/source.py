@@ -1,0 +1,256 @@
+"""Batches of clips, straight from a store: crop, resize, rotate and choose the stream for a batch at a time.
+
+The bodies seen in each crop are found first. Then their frames are read from the memory-mapped positions,
+resized, rotated, turned into the stream and written into their slots; an absent body's slot is only set to 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from skelact.clips.body_frames import BodyFrames
+from skelact.clips.rotation import rotation_matrices
+from skelact.clips.sampling import Whole, Windows, centre_windows, interpolate, train_windows
+from skelact.clips.settings import ClipSettings
+from skelact.errors import ConfigurationError, DataError
+from skelact.store.store import Store
+
+NUMBERS_PER_SEQUENCE = 5
+
+
+class Clips(NamedTuple):
+    """A batch of N clips."""
+
+    positions: Tensor
+    """(N, M, T, V, C) float32: metres, or metres per frame in the motion streams; all 0 for absent bodies."""
+    present: Tensor
+    """(N, M) bool: True where the body is seen in at least one frame of the crop."""
+    labels: Tensor
+    """(N,) int64: class indices, -1 where there is none."""
+    indices: Tensor
+    """(N,) int64: the clips' sequences in the store."""
+    joint_present: Tensor | None = None
+    """(N, M, V) bool: True where the joint was there in at least one frame of the crop; None where the store
+    has all joints. In frames without it, a joint stands where
+    :class:`skelact.clips.missing_joints.JointSubstitutes` says."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of training clips; ``draws[a:b]`` are those of the clips a to b."""
+
+    uniform: Tensor
+    """(N, 5) float64 in [0, 1), for each clip: length of the crop, its start, turns about x, y and z."""
+
+    def __len__(self) -> int:
+        return len(self.uniform)
+
+    def __getitem__(self, part: slice) -> Draws:
+        return Draws(self.uniform[part])
+
+
+def draw(num: int, generator: torch.Generator) -> Draws:
+    """Draw the random numbers of ``num`` training clips: five a clip, clip by clip.
+
+    What is drawn depends on ``num`` and the generator alone, not on the settings, so several processes that
+    draw for the global batch and use a slice each make the clips that one process makes.
+
+    Args:
+        num: number of clips N.
+        generator: a CPU generator; its state moves on by 5 N numbers.
+
+    Raises:
+        ConfigurationError: the generator is not on the CPU.
+    """
+    if generator.device.type != "cpu":
+        raise ConfigurationError(f"clips are drawn with a CPU generator, not one on {generator.device}")
+    return Draws(torch.rand((num, NUMBERS_PER_SEQUENCE), dtype=torch.float64, generator=generator))
+
+
+def drawn(num: int, generator: torch.Generator | None, draws: Draws | None) -> Draws:
+    """Return the numbers of ``num`` training clips: ``draws``, or new ones from ``generator``.
+
+    Raises:
+        ConfigurationError: both or neither of them, or draws for another number of clips.
+    """
+    if (generator is None) == (draws is None):
+        raise ConfigurationError("training clips need either a generator or draws")
+    if draws is None:
+        assert generator is not None
+        return draw(num, generator)
+    if len(draws) != num:
+        raise ConfigurationError(f"draws for {len(draws)} clips, but {num} indices")
+    return draws
+
+
+def sequence_numbers(
+    indices: Sequence[int] | npt.NDArray[Any] | Tensor, num_sequences: int, where: str
+) -> Tensor:
+    """Return (N,) the sequences of a batch, as 64-bit integers on the CPU.
+
+    Args:
+        indices: (N,) places among the sequences.
+        num_sequences: how many there are.
+        where: how errors call what holds them.
+
+    Raises:
+        DataError: no index, one that is no integer, or one outside.
+    """
+    chosen = indices.cpu() if isinstance(indices, Tensor) else torch.from_numpy(np.array(indices))
+    if chosen.ndim != 1 or len(chosen) == 0:
+        raise DataError(f"{where}: a batch needs a list of at least one sequence number")
+    if chosen.is_floating_point() or chosen.dtype == torch.bool:
+        raise DataError(f"{where}: sequence numbers are integers, not {chosen.dtype}")
+    chosen = chosen.long()
+    outside = chosen[(chosen < 0) | (chosen >= num_sequences)]
+    if len(outside):
+        raise DataError(
+            f"{where}: there is no sequence {int(outside[0])}; "
+            f"sequences are numbered 0 to {num_sequences - 1}"
+        )
+    return chosen
+
+
+class ClipSource:
+    """Makes batches of clips from a store.
+
+    Args:
+        store: the prepared data set; its positions stay memory-mapped.
+        settings: how a sequence becomes a clip.
+        device: where the clips are wanted. They are made on the CPU; only bodies that are there are moved.
+
+    Raises:
+        ConfigurationError: rotations are asked for and the positions are not three-dimensional.
+    """
+
+    def __init__(self, store: Store, settings: ClipSettings, device: torch.device | str = "cpu") -> None:
+        num_coordinates = store.array("joints").shape[-1]
+        if settings.rotation > 0 and num_coordinates != 3:
+            raise ConfigurationError(
+                f"rotation={settings.rotation}: {store.path} holds {num_coordinates}-D positions, "
+                "which are not rotated; set rotation=0"
+            )
+        self.store, self.settings, self.device = store, settings, torch.device(device)
+        self._frames = BodyFrames(store, settings.max_bodies, settings.gaps == "hold", settings.stream)
+        self._labels = store.labels.astype(np.int64)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def train(
+        self,
+        indices: Sequence[int] | npt.NDArray[Any] | Tensor,
+        generator: torch.Generator | None = None,
+        *,
+        draws: Draws | None = None,
+    ) -> Clips:
+        """Return randomly cropped and rotated clips of the sequences ``indices``.
+
+        Args:
+            indices: (N,) places in the store; a sequence may be named more than once.
+            generator: a CPU generator, from which :func:`draw` takes the numbers; or
+            draws: the numbers themselves, drawn before.
+
+        Raises:
+            DataError: no index, or one outside the store.
+            ConfigurationError: both or neither of ``generator`` and ``draws``, or draws for another number
+                of clips.
+        """
+        chosen = self._check(indices)
+        settings, uniform = self.settings, drawn(len(chosen), generator, draws).uniform.numpy()
+        windows = train_windows(
+            self._frames.num_frames[chosen],
+            uniform[:, 0],
+            uniform[:, 1],
+            settings.min_crop_share,
+            settings.min_crop_frames,
+        )
+        angles = (2 * uniform[:, 2:] - 1) * settings.rotation
+        return self._clips(chosen, windows, angles if settings.rotation > 0 else None)
+
+    def test(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Clips:
+        """Return the middle of the sequences ``indices``, nothing random.
+
+        Args:
+            indices: (N,) places in the store; a sequence may be named more than once.
+
+        Raises:
+            DataError: no index, or one outside the store.
+        """
+        chosen = self._check(indices)
+        windows = centre_windows(self._frames.num_frames[chosen], self.settings.test_crop_share)
+        return self._clips(chosen, windows, None)
+
+    def num_taken_whole(self, indices: Whole) -> int:
+        """Return how many of the sequences ``indices``, (N,), are too short to be cropped for training."""
+        return int((self._frames.num_frames[indices] <= self.settings.min_crop_frames).sum())
+
+    def cut(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor, windows: Windows) -> Clips:
+        """Return chosen stretches of the sequences ``indices``, resized like other clips, nothing random.
+
+        Args:
+            indices: (N,) places in the store; a sequence may be named more than once.
+            windows: the stretch of each, in frames in which a body is present: :meth:`frame_numbers`.
+
+        Raises:
+            DataError: no index, one outside the store, or a window that does not lie in its sequence.
+        """
+        chosen = self._check(indices)
+        end = windows.start + windows.length
+        wrong = (windows.start < 0) | (windows.length < 1) | (end > self._frames.num_frames[chosen])
+        if wrong.any():
+            place = int(np.flatnonzero(wrong)[0])
+            raise DataError(
+                f"{self.store.path}: {self.store.names[chosen[place]]} has "
+                f"{self._frames.num_frames[chosen[place]]} frames with a body, "
+                f"not {windows.start[place]} to {end[place]}"
+            )
+        return self._clips(chosen, windows, None)
+
+    def frame_numbers(self, index: int) -> Whole:
+        """Return the numbers, from 0, of the frames of a sequence in which a body is present, ascending.
+
+        Bodies beyond the settings' ``max_bodies`` do not count.
+        """
+        return self._frames.frame_numbers(index)
+
+    def _check(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Whole:
+        return sequence_numbers(indices, len(self), str(self.store.path)).numpy()
+
+    def _clips(self, chosen: Whole, windows: Windows, angles: npt.NDArray[np.float64] | None) -> Clips:
+        settings, device = self.settings, self.device
+        present = self._frames.seen(chosen, windows)
+        clip, body = np.nonzero(present)
+        crops = Windows(*(part[clip] for part in windows))
+        plan = interpolate(crops, settings.num_frames)
+        turns = None if angles is None else rotation_matrices(angles)[clip].astype(np.float32)
+        clip_shape = (settings.num_frames, *self._frames.body_shape)
+        slots = clip * settings.max_bodies + body
+        if device.type == "cpu":
+            positions = torch.empty((present.size, *clip_shape))
+            positions.numpy()[~present.reshape(-1)] = 0
+            self._frames.write(positions, slots, chosen[clip], body, plan, turns)
+        else:  # only the bodies that are there move to the device
+            bodies = torch.empty((len(slots), *clip_shape))
+            self._frames.write(bodies, np.arange(len(slots)), chosen[clip], body, plan, turns)
+            positions = torch.zeros((present.size, *clip_shape), device=device)
+            positions[torch.from_numpy(slots).to(device)] = bodies.to(device)
+        joint_present = None
+        if self._frames.joints_missing:
+            joint_present = torch.zeros((*present.shape, self._frames.body_shape[0]), dtype=torch.bool)
+            joint_present[clip, body] = self._frames.seen_joints(chosen[clip], body, crops)
+            joint_present = joint_present.to(device)
+        return Clips(
+            positions=positions.view(*present.shape, *clip_shape),
+            present=torch.from_numpy(present).to(device),
+            labels=torch.from_numpy(self._labels[chosen]).to(device),
+            indices=torch.from_numpy(chosen).to(device),
+            joint_present=joint_present,
+        )

@@ -1,0 +1,1 @@
+"""Action detection in untrimmed recordings: windows, the layer, segments, how well they meet the truth."""

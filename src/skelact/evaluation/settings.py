@@ -1,0 +1,85 @@
+"""The settings of the evaluations that train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from skelact.errors import ConfigurationError
+from skelact.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class LinearConfig:
+    """What a configuration file of the linear evaluation may set."""
+
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """How the layer is trained."""
+
+
+@dataclass(frozen=True)
+class FastLinearConfig:
+    """Settings of the fast linear evaluation.
+
+    Raises:
+        ConfigurationError: a number outside its range.
+    """
+
+    crops: int = 0
+    """Random training crops of each sequence, beside its centre crop."""
+    l2: Sequence[float] = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+    """Strengths of the regularisation to choose from."""
+    held_out: float = 0.2
+    """Share of the training sequences on which the strength is chosen."""
+    max_iterations: int = 300
+    """Steps of L-BFGS for each strength."""
+    tolerance: float = 1e-5
+    """L-BFGS ends where no entry of the gradient is larger."""
+    seed: int = 0
+    """Decides the crops and the sequences held out."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "l2", tuple(self.l2))  # a list as files have it is the same
+        for name, least in (("crops", 0), ("max_iterations", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}, expected {least} or more")
+        if not self.l2 or min(self.l2) <= 0:
+            raise ConfigurationError(f"l2 is {list(self.l2)}, expected at least one strength, each above 0")
+        if not 0 < self.held_out < 1:
+            raise ConfigurationError(f"held_out is {self.held_out}, expected a share between 0 and 1")
+        if not self.tolerance > 0:
+            raise ConfigurationError(f"tolerance is {self.tolerance}, expected more than 0")
+
+
+@dataclass(frozen=True)
+class FinetuneConfig:
+    """How a classifier is trained.
+
+    Raises:
+        ConfigurationError: a number outside its range.
+    """
+
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """How long and how fast."""
+    layer_decay: float = 0.8
+    """Learning rate of an encoder layer by that of the one after it."""
+    stochastic_depth: float = 0.3
+    """How often a body skips the last block while training; earlier blocks less, the first never."""
+    dropout: float = 0.3
+    """Share of the features that the head does not see while training."""
+    label_smoothing: float = 0.1
+    """Share of the probability that is spread over all classes."""
+    hidden_width: int = 2048
+    """Size of the head's hidden layer."""
+    test_every: int = 5
+    """Epochs from one look at the test side to the next; the last epoch is the result whatever they show."""
+
+    def __post_init__(self) -> None:
+        for name in ("stochastic_depth", "dropout", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}, expected 0 or more, less than 1")
+        if not 0 < self.layer_decay <= 1:
+            raise ConfigurationError(f"layer_decay is {self.layer_decay}, expected more than 0, at most 1")
+        for name in ("hidden_width", "test_every"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}, expected 1 or more")

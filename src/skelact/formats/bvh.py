@@ -1,0 +1,282 @@
+"""BVH motion capture files: any hierarchy, any channels, one body.
+
+After the hierarchy (:mod:`skelact.formats.bvh_hierarchy`) a file goes on with::
+
+    MOTION
+    Frames: <number of frames>
+    Frame Time: <seconds>
+    one line a frame, of as many numbers as the joints have channels
+
+Lines end with LF or CRLF; blank lines are skipped. The format does not state its unit of length.
+
+Forward kinematics of a BVH file: from offsets, positions and angles to the place of every joint.
+
+The data set ``bvh``: any folder of BVH files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.errors import ConfigurationError
+from skelact.formats.archives import RawFile
+from skelact.formats.bvh_hierarchy import Hierarchy, kept_joints, parse_hierarchy, to_topology
+from skelact.formats.data_set import DataSet, Named, any_name, not_surveyed
+from skelact.formats.exclusions import UnusableRecordingError, malformed, quote
+from skelact.formats.manifest import with_manifest
+from skelact.formats.number_text import float_of
+from skelact.formats.settings import own_class_names, recorded
+from skelact.skeleton.sequence import SkeletonSequence
+
+SUFFIX = ".bvh"
+CENTIMETRE = 0.01
+"""Scale of a file in centimetres, as most are."""
+MAX_JOINT_FRAMES = 100_000_000
+"""Frames times joints of the largest file that is read; its positions fill 1.2 GB."""
+
+_RATE_ROUNDING = 5e-4  # less than what tells 29.97 from 30 frames a second
+
+
+def read_sequence(
+    file: str,
+    name: str,
+    data: bytes,
+    *,
+    scale: float = CENTIMETRE,
+    topology_name: str = "bvh",
+    left_out: frozenset[str] = frozenset(),
+) -> SkeletonSequence:
+    """Read one file's content.
+
+    Args:
+        file: how errors call the file.
+        name: the recording's name.
+        data: the file's bytes.
+        scale: metres in the file's unit of length.
+        topology_name: name of the sequence's topology, which is made from the file's hierarchy.
+        left_out: joints to leave out, e.g. a root that stays on the floor; their turns still count.
+
+    Returns:
+        One body, present in every frame, without label.
+
+    Raises:
+        UnusableRecordingError: the content breaks the format; the message names the line, what was found and
+            what was expected.
+        ConfigurationError: ``scale`` is not a positive number.
+    """
+    if not (scale > 0 and math.isfinite(scale)):
+        raise ConfigurationError(f"scale={scale}: must be a positive number of metres")
+    lines = data.splitlines()
+    hierarchy = parse_hierarchy(file, lines)
+    topology = to_topology(file, hierarchy, topology_name, left_out)
+    seconds, rows, row_lines = motion_rows(file, lines, hierarchy)
+    motion = parse_numbers(file, rows, row_lines)
+    with np.errstate(over="ignore", invalid="ignore"):
+        places = joint_positions(hierarchy, motion)[:, kept_joints(hierarchy, left_out)]
+        positions = (places * scale).astype(np.float32)[None]
+    if not np.isfinite(positions).all():
+        frame = int(np.argmax(~np.isfinite(positions[0]).all((1, 2))))
+        raise malformed(file, row_lines[frame], "a joint is infinitely far away; expected lengths of a body")
+    present = np.ones(positions.shape[:2], np.bool_)
+    return SkeletonSequence(name, positions, present, topology, fps=_rate(seconds))
+
+
+def motion_rows(
+    file: str, lines: list[bytes], hierarchy: Hierarchy
+) -> tuple[float, list[list[bytes]], list[int]]:
+    """Find the numbers of every frame, and check how many there are before one is read.
+
+    Returns:
+        Seconds a frame; the words of each frame; and the frames' lines, counted from 1.
+
+    Raises:
+        UnusableRecordingError: the announced counts and the lines differ.
+    """
+    content = [
+        (line, words)
+        for line, data in enumerate(islice(lines, hierarchy.num_lines, None), hierarchy.num_lines + 1)
+        if (words := data.split())
+    ]
+    if len(content) < 2:
+        raise malformed(file, len(lines) + 1, "the file ends; expected Frames:, Frame Time: and the frames")
+    num_frames = _header_number(file, *content[0], "Frames")
+    seconds = _header_number(file, *content[1], "Frame Time")
+    rows, row_lines = [words for _, words in content[2:]], [line for line, _ in content[2:]]
+    if len(rows) != num_frames:
+        found = f"{num_frames:.15g} frames announced, but {len(rows)} lines with numbers follow"
+        raise malformed(file, content[0][0], found)
+    if len(rows) * len(hierarchy.joints) > MAX_JOINT_FRAMES:
+        found = f"{len(rows)} frames of {len(hierarchy.joints)} joints; more than {MAX_JOINT_FRAMES} places"
+        raise malformed(file, content[0][0], f"{found} are not read from one file")
+    for line, words in content:
+        if b"_" in lines[line - 1]:  # Python's own spelling of long numbers, which no file uses
+            raise _no_number(file, line, next(word for word in words if b"_" in word))
+    for line, words in zip(row_lines, rows, strict=True):
+        if len(words) != hierarchy.num_channels:
+            expected = f"{hierarchy.num_channels}, one a channel"
+            raise malformed(file, line, f"{len(words)} fields; expected {expected}")
+    return seconds, rows, row_lines
+
+
+def parse_numbers(file: str, rows: list[list[bytes]], row_lines: list[int]) -> npt.NDArray[np.float64]:
+    """Read the words of the frames, (F, numbers a frame).
+
+    Raises:
+        UnusableRecordingError: a word is no finite decimal number.
+    """
+    try:
+        values = np.fromiter(map(float, chain.from_iterable(rows)), np.float64, sum(map(len, rows)))
+    except ValueError:
+        values = np.array([np.nan])
+    if not np.isfinite(values).all():
+        line, word = next(
+            (line, word)
+            for line, words in zip(row_lines, rows, strict=True)
+            for word in words
+            if not math.isfinite(float_of(word))
+        )
+        raise _no_number(file, line, word)
+    return values.reshape(len(rows), -1)
+
+
+def _header_number(file: str, line: int, words: list[bytes], title: str) -> float:
+    """Read a line ``<title>: <number above 0>``; frames are counted, so their number is whole."""
+    found_title, _, value = b" ".join(words).partition(b":")
+    number = float_of(value.strip())
+    is_usable = math.isfinite(number) and number > 0 and (title != "Frames" or number == int(number))
+    if found_title.split() != title.encode().split() or not is_usable:
+        kind = "a whole number" if title == "Frames" else "a number of seconds"
+        raise malformed(file, line, f"found {quote(b' '.join(words))}; expected {title}: and {kind} above 0")
+    return number
+
+
+def _no_number(file: str, line: int, word: bytes) -> UnusableRecordingError:
+    return malformed(file, line, f"found {quote(word)}; expected a finite number")
+
+
+def _rate(seconds: float) -> float:
+    """Return frames a second: the whole number meant, since files round the time of a frame."""
+    rate = 1 / seconds
+    return float(round(rate)) if abs(rate - round(rate)) < _RATE_ROUNDING * rate else rate
+
+
+Floats = npt.NDArray[np.float64]
+_FRAMES_AT_A_TIME = 1024
+
+
+def joint_positions(hierarchy: Hierarchy, motion: Floats) -> Floats:
+    """Return where the joints are.
+
+    A joint's rotation is the product of its rotation channels' elementary counter-clockwise rotations, in
+    the file's order, on column vectors: ``Zrotation Xrotation Yrotation`` means ``R = Rz Rx Ry``. The joint
+    lies at its parent's place plus the parent's accumulated rotation times its own offset; a position
+    channel, of the root or of any other joint, replaces the offset along its axis.
+
+    Args:
+        hierarchy: V joints.
+        motion: (F, numbers a frame), lengths in the file's unit, angles in degrees.
+
+    Returns:
+        (F, V, 3) in the file's unit.
+    """
+    places = np.empty((len(motion), len(hierarchy.joints), 3))
+    for start in range(0, len(motion), _FRAMES_AT_A_TIME):
+        part = slice(start, start + _FRAMES_AT_A_TIME)
+        places[part] = _places(hierarchy, motion[part])
+    return places
+
+
+def _places(hierarchy: Hierarchy, motion: Floats) -> Floats:
+    """Return (F, V, 3), for so few frames that their rotations fit into memory.
+
+    Inside, frames come last, so that every operation runs along them.
+    """
+    joints, channels = hierarchy.joints, np.ascontiguousarray(motion.T)
+    turns = _rotations(hierarchy, channels)
+    places = np.empty((len(joints), 3, len(motion)))
+    for number, joint in enumerate(joints):
+        places[number] = np.array(joint.offset, np.float64)[:, None]
+        for axis, channel in joint.position_channels.items():
+            places[number, axis] = channels[channel]
+        if joint.parent != number:  # the parent comes before, so its place and its turn are final
+            above = turns[joint.parent]
+            places[number] = places[joint.parent] + np.einsum("ijf,jf->if", above, places[number])
+            turns[number] = np.einsum("ijf,jkf->ikf", above, turns[number])
+    return places.transpose(2, 0, 1)
+
+
+def _rotations(hierarchy: Hierarchy, channels: Floats) -> Floats:
+    """Return the rotation (V, 3, 3, F) of every joint relative to its parent.
+
+    Multiplying by an elementary rotation mixes two columns; joints that turn about the same axis at the same
+    place of their order are done together.
+
+    Args:
+        hierarchy: V joints.
+        channels: (numbers a frame, F).
+    """
+    joints = hierarchy.joints
+    turns = np.zeros((len(joints), 3, 3, channels.shape[1]))
+    turns[:, range(3), range(3)] = 1
+    for place in range(max(len(joint.rotation_channels) for joint in joints)):
+        for axis in range(3):
+            about = [
+                (number, joint.rotation_channels[place][1])
+                for number, joint in enumerate(joints)
+                if len(joint.rotation_channels) > place and joint.rotation_channels[place][0] == axis
+            ]
+            if not about:
+                continue
+            numbers, used = map(list, zip(*about, strict=True))
+            angle = np.radians(channels[used])[:, None]
+            cos, sin = np.cos(angle), np.sin(angle)
+            first, second = (axis + 1) % 3, (axis + 2) % 3
+            a, b = turns[numbers, :, first], turns[numbers, :, second]
+            turns[numbers, :, first] = cos * a + sin * b
+            turns[numbers, :, second] = cos * b - sin * a
+    return turns
+
+
+def bvh_data_set() -> DataSet:
+    """Return the data set of any BVH files: the first one's skeleton for all, classes and splits by manifest.
+
+    Its setting ``scale`` is the length of the files' unit in metres.
+    """
+    return DataSet(
+        name="bvh",
+        topology=None,
+        fps=None,
+        class_names=None,
+        suffix=SUFFIX,
+        example="anything.bvh",
+        belongs=any_name,
+        read=not_surveyed,
+        settings={"scale": CENTIMETRE, "class_names": None},
+        survey=_survey,
+    )
+
+
+def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
+    """Read the manifest among ``files``, if there is one.
+
+    Raises:
+        DataError: more than one manifest, or one that cannot be used.
+        ConfigurationError: a setting that cannot be used.
+    """
+    settings = data_set.settings
+    scale, names = settings["scale"], own_class_names(settings)
+    if not isinstance(scale, (int, float)) or not 0 < scale < float("inf"):
+        raise ConfigurationError(f"--scale is {scale}; expected the files' unit of length in metres, as 0.01")
+    used = replace(data_set, class_names=names, settings=recorded(settings, None, names))
+    return with_manifest(used, files, partial(_described, scale=float(scale)), names)
+
+
+def _described(file: RawFile, *, scale: float) -> Named:
+    return Named(read_sequence(file.name, file.stem, file.read(), scale=scale))

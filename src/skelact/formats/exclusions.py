@@ -1,0 +1,119 @@
+"""The error of a recording that cannot be used: what a preparation sets aside and counts.
+
+The account of a preparation: every recording that was not used, and why.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from skelact.errors import DataError
+
+
+class UnusableRecordingError(DataError):
+    """One recording that cannot be used. The message is ``<file>: <place>: <detail>``.
+
+    A preparation catches it, sets the recording aside and goes on; read alone, a file raises it.
+    """
+
+    def __init__(self, reason: str, file: str, place: str, detail: str) -> None:
+        super().__init__(": ".join(part for part in (file, place, detail) if part))
+        self.reason = reason
+        """A few words under which the account counts the recording, e.g. ``malformed file``."""
+        self.file = file
+        """The recording's file, as it is called in its folder or archive."""
+        self.place = place
+        """Where in the file, e.g. ``line 12``; empty where the file as a whole is meant."""
+        self.detail = detail
+        """What was found, what was expected and, where there is one, the remedy."""
+
+
+MALFORMED = "malformed file"
+REMEDY = "copy the file again from the release"
+
+
+def quote(word: bytes) -> str:
+    """Return ``word`` for a message: printable, in quotes, and cut after 40 characters."""
+    shown = word.decode(errors="replace")
+    return repr(shown if len(shown) <= 40 else shown[:37] + "...")
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error of another library for a message: printable, in one line, and not too long."""
+    return printable(" ".join(str(error).split()))[:200] or type(error).__name__
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with line ends, bytes that are not UTF-8 and the like spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def malformed(file: str, line: int, detail: str) -> UnusableRecordingError:
+    """Return the error of a file that breaks its format at ``line``, counted from 1."""
+    return UnusableRecordingError(MALFORMED, file, f"line {line}", f"{detail}; {REMEDY}")
+
+
+FILE_NAME = "excluded.csv"
+"""Where the account stands inside the store."""
+REPEATED = "a recording of this name came before"
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """One file that was not used."""
+
+    file: str
+    """Its path inside the folder or archive of raw recordings."""
+    reason: str
+    """A few words, the same for all files left out for this reason."""
+    place: str = ""
+    """Where in the file, e.g. ``line 12``; empty for the whole file."""
+    detail: str = ""
+    """What was found and what was expected; empty where the reason says it all."""
+
+    @classmethod
+    def of(cls, error: UnusableRecordingError) -> Exclusion:
+        """Return the entry that ``error`` makes."""
+        return cls(error.file, error.reason, error.place, error.detail)
+
+    def __str__(self) -> str:
+        what = ": ".join(part for part in (self.file, self.place, self.detail) if part)
+        return what if self.detail else f"{what}: {self.reason}"
+
+
+def count_by_reason(exclusions: Iterable[Exclusion]) -> dict[str, int]:
+    """Return how many files each reason left out, the most frequent reason first."""
+    counts = Counter(exclusion.reason for exclusion in exclusions)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def to_csv(exclusions: Iterable[Exclusion]) -> str:
+    """Return the account as CSV with a header, ordered by file."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(field.name for field in fields(Exclusion))
+    table.writerows(sorted(map(astuple, exclusions)))
+    return text.getvalue()
+
+
+def read_account(store: Path) -> list[Exclusion]:
+    """Return the account of the store in folder ``store``; empty for a store that was written without one.
+
+    Raises:
+        DataError: the file is not such an account.
+    """
+    path = store / FILE_NAME
+    if not path.exists():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [Exclusion(**row) for row in csv.DictReader(file)]
+    except (TypeError, ValueError, csv.Error) as error:
+        raise DataError(f"{path}: not an account of excluded files; prepare the data set again") from error

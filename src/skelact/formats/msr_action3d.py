@@ -1,0 +1,108 @@
+"""The raw format of MSR Action3D: one text file a recording, one Kinect v1 body.
+
+A file is named ``aXX_sYY_eZZ_skeleton3D.txt`` (action, subject, trial; from 1). Every frame is 20 lines of
+four numbers, ``x y z confidence``: metres in the camera's axes (y up, z away from it), and a confidence
+that is not read. A frame in which the body was lost is all zeros.
+
+Source: W. Li, Z. Zhang, Z. Liu, Action recognition based on a bag of 3D points, CVPR Workshops 2010.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from skelact.formats.exclusions import UnusableRecordingError, malformed, quote
+from skelact.formats.number_text import NumberText
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.tables import KINECT_20
+
+SUFFIX = ".txt"
+FPS = 15.0
+BAD_NAME = "name not in the form aXX_sYY_eZZ_skeleton3D"
+FILE_JOINTS = (
+    *("ShoulderLeft", "ShoulderRight", "ShoulderCenter", "Spine", "HipLeft", "HipRight", "HipCenter"),
+    *("ElbowLeft", "ElbowRight", "WristLeft", "WristRight", "HandLeft", "HandRight", "KneeLeft", "KneeRight"),
+    *("AnkleLeft", "AnkleRight", "FootLeft", "FootRight", "Head"),
+)
+"""The joints in the order of a frame's lines."""
+
+_FIELDS = 4
+_IN_FILE = [FILE_JOINTS.index(joint) for joint in KINECT_20.joints]
+_NAME = re.compile(r"a(\d{2})_s(\d{2})_e(\d{2})_skeleton3D", re.ASCII)
+
+
+@dataclass(frozen=True)
+class MsrName:
+    """What a recording's name says; all numbers count from 1."""
+
+    action: int
+    subject: int
+    trial: int
+
+
+def parse_name(name: str) -> MsrName:
+    """Read a name in the form ``aXX_sYY_eZZ_skeleton3D``.
+
+    Raises:
+        UnusableRecordingError: another form, or a number is 0.
+    """
+    match = _NAME.fullmatch(name)
+    numbers = [int(digits) for digits in match.groups()] if match else [0]
+    if 0 in numbers:
+        detail = "expected a name in the form aXX_sYY_eZZ_skeleton3D, as a01_s02_e03_skeleton3D"
+        raise UnusableRecordingError(BAD_NAME, name, "", detail)
+    return MsrName(*numbers)
+
+
+def read_sequence(file: str, name: str, data: bytes) -> SkeletonSequence:
+    """Read one file's content, with the joints in the order of ``KINECT_20``.
+
+    Args:
+        file: how errors call the file.
+        name: the recording's name, as for :func:`parse_name`.
+        data: the file's bytes.
+
+    Returns:
+        One body, absent in the frames that are all zeros; label ``action - 1``; attributes subject and
+        replication (the trial).
+
+    Raises:
+        UnusableRecordingError: the name or the content breaks the format; the message names the line,
+            what was found and what was expected.
+    """
+    facts = parse_name(name)
+    text = NumberText(data)
+    odd_line = text.odd_line()
+    if odd_line is not None:
+        raise malformed(file, odd_line + 1, "a control character; expected numbers and spaces")
+    num_lines = text.num_lines
+    line_ends = text.line_end[:num_lines]
+    per_line = np.diff(np.searchsorted(text.word_start, line_ends), prepend=0)
+    odd = np.flatnonzero(per_line != _FIELDS)
+    if odd.size:
+        raise malformed(file, int(odd[0]) + 1, f"{per_line[odd[0]]} fields; expected x y z confidence")
+    num_joints = len(FILE_JOINTS)
+    if num_lines == 0 or num_lines % num_joints:
+        raise malformed(
+            file, max(num_lines, 1), f"{num_lines} lines in all; expected {num_joints} for every frame"
+        )
+    fields = (np.arange(num_lines)[:, None] * _FIELDS + np.arange(3)).reshape(-1)
+    with np.errstate(over="ignore"):
+        values = text.numbers(fields).astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        found = f"{'xyz'[bad[0] % 3]} is {quote(text.word(fields[bad[0]]))}"
+        raise malformed(file, int(bad[0]) // 3 + 1, f"{found}; expected a finite number of metres")
+    positions = values.reshape(1, -1, num_joints, 3)[:, :, _IN_FILE]
+    return SkeletonSequence(
+        name=name,
+        positions=positions,
+        present=(positions != 0).any((2, 3)),
+        topology=KINECT_20,
+        fps=FPS,
+        label=facts.action - 1,
+        attributes={"subject": facts.subject, "replication": facts.trial},
+    )

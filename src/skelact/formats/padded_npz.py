@@ -1,0 +1,220 @@
+"""The padded ``.npz`` of CTR-GCN, MAMP and their relatives: one split of a data set in one file.
+
+====================  ======================  ==============================================================
+array                 shape                   what
+====================  ======================  ==============================================================
+``x_train, x_test``   (N, T, M·V·C) float32   frames of [body, joint, coordinate], zeros after the end
+``y_train, y_test``   (N, K)                  one-hot classes
+====================  ======================  ==============================================================
+
+The files hold no names, no subjects and no absence. A body-frame whose joints all lie in one point is an
+absent one: in the origin, or where the published scripts moved the origin to when they centred a recording.
+Frames without a body at the end are padding. A sequence is called by its side and row, ``train-0``.
+
+The data set ``npz``: whatever lies in the padded ``.npz`` of CTR-GCN, MAMP and their relatives.
+
+The raw data is that file, or a folder with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.errors import DataError, SkelactError
+from skelact.formats.archives import RawFile
+from skelact.formats.data_set import DataSet, Item, any_name, not_surveyed
+from skelact.formats.exclusions import Exclusion, UnusableRecordingError
+from skelact.formats.npy_rows import RowArray, open_arrays
+from skelact.formats.protocol import GIVEN, SIDES, attribute_of
+from skelact.formats.settings import (
+    numbered_classes,
+    own_class_names,
+    own_fps,
+    own_protocol,
+    own_topology,
+    recorded,
+)
+from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
+from skelact.skeleton.tables import NTU_25
+from skelact.skeleton.topology import Topology
+
+NUM_COORDINATES = 3
+NO_BODY = "no body in any frame"
+BAD_POSITIONS = "positions that cannot be used"
+MAX_CLASSES = 100_000
+
+
+@dataclass(frozen=True)
+class PaddedNpz:
+    """An opened file; its positions are read row by row."""
+
+    path: Path
+    topology: Topology
+    num_classes: int
+    positions: tuple[RowArray, RowArray]
+    """x of the training and the test side."""
+    labels: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
+    """Classes of both sides' rows, from 0."""
+
+    def __len__(self) -> int:
+        return sum(len(labels) for labels in self.labels)
+
+    def sequences(self, fps: float | None) -> Iterator[SkeletonSequence | UnusableRecordingError]:
+        """Yield the training side's sequences, then the test side's, or why one cannot be used.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        for side, (array, labels) in enumerate(zip(self.positions, self.labels, strict=True)):
+            for row, values in enumerate(array.rows()):
+                try:
+                    positions, present = self._unpadded(array.name, row, values)
+                except UnusableRecordingError as error:
+                    yield error
+                    continue
+                sequence = SkeletonSequence(
+                    name=f"{SIDES[side]}-{row}",
+                    positions=positions,
+                    present=present,
+                    topology=self.topology,
+                    fps=fps,
+                    label=int(labels[row]),
+                    attributes={attribute_of(GIVEN): side},
+                )
+                yield without_unseen_bodies(sequence)
+
+    def _unpadded(
+        self, array: str, row: int, values: npt.NDArray[np.floating]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Return the row's (M, T, V, C) positions and (M, T) presence, without the frames of its padding."""
+        file, place = self.path.name, f"{array}, row {row}"
+        with np.errstate(over="ignore", invalid="ignore"):
+            frames = values.astype(np.float32)
+        is_bad = ~np.isfinite(frames)
+        if is_bad.any():
+            frame, column = np.argwhere(is_bad)[0].tolist()
+            detail = f"{values[frame, column]} in frame {frame}, column {column}; expected finite metres"
+            raise UnusableRecordingError(BAD_POSITIONS, file, place, detail)
+        bodies = frames.reshape(len(frames), -1, self.topology.num_joints, NUM_COORDINATES)
+        present = (bodies != bodies[:, :, :1]).any((2, 3))
+        used = np.flatnonzero(present.any(1))
+        if not used.size:
+            raise UnusableRecordingError(NO_BODY, file, place, "expected a body in at least one frame")
+        end = int(used[-1]) + 1
+        positions = np.where(present[..., None, None], bodies, np.float32(0))[:end].transpose(1, 0, 2, 3)
+        return np.ascontiguousarray(positions), np.ascontiguousarray(present[:end].T)
+
+
+def open_padded_npz(path: Path, topology: Topology) -> PaddedNpz:
+    """Open a file and read its classes; the positions stay where they are.
+
+    Args:
+        path: the ``.npz`` file.
+        topology: what the columns stand for.
+
+    Raises:
+        DataError: the file is missing or damaged, an array has another shape or type than in the module's
+            table, both sides differ in them, or a row of classes is not one-hot.
+    """
+    arrays = open_arrays(path, ("x_train", "y_train", "x_test", "y_test"))
+    positions = arrays["x_train"], arrays["x_test"]
+    classes = arrays["y_train"], arrays["y_test"]
+    if topology.num_joints < 2:
+        raise DataError(f"{path}: a skeleton of one joint cannot be told from an absent one here")
+    body = topology.num_joints * NUM_COORDINATES
+    for array in positions:
+        if array.dtype.kind != "f" or len(array.shape) != 3 or array.shape[2] % body:
+            raise DataError(
+                f"{path}: {array.name}: {array.dtype} of shape {array.shape}; expected floats of shape "
+                f"(sequences, frames, {body} a body) for {topology.name}; --topology names another skeleton"
+            )
+    for x, y in zip(positions, classes, strict=True):
+        if y.dtype.kind not in "biuf" or len(y.shape) != 2 or y.shape[0] != x.shape[0]:
+            raise DataError(
+                f"{path}: {y.name}: {y.dtype} of shape {y.shape}; expected one-hot numbers of shape "
+                f"({x.shape[0]}, classes), a row for each of {x.name}"
+            )
+    if positions[0].shape[2] != positions[1].shape[2] or classes[0].shape[1] != classes[1].shape[1]:
+        raise DataError(f"{path}: x_train and x_test, or y_train and y_test, have rows of different widths")
+    num_classes = classes[0].shape[1]
+    if num_classes > MAX_CLASSES:
+        raise DataError(f"{path}: {num_classes:,} classes; expected at most {MAX_CLASSES:,}")
+    labels = _labels(classes[0]), _labels(classes[1])
+    return PaddedNpz(path, topology, num_classes, positions, labels)
+
+
+def _labels(array: RowArray) -> npt.NDArray[np.int32]:
+    labels = np.empty(array.shape[0], np.int32)
+    for row, values in enumerate(array.rows()):
+        label = int(np.argmax(values))
+        if values[label] != 1 or np.count_nonzero(values) != 1:
+            raise DataError(
+                f"{array.path}: {array.name}: row {row} is not one-hot; expected one 1, else zeros"
+            )
+        labels[row] = label
+    return labels
+
+
+SUFFIX = ".npz"
+
+
+def padded_npz() -> DataSet:
+    """Return the data set as it is before its file is known."""
+    return DataSet(
+        name="npz",
+        topology=None,
+        fps=None,
+        class_names=None,
+        suffix=SUFFIX,
+        example="NTU60_CS.npz",
+        belongs=any_name,
+        read=not_surveyed,
+        settings={"topology": NTU_25.name, "fps": None, "class_names": None},
+        survey=survey,
+    )
+
+
+def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
+    """Open the one file among ``files``.
+
+    Raises:
+        DataError: there is no such file or more than one, it lies in an archive, or it cannot be used.
+        ConfigurationError: a setting that cannot be used.
+    """
+    settings = data_set.settings
+    packed = [file for file in files if file.suffix == SUFFIX]
+    if len(packed) != 1:
+        found = f"{len(packed)} {SUFFIX} files" if packed else f"no {SUFFIX} file"
+        raise DataError(f"{files[0].container.parent}: {found}; give the path of the one {SUFFIX} file")
+    path = packed[0].container
+    if packed[0].member is not None or packed[0].span is not None:
+        raise DataError(f"{path}: holds {packed[0].name}; unpack it and give the {SUFFIX} file itself")
+    topology = own_topology(settings)
+    assert topology is not None  # it has a default
+    npz = open_padded_npz(path, topology)
+    names = own_class_names(settings, npz.num_classes)
+    return replace(
+        data_set,
+        topology=topology,
+        fps=own_fps(settings),
+        class_names=names or numbered_classes(npz.num_classes),
+        read=partial(_read, npz, own_fps(settings)),
+        settings=recorded(settings, topology, names),
+        attribute_values={attribute_of(GIVEN): SIDES},
+        own_protocols=(own_protocol(GIVEN),),
+    )
+
+
+def _read(npz: PaddedNpz, fps: float | None, file: RawFile) -> Iterator[Item]:
+    """Yield all sequences of ``npz``, which ``file`` is."""
+    try:
+        for item in npz.sequences(fps):
+            yield Exclusion.of(item) if isinstance(item, UnusableRecordingError) else item
+    except DataError as error:  # the file ends in the middle: that is no bad recording but no data set
+        raise SkelactError(str(error)) from error

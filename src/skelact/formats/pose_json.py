@@ -1,0 +1,249 @@
+"""Pose-JSON: one sequence a file, for recordings of one's own. ``docs/own-data.md`` explains it by example.
+
+::
+
+    {
+      "topology": "coco-17",             a known name, or joints and parents of one's own
+      "fps": 30,                         frames a second; may be left out
+      "unit": "m",                       m (the default), cm or mm; pixel for 2-D positions in an image
+      "label": "wave",                   the class; may be left out
+      "subject": 3,                      a number or a name; may be left out
+      "bodies": [{
+        "positions": [[[x, y, z], ...], ...],     [frame][joint][2 or 3 coordinates]
+        "confidence": [[0.9, ...], ...]           [frame][joint]; may be left out
+      }]
+    }
+
+``null`` stands for what was not seen: instead of a frame of a body, or of a joint of a frame. A joint whose
+confidence is null, 0 or below a threshold was not seen either.
+
+The data set ``pose-json``: recordings of one's own, a pose-JSON file each, and a manifest where wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.errors import ConfigurationError, suggest
+from skelact.formats.archives import RawFile
+from skelact.formats.data_set import DataSet, Named, any_name, not_surveyed
+from skelact.formats.exclusions import UnusableRecordingError
+from skelact.formats.json_value import JsonValue, kind_of, parse_json
+from skelact.formats.manifest import with_manifest
+from skelact.formats.settings import own_class_names, own_min_confidence, own_topology, recorded
+from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
+from skelact.skeleton.tables import TOPOLOGIES
+from skelact.skeleton.topology import Topology
+from skelact.skeleton.topology_file import topology_of
+
+SUFFIX = ".json"
+UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "pixel": 1.0}
+"""Metres in a unit; a pixel stays one."""
+NOTHING_SEEN = "no joint of any body was seen"
+MAX_BODIES = 1000
+
+_KEYS = {"topology", "fps", "unit", "label", "subject", "bodies"}
+_BODY_KEYS = {"positions", "confidence"}
+
+
+@dataclass(frozen=True)
+class Pose:
+    """What one file says."""
+
+    sequence: SkeletonSequence
+    """With the label and the subject where they are numbers."""
+    names: Mapping[str, str]
+    """The label and the subject where they are names."""
+
+
+def read_pose_json(
+    file: str, name: str, data: bytes, *, topology: Topology | None = None, min_confidence: float = 0.0
+) -> Pose:
+    """Read one file.
+
+    Args:
+        file: how errors call the file.
+        name: the sequence's name.
+        data: the file's bytes.
+        topology: the skeleton of a file that does not tell its own.
+        min_confidence: a joint with a confidence below it, or of 0 or null, is missing.
+
+    Raises:
+        UnusableRecordingError: the content is no such JSON, or not one joint was seen.
+    """
+    table = parse_json(file, data).table(_KEYS)
+    topology = _topology(table["topology"], topology)
+    unit = table["unit"]
+    if unit.value is None:
+        unit = JsonValue(file, "unit", "m")
+    if not isinstance(unit.value, str) or unit.value not in UNITS:
+        unit.refuse(f"{unit.value!r:.40}; expected m, cm, mm or pixel")
+    fps = table["fps"]
+    if fps.value is not None and not (_is_number(fps.value) and 0 < fps.value < 1e6):
+        fps.refuse(f"{fps.value!r:.40}; expected frames a second, more than 0")
+    bodies = table["bodies"].items("a list of bodies")
+    if not 0 < len(bodies) <= MAX_BODIES:
+        table["bodies"].refuse(f"{len(bodies)} bodies; expected 1 to {MAX_BODIES}")
+    read = [_body(body, topology, min_confidence) for body in bodies]
+    shapes = [positions.shape for positions, _ in read]
+    for body, shape in zip(bodies, shapes, strict=True):
+        if shape != shapes[0]:
+            body.refuse(
+                f"{shape[0]} frames in {shape[2]}-D, the first body has {shapes[0][0]} in {shapes[0][2]}-D"
+            )
+    if unit.value == "pixel" and shapes[0][2] != 2:
+        unit.refuse("'pixel' with 3-D positions; expected m, cm or mm")
+    joint_present = np.stack([seen for _, seen in read])
+    if not joint_present.any():
+        raise UnusableRecordingError(NOTHING_SEEN, file, "", "expected at least one joint that is not null")
+    with np.errstate(over="ignore"):
+        positions = (np.stack([values for values, _ in read]) * UNITS[unit.value]).astype(np.float32)
+    present: npt.NDArray[np.bool_] = np.any(joint_present, 2)
+    facts = {key: _fact(table[key]) for key in ("label", "subject")}
+    label, subject = facts["label"], facts["subject"]
+    sequence = SkeletonSequence(
+        name=name,
+        positions=positions,
+        present=present,
+        joint_present=None if joint_present[present].all() else joint_present,
+        topology=topology,
+        fps=None if fps.value is None else float(fps.value),
+        label=label if isinstance(label, int) else None,
+        attributes={"subject": subject} if isinstance(subject, int) else {},
+    )
+    return Pose(
+        without_unseen_bodies(sequence),
+        {key: value for key, value in facts.items() if isinstance(value, str)},
+    )
+
+
+def _topology(place: JsonValue, default: Topology | None) -> Topology:
+    if place.value is None and default is not None:
+        return default
+    if isinstance(place.value, str):
+        if place.value not in TOPOLOGIES:
+            place.refuse(f"{place.value[:40]!r} is not known{suggest(place.value[:40], TOPOLOGIES)}")
+        return TOPOLOGIES[place.value]
+    if place.value is None:
+        place.refuse(f"missing; expected one of {', '.join(sorted(TOPOLOGIES))}, or joints and parents")
+    try:
+        return topology_of(place.value, place.path, default_name="own")
+    except ConfigurationError as error:
+        place.refuse(str(error).removeprefix(f"{place.path}: "))
+
+
+def _body(
+    place: JsonValue, topology: Topology, min_confidence: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return a body's (T, V, C) positions in the file's unit, 0 where unseen, and (T, V) what was seen."""
+    table = place.table(_BODY_KEYS)
+    num_joints = topology.num_joints
+    frames = table["positions"].items("a list of frames")
+    if not frames:
+        table["positions"].refuse("no frames; expected at least one")
+    seen = np.zeros((len(frames), num_joints), np.bool_)
+    numbers: list[object] = []
+    num_coordinates = 0
+    for row, frame in zip(seen, frames, strict=True):
+        if frame.value is None:
+            continue
+        if not isinstance(frame.value, list) or len(frame.value) != num_joints:
+            frame.refuse(f"{kind_of(frame.value)}; expected {num_joints} joints of {topology.name}, or null")
+        for index, joint in enumerate(frame.value):
+            if joint is None:
+                continue
+            num_coordinates = num_coordinates or (len(joint) if isinstance(joint, list) else 0)
+            if not isinstance(joint, list) or len(joint) != num_coordinates or num_coordinates not in (2, 3):
+                found = f"joint {topology.joints[index]}: {kind_of(joint)}"
+                expected = num_coordinates if num_coordinates in (2, 3) else "2 or 3"
+                frame.refuse(f"{found}; expected {expected} coordinates, or null")
+            numbers += joint
+            row[index] = True
+    positions = np.zeros((len(frames), num_joints, num_coordinates or 3))
+    positions[seen] = _finite(table["positions"], numbers).reshape(-1, num_coordinates or 3)
+    if table["confidence"].value is not None:
+        confidence = _confidence(table["confidence"], seen.shape)
+        seen &= (confidence > 0) & (confidence >= min_confidence)
+        positions[~seen] = 0
+    return positions, seen
+
+
+def _confidence(place: JsonValue, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Return (T, V) confidences, 0 for null."""
+    frames = place.items("a list of frames")
+    if len(frames) != shape[0]:
+        place.refuse(f"{len(frames)} frames, positions have {shape[0]}")
+    numbers: list[object] = []
+    for frame in frames:
+        values = [None] * shape[1] if frame.value is None else frame.value
+        if not isinstance(values, list) or len(values) != shape[1]:
+            frame.refuse(f"{kind_of(values)}; expected {shape[1]} numbers, or null")
+        numbers += [0 if value is None else value for value in values]
+    return _finite(place, numbers).reshape(shape)
+
+
+def _finite(place: JsonValue, numbers: list[object]) -> npt.NDArray[np.float64]:
+    if not set(map(type, numbers)) <= {int, float}:
+        odd = next(value for value in numbers if type(value) not in (int, float))
+        place.refuse(f"holds {kind_of(odd)}; expected numbers, or null for what was not seen")
+    try:
+        array = np.array(numbers, np.float64)
+    except OverflowError:
+        array = np.array([np.inf])
+    if not (np.abs(array) <= np.finfo(np.float32).max).all():
+        place.refuse("holds a number too large; expected finite ones")
+    return array
+
+
+def _fact(place: JsonValue) -> int | str | None:
+    """Return a label or a subject: a number from 0, a name, or None."""
+    value = place.value
+    if value is None or (isinstance(value, str) and value.strip()):
+        return value if value is None else str(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
+        place.refuse(f"{str(value)[:40]!r}; expected a number from 0, a name, or null")
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def pose_json() -> DataSet:
+    """Return the data set as it is before its folder is known."""
+    return DataSet(
+        name="pose-json",
+        topology=None,
+        fps=None,
+        class_names=None,
+        suffix=SUFFIX,
+        example="jump-01.json",
+        belongs=any_name,
+        read=not_surveyed,
+        settings={"topology": None, "class_names": None, "min_confidence": 0.0},
+        survey=survey,
+    )
+
+
+def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
+    """Read the manifest among ``files``, if there is one.
+
+    Raises:
+        DataError: more than one manifest, or one that cannot be used.
+        ConfigurationError: a setting that cannot be used.
+    """
+    settings = data_set.settings
+    topology, names = own_topology(settings), own_class_names(settings)
+    describe = partial(_described, topology=topology, min_confidence=own_min_confidence(settings))
+    used = replace(data_set, class_names=names, settings=recorded(settings, topology, names))
+    return with_manifest(used, files, describe, names)
+
+
+def _described(file: RawFile, *, topology: Topology | None, min_confidence: float) -> Named:
+    pose = read_pose_json(file.name, file.stem, file.read(), topology=topology, min_confidence=min_confidence)
+    return Named(pose.sequence, pose.names)

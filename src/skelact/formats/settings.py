@@ -1,0 +1,116 @@
+"""What a user tells of data that does not tell it itself: its skeleton, its classes, its frame rate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from skelact.errors import ConfigurationError, DataError
+from skelact.formats.protocol import TEST, TRAIN, Protocol, attribute_of
+from skelact.skeleton.tables import TOPOLOGIES
+from skelact.skeleton.topology import Topology
+from skelact.skeleton.topology_file import find_topology
+
+MAX_CLASSES = 100_000
+
+
+def own_topology(settings: Mapping[str, object]) -> Topology | None:
+    """Return the topology that ``--topology`` names, or None without it.
+
+    Raises:
+        ConfigurationError: no such topology or file.
+    """
+    name = settings["topology"]
+    return None if name is None else find_topology(str(name))
+
+
+def own_fps(settings: Mapping[str, object]) -> float | None:
+    """Return the frames a second of ``--fps``, or None without it.
+
+    Raises:
+        ConfigurationError: not a number above 0.
+    """
+    fps = settings["fps"]
+    if fps is not None and not (isinstance(fps, int | float) and 0 < fps < 1e6):
+        raise ConfigurationError(f"--fps is {fps}; expected frames a second, more than 0")
+    return None if fps is None else float(fps)
+
+
+def own_min_confidence(settings: Mapping[str, object]) -> float:
+    """Return the threshold of ``--min-confidence``.
+
+    Raises:
+        ConfigurationError: not a number from 0 to 1.
+    """
+    threshold = settings["min_confidence"]
+    if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        raise ConfigurationError(f"--min-confidence is {threshold}; expected a number from 0 to 1")
+    return float(threshold)
+
+
+def own_class_names(settings: Mapping[str, object], num_classes: int = 0) -> tuple[str, ...] | None:
+    """Return the names in the file of ``--class-names``, a line each; None without it.
+
+    Args:
+        settings: the user's.
+        num_classes: how many the data needs at least.
+
+    Raises:
+        DataError: the file is missing, not UTF-8, empty, names a class twice, or names too few.
+    """
+    if settings["class_names"] is None:
+        return None
+    path = Path(str(settings["class_names"]))
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); expected the classes' names") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8") from error
+    names = [line.strip() for line in lines]
+    while names and not names[-1]:
+        names.pop()
+    for number, name in enumerate(names):
+        if not name or name in names[:number]:
+            state = f"{name!r} is there already" if name else "is empty"
+            raise DataError(f"{path}: line {number + 1}: {state}; expected a class's name a line")
+    if not max(num_classes, 1) <= len(names) <= MAX_CLASSES:
+        raise DataError(
+            f"{path}: {len(names)} names, but the data has {num_classes} classes; expected a line for each"
+        )
+    return tuple(names)
+
+
+def recorded(
+    settings: Mapping[str, object], topology: Topology | None, class_names: tuple[str, ...] | None
+) -> dict[str, object]:
+    """Return the settings as a store records them: what files told by a hash of their content, no paths.
+
+    Args:
+        settings: the user's.
+        topology: what :func:`own_topology` made of them, or what was found without.
+        class_names: what :func:`own_class_names` made of them.
+    """
+    found = dict(settings)
+    if topology is not None:
+        known = TOPOLOGIES.get(topology.name) == topology
+        found["topology"] = topology.name if known else f"{topology.name} {_hash(topology.to_dict())}"
+    if class_names is not None:
+        found["class_names"] = _hash(class_names)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _hash(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def numbered_classes(num_classes: int) -> tuple[str, ...]:
+    """Return names for classes that have none: ``class 1``, ``class 2``, ..."""
+    return tuple(f"class {number + 1}" for number in range(num_classes))
+
+
+def own_protocol(name: str) -> Protocol:
+    """Return the protocol ``name`` of data that brings its own split along."""
+    return Protocol(name, attribute_of(name), (TRAIN,), (TEST,))

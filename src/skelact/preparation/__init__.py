@@ -1,1 +1,0 @@
-"""From raw recordings to the prepared data set on disk: cleaning, actors, centring, protocols, store."""

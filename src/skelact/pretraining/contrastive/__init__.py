@@ -1,0 +1,1 @@
+"""Contrastive pre-training: STJD-CL, momentum contrast, and contrast with random joints."""

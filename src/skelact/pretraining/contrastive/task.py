@@ -1,0 +1,158 @@
+"""What the training loop is given to pre-train a contrastive model.
+
+Signs of collapse: embeddings that say the same of every sequence, or use few of their dimensions.
+
+All take embeddings of any length, look at their directions alone, and give one number.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize, pdist
+
+from skelact.clips.augmentation_settings import draw_augmentations
+from skelact.clips.mixture import MixedSource
+from skelact.clips.source import draw
+from skelact.models.backbone import num_time_steps
+from skelact.pretraining.contrastive.memory_bank import MemoryBank, gather_rows
+from skelact.pretraining.contrastive.model import ContrastiveModel, ContrastiveOutput
+from skelact.pretraining.contrastive.views import Views, make_views
+from skelact.training.loop import Indices, Step
+
+
+def embedding_variance(embeddings: Tensor) -> float:
+    """Return the total variance of (N, D) directions: 1 when they cancel on average, 0 when all are the same.
+
+    It is ``1 - |mean direction|^2``.
+    """
+    return float(1 - _unit(embeddings).mean(0).square().sum())
+
+
+def alignment(queries: Tensor, keys: Tensor) -> float:
+    """Return the mean squared distance of (N, D) directions to those of their keys: 0 for equal, at most 4.
+
+    Source: Wang and Isola, *Understanding Contrastive Representation Learning*, ICML 2020.
+    """
+    return float((_unit(queries) - _unit(keys)).square().sum(1).mean())
+
+
+def uniformity(embeddings: Tensor) -> float:
+    """Return ``log mean exp(-2 d^2)`` over the distances d of all pairs of (N, D) directions.
+
+    0 when all are the same, lower the more evenly they spread, near -4 for many in many dimensions (Wang and
+    Isola, ICML 2020). A single direction has no pair and gets 0.
+    """
+    if len(embeddings) < 2:
+        return 0.0
+    return float(pdist(_unit(embeddings)).square().mul(-2).exp().mean().log())
+
+
+def effective_rank(embeddings: Tensor) -> float:
+    """Return how many dimensions (N, D) directions use, from 1 to min(N, D).
+
+    The exponential of the entropy of the singular values, taken as shares of their sum (Roy and Vetterli,
+    EUSIPCO 2007). Directions are not centred: all the same give 1.
+    """
+    values = torch.linalg.svdvals(_unit(embeddings))
+    shares = values / values.sum()
+    return float(torch.special.entr(shares).sum().exp())
+
+
+@torch.no_grad()
+def collapse_monitors(queries: Tensor, keys: Tensor, bank: MemoryBank | None = None) -> dict[str, float]:
+    """Return all signs of collapse, by the names under which the log keeps them.
+
+    Args:
+        queries: (N, D) embeddings of sequences.
+        keys: (N, D) their positives.
+        bank: the memory bank; its mean and largest age are in batches, 0 while it holds random directions
+            only.
+    """
+    signs = {
+        "embedding_variance": embedding_variance(queries),
+        "alignment": alignment(queries, keys),
+        "uniformity": uniformity(queries),
+        "effective_rank": effective_rank(queries),
+    }
+    if bank is not None:
+        ages = bank.ages.float()
+        signs["bank_age"] = float(ages.mean()) if len(ages) else 0.0
+        signs["bank_oldest"] = float(ages.max()) if len(ages) else 0.0
+    return signs
+
+
+def _unit(embeddings: Tensor) -> Tensor:
+    return normalize(embeddings.float(), dim=1)
+
+
+class ContrastiveTask:
+    """Feeds views of clips to a contrastive model, and lets it advance after every step.
+
+    Args:
+        model: the model.
+        source: makes clips of joint positions; other streams are made of the augmented clips.
+    """
+
+    def __init__(self, model: ContrastiveModel, source: MixedSource) -> None:
+        self.model, self.source = model, source
+        settings = source.settings
+        joints = source.stores[0].array("joints").shape[1:]
+        self._shape = (settings.max_bodies, settings.num_frames, *joints)
+        self._num_steps = num_time_steps(model.encoder.config, settings.num_frames)
+        self._parts: list[ContrastiveOutput] = []
+        self._last: list[ContrastiveOutput] = []
+
+    def batch(self, step: Step) -> Views:
+        """Make the views of a share of the batch; all random numbers are drawn for the whole of it."""
+        num, generator, config = len(step.indices), step.generator, self.model.config
+        clip_draws = draw(num, generator)
+        shape = (num, *self._shape)
+        key_draws = draw_augmentations(shape, config.augmentation, generator)
+        query_settings = config.strong if config.adaptive else config.augmentation
+        query_draws = draw_augmentations(shape, query_settings, generator)
+        scores = None
+        if config.detector.kind == "random":
+            scores = torch.rand(num, shape[1], self._num_steps, shape[3], generator=generator)[step.share]
+        return make_views(
+            self.source.train(step.indices[step.share], draws=clip_draws[step.share]),
+            self.model.topology,
+            config,
+            self.model.stream,
+            key_draws[step.share],
+            query_draws[step.share],
+            scores,
+        )
+
+    def loss(self, model: nn.Module, batch: Views) -> tuple[Tensor, int]:
+        """Return the loss of a batch, a mean over its sequences."""
+        output: ContrastiveOutput = model(batch)
+        self._parts.append(output._replace(loss=output.loss.detach()))
+        return output.loss, len(output.query)
+
+    def after_step(self) -> None:
+        """Let momentum copies and memory bank advance, now that the query encoder has."""
+        self._last, self._parts = self._parts, []
+        self.model.advance(torch.cat([part.key for part in self._last]))
+
+    def monitor(self, epoch: int, model: nn.Module) -> dict[str, float]:
+        """Return the signs of collapse in the last batch, over all processes, and how many joints are prime.
+
+        Args:
+            epoch: epochs done.
+            model: the task's model.
+        """
+        queries, keys = (
+            gather_rows(torch.cat([getattr(part, name) for part in self._last])) for name in ("query", "key")
+        )
+        signs = collapse_monitors(queries, keys, self.model.bank)
+        if self.model.detector is not None:
+            shares = torch.stack([part.prime_share for part in self._last])
+            weights = shares.new_tensor([len(part.query) for part in self._last])
+            rows = gather_rows(torch.stack([shares * weights, weights], 1)).sum(0)  # (2,)
+            signs["prime_share"] = float(rows[0] / rows[1])
+        return signs
+
+    def names(self, indices: Indices) -> list[str]:
+        """Return what sequences are called in their stores."""
+        return self.source.names(indices)

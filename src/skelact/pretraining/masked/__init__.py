@@ -1,0 +1,1 @@
+"""Masked pre-training: STJD-MP, MAMP and MAE."""

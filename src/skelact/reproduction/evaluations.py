@@ -1,0 +1,103 @@
+"""The evaluations that a table may name: their command, their settings, the number that a table shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from skelact.configuration import instantiate, merge, named_config
+from skelact.evaluation.knn import KS
+from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class KnnSettings:
+    """What decides a result of 'evaluate knn'; the defaults are the command's."""
+
+    k: list[int] = field(default_factory=lambda: list(KS))
+    """Numbers of neighbours."""
+    tau: float = 0.1
+    """Temperature of their votes."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One of a table's evaluations."""
+
+    name: str
+    """What suites call it."""
+    command: str
+    """The command, ``skelact evaluate <command>``, and what its result files are called."""
+    title: str
+    """What tables call it."""
+    schema: type
+    """Its settings."""
+    file: str | None = None
+    """Name of the file in ``configs/evaluate`` that the command reads; None: the schema's defaults."""
+    share: float | None = None
+    """Labelled share of the training side; None: all of it."""
+    headline: tuple[str, ...] = ("top1",)
+    """Where in a result's metrics stands the number that a table shows, a share in [0, 1]."""
+    trains_encoder: bool = False
+    """Whether it trains the encoder, in a run folder of its own, and can be resumed."""
+    can_sum: bool = True
+    """Whether the class scores of several runs can be added up: there is one table of them."""
+
+    @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers itself, so that its seed decides even of a trained encoder."""
+        return not {"training", "seed"}.isdisjoint(each.name for each in fields(self.schema))
+
+    @property
+    def from_scratch(self) -> Evaluation:
+        """The same of an encoder that has learned nothing: all layers learn alike."""
+        return replace(self, file="supervised") if self.trains_encoder else self
+
+    def settings(self, own: Settings) -> Settings:
+        """Return all settings of the command with ``own`` over its defaults, as a result file tells them.
+
+        Raises:
+            ConfigurationError: an unknown key in ``own``, or a value outside its range.
+        """
+        shipped = named_config("evaluate", self.file) if self.file else {}
+        return asdict(instantiate(self.schema, merge(shipped, own)))
+
+    def settings_of(self, config: Settings) -> Settings:
+        """Return the same of what a result file says of its configuration.
+
+        Raises:
+            ConfigurationError: a key that this version does not know.
+        """
+        names = [each.name for each in fields(self.schema)]
+        return asdict(instantiate(self.schema, {name: config[name] for name in names if name in config}))
+
+    def percent(self, content: Settings) -> float:
+        """Return the number that a table shows of a result file's content, in %."""
+        metrics: Any = content["metrics"]
+        for key in self.headline:
+            metrics = metrics[key]
+        return 100 * float(metrics)
+
+
+def _finetuning(name: str, command: str, title: str, share: float | None = None) -> Evaluation:
+    return Evaluation(name, command, title, FinetuneConfig, "finetune", share, trains_encoder=True)
+
+
+EVALUATIONS = {
+    evaluation.name: evaluation
+    for evaluation in (
+        Evaluation("linear", "linear", "linear", LinearConfig, "linear"),
+        Evaluation("linear-fast", "linear-fast", "linear, fast", FastLinearConfig),
+        Evaluation("knn", "knn", "nearest neighbour", KnnSettings, headline=("k=1", "top1"), can_sum=False),
+        _finetuning("finetune", "finetune", "fine-tuning"),
+        *(
+            _finetuning(f"semi-{percent}", "semi", f"{percent} % of the labels", percent / 100)
+            for percent in (1, 5, 10, 25, 50)
+        ),
+        _finetuning("transfer", "transfer", "fine-tuning"),
+    )
+}
+"""The evaluations by the names that suites use."""

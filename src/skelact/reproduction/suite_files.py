@@ -1,0 +1,169 @@
+"""Reads suites: ``configs/suite/<name>.yaml``, or a file of one's own.
+
+Nothing is written twice: what belongs to a data set stands in ``configs/data``, to a method in
+``configs/pretrain``, to an evaluation in ``configs/evaluate``; rows and settings that suites share in
+``configs/rows`` and ``configs/variant``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from skelact.configuration import check_keys, named_config, read_table
+from skelact.errors import ConfigurationError, suggest
+from skelact.pretraining.config import ContrastiveRun, MaskedRun
+from skelact.pretraining.method_settings import config_class
+from skelact.reproduction.evaluations import EVALUATIONS, Settings
+from skelact.reproduction.recipes import DataRecipe, Plan, Row, Shared, Table, Variant
+
+T = TypeVar("T")
+
+
+def read_data_recipe(name: str) -> DataRecipe:
+    """Read ``configs/data/<name>.yaml``.
+
+    Raises:
+        ConfigurationError: there is none of this name, or a key in it is missing or not known.
+    """
+    return _data_recipe(name, named_config("data", name), f"configs/data/{name}.yaml")
+
+
+def read_suite(name: str) -> tuple[Table, ...]:
+    """Read a suite with those that it includes.
+
+    Args:
+        name: of a shipped suite, or the path of a file that ends in ``.yaml``.
+
+    Raises:
+        ConfigurationError: there is none of this name, a key is missing or not known, or it names what does
+            not exist.
+    """
+    if name.endswith(".yaml"):
+        where, content = name, read_table(Path(name))
+    else:
+        where, content = f"configs/suite/{name}.yaml", named_config("suite", name)
+    _check_known(content, ("include", "size", "variant", "data", "rows", "tables"), where)
+    included = [table for other in _each(content, "include", where) for table in read_suite(other)]
+    if "tables" not in content:
+        return tuple(included)
+    for key in ("rows", "size"):
+        if key not in content:
+            raise ConfigurationError(f"{where}: {key!r} is missing")
+    named_config("size", content["size"])
+    shared = Shared(content["size"], _variant(content.get("variant")), _rows(content["rows"], where))
+    data = {
+        key: _data_recipe(key, recipe, f"{where}: data {key}")
+        for key, recipe in _each(content, "data", where).items()
+    }
+    tables = _each(content, "tables", where).items()
+    return (*included, *(_table(key, plan, shared, data, f"{where}: table {key}") for key, plan in tables))
+
+
+def _each(content: Settings, key: str, where: str) -> Any:
+    """Return the list or table under ``key``, an empty one where there is none."""
+    expected: type = list if key == "include" else dict
+    found = content.get(key, expected())
+    if not isinstance(found, expected):
+        raise ConfigurationError(f"{where}: {key} is {found!r}, expected a {expected.__name__}")
+    return found
+
+
+def _data_recipe(name: str, content: Settings, where: str) -> DataRecipe:
+    recipe = _build(DataRecipe, content, where, name=name)
+    _check_settings(recipe.pretrain, where)
+    both = [way for each in EVALUATIONS.values() for way in (each, each.from_scratch)]
+    shares = {name: each for name, each in EVALUATIONS.items() if each.share is not None}
+    by_key = {**{each.file or each.name: each for each in both}, **shares}
+    _check_known(recipe.evaluate, by_key, where)
+    for key, settings in recipe.evaluate.items():
+        check_keys(settings, by_key[key].schema, where, f"evaluate.{key}.")
+    return recipe
+
+
+def _variant(name: str | None) -> Variant:
+    if name is None:
+        return Variant()
+    where = f"configs/variant/{name}.yaml"
+    variant = _build(Variant, named_config("variant", name), where)
+    _check_settings(variant.pretrain, where)
+    return variant
+
+
+def _rows(rows: str | Settings, where: str) -> dict[str, Row]:
+    """Return a suite's rows by name; they are given in the suite, or are those of ``configs/rows``."""
+    if isinstance(rows, str):
+        where, rows = f"configs/rows/{rows}.yaml", named_config("rows", rows)
+    found = {
+        name: _build(Row, {"title": name, **content}, f"{where}: row {name}", name=name)
+        for name, content in rows.items()
+    }
+    for name, row in found.items():
+        if row.method is None:
+            _check_settings(row.pretrain, f"{where}: row {name}")
+        else:
+            named_config("pretrain", row.method)
+            check_keys(row.pretrain, config_class(row.method), f"{where}: row {name}", "pretrain.")
+        for part in row.sum_of or ():
+            if part not in found or found[part].method is None:
+                raise ConfigurationError(f"{where}: row {name}: adds up {part!r}, no row with a method")
+        seen, other = [name], row.start or row.untrained_of
+        while other is not None:
+            if other in seen or other not in found or found[other].method is None:
+                raise ConfigurationError(f"{where}: row {name}: needs {other!r}, no other row with a method")
+            seen.append(other)
+            other = found[other].start
+    return found
+
+
+def _table(
+    name: str, content: Settings, shared: Shared, own_data: Mapping[str, DataRecipe], where: str
+) -> Table:
+    plan = _build(Plan, content, where)
+    _check_settings(plan.pretrain, where)
+    for wanted, known in ((plan.rows or (), shared.rows), (plan.evaluate, EVALUATIONS)):
+        _check_known(wanted, known, where)
+
+    def recipe(data: str) -> DataRecipe:
+        return own_data[data] if data in own_data else read_data_recipe(data)
+
+    on = None if plan.evaluate_on is None else recipe(plan.evaluate_on)
+    table = Table(name, plan, shared, tuple(map(recipe, plan.data)), on)
+    untrained = [row.name for row in table.rows if row.untrained_of]
+    if untrained and any(evaluation.command == "transfer" for evaluation in table.evaluations):
+        raise ConfigurationError(
+            f"{where}: row {untrained[0]} has learned nothing that could be transferred; leave it out"
+        )
+    return table
+
+
+def _build(schema: type[T], content: Settings, where: str, **given: str) -> T:
+    """Return the data class ``schema`` of a table of a file, its keys checked."""
+    if not isinstance(content, Mapping):
+        raise ConfigurationError(f"{where}: expected a table, got {content!r}")
+    own = [each for each in fields(schema) if each.name not in given]  # type: ignore[arg-type]
+    _check_known(content, [each.name for each in own], where)
+    for each in own:
+        needed = each.default is MISSING and each.default_factory is MISSING
+        if needed and each.name not in content:
+            raise ConfigurationError(f"{where}: {each.name!r} is missing")
+    try:
+        return schema(**given, **content)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from error
+
+
+def _check_settings(pretrain: Settings, where: str) -> None:
+    """Check settings that are for all methods: each family takes the tables that it knows."""
+    contrastive = {key: value for key, value in pretrain.items() if key == "contrast"}
+    check_keys(contrastive, ContrastiveRun, where, "pretrain.")
+    others = {key: value for key, value in pretrain.items() if key != "contrast"}
+    check_keys(others, MaskedRun, where, "pretrain.")
+
+
+def _check_known(names: Iterable[str], known: Iterable[str], where: str) -> None:
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(f"{where}: no {name!r}{suggest(str(name), known)}")

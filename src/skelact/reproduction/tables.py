@@ -1,0 +1,187 @@
+"""A table as people read it: mean and 95 % interval over the seeds, each seed, and the published number.
+
+Tables in a Markdown document, between two markers each, with the commands that give them.
+
+::
+
+    <!-- table small/msr-action3d -->
+    (all of this is written)
+    <!-- end of table small/msr-action3d -->
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from rich.table import Table as RichTable
+
+from skelact.configuration import named_config
+from skelact.errors import DataError
+from skelact.reproduction.cells import Cell, cells_of
+from skelact.reproduction.commands import Place, command_line, evaluate_words, pretrain_words
+from skelact.reproduction.matching import Results
+from skelact.reproduction.recipes import Table
+from skelact.results.statistics import mean_interval
+
+NOT_YET = "not yet"
+NOTHING = "-"
+"""Stands where a row has no such number: nearest neighbours of a sum of scores."""
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table of texts."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """Return it as Markdown, without the title."""
+        lines = [f"| {' | '.join(line)} |" for line in (self.columns, *self.rows)]
+        return "\n".join([lines[0], "|" + "---|" * len(self.columns), *lines[1:]])
+
+    def rich(self) -> RichTable:
+        """Return it for the terminal."""
+        table = RichTable(title=self.title, title_justify="left")
+        for number, column in enumerate(self.columns):
+            table.add_column(column, justify="right" if number else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+
+def fill(table: Table, results: Results, seeds: Sequence[int] | None = None) -> TextTable:
+    """Return a table with the numbers that are there.
+
+    Args:
+        table: the table.
+        results: the results that are there.
+        seeds: instead of the table's own.
+    """
+    columns: dict[tuple[str, str], str] = {}
+    texts: dict[tuple[str, tuple[str, str]], list[Cell]] = {}
+    for cell in cells_of(table, seeds):
+        data, evaluation = cell.pretraining.data, cell.evaluation
+        column = (data.name, evaluation.name)
+        where = f"{data.title}, " if len(table.data) > 1 else ""
+        columns[column] = f"{where}{evaluation.title}, %"
+        texts.setdefault((cell.row.name, column), []).append(cell)
+    published = published_numbers()
+    rows = [
+        (
+            row.title,
+            *(
+                cell_text(texts[row.name, column], results, published)
+                if (row.name, column) in texts
+                else NOTHING
+                for column in columns
+            ),
+        )
+        for row in table.rows
+    ]
+    return TextTable(table.plan.title, ("encoder", *columns.values()), tuple(rows))
+
+
+def cell_text(
+    cells: Sequence[Cell], results: Results, published: Mapping[tuple[str, str, str], float]
+) -> str:
+    """Return what stands in one place of a table.
+
+    Args:
+        cells: one for each seed.
+        results: the results that are there.
+        published: see :func:`published_numbers`.
+    """
+    found = [results.find(cell) for cell in cells]
+    values = [cells[0].evaluation.percent(each[1]) for each in found if each is not None]
+    text = NOT_YET
+    if values:
+        summary, each = mean_interval(values), ", ".join(f"{value:.1f}" for value in values)
+        spread = "" if summary.half_width is None else f" ± {summary.half_width:.1f}"
+        missing = "" if len(values) == len(cells) else f"; {len(values)} of {len(cells)} seeds"
+        inside = f"{each}{missing}" if len(values) > 1 else missing.removeprefix("; ")
+        text = f"{summary.mean:.1f}{spread}" + (f" ({inside})" if inside else "")
+    first = cells[0]
+    number = published.get((first.row.name, first.evaluation.name, first.pretraining.data.name))
+    return text if number is None else f"{text} [published {number:.1f}]"
+
+
+def published_numbers() -> dict[tuple[str, str, str], float]:
+    """Return the published accuracies in %, by row, evaluation and data set: ``configs/published``."""
+    folder = files("skelact") / "configs" / "published"
+    rows = sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir())
+    return {
+        (row, evaluation, data): float(number)
+        for row in rows
+        for evaluation, numbers in named_config("published", row).items()
+        for data, number in numbers.items()
+    }
+
+
+STAND_IN = 987654321
+"""Seed of the cells whose commands become the body of a loop: its digits are replaced by ``$seed``."""
+
+
+def markers(suite: str, table: Table) -> tuple[str, str]:
+    """Return the lines between which a table stands."""
+    name = f"table {suite}/{table.name}"
+    return f"<!-- {name} -->", f"<!-- end of {name} -->"
+
+
+def with_tables(text: str, where: Path, suite: str, tables: Sequence[Table], results: Results) -> str:
+    """Return a document's text with all tables of a suite written anew.
+
+    Args:
+        text: the document.
+        where: its path, for the message.
+        suite: name of the suite.
+        tables: its tables.
+        results: the results that are there.
+
+    Raises:
+        DataError: the document has no place for one of the tables.
+    """
+    for table in tables:
+        begin, end = markers(suite, table)
+        pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+        if not pattern.search(text):
+            raise DataError(f"{where}: no place for table {table.name}; add the lines {begin!r} and {end!r}")
+        written = f"{begin}\n{block(suite, table, results)}\n{end}"
+        text = pattern.sub(lambda match, written=written: written, text)  # type: ignore[misc]
+    return text
+
+
+def block(suite: str, table: Table, results: Results) -> str:
+    """Return a table with its commands, all at once and one by one."""
+    place = Place(Path("stores"), Path("."))
+    whole = f"skelact reproduce {suite} --stores stores --out . --only-table {table.name}"
+    folded = [
+        "<details><summary>the commands that this runs, where nothing is done yet</summary>",
+        f"```bash\n{loop(table, place)}\n```",
+    ]
+    return "\n\n".join([f"```bash\n{whole}\n```", *folded, "</details>", fill(table, results).markdown()])
+
+
+def loop(table: Table, place: Place) -> str:
+    """Return the commands of a table as a shell loop over its seeds."""
+    before: dict[str, None] = {}
+    body: dict[str, None] = {}  # in order, each once
+    for cell in cells_of(table, [STAND_IN]):
+        for words in _words(cell, place):
+            inside = any(str(STAND_IN) in word for word in words)
+            (body if inside else before)[command_line(words).replace(str(STAND_IN), "$seed")] = None
+    seeds = " ".join(map(str, table.plan.seeds))
+    return "\n".join([*before, f"for seed in {seeds}; do", *(f"    {line}" for line in body), "done"])
+
+
+def _words(cell: Cell, place: Place) -> list[list[str]]:
+    return [
+        *(pretrain_words(each, place) for each in cell.line),
+        *(evaluate_words(each, place) for each in cell.members),
+        evaluate_words(cell, place),
+    ]

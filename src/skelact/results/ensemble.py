@@ -1,0 +1,148 @@
+"""Ensembles: the class scores of several runs added up, as for the joint, bone and motion streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from skelact.errors import ConfigurationError, DataError
+from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
+from skelact.results.files import FOLDER, FORMAT, TestScores, computed, has_scores, read_result, read_scores
+
+SAME = ("evaluation", "data_hash", "protocol")
+"""What all results of an ensemble have in common; their test sequences besides."""
+DESCRIBES = ("evaluation", "trained", "model", "config", "subset")
+"""What an ensemble's result keeps of its members': all that says what they are results of."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A result whose scores are added."""
+
+    path: Path
+    content: Mapping[str, Any]
+    scores: TestScores
+
+
+def find_member(run: Path, evaluation: str) -> Member:
+    """Return the result that ``run`` stands for: a result file, or the only one of its kind in a run folder.
+
+    Args:
+        run: a result file or a run folder.
+        evaluation: in a run folder, the kind of result that is wanted, e.g. linear.
+
+    Raises:
+        DataError: the file cannot be read or has no scores, or the folder has no such result.
+        ConfigurationError: the folder has several.
+    """
+    if run.is_file():
+        content = read_result(run)
+        return Member(run, content, read_scores(run, content))
+    found = []
+    for path in sorted((run / FOLDER).glob("*.json")):
+        content = read_result(path)
+        if content["evaluation"] == evaluation and content["trained"] and has_scores(content):
+            found.append(Member(path, content, read_scores(path, content)))
+    if not found:
+        raise DataError(
+            f"{run}: no result of 'skelact evaluate {evaluation}' with scores; evaluate the run first, "
+            "or give a result file"
+        )
+    if len(found) > 1:
+        names = ", ".join(member.path.name for member in found)
+        raise ConfigurationError(f"{run}: {len(found)} results ({names}); give the file of one of them")
+    return found[0]
+
+
+def combine(members: Sequence[Member], weights: Sequence[float] | None = None) -> ClassificationMetrics:
+    """Add the members' class scores and compare the sums with the truth.
+
+    Args:
+        members: two or more results.
+        weights: one for each member; default: 1 each.
+
+    Raises:
+        ConfigurationError: fewer than two members, other than one weight for each, a weight that is not
+            positive, or results that do not belong together.
+        DataError: results of different test sequences, or with several tables of scores.
+    """
+    if len(members) < 2:
+        raise ConfigurationError(f"an ensemble of {len(members)} results: expected two or more")
+    weights = [1.0] * len(members) if weights is None else list(weights)
+    if len(weights) != len(members) or min(weights) <= 0:
+        raise ConfigurationError(
+            f"weights {weights}: expected one above 0 for each of the {len(members)} results"
+        )
+    first = members[0]
+    for member in members:
+        _check_same(first, member)
+    total = sum(
+        weight * torch.from_numpy(member.scores.scores[""]).double()
+        for weight, member in zip(weights, members, strict=True)
+    )
+    assert isinstance(total, torch.Tensor)
+    return evaluate_scores(total, torch.from_numpy(first.scores.labels), total.shape[1])
+
+
+def _check_same(first: Member, member: Member) -> None:
+    if list(member.scores.scores) != [""]:
+        raise DataError(
+            f"{member.path}: holds several tables of scores ({', '.join(member.scores.scores)}); "
+            "ensembles take evaluations with one"
+        )
+    for key in SAME:
+        ours, other = first.content[key], member.content[key]
+        if ours != other:
+            raise ConfigurationError(
+                f"{member.path}: {key} is {other}, but {ours} in {first.path}; evaluate both alike"
+            )
+    if member.scores.names != first.scores.names or (member.scores.labels != first.scores.labels).any():
+        raise DataError(f"{member.path}: other test sequences than in {first.path}; evaluate both alike")
+    shapes = [each.scores.scores[""].shape for each in (first, member)]
+    if shapes[0] != shapes[1]:
+        raise DataError(f"{member.path}: scores of shape {shapes[1]}, but {shapes[0]} in {first.path}")
+
+
+def ensemble_result(
+    members: Sequence[Member], weights: Sequence[float], metrics: ClassificationMetrics, seconds: float
+) -> dict[str, Any]:
+    """Return what the result file of an ensemble holds."""
+    first = members[0].content
+    seeds = {int(member.content["config"].get("seed", 0)) for member in members}
+    return {
+        "format": FORMAT,
+        "evaluation": f"ensemble-{first['evaluation']}",
+        **{key: first[key] for key in ("data_set", "data_hash", "protocol", "num_train", "num_test")},
+        **{key: first[key] for key in ("class_names",) if key in first},  # older results have none
+        "trained": all(member.content["trained"] for member in members),
+        "model": {"method": "+".join(describe_member(member) for member in members)},
+        "config": {
+            "seed": min(seeds),
+            "weights": list(weights),
+            "members": [
+                {
+                    "file": str(member.path),
+                    "stream": describe_member(member),
+                    "seed": member.content["config"].get("seed", 0),
+                    "top1": member.content["metrics"]["top1"],
+                    "scores_sha256": member.content["scores"]["sha256"],
+                    "result": {key: member.content[key] for key in DESCRIBES if key in member.content},
+                }
+                for member in members
+            ],
+        },
+        "metrics": metrics.to_dict(),
+        **computed(seconds),
+    }
+
+
+def describe_member(member: Member) -> str:
+    """Return the method and the stream of a member, e.g. ``stjd-cl bone``."""
+    model = member.content["model"]
+    clips = model.get("config", {}).get("clips", {})
+    start = "" if member.content["trained"] else "untrained "
+    return f"{start}{model.get('method', 'unknown')} {clips.get('stream', '')}".strip()

@@ -1,0 +1,256 @@
+"""From result files to a table: results that differ in their seeds alone are one method."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skelact.errors import DataError
+from skelact.results.files import TestScores, has_scores, read_result, read_scores
+from skelact.results.identity import identity_of
+from skelact.results.statistics import (
+    Difference,
+    MeanInterval,
+    Right,
+    difference_over_seeds,
+    mcnemar,
+    mean_interval,
+    over_seeds,
+)
+
+NOT_A_METHOD = {
+    # seeds make several results of one method, the others change no number
+    "seed",
+    "devices",
+    "accelerator",
+    "workers",
+    "compile",
+    "tensorboard",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "test_every",
+    "data",
+    "data_hash",
+    "run",
+    "run_weights",
+}
+OVERLAP = "0.5"
+"""Overlap at which tables give the mean average precisions of a detection."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row's share of one result file: how good one evaluation is, with one seed."""
+
+    path: Path
+    table: tuple[str, str, str]
+    """Data set, protocol, evaluation."""
+    data_hash: str
+    method: str
+    settings: Mapping[str, str]
+    """All that tells methods apart, seeds excepted, as dotted key and text."""
+    seeds: tuple[Any, ...]
+    """Of evaluation, subset and pre-training, and those of what it started from or adds up."""
+    measures: Mapping[str, float]
+    """Shares in [0, 1], the one that methods are compared by first: top1 and, in most files, top5; of a
+    detection map_a and map_v, both at :data:`OVERLAP`."""
+    scores: TestScores | None
+    variant: str
+    content: Mapping[str, Any]
+    """All that the file holds."""
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """The numbers of this variant."""
+        found: Mapping[str, Any] = self.content["metrics"]
+        return found[self.variant] if self.variant else found
+
+    @property
+    def main(self) -> float:
+        """What methods are compared by, in percent."""
+        return 100 * next(iter(self.measures.values()))
+
+    def right(self) -> Right:
+        """Return (N,) whether the best class is the true one, the first of equals counting."""
+        assert self.scores is not None
+        return np.asarray(self.scores.scores[self.variant].argmax(1) == self.scores.labels)
+
+
+@dataclass(frozen=True)
+class Method:
+    """Results that differ in their seeds alone."""
+
+    table: tuple[str, str, str]
+    label: str
+    """Name of the method, with the settings that tell it from others of this name in the table."""
+    entries: tuple[Entry, ...]
+    means: Mapping[str, MeanInterval] = field(init=False)
+    """Those of the measures that every file has, in percent; the one that methods are compared by first."""
+
+    def __post_init__(self) -> None:
+        all_measures = [entry.measures for entry in self.entries]
+        means = {
+            name: mean_interval([100 * measures[name] for measures in all_measures])
+            for name in all_measures[0]
+            if all(name in measures for measures in all_measures)
+        }
+        object.__setattr__(self, "means", means)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two methods on the same test sequences."""
+
+    first: Method
+    second: Method
+    difference: Difference
+    """Of top-1, or of a detection's mAP_a, in points."""
+    p: float | None
+    """Of McNemar's test, seed by seed; None where scores are missing, as those of detections always are."""
+    num_pairs: int
+    """Seeds that were paired."""
+
+
+def read_entries(paths: Sequence[Path]) -> list[Entry]:
+    """Read result files; one with several variants, as kNN's, gives an entry for each.
+
+    Raises:
+        DataError: a file that is no result, scores that are not a result's, or the same result twice.
+    """
+    entries = [entry for path in paths for entry in _entries_of(path, read_result(path))]
+    seen: dict[tuple[Any, ...], Entry] = {}
+    for entry in entries:
+        key = (entry.table, entry.data_hash, entry.method, tuple(entry.settings.items()), entry.seeds)
+        if key in seen:
+            raise DataError(
+                f"{entry.path}: has the settings and seeds of {seen[key].path}; "
+                "a result counts once, leave one out"
+            )
+        seen[key] = entry
+    return entries
+
+
+def group(entries: Sequence[Entry]) -> list[Method]:
+    """Put results together that differ in their seeds alone, table by table, in the order of the files."""
+    groups: dict[tuple[Any, ...], list[Entry]] = {}
+    for entry in entries:
+        key = (entry.table, entry.data_hash, entry.method, tuple(entry.settings.items()))
+        groups.setdefault(key, []).append(entry)
+    methods = []
+    for (table, data_hash, name, _), members in groups.items():
+        others = [
+            each[0]
+            for (other_table, _, other_name, _), each in groups.items()
+            if (other_table, other_name) == (table, name) and each is not members
+        ]
+        own = members[0].settings
+        telling = [
+            key
+            for key in sorted({*own, *(key for other in others for key in other.settings)})
+            if any(other.settings.get(key) != own.get(key) for other in others)
+        ]
+        parts = [f"{key.split('.')[-1]}={own.get(key, 'none')}" for key in telling]
+        if any(other.data_hash != data_hash for other in others):
+            parts.append(f"data {data_hash[:8]}")
+        label = f"{name} ({', '.join(parts)})" if parts else name
+        methods.append(Method(table, label, tuple(sorted(members, key=lambda each: str(each.seeds)))))
+    return methods
+
+
+def compare(methods: Sequence[Method]) -> list[Comparison]:
+    """Compare every two methods of a table; McNemar's test pairs their seeds in ascending order.
+
+    Methods on different versions of a data set are not compared.
+
+    Raises:
+        DataError: methods that were tested on different sequences.
+    """
+    found = []
+    for first, second in combinations(methods, 2):
+        if first.table != second.table or first.entries[0].data_hash != second.entries[0].data_hash:
+            continue
+        difference = difference_over_seeds(
+            [entry.main for entry in first.entries], [entry.main for entry in second.entries]
+        )
+        pairs = list(zip(first.entries, second.entries, strict=False))
+        with_scores = [pair for pair in pairs if all(entry.scores is not None for entry in pair)]
+        p = over_seeds([_test(*pair) for pair in with_scores]) if len(with_scores) == len(pairs) else None
+        found.append(Comparison(first, second, difference, p, len(pairs)))
+    return found
+
+
+def check_same_test(first: Entry, entry: Entry) -> None:
+    """Check that two results are of one test.
+
+    Raises:
+        DataError: another data set, protocol or version of the data; the message names the file.
+    """
+    for what, ours, other in (
+        ("data set", first.table[0], entry.table[0]),
+        ("protocol", first.table[1], entry.table[1]),
+        ("data hash", first.data_hash, entry.data_hash),
+    ):
+        if ours != other:
+            raise DataError(
+                f"{entry.path}: {what} {other}, but {ours} in {first.path}; give results of the same test"
+            )
+
+
+def _test(first: Entry, second: Entry) -> float:
+    assert first.scores is not None
+    assert second.scores is not None
+    if first.scores.names != second.scores.names:
+        raise DataError(f"{second.path}: other test sequences than in {first.path}; evaluate both alike")
+    return mcnemar(first.right(), second.right()).p
+
+
+def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
+    scores = read_scores(path, content) if has_scores(content) else None
+    metrics = content["metrics"]
+    has_variants = content["evaluation"] != "detection" and "top1" not in metrics
+    variants = metrics if has_variants else {"": metrics}
+    method, settings, seeds = identity_of(content)
+    for variant, numbers in variants.items():
+        try:
+            measures = _measures_of(content["evaluation"], numbers)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{path}: no accuracies in its metrics; the file is damaged, evaluate again"
+            ) from error
+        evaluation = f"{content['evaluation']} {variant}".strip()
+        yield Entry(
+            path=path,
+            table=(content["data_set"], content["protocol"], evaluation),
+            data_hash=content["data_hash"],
+            method=method,
+            settings=dict(_flat(settings)),
+            seeds=seeds,
+            measures=measures,
+            scores=scores,
+            variant=variant,
+            content=content,
+        )
+
+
+def _measures_of(evaluation: str, numbers: Mapping[str, Any]) -> dict[str, float]:
+    if evaluation == "detection":
+        return {name: float(numbers[name][OVERLAP]) for name in ("map_a", "map_v")}
+    top1, top5 = float(numbers["top1"]), numbers.get("top5")
+    return {"top1": top1} if top5 is None else {"top1": top1, "top5": float(top5)}
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key in sorted(table):
+        if key in NOT_A_METHOD:
+            continue
+        if isinstance(table[key], Mapping):
+            yield from _flat(table[key], f"{prefix}{key}.")
+        else:
+            value = table[key]
+            yield prefix + key, value if isinstance(value, str) else json.dumps(value)

@@ -1,1 +1,0 @@
-"""Readers, one raw format each, and the synthetic generator, which writes a raw format."""

@@ -1,0 +1,180 @@
+"""The small columns of a store under construction: sizes, labels, attributes, names."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.errors import DataError
+from skelact.formats.exclusions import REPEATED
+from skelact.store.journal import Row
+
+LABEL = "label"
+OTHER_CLASS = "a class that is not one of the data set's"
+MIXED = "numbers and names mixed"
+NO_TEXT = "a name that no file can hold"
+TOO_LARGE = "a number outside what a store holds"
+
+
+class RefusedError(DataError):
+    """A sequence that does not fit into the store."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        """A few words, the same for all sequences refused for this reason."""
+
+
+class Vocabulary:
+    """Gives names numbers: the places in a fixed list, or, without one, those of the names once sorted."""
+
+    def __init__(self, fixed: Sequence[str] | None) -> None:
+        self.is_fixed = fixed is not None
+        self._numbers = {name: number for number, name in enumerate(fixed or ())}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def number(self, name: str) -> int:
+        """Return the provisional number of ``name``."""
+        return self._numbers.setdefault(name, len(self._numbers))
+
+    def names(self) -> list[str]:
+        """Return the names by their final numbers."""
+        return list(self._numbers) if self.is_fixed else sorted(self._numbers)
+
+    def final(self, numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """Replace provisional numbers (-1: none) by final ones."""
+        if self.is_fixed or not self._numbers:
+            return numbers
+        place = {name: number for number, name in enumerate(self.names())}
+        table = np.array([place[name] for name in self._numbers] + [-1], np.int32)  # the last one for -1
+        return table[numbers]
+
+
+class Columns:
+    """One row a sequence; a few numbers and the name of each are all that a preparation keeps in memory."""
+
+    def __init__(
+        self, class_names: Sequence[str] | None, attribute_values: Mapping[str, Sequence[str]] | None
+    ) -> None:
+        self.starts = {name: array("q", [0]) for name in ("joints", "frame_rows", "frame_numbers")}
+        self._counts = {name: array("i") for name in ("num_bodies", "num_frames", LABEL)}
+        self._attributes: dict[str, array[int]] = {}
+        self._names: dict[str, None] = {}
+        self.classes = Vocabulary(class_names)
+        self._vocabularies = {name: Vocabulary(values) for name, values in (attribute_values or {}).items()}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the sequences."""
+        return list(self._names)
+
+    def sizes_after(self, rows: Sequence[Row]) -> dict[str, int]:
+        """Return the lengths that the arrays on the disk have once ``rows`` are in."""
+        sizes = {name: starts[-1] for name, starts in self.starts.items()}
+        for row in rows:
+            for name, more in _sizes(row).items():
+                sizes[name] += more
+        return sizes
+
+    def check(self, row: Row) -> None:
+        """Refuse a row that does not fit.
+
+        Raises:
+            RefusedError: a name that is empty or no text, a repeated name, a class or an attribute's value
+                outside the fixed ones, or an attribute that has numbers here and names there.
+        """
+        for name in (row.name, *row.names.values()):
+            if not _is_text(name):
+                raise RefusedError(
+                    NO_TEXT,
+                    f"{row.name!r}: {name!r} is no name; expected text without NUL and lone surrogates",
+                )
+        if row.name in self._names:
+            raise RefusedError(REPEATED, f"{row.name}: a recording of this name is in the store already")
+        if row.label is not None and not 0 <= row.label < len(self.classes):
+            raise RefusedError(OTHER_CLASS, f"{row.name}: class {row.label} is not one of the data set's")
+        for name, value in row.names.items():
+            vocabulary = self.classes if name == LABEL else self._vocabularies.get(name)
+            if vocabulary is None:
+                if name in self._attributes:
+                    raise RefusedError(
+                        MIXED, f"{row.name}: {name} is {value!r}, a number before; use one kind"
+                    )
+            elif vocabulary.is_fixed and value not in vocabulary:
+                raise RefusedError(OTHER_CLASS, f"{row.name}: {name} {value!r} is not one of the data set's")
+        for name, number in row.attributes.items():
+            if not -1 <= number < 1 << 31:
+                raise RefusedError(
+                    TOO_LARGE, f"{row.name}: {name} is {number}; expected 0 to {(1 << 31) - 1}"
+                )
+            vocabulary = self._vocabularies.get(name)
+            if name in row.names or (vocabulary is not None and not vocabulary.is_fixed):
+                raise RefusedError(
+                    MIXED, f"{row.name}: {name} is a number here, a name elsewhere; use one kind"
+                )
+
+    def add(self, row: Row) -> None:
+        """Append a row that :meth:`check` let pass."""
+        for name, more in _sizes(row).items():
+            self.starts[name].append(self.starts[name][-1] + more)
+        numbers = dict(row.attributes)
+        label = -1 if row.label is None else row.label
+        for name, value in row.names.items():
+            if name == LABEL:
+                label = self.classes.number(value)
+            else:
+                numbers[name] = self._vocabularies.setdefault(name, Vocabulary(None)).number(value)
+        for column, count in (("num_bodies", row.num_bodies), ("num_frames", row.num_frames), (LABEL, label)):
+            self._counts[column].append(count)
+        for name in numbers:
+            if name not in self._attributes:
+                self._attributes[name] = array("i", [-1]) * len(self._names)
+        for name, values in self._attributes.items():
+            values.append(numbers.get(name, -1))
+        self._names[row.name] = None
+
+    def attribute_values(self) -> dict[str, list[str]]:
+        """Return the names of the numbers of attributes that have them."""
+        return {name: vocabulary.names() for name, vocabulary in sorted(self._vocabularies.items())}
+
+    def arrays(self) -> Iterator[tuple[str, npt.NDArray[np.generic]]]:
+        """Yield the finished columns, by their names in the store."""
+        starts = {"joints": "joint_start", "frame_rows": "row_start", "frame_numbers": "frame_start"}
+        for name, start in starts.items():
+            yield start, np.array(self.starts[name], "<i8")
+        for name, values in self._counts.items():
+            numbers = np.array(values, "<i4")
+            yield name, self.classes.final(numbers).astype("<i4") if name == LABEL else numbers
+        for name, values in self._attributes.items():
+            numbers = np.array(values, "<i4")
+            vocabulary = self._vocabularies.get(name)
+            yield f"attribute_{name}", numbers if vocabulary is None else vocabulary.final(numbers)
+        yield "names", np.array([name.encode() for name in self._names])
+
+
+def _sizes(row: Row) -> dict[str, int]:
+    """Return by how much a row lengthens each array on the disk."""
+    return {
+        "joints": row.num_rows,
+        "frame_rows": row.num_bodies * row.num_kept,
+        "frame_numbers": row.num_kept,
+    }
+
+
+def _is_text(name: str) -> bool:
+    """Tell whether a name comes back from the store as it was: UTF-8, where NUL ends a name."""
+    try:
+        return b"\0" not in name.encode() and bool(name)
+    except UnicodeEncodeError:
+        return False

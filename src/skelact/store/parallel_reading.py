@@ -1,0 +1,120 @@
+"""Reading raw files in several processes: every file's result in the order of the files, few at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from skelact.errors import DataError
+from skelact.formats.archives import RawFile
+from skelact.formats.data_set import DataSet, Item, Named
+from skelact.formats.exclusions import Exclusion, UnusableRecordingError
+from skelact.skeleton.view import centre
+from skelact.store.columns import RefusedError
+from skelact.store.packing import PackedSequence, pack
+
+ALL_ZERO = "all joints zero"
+BAD_POSITIONS = "positions that cannot be used"
+
+_CHUNK = 32  # files a task
+_AHEAD = 3  # tasks a worker that may be done or under way before their turn to be written
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What one raw file gave."""
+
+    file: str
+    items: Iterable[PackedSequence | Exclusion]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is to be read, and how."""
+
+    data_set: DataSet
+    files: Sequence[RawFile]
+    centred: bool
+    """Whether to move every sequence's origin to its first body's centre joint."""
+    position_type: str
+    """How the store keeps positions."""
+
+    def read(self, file: RawFile) -> Iterator[PackedSequence | Exclusion]:
+        """Read one file: yield its sequences, packed, and what of it cannot be used, and why."""
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                for item in self.data_set.read(file):
+                    yield self._packed(file, item)
+        except UnusableRecordingError as error:
+            yield Exclusion.of(error)
+        except DataError as error:  # what SkeletonSequence itself refuses
+            yield Exclusion(file.name, BAD_POSITIONS, "", str(error))
+
+    def _packed(self, file: RawFile, item: Item) -> PackedSequence | Exclusion:
+        if isinstance(item, Exclusion):
+            return item
+        named = item if isinstance(item, Named) else Named(item)
+        sequence = named.sequence
+        if not sequence.present.any():
+            detail = "all joints of all bodies are zero; expected a body in at least one frame"
+            return Exclusion(file.name, ALL_ZERO, "" if sequence.name == file.stem else sequence.name, detail)
+        if self.centred:
+            sequence = centre(sequence)
+        try:
+            return pack(sequence, named.names, position_type=self.position_type)
+        except RefusedError as error:
+            return Exclusion(file.name, error.reason, "", str(error))
+
+
+_worker_reading: Reading | None = None  # a worker's own, set once when it starts
+
+
+def _start_worker(reading: Reading) -> None:
+    """Give a worker its work; keep it quiet on Ctrl-C and end it when its parent is gone."""
+    global _worker_reading
+    _worker_reading = reading
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """Wait until the process behind ``sentinel`` has ended, then end this one."""
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
+
+
+def _read_chunk(start: int) -> list[FileResult]:
+    """Read the files from number ``start`` on. Only that number and the packed bytes cross to and fro."""
+    assert _worker_reading is not None
+    files = _worker_reading.files[start : start + _CHUNK]
+    return [FileResult(file.name, list(_worker_reading.read(file))) for file in files]
+
+
+def read_files(reading: Reading, num_workers: int) -> Generator[FileResult, None, None]:
+    """Yield one result a file, in order, with a bounded number of them in memory."""
+    starts = range(0, len(reading.files), _CHUNK)
+    if num_workers == 1 or len(starts) <= 1:
+        for file in reading.files:
+            yield FileResult(file.name, reading.read(file))
+        return
+    under_way: deque[Future[list[FileResult]]] = deque()
+    waiting = iter(starts)
+    pool = ProcessPoolExecutor(min(num_workers, len(starts)), initializer=_start_worker, initargs=(reading,))
+    try:
+        for _ in starts:
+            while len(under_way) < _AHEAD * num_workers and (start := next(waiting, None)) is not None:
+                under_way.append(pool.submit(_read_chunk, start))
+            yield from under_way.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

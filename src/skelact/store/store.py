@@ -1,0 +1,247 @@
+"""The prepared data set on disk: ragged, memory-mapped, and finished or not there at all.
+
+A store is a folder of raw arrays beside ``meta.json``, which names each array's type, shape and SHA-256:
+
+======================  ==================  ==================================================================
+array                   shape               what
+======================  ==================  ==================================================================
+``joints``              (R, V, C) float32   positions of every present body-frame; by sequence, body, frame.
+                        or int16            Of a store made with ``--positions int16``: whole numbers, to be
+                                            multiplied by their sequence's scale
+``joint_scale``         (N,) float32        that scale; only in such a store
+``frame_rows``          (S,) int32          for each sequence, body and kept frame: the row of ``joints``,
+                                            counted from the body's sequence; ``~row`` of the nearest present
+                                            frame of that body (the earlier on a tie) where it is absent
+``joint_present``       (R, V) bool         whether each joint was there; only where a joint is missing
+                                            somewhere, for otherwise all were
+``frame_numbers``       (F,) int32          the kept frames' numbers in their sequence
+``joint_start``         (N + 1,) int64      where each sequence begins in ``joints``
+``row_start``           (N + 1,) int64      where each sequence begins in ``frame_rows``
+``frame_start``         (N + 1,) int64      where each sequence begins in ``frame_numbers``
+``num_bodies``          (N,) int32          bodies of each sequence
+``num_frames``          (N,) int32          frames of each sequence, those without any body included
+``label``               (N,) int32          class index, -1 where there is none
+``attribute_<name>``    (N,) int32          subject, camera, ... ; -1 where unknown
+``names``               (N,) bytes          the sequences' names, UTF-8
+======================  ==================  ==================================================================
+
+Kept frames are those in which at least one body is present: a clip never meets an empty frame.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.errors import DataError
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.topology import Topology
+from skelact.store.fixed_point import FLOAT32, INT16, from_fixed_point
+
+FORMATS = {FLOAT32: "skelact-store-1", INT16: "skelact-store-2"}
+"""The format by the type of the positions: who knows only the first must not take numbers for metres."""
+META = "meta.json"
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A finished store, memory-mapped: opening reads ``meta.json`` alone."""
+
+    path: Path
+    meta: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, path: Path | str) -> Store:
+        """Open the store in folder ``path``.
+
+        Raises:
+            DataError: the folder is missing, unfinished, of another format, or an array's file has the wrong
+                size.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            partial = path.with_name(path.name + ".partial")
+            state = "its preparation was not finished" if partial.is_dir() else "there is no such folder"
+            raise DataError(f"{path}: not a store, {state}; make one with 'skelact data prepare'")
+        try:
+            meta = json.loads((path / META).read_text())
+            found, arrays = meta["format"], meta["arrays"]
+        except FileNotFoundError:
+            raise DataError(
+                f"{path}: not a store, {META} is missing; make one with 'skelact data prepare'"
+            ) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path / META}: unreadable ({error!r}); prepare the data set again") from error
+        if found not in FORMATS.values():
+            known = " and ".join(map(repr, FORMATS.values()))
+            raise DataError(
+                f"{path}: format {found!r}, this version reads {known}; prepare the data set again"
+            )
+        for name, entry in arrays.items():
+            expected = np.dtype(entry["dtype"]).itemsize * int(np.prod(entry["shape"]))
+            file = path / f"{name}.bin"
+            size = file.stat().st_size if file.exists() else -1
+            if size != expected:
+                state = "missing" if size < 0 else f"{size} bytes long, expected {expected}"
+                raise DataError(f"{file}: {state}; the store is damaged, prepare the data set again")
+        return cls(path, meta)
+
+    def __len__(self) -> int:
+        return int(self.meta["arrays"]["num_bodies"]["shape"][0])
+
+    @property
+    def data_set(self) -> str:
+        """Name of the data set, e.g. ``ntu60``."""
+        return str(self.meta["data_set"])
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes; a label is an index here."""
+        return list(self.meta["class_names"])
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second, or None where unknown."""
+        return None if self.meta["fps"] is None else float(self.meta["fps"])
+
+    @property
+    def position_type(self) -> str:
+        """How positions are kept: ``float32``, exactly, or ``int16``, see :mod:`.fixed_point`."""
+        return str(np.dtype(self.meta["arrays"]["joints"]["dtype"]))
+
+    @property
+    def largest_error(self) -> float:
+        """How far, at most, a coordinate is from the one that was added, in its unit; 0 for float32."""
+        return float(self.meta.get("largest_error", 0))
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over the arrays and all that describes them."""
+        return str(self.meta["content_hash"])
+
+    @cached_property
+    def topology(self) -> Topology:
+        """The skeleton's topology."""
+        return Topology.from_dict(self.meta["topology"])
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names of the sequences."""
+        return [name.decode() for name in self.array("names").tolist()]
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.int32]:
+        """(N,) class indices, -1 where there is none."""
+        return self.array("label")
+
+    @property
+    def max_bodies(self) -> int:
+        """The largest number of bodies in a sequence."""
+        return int(self.array("num_bodies").max())
+
+    @property
+    def attribute_names(self) -> list[str]:
+        """Names of the attributes that :meth:`attribute` knows."""
+        prefix = "attribute_"
+        return [name.removeprefix(prefix) for name in self.meta["arrays"] if name.startswith(prefix)]
+
+    def attribute(self, name: str) -> npt.NDArray[np.int32]:
+        """Return the (N,) column ``name`` (subject, camera, ...), -1 where unknown.
+
+        Raises:
+            DataError: the store has no such column.
+        """
+        if name not in self.attribute_names:
+            raise DataError(
+                f"{self.path}: sequences have no {name!r}, only {', '.join(self.attribute_names)}"
+            )
+        return self.array(f"attribute_{name}")
+
+    def attribute_values(self, name: str) -> list[str] | None:
+        """Return the names of the attribute's numbers, or None where its numbers speak for themselves."""
+        values = self.meta["attribute_values"].get(name)
+        return None if values is None else list(values)
+
+    def array(self, name: str) -> Array:
+        """Return the array ``name`` of the module's table, memory-mapped and read-only."""
+        entry = self.meta["arrays"][name]
+        shape = tuple(entry["shape"])
+        if 0 in shape:
+            return np.empty(shape, entry["dtype"])
+        return np.memmap(self.path / f"{name}.bin", dtype=entry["dtype"], mode="r", shape=shape)
+
+    def positions(self, index: int) -> npt.NDArray[np.float32]:
+        """Return the positions (R, V, C) of sequence ``index``: its rows of ``joints``, in their unit."""
+        joints = self.array("joints")[slice(*self.array("joint_start")[index : index + 2])]
+        if self.position_type == FLOAT32:
+            return joints
+        return from_fixed_point(joints, self.array("joint_scale")[index])
+
+    def sequence(self, index: int) -> SkeletonSequence:
+        """Return sequence ``index`` as it was added, less bodies that were never present.
+
+        Positions kept as int16 are off by at most :attr:`largest_error`.
+        """
+        frame_start, row_start, joint_start = (
+            self.array(name)[index : index + 2] for name in ("frame_start", "row_start", "joint_start")
+        )
+        num_bodies, num_frames = int(self.array("num_bodies")[index]), int(self.array("num_frames")[index])
+        frames = self.array("frame_numbers")[slice(*frame_start)]
+        rows = self.array("frame_rows")[slice(*row_start)].reshape(num_bodies, len(frames))
+        joints = self.positions(index)
+        positions = np.zeros((num_bodies, num_frames, *joints.shape[1:]), np.float32)
+        present = np.zeros((num_bodies, num_frames), np.bool_)
+        present[:, frames] = rows >= 0
+        positions[present] = joints
+        joint_present = None
+        if "joint_present" in self.meta["arrays"]:
+            joint_present = np.zeros(positions.shape[:3], np.bool_)
+            joint_present[present] = self.array("joint_present")[slice(*joint_start)]
+        label = int(self.labels[index])
+        attributes = {name: int(self.attribute(name)[index]) for name in self.attribute_names}
+        return SkeletonSequence(
+            name=self.array("names")[index].decode(),
+            positions=positions,
+            present=present,
+            joint_present=joint_present,
+            topology=self.topology,
+            fps=self.fps,
+            label=None if label < 0 else label,
+            attributes={name: value for name, value in attributes.items() if value >= 0},
+        )
+
+    def damage(self) -> list[str]:
+        """Return one line for every file that is not as it was written; empty when all are intact."""
+        hashes = {f"{name}.bin": entry["sha256"] for name, entry in self.meta["arrays"].items()}
+        hashes |= self.meta.get("attached", {})
+        changed = [f"{self.path / META}: content changed since it was written"]
+        if content_hash_of(self.meta) == self.meta.get("content_hash"):
+            changed = []
+        for name, expected in hashes.items():
+            file = self.path / name
+            if not file.is_file():
+                changed.append(f"{file}: missing")
+            elif sha256(file) != expected:
+                changed.append(f"{file}: content changed since it was written")
+        return changed
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_hash_of(meta: Mapping[str, object]) -> str:
+    """Return the SHA-256 of all that ``meta.json`` says but the hash itself."""
+    text = json.dumps({key: value for key, value in meta.items() if key != "content_hash"}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

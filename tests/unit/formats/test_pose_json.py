@@ -1,0 +1,147 @@
+"""Pose-JSON: what a file says, and where it says something else."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skelact.formats.exclusions import UnusableRecordingError
+from skelact.formats.pose_json import read_pose_json
+from skelact.skeleton.tables import COCO_17
+
+RIG = {
+    "joints": ["hips", "head", "left", "right"],
+    "parents": {"head": "hips", "left": "head", "right": "head"},
+    "pairs": [["left", "right"]],
+    "centre": "head",
+}
+
+
+def table(**other: Any) -> dict[str, Any]:
+    positions = np.random.default_rng(0).normal(size=(3, 4, 3)).round(3).tolist()
+    return {
+        "topology": RIG,
+        "fps": 25,
+        "label": "wave",
+        "subject": 3,
+        "bodies": [{"positions": positions}],
+    } | other
+
+
+def body(positions: Any, confidence: Any = None) -> list[dict[str, Any]]:
+    return [{"positions": positions, "confidence": confidence}]
+
+
+def read(content: object, **options: Any) -> Any:
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return read_pose_json("folder/a.json", "a", data, **options)
+
+
+def test_a_file_becomes_a_sequence() -> None:
+    raw = table()
+    pose = read(raw)
+    sequence = pose.sequence
+    np.testing.assert_array_equal(sequence.positions[0], np.float32(raw["bodies"][0]["positions"]))
+    assert sequence.present.all()
+    assert sequence.joint_present is None
+    assert (sequence.name, sequence.fps, sequence.label) == ("a", 25.0, None)
+    assert (sequence.attributes, pose.names) == ({"subject": 3}, {"label": "wave"})
+    topology = sequence.topology
+    assert (topology.name, topology.joints, topology.parents) == ("own", tuple(RIG["joints"]), (0, 0, 1, 1))
+    assert (topology.pairs, topology.centre) == (((2, 3),), 1)
+
+
+def test_what_was_not_seen() -> None:
+    joint = [1.0, 2.0, 3.0]
+    positions = [[joint, joint, None, joint], None, [joint] * 4, [joint] * 4]
+    confidence = [[0.9, 0.9, 0.9, 0.2], None, [0, None, 0.9, 0.9], [0, 0, 0, 0]]
+    for options, seen in (({}, [1, 1, 0, 1]), ({"min_confidence": 0.5}, [1, 1, 0, 0])):
+        sequence = read(table(bodies=body(positions, confidence)), **options).sequence
+        assert sequence.present.tolist() == [[True, False, True, False]]
+        assert sequence.joint_present[0].astype(int).tolist() == [seen, [0] * 4, [0, 0, 1, 1], [0] * 4]
+        assert not sequence.positions[~sequence.joint_present].any()
+        assert (sequence.positions[sequence.joint_present] == joint).all()
+
+
+@pytest.mark.parametrize(("unit", "metres"), [("m", 2.0), ("cm", 0.02), ("mm", 0.002), (None, 2.0)])
+def test_units(unit: str | None, metres: float) -> None:
+    sequence = read(table(unit=unit, bodies=body([[[2.0, 2, 2]] * 4]))).sequence
+    np.testing.assert_allclose(sequence.positions, metres, rtol=1e-6)
+
+
+def test_a_known_skeleton_in_pixels_and_a_default_one() -> None:
+    flat = {"unit": "pixel", "bodies": body([[[5, 6]] * 17])}
+    assert read(flat | {"topology": "coco-17"}).sequence.topology is COCO_17
+    assert read(flat, topology=COCO_17).sequence.positions.shape == (1, 1, 17, 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "message"),
+    [
+        (b"", "line 1", "not JSON"),
+        (b"\xff\xfe", "byte 0", "not UTF-8"),
+        (b'{"a": 1\n"b"', "line 2", "not JSON"),
+        (b"[" * 100_000, "", "not JSON"),
+        (b'{"fps": 1, "fps": 2}', "", "a key stands twice"),
+        (b'{"fps": NaN}', "", "NaN is not a number; write null"),
+        (b'{"fps": ' + b"1" * 5000 + b"}", "", "not JSON that can be read"),
+        ([], "the whole", "0 values; expected an object"),
+        (table(topolgy="x"), "the whole", "unknown key 'topolgy' (did you mean 'topology'?)"),
+        (table(topology=None), "topology", "missing; expected one of coco-17"),
+        (table(topology="coco"), "topology", "'coco' is not known (did you mean 'coco-17'?)"),
+        (
+            table(topology=RIG | {"parents": RIG["parents"] | {"head": "hip"}}),
+            "topology",
+            "parents: no joint 'hip' (did you mean 'hips'?)",
+        ),
+        (table(topology=RIG | {"parents": {}}), "topology", "parents: 4 joints without one (hips"),
+        (
+            table(topology=RIG | {"joints": ["a", "a"], "parents": {}, "pairs": None, "centre": None}),
+            "topology",
+            "differ",
+        ),
+        (table(topology=RIG | {"pairs": [["left"]]}), "topology", "expected a list of [left, right]"),
+        (
+            table(topology=RIG | {"name": "ntu-25"}),
+            "topology",
+            "ntu-25 is a known topology with other joints",
+        ),
+        (table(fps=0), "fps", "0; expected frames a second"),
+        (table(fps="30"), "fps", "expected frames a second"),
+        (table(unit="feet"), "unit", "'feet'; expected m, cm, mm or pixel"),
+        (table(unit="pixel"), "unit", "'pixel' with 3-D positions"),
+        (table(label=-1), "label", "'-1'; expected a number from 0"),
+        (table(subject=1.5), "subject", "'1.5'; expected a number from 0"),
+        (table(bodies=None), "bodies", "null; expected a list of bodies"),
+        (table(bodies=[]), "bodies", "0 bodies; expected 1 to 1000"),
+        (table(bodies=[3]), "bodies[0]", "a number; expected an object"),
+        (table(bodies=body([])), "bodies[0].positions", "no frames"),
+        (
+            table(bodies=body([[[1, 2, 3]] * 3])),
+            "bodies[0].positions[0]",
+            "3 values; expected 4 joints",
+        ),
+        (table(bodies=body([[[1, 2, 3]] * 3 + [[1, 2]]])), "bodies[0].positions[0]", "joint right: 2 values"),
+        (table(bodies=body([[[1]] * 4])), "bodies[0].positions[0]", "expected 2 or 3 coordinates"),
+        (table(bodies=body([[[1, 2, "3"]] * 4])), "bodies[0].positions", "holds text; expected numbers"),
+        (table(bodies=body([[[1, 2, True]] * 4])), "bodies[0].positions", "holds true or false"),
+        (table(bodies=body([[[1, 2, 1e39]] * 4])), "bodies[0].positions", "a number too large"),
+        (table(bodies=body([[[1, 2, 10**400]] * 4])), "bodies[0].positions", "a number too large"),
+        (table(bodies=body([None, None])), "", "at least one joint that is not null"),
+        (table(bodies=body([[[1, 2, 3]] * 4], [])), "bodies[0].confidence", "0 frames, positions have 1"),
+        (table(bodies=body([[[1, 2, 3]] * 4], [[1]])), "bodies[0].confidence[0]", "expected 4 numbers"),
+        (
+            table(bodies=body([[[1, 2, 3]] * 4]) + body([[[1, 2, 3]] * 4] * 2)),
+            "bodies[1]",
+            "2 frames in 3-D, the first body has 1",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(content: object, place: str, message: str) -> None:
+    with pytest.raises(UnusableRecordingError) as error:
+        read(content)
+    assert error.value.place == place
+    assert message in str(error.value)
+    assert str(error.value).startswith("folder/a.json: ")
+    assert "\n" not in str(error.value)

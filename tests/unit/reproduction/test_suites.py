@@ -1,0 +1,281 @@
+"""Shipped suites are whole, and say what was published; a mistake in one's own is named."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from skelact.errors import ConfigurationError
+from skelact.formats.known import find_data_set
+from skelact.formats.protocol import PROTOCOLS
+from skelact.reproduction.cells import cells_of_suite, choose
+from skelact.reproduction.commands import Place, evaluate_words
+from skelact.reproduction.evaluations import EVALUATIONS, KnnSettings
+from skelact.reproduction.suite_files import read_data_recipe, read_suite
+from skelact.reproduction.tables import published_numbers
+from skelact.training.steps import epoch_batches
+
+
+def names(kind):
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in (files("skelact") / "configs" / kind).iterdir()
+    )
+
+
+def cell(suite, name):
+    [found] = choose(cells_of_suite(read_suite(suite)), [name])
+    return found
+
+
+def config(suite, name):
+    return cell(suite, name).pretraining.config("store", None)
+
+
+@pytest.mark.parametrize("name", names("data"))
+def test_data_sets_have_the_classes_and_protocols_that_recipes_say(name):
+    recipe = read_data_recipe(name)
+    assert name == f"{recipe.data_set}-{recipe.protocol}"
+    assert recipe.num_classes == len(find_data_set(recipe.data_set).class_names)
+    brought_by_the_data = {"pku1": ["xsub", "xview"], "pku2": ["xsub", "xview"]}
+    known = [protocol.name for protocol in PROTOCOLS.get(recipe.data_set, ())]
+    assert recipe.protocol in (known or brought_by_the_data[recipe.data_set])
+
+
+@pytest.mark.parametrize("suite", names("suite"))
+def test_every_cell_has_a_name_and_a_file_of_its_own_and_a_whole_configuration(suite):
+    cells = cells_of_suite(read_suite(suite))
+    assert len({each.name for each in cells}) == len({each.file for each in cells}) == len(cells)
+    for each in cells:
+        assert each.pretraining.config("store", None).training.seed == each.pretraining.seed
+        assert each.expected
+        assert all(member.name in {other.name for other in cells} for member in each.members)
+    folders = {}
+    for each in cells:
+        own = each.evaluation.trains_encoder or each.members
+        owner = each.name if own else each.pretraining.name
+        assert folders.setdefault(each.run, owner) == owner
+
+
+def test_the_published_settings_stand_in_the_suites():
+    for data, tau in (("ntu60-xsub", 0.8), ("ntu120-xsub", 0.75), ("ntu120-xset", 0.75), ("pku1-xsub", 0.8)):
+        found = config("paper", f"{data}/stjd-mp/linear/seed0")
+        assert found.objective.tau == tau
+        assert (found.training.epochs, found.training.batch_size, found.training.lr) == (400, 128, 1e-3)
+        assert (found.objective.masking, found.objective.density) == ("density", "fixed")
+        assert (found.objective.absent, found.clips.gaps) == ("include", "zero")
+        assert found.training.decay_tables
+        assert (found.clips.num_frames, found.model.width, found.model.depth) == (120, 256, 8)
+    for data, rate, epochs, batch in (
+        ("ntu60-xsub", 0.1, 100, 256),
+        ("ntu120-xsub", 0.05, 120, 256),
+        ("ntu120-xset", 0.1, 100, 256),
+        ("pku1-xsub", 0.1, 100, 128),
+        ("pku2-xsub", 0.01, 100, 32),
+    ):
+        training = cell("paper", f"{data}/mamp/linear/seed0").expected["training"]
+        assert (training["lr"], training["epochs"], training["batch_size"]) == (rate, epochs, batch)
+    finetune = cell("ntu60", "ntu60-xsub/mamp/finetune/seed0").expected
+    assert (finetune["layer_decay"], finetune["training"]["batch_size"]) == (0.8, 48)
+
+
+def test_stjd_mp_starts_from_mamp_and_draws_of_labels_share_one_pretraining():
+    found = cell("ntu60", "ntu60-xview/stjd-mp/semi-1/seed3")
+    assert [run.name for run in found.pretraining.line] == [
+        "ntu60-xview/mamp-seed0",
+        "ntu60-xview/stjd-mp-seed0",
+    ]
+    assert (found.seed, found.expected["training"]["seed"], found.evaluation.share) == (3, 3, 0.01)
+
+
+def test_transfer_learns_on_one_set_and_is_tested_on_another():
+    found = cell("pku", "ntu120-xsub/mamp/transfer-to-pku2-xsub/seed0")
+    assert (found.pretraining.data.data_set, found.on.data_set) == ("ntu120", "pku2")
+    assert str(found.file) == "results/pku2/xsub-mamp-from-ntu120-xsub-transfer-seed0.json"
+    assert found.pretraining == cell("ntu120", "ntu120-xsub/mamp/linear/seed0").pretraining
+
+
+def test_published_numbers_belong_to_cells():
+    known = {
+        (each.row.name, each.evaluation.name, each.pretraining.data.name)
+        for each in cells_of_suite(read_suite("paper"))
+    }
+    published = published_numbers()
+    assert set(published) <= known
+    assert published["stjd-mp", "linear", "ntu120-xset"] == 80.4
+    assert published["mamp", "transfer", "ntu60-xsub"] == 70.6
+
+
+def test_seeds_and_patterns_choose():
+    cells = cells_of_suite(read_suite("small"), [5])
+    assert {each.seed for each in cells} == {5}
+    chosen = choose(cells, ["*/mae-*/knn/*", "msr-action3d-xsub/untrained/linear/seed5"])
+    assert [each.name for each in chosen] == [
+        "msr-action3d-xsub/untrained/linear/seed5",
+        "msr-action3d-xsub/mae-sequence/knn/seed5",
+        "bandai-namco-2-xstyle/mae-sequence/knn/seed5",
+    ]
+    with pytest.raises(ConfigurationError, match="no cell is called so"):
+        choose(cells, ["nothing"])
+
+
+def test_the_neighbours_defaults_are_those_of_the_command():
+    from skelact.cli.main import parse
+
+    options = parse(["evaluate", "knn", "--run", "r", "--data", "d", "--protocol", "p"])[1]
+    assert KnnSettings() == KnnSettings(options.k, options.tau)
+    assert EVALUATIONS["knn"].settings({}) == {"k": [1, 10, 20], "tau": 0.1}
+
+
+SUITE = """
+size: tiny
+rows:
+  mae: {method: mae}
+  other: {method: mamp, start: mae}
+tables:
+  first: {title: First, data: [ntu60-xsub], evaluate: [knn], seeds: [0]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("size: tiny\n", "", "'size' is missing"),
+        ("size: tiny", "size: tinny", "no size 'tinny'.*did you mean 'tiny'"),
+        ("method: mae", "method: maae", "no method 'maae'"),
+        ("start: mae", "start: mea", "row other: needs 'mea'"),
+        ("start: mae", "start: other", "row other: needs 'other'"),
+        (
+            "start: mae",
+            "untrained_of: mae",
+            "row other: expected one of 'method', 'untrained_of' and 'sum_of'",
+        ),
+        ("method: mamp, start: mae", "sum_of: [mae]", "sum_of is .*expected two rows"),
+        ("method: mamp, start: mae", "sum_of: [mae, other]", "row other: adds up 'other'"),
+        (
+            "method: mamp, start: mae}",
+            "untrained_of: mae}\n  sum: {sum_of: [mae, other]}",
+            "row sum: adds up 'other', no row with a method",
+        ),
+        ("start: mae", "pretrain: {objective: {tauu: 1}}", "unknown key 'pretrain.objective.tauu'"),
+        ("evaluate: [knn]", "evaluate: [kn]", "table first: no 'kn'.*did you mean 'knn'"),
+        ("evaluate: [knn]", "evaluate: knn", "evaluate is 'knn', expected a list"),
+        ("seeds: [0]", "seeds: [-1]", "seed -1"),
+        ("seeds: [0]", "sedes: [0]", "no 'sedes'.*did you mean 'seeds'"),
+        ("data: [ntu60-xsub]", "data: [ntu60-xsup]", "no data 'ntu60-xsup'"),
+        ("title: First, ", "", "'title' is missing"),
+        ("title: First, ", "title: First, rows: [maa], ", "no 'maa'"),
+        ("tables:", "tables: 3\nrest:", "no 'rest'"),
+        (
+            "evaluate: [knn], seeds: [0]}",
+            "evaluate: [knn], seeds: [0]}\n  second: {title: S, data: [ntu60-xsub], evaluate: [linear], "
+            "seeds: [0], pretrain: {training: {epochs: 1}}}",
+            "tables first and second mean different things",
+        ),
+    ],
+)
+def test_a_mistake_in_a_suite_is_named(tmp_path, old, new, message):
+    path = tmp_path / "own.yaml"
+    path.write_text(SUITE)
+    assert len(cells_of_suite(read_suite(str(path)))) == 2
+    assert old in SUITE
+    path.write_text(SUITE.replace(old, new))
+    with pytest.raises(ConfigurationError, match=message):
+        cells_of_suite(read_suite(str(path)))
+
+
+SUM = """
+size: tiny
+rows:
+  mae: {method: mae}
+  mamp: {method: mamp}
+  untrained: {untrained_of: mae}
+  both: {sum_of: [mae, mamp]}
+tables:
+  first: {title: First, data: [ntu60-xsub], evaluate: [linear, knn, semi-10], seeds: [3]}
+"""
+
+
+@pytest.fixture
+def summing(tmp_path):
+    (tmp_path / "own.yaml").write_text(SUM)
+    return {each.name: each for each in cells_of_suite(read_suite(str(tmp_path / "own.yaml")))}
+
+
+def test_scores_are_added_up_of_runs_that_have_one_table_of_them(summing):
+    assert [name for name in summing if "/both/" in name] == [
+        "ntu60-xsub/both/linear/seed3",
+        "ntu60-xsub/both/semi-10/seed3",
+    ]
+    both = summing["ntu60-xsub/both/semi-10/seed3"]
+    assert list(both.members) == [summing[f"ntu60-xsub/{name}/semi-10/seed3"] for name in ("mae", "mamp")]
+    assert [run.name for run in both.line] == ["ntu60-xsub/mae-seed3", "ntu60-xsub/mamp-seed3"]
+    words = evaluate_words(both, Place(Path("stores"), Path("out")))
+    runs = [f"out/{member.run}" for member in both.members]
+    assert words == [
+        *("evaluate", "ensemble", "--runs", *runs),
+        *("--evaluation", "semi", "--out", "out/runs/ntu60-xsub/both-seed3-semi-10-ntu60-xsub-seed3"),
+    ]
+
+
+def test_an_untrained_encoder_learns_from_labels_in_a_folder_of_its_own(summing):
+    scratch, tuned = (summing[f"ntu60-xsub/{name}/semi-10/seed3"] for name in ("untrained", "mae"))
+    assert (scratch.expected["layer_decay"], tuned.expected["layer_decay"]) == (1.0, 0.8)
+    assert scratch.run != tuned.run
+    words = evaluate_words(scratch, Place(Path("stores"), Path("out")))
+    assert "--untrained" in words
+    assert words[words.index("--run") + 1] == "out/runs/ntu60-xsub/mae-seed3"
+
+
+OWN_DATA = """
+data:
+  mine:
+    title: mine
+    data_set: pose-json
+    protocol: people
+    num_classes: 3
+    evaluate:
+      finetune: {training: {epochs: 7, batch_size: 4}}
+      supervised: {training: {epochs: 9}}
+      semi-10: {training: {epochs: 70}}
+"""
+
+
+def test_few_labels_may_have_settings_of_their_own_over_those_of_fine_tuning(tmp_path):
+    path = tmp_path / "own.yaml"
+    suite = SUM.replace("[ntu60-xsub]", "[mine]").replace("linear, knn, semi", "finetune, semi")
+    path.write_text(suite + OWN_DATA)
+    cells = {each.name: each.settings["training"] for each in cells_of_suite(read_suite(str(path)))}
+    assert cells["mine/mae/finetune/seed3"] == {"epochs": 7, "batch_size": 4}
+    assert cells["mine/mae/semi-10/seed3"] == {"epochs": 70, "batch_size": 4}
+    assert cells["mine/untrained/finetune/seed3"] == {"epochs": 9}
+    assert cells["mine/untrained/semi-10/seed3"] == {"epochs": 70}
+    path.write_text(suite + OWN_DATA.replace("semi-10", "semi-11"))
+    with pytest.raises(ConfigurationError, match="no 'semi-11'"):
+        read_suite(str(path))
+
+
+def test_two_recipes_of_one_side_of_one_data_set_cannot_share_a_result_file(tmp_path):
+    path = tmp_path / "own.yaml"
+    both = OWN_DATA + OWN_DATA.removeprefix("\ndata:\n").replace("  mine:", "  longer:")
+    path.write_text(SUM.replace("[ntu60-xsub]", "[mine, longer]") + both)
+    message = "mine/mae/linear/seed3 and longer/mae/linear/seed3 have one result file, results/pose-json/"
+    with pytest.raises(ConfigurationError, match=message):
+        cells_of_suite(read_suite(str(path)))
+
+
+def test_few_labels_of_the_public_sets_give_three_hundred_steps():
+    sequences = {"msr-action3d-xsub": 291, "bandai-namco-2-xstyle": 1829}
+    cells = [each for each in cells_of_suite(read_suite("small")) if each.evaluation.share is not None]
+    assert {each.on.name for each in cells} == set(sequences)
+    for cell in cells:
+        training = cell.expected["training"]
+        labelled = round(cell.evaluation.share * sequences[cell.on.name])
+        batches = epoch_batches(labelled, training["batch_size"], seed=0, epoch=0)
+        assert len(batches) * training["epochs"] >= 300, cell.name
+
+
+def test_what_has_learned_nothing_is_not_transferred(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text(SUM.replace("evaluate: [linear", "evaluate_on: ntu120-xsub, evaluate: [transfer, linear"))
+    with pytest.raises(ConfigurationError, match="row untrained has learned nothing"):
+        read_suite(str(path))

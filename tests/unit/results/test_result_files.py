@@ -1,0 +1,207 @@
+"""Result files, the scores beside them, ensembles and tables of them."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from skelact.cli.main import main
+from skelact.errors import ConfigurationError, DataError
+from skelact.evaluation.metrics import evaluate_scores
+from skelact.results.ensemble import combine, ensemble_result, find_member
+from skelact.results.files import FORMAT, describe_device, read_result, read_scores, write_result
+from skelact.results.tables import compare, group, read_entries
+
+NAMES = [f"sequence{number}" for number in range(20)]
+LABELS = torch.arange(20) % 3
+
+
+def scores(seed, strength=1.0):
+    noise = torch.randn(20, 4, generator=torch.Generator().manual_seed(seed))
+    return noise + strength * torch.nn.functional.one_hot(LABELS, 4)
+
+
+def write(folder, seed=0, *, method="mae", names=NAMES, table=None, with_scores=True, **changes):
+    metrics = evaluate_scores(scores(seed) if table is None else table, LABELS, 4)
+    content = {
+        "format": FORMAT,
+        "evaluation": "linear",
+        "data_set": "data",
+        "data_hash": "abc",
+        "protocol": "xsub",
+        "num_train": 5,
+        "num_test": 20,
+        "trained": True,
+        "model": {"method": method, "config": {"training": {"seed": seed}, "clips": {"stream": "joint"}}},
+        "config": {"seed": seed, "training": {"lr": 0.1}},
+        "metrics": metrics.to_dict(),
+    }
+    return write_result(folder, {**content, **changes}, names, {"": metrics} if with_scores else None)
+
+
+def test_scores_come_back_and_a_missing_class_keeps_its_place(tmp_path):
+    path = write(tmp_path)
+    content = read_result(path)
+    found = read_scores(path, content)
+    assert found.names == tuple(NAMES)
+    assert np.array_equal(found.scores[""], scores(0).numpy())
+    assert np.array_equal(found.labels, LABELS.numpy())
+    assert np.shape(content["metrics"]["confusion"]) == (4, 4)
+    assert content["metrics"]["per_class"][3] is None
+
+
+def test_scores_of_another_result_are_refused(tmp_path):
+    path = write(tmp_path)
+    other = write(tmp_path / "other", 1)
+    other.with_suffix(".npz").replace(path.with_suffix(".npz"))
+    with pytest.raises(DataError, match="not the scores of"):
+        read_scores(path, read_result(path))
+    path.with_suffix(".npz").unlink()
+    with pytest.raises(DataError, match="copy both files"):
+        read_scores(path, read_result(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("no", "not JSON"), ("[1]", "format None"), (json.dumps({"format": FORMAT}), "has no 'evaluation'")],
+)
+def test_files_that_are_no_results_are_refused(tmp_path, text, message):
+    path = tmp_path / "file.json"
+    with pytest.raises(DataError, match="cannot be read"):
+        read_result(path)
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_result(path)
+
+
+def test_an_ensemble_adds_scores(tmp_path):
+    members = [find_member(write(tmp_path / str(seed), seed).parents[1], "linear") for seed in range(3)]
+    total = scores(0) + 2 * scores(1) + scores(2)
+    metrics = combine(members, [1, 2, 1])
+    assert metrics.top1 == evaluate_scores(total, LABELS, 4).top1
+    np.testing.assert_allclose(metrics.scores, total.numpy(), atol=1e-5)
+    content = ensemble_result(members, [1, 2, 1], metrics, 0.1)
+    path = write_result(tmp_path / "out", content, NAMES, {"": metrics})
+    assert read_result(path)["config"]["members"][1]["seed"] == 1
+    with pytest.raises(ConfigurationError, match="two or more"):
+        combine(members[:1])
+    with pytest.raises(ConfigurationError, match="for each of the 3"):
+        combine(members, [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data_hash": "other"}, "data_hash is other, but abc"),
+        ({"protocol": "xview"}, "protocol is xview"),
+        ({"evaluation": "finetune"}, "evaluation is finetune"),
+        ({"names": NAMES[::-1]}, "other test sequences"),
+    ],
+)
+def test_results_that_do_not_belong_together_are_refused(tmp_path, changes, message):
+    first = find_member(write(tmp_path / "a"), "linear")
+    second = find_member(write(tmp_path / "b", 1, **changes), "linear")
+    with pytest.raises((ConfigurationError, DataError), match=message):
+        combine([first, second])
+
+
+def test_a_folder_must_have_one_result(tmp_path):
+    with pytest.raises(DataError, match="no result of 'skelact evaluate linear'"):
+        find_member(tmp_path, "linear")
+    write(tmp_path, 0)
+    write(tmp_path, 1)
+    with pytest.raises(ConfigurationError, match="2 results"):
+        find_member(tmp_path, "linear")
+
+
+def test_seeds_are_grouped_and_settings_told_apart(tmp_path):
+    files = [write(tmp_path / f"mae{seed}", seed) for seed in range(3)]
+    files += [write(tmp_path / f"mamp{seed}", seed, method="mamp") for seed in range(2)]
+    other = {"seed": 0, "training": {"lr": 0.2}}
+    files.append(write(tmp_path / "lr", 7, method="mamp", config=other))
+    methods = group(read_entries(files))
+    assert [(method.label, len(method.entries)) for method in methods] == [
+        ("mae", 3),
+        ("mamp (lr=0.1)", 2),
+        ("mamp (lr=0.2)", 1),
+    ]
+    expected = np.mean([100 * evaluate_scores(scores(seed), LABELS, 4).top1 for seed in range(3)])
+    assert methods[0].means["top1"].mean == pytest.approx(expected)
+    assert methods[0].means["top1"].half_width is not None
+    pairs = compare(methods)
+    assert len(pairs) == 3
+    assert pairs[0].num_pairs == 2
+    assert pairs[0].p == 1.0  # the same scores, seed by seed
+
+
+def test_a_difference_over_sequences_is_found(tmp_path):
+    good = write(tmp_path / "good", table=scores(0, 50.0))
+    bad = write(tmp_path / "bad", table=scores(1, -50.0), method="mamp")
+    (pair,) = compare(group(read_entries([good, bad])))
+    assert pair.difference.mean == 100.0
+    assert pair.p == pytest.approx(2 * 0.5**20)
+
+
+def test_results_without_scores_are_tabulated_but_not_tested(tmp_path):
+    first, second = write(tmp_path / "a"), write(tmp_path / "b", method="mamp")
+    content = json.loads(first.read_text())
+    del content["scores"]
+    first.write_text(json.dumps(content))
+    (pair,) = compare(group(read_entries([first, second])))
+    assert pair.p is None
+    content["data_hash"] = "older"
+    first.write_text(json.dumps(content))
+    assert compare(group(read_entries([first, second]))) == []
+
+
+def precisions(map_a, map_v):
+    return {"map_a": {"0.1": 0.9, "0.5": map_a}, "map_v": {"0.1": 0.8, "0.5": map_v}}
+
+
+def test_detections_are_compared_by_their_precision_at_half_an_overlap(tmp_path, capsys):
+    files = []
+    for method, gain in (("mae", 0.0), ("mamp", 0.2)):
+        for seed in range(2):
+            metrics = precisions(0.3 + 0.1 * seed + gain, 0.5)
+            changes = {"evaluation": "detection", "metrics": metrics}
+            files.append(write(tmp_path / method, seed, method=method, with_scores=False, **changes))
+    files.append(write(tmp_path / "linear"))
+    entries = read_entries(files)
+    assert entries[1].measures == pytest.approx({"map_a": 0.4, "map_v": 0.5})
+    methods = group(entries)
+    assert [method.means["map_a"].mean for method in methods[:2]] == pytest.approx([35, 55])
+    assert list(methods[2].means) == ["top1", "top5"]
+    (pair,) = compare(methods)  # the linear evaluation is another table
+    assert (pair.difference.mean, pair.p) == (pytest.approx(-20), None)
+    assert main(["results", "--format", "csv", *map(str, files)]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["top1"] != "", row["map_a"], row["map_v"]) for row in rows] == [
+        (False, "35", "50"),
+        (False, "55", "50"),
+        (True, "", ""),
+        (False, "-20", ""),
+    ]
+    content = json.loads(files[0].read_text())
+    content["metrics"]["map_a"] = {"0.1": 0.9}
+    files[0].write_text(json.dumps(content))
+    with pytest.raises(DataError, match="no accuracies in its metrics; the file is damaged"):
+        read_entries(files)
+
+
+def test_the_same_result_twice_is_refused(tmp_path):
+    with pytest.raises(DataError, match="a result counts once"):
+        read_entries([write(tmp_path / "a"), write(tmp_path / "b")])
+
+
+def test_methods_on_other_sequences_are_not_paired(tmp_path):
+    files = [write(tmp_path / "a"), write(tmp_path / "b", method="mamp", names=NAMES[::-1])]
+    with pytest.raises(DataError, match="other test sequences"):
+        compare(group(read_entries(files)))
+
+
+def test_the_device_has_a_name():
+    assert "threads" in describe_device(torch.device("cpu"))
+    assert describe_device(torch.device("meta")) == "meta"

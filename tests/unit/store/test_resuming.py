@@ -1,0 +1,298 @@
+"""A preparation that is killed at any moment, and started again, ends in the same store."""
+
+import hashlib
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skelact.errors import DataError
+from skelact.store import journal, parallel_reading
+from skelact.store import writer as store_writer
+from skelact.store.prepare import prepare
+from skelact.store.store import Store
+
+FORK = multiprocessing.get_context("fork")
+NUM_FILES = 40
+
+
+@pytest.fixture(scope="module")
+def raw(ntu_text: Callable[..., bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    random = np.random.default_rng(0)
+    for number in range(NUM_FILES):
+        data = ntu_text([[(7, random.normal(size=(25, 3)))] for _ in range(3 + number % 5)])
+        if number % 9 == 4:
+            data = data[: len(data) // 2]  # cut short, so left out
+        (folder / f"S001C{number % 3 + 1:03}P{number + 1:03}R001A001.skeleton").write_bytes(data)
+    return folder
+
+
+def digests(store: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in store.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def expected(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return digests(
+        prepare("ntu60", raw, tmp_path_factory.mktemp("whole") / "store", num_workers=1).store.path
+    )
+
+
+@pytest.fixture(autouse=True)
+def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_writer, "_FILES_A_CHECKPOINT", 3)
+
+
+def killed(owner: Any, name: str, call: int, raw: Path, store: Path, **options: Any) -> None:
+    """Prepare in another process, which is killed in the given call of ``owner.name``."""
+
+    def work() -> None:
+        function, calls = getattr(owner, name), 0
+
+        def deadly(*arguments: Any, **named: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == call:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*arguments, **named)
+
+        setattr(owner, name, deadly)
+        prepare("ntu60", raw, store, **options)
+
+    process = FORK.Process(target=work)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize(
+    ("owner", "name", "call", "goes_on"),
+    [
+        (journal.Journal, "write", 1, False),  # nothing is there yet
+        (journal.Journal, "write", 2, False),  # arrays without their entries
+        (journal.Journal, "write", 5, True),
+        (store_writer.StoreWriter, "_append", 2, False),
+        (store_writer.StoreWriter, "_append", 50, True),  # amid a sequence
+        (store_writer.StoreWriter, "attach", 1, True),
+        (store_writer, "sha256", 4, True),  # while the arrays are hashed
+        (store_writer.os, "replace", 1, True),
+    ],
+)
+def test_any_kill(
+    owner: Any,
+    name: str,
+    call: int,
+    goes_on: bool,
+    num_workers: int,
+    raw: Path,
+    tmp_path: Path,
+    expected: dict[str, str],
+) -> None:
+    store = tmp_path / "store"
+    killed(owner, name, call, raw, store, num_workers=num_workers)
+    with pytest.raises(DataError, match="not finished"):
+        Store.open(store)
+    for folder in (tmp_path / "store.partial", tmp_path / "store.partial" / "arrays"):
+        if not (folder / "meta.json").is_file():
+            with pytest.raises(DataError, match="not a store"):
+                Store.open(folder)
+    remarks: list[str] = []
+    again = prepare("ntu60", raw, store, num_workers=num_workers, on_remark=remarks.append)
+    assert digests(store) == expected
+    assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
+    assert len(again.exclusions) == NUM_FILES // 9 + 1 - (NUM_FILES % 9 <= 4)
+    assert len(remarks) == goes_on
+    assert all(f"of {NUM_FILES} files were done" in remark for remark in remarks)
+
+
+def test_two_kills(raw: Path, tmp_path: Path, expected: dict[str, str]) -> None:
+    store = tmp_path / "store"
+    killed(journal.Journal, "write", 4, raw, store, num_workers=1)
+    killed(store_writer.StoreWriter, "_append", 30, raw, store, num_workers=1)
+    prepare("ntu60", raw, store, num_workers=1)
+    assert digests(store) == expected
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "call", "num_workers"),
+    [(journal.Journal, "write", 5, 1), (store_writer.StoreWriter, "_append", 50, 2)],
+)
+def test_kills_with_16_bit_positions(
+    owner: Any, name: str, call: int, num_workers: int, raw: Path, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {"positions": "int16", "num_workers": num_workers}
+    whole = prepare("ntu60", raw, tmp_path / "whole", **options).store
+    killed(owner, name, call, raw, tmp_path / "store", **options)
+    remarks: list[str] = []
+    again = prepare("ntu60", raw, tmp_path / "store", on_remark=remarks.append, **options).store
+    assert [remark.split(":")[0] for remark in remarks] == ["going on with an unfinished preparation"]
+    assert digests(again.path) == digests(whole.path)
+
+
+def test_a_kill_when_only_tidying_up_is_left(raw: Path, tmp_path: Path, expected: dict[str, str]) -> None:
+    store = tmp_path / "store"
+    killed(store_writer.StoreWriter, "_discard", 1, raw, store, num_workers=1)
+    assert digests(store) == expected  # it is whole
+    outcome = prepare("ntu60", raw, store, num_workers=1)
+    assert (outcome.store.path, outcome.num_files) == (store, NUM_FILES)
+    assert digests(store) == expected
+    assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
+    with pytest.raises(DataError, match="exists already"):
+        prepare("ntu60", raw, store, num_workers=1)
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_kill_while_a_store_is_replaced(
+    call: int, raw: Path, tmp_path: Path, expected: dict[str, str]
+) -> None:
+    store = tmp_path / "store"
+    prepare("ntu60", raw, store, num_workers=1, centred=False)
+    killed(store_writer.os, "replace", call, raw, store, num_workers=1, overwrite=True)
+    prepare("ntu60", raw, store, num_workers=1, overwrite=True)
+    assert digests(store) == expected
+    assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
+
+
+def test_the_old_store_returns_where_the_new_one_fails(raw: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    old = prepare("ntu60", raw, store, num_workers=1, centred=False).store.content_hash
+    killed(store_writer.os, "replace", 2, raw, store, num_workers=1, overwrite=True)
+    with pytest.raises(DataError, match="stopped by --strict"):
+        prepare("ntu60", raw, store, num_workers=1, overwrite=True, strict=True)
+    assert Store.open(store).content_hash == old
+
+
+def test_a_broken_last_line_and_lost_bytes_are_done_again(
+    raw: Path, tmp_path: Path, expected: dict[str, str]
+) -> None:
+    store = tmp_path / "store"
+    killed(journal.Journal, "write", 8, raw, store, num_workers=1)
+    partial = tmp_path / "store.partial"
+    with (partial / "journal.jsonl").open("ab") as file:
+        file.write(b'{"rows":[{"name"')
+    with (partial / "arrays" / "joints.bin").open("r+b") as file:
+        file.truncate(2000)
+    prepare("ntu60", raw, store, num_workers=1)
+    assert digests(store) == expected
+
+
+@pytest.mark.parametrize("change", ["option", "positions", "new file", "touched file", "data set"])
+def test_changes_are_noticed(change: str, raw: Path, tmp_path: Path) -> None:
+    own = tmp_path / "raw"
+    shutil.copytree(raw, own)
+    killed(journal.Journal, "write", 5, own, tmp_path / "store", num_workers=1)
+    data_set, options, what = "ntu60", {}, "the raw files"
+    if change == "option":
+        options, what = {"centred": False}, "the options"
+    elif change == "positions":
+        options, what = {"positions": "int16"}, "the options"
+    elif change == "data set":
+        data_set, what = "ntu120", "the data set"
+    elif change == "new file":
+        shutil.copy(next(raw.iterdir()), own / "S002C001P001R001A001.skeleton")
+    else:
+        os.utime(next(own.iterdir()), (0, 0))
+    remarks: list[str] = []
+    outcome = prepare(data_set, own, tmp_path / "store", num_workers=1, on_remark=remarks.append, **options)
+    assert remarks == [f"an unfinished preparation was found, but {what} changed since: starting over"]
+    whole = prepare(data_set, own, tmp_path / "whole", num_workers=1, **options)
+    assert digests(outcome.store.path) == digests(whole.store.path)
+
+
+def test_ctrl_c_keeps_what_is_done(raw: Path, tmp_path: Path, expected: dict[str, str]) -> None:
+    def stop(progress: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare("ntu60", raw, tmp_path / "store", num_workers=1, on_progress=stop)
+    remarks: list[str] = []
+    prepare("ntu60", raw, tmp_path / "store", num_workers=1, on_remark=remarks.append)
+    assert remarks == [f"going on with an unfinished preparation: 16 of {NUM_FILES} files were done"]
+    assert digests(tmp_path / "store") == expected
+
+
+def test_two_at_once_are_refused(raw: Path, tmp_path: Path) -> None:
+    held, ready, go = tmp_path / "store", FORK.Event(), FORK.Event()
+
+    def work() -> None:
+        def wait(progress: object) -> None:
+            ready.set()
+            go.wait(60)
+
+        prepare("ntu60", raw, held, num_workers=1, on_progress=wait)
+
+    process = FORK.Process(target=work)
+    process.start()
+    assert ready.wait(60)
+    try:
+        with pytest.raises(DataError, match="another process is preparing this store"):
+            prepare("ntu60", raw, held, num_workers=1)
+    finally:
+        go.set()
+        process.join(60)
+    assert process.exitcode == 0
+    assert len(Store.open(held)) > 0
+
+
+def test_workers_end_with_a_killed_parent(raw: Path, tmp_path: Path) -> None:
+    receiver, sender = FORK.Pipe(duplex=False)
+
+    def work() -> None:
+        def die(progress: object) -> None:
+            sender.send([child.pid for child in multiprocessing.active_children()])
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        prepare("ntu60", raw, tmp_path / "store", num_workers=2, on_progress=die)
+
+    process = FORK.Process(target=work)
+    process.start()
+    pids = receiver.recv()
+    process.join(60)
+    assert len(pids) == 2
+    deadline = time.monotonic() + 30
+    while any(_is_running(pid) for pid in pids):
+        assert time.monotonic() < deadline, "a worker is still there"
+        time.sleep(0.01)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"  # dead, though nobody has asked for its exit status
+
+
+def test_a_killed_worker_stops_the_run_and_loses_nothing(
+    raw: Path, tmp_path: Path, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel_reading, "_CHUNK", 1)  # so that most files are not yet under way
+
+    def kill_workers(progress: object) -> None:
+        for child in multiprocessing.active_children():
+            os.kill(child.pid or 0, signal.SIGKILL)
+
+    with pytest.raises(DataError, match=r"a worker process was killed.*it goes on"):
+        prepare("ntu60", raw, tmp_path / "store", num_workers=2, on_progress=_only_once(kill_workers))
+    prepare("ntu60", raw, tmp_path / "store", num_workers=2)
+    assert digests(tmp_path / "store") == expected
+
+
+def _only_once(function: Callable[[object], None]) -> Callable[[object], None]:
+    calls: list[object] = []
+
+    def call(progress: object) -> None:
+        calls.append(progress)
+        if len(calls) == 1:
+            function(progress)
+
+    return call

@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
+from skelact.errors import ConfigurationError, DataError
+from skelact.formats.exclusions import FILE_NAME, Exclusion, read_account, to_csv
+from skelact.formats.protocol import Protocol
+from skelact.skeleton.conversion import plan_conversion
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.tables import COCO_17, H36M_17, NTU_25
+from skelact.skeleton.topology import Topology
+from skelact.store.convert import NOTHING_LEFT, convert_store
+from skelact.store.protocols import split
+from skelact.store.store import Store
+from skelact.store.verify import find_problems
+from skelact.store.writer import StoreWriter
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    random = np.random.default_rng(0)
+    with StoreWriter(
+        tmp_path / "store",
+        data_set="mine",
+        topology=COCO_17,
+        class_names=["a", "b"],
+        fps=25.0,
+        options={"centred": True},
+        num_coordinates=2,
+        attribute_values={"style": ["calm", "wild"]},
+        protocols=[Protocol("xstyle", "style", (0,), (1,)).to_dict()],
+    ) as writer:
+        for number in range(4):
+            seen = np.ones((1, 6, 17), np.bool_)
+            if number == 3:  # of this one, only an eye was seen
+                seen[:] = False
+                seen[..., COCO_17.index("EyeLeft")] = True
+            positions = random.normal(size=(1, 6, 17, 2)).astype(np.float32)
+            positions[~seen] = 0
+            writer.add(
+                SkeletonSequence(
+                    f"s{number}",
+                    positions,
+                    np.ones((1, 6), np.bool_),
+                    COCO_17,
+                    joint_present=seen,
+                    label=number % 2,
+                    attributes={"style": number % 2, "subject": number},
+                )
+            )
+        writer.attach(FILE_NAME, to_csv([Exclusion("bad.json", "malformed file")]))
+        writer.attach("notes.txt", "of interest")
+        return writer.finish()
+
+
+def test_all_goes_along_but_the_skeleton(store: Store, tmp_path: Path) -> None:
+    done: list[int] = []
+    converted = convert_store(store, tmp_path / "new", H36M_17, on_progress=done.append)
+    new = converted.store
+    assert new.topology == H36M_17
+    assert new.names == ["s0", "s1", "s2"]
+    assert (new.data_set, new.class_names, new.fps) == (store.data_set, store.class_names, store.fps)
+    assert new.labels.tolist() == [0, 1, 0]
+    assert new.attribute("subject").tolist() == [0, 1, 2]
+    assert new.attribute_values("style") == ["calm", "wild"]
+    assert split(new, "xstyle").train.tolist() == [0, 2]
+    assert new.meta["options"]["centred"] is True
+    assert "coco-17" in new.meta["options"]["converted_from"]
+    assert (new.path / "notes.txt").read_text() == "of interest"
+    assert converted.exclusions == [Exclusion("s3", NOTHING_LEFT)]
+    assert [entry.file for entry in read_account(new.path)] == ["bad.json", "s3"]
+    assert find_problems(new) == []
+    assert done == [1, 2, 3, 4]
+
+
+def test_sequences_are_those_of_the_plan(store: Store, tmp_path: Path) -> None:
+    plan = plan_conversion(COCO_17, H36M_17)
+    new = convert_store(store, tmp_path / "new", H36M_17).store
+    for index in range(3):
+        expected, found = plan.apply(store.sequence(index)), new.sequence(index)
+        np.testing.assert_array_equal(found.positions, expected.positions)
+        assert expected.joint_present is not None
+        np.testing.assert_array_equal(found.joint_present, expected.joint_present)
+
+
+def test_clips_of_a_converted_store_have_no_joint_at_the_origin(small_store: Store, tmp_path: Path) -> None:
+    new = convert_store(small_store, tmp_path / "new", COCO_17).store
+    clips = ClipSource(new, ClipSettings(num_frames=16)).test(range(len(new)))
+    assert clips.joint_present is not None
+    nose, shoulder = COCO_17.index("Nose"), COCO_17.index("ShoulderLeft")
+    assert not clips.joint_present[..., nose].any()
+    assert clips.joint_present[clips.present][:, shoulder].all()
+    shown = clips.positions[clips.present]
+    assert (shown.abs().sum(-1) > 0).all()
+    assert (shown[:, :, nose] == shown[:, :, shoulder]).all()
+
+
+def test_the_same_skeleton_again_is_the_same_data(small_store: Store, tmp_path: Path) -> None:
+    new = convert_store(small_store, tmp_path / "new", NTU_25).store
+    for name in small_store.meta["arrays"]:
+        np.testing.assert_array_equal(new.array(name), small_store.array(name))
+
+
+def test_nothing_is_written_where_nothing_fits(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no joint in common"):
+        convert_store(store, tmp_path / "new", Topology("cart", ("wheel", "horn"), (0, 0)))
+    with pytest.raises(DataError, match="exists already"):
+        convert_store(store, store.path, H36M_17)
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
