@@ -218,7 +218,8 @@ def test_two_processes_learn_what_one_learns(store_path, tmp_path, method):
     assert done.returncode == 0, done.stderr
     one, two = (read_metrics(run / "metrics.jsonl") for run in runs)
     for a, b in zip(one, two, strict=True):
-        for name in ("loss", "grad_norm", "alignment", "uniformity", "embedding_variance", "effective_rank"):
+        names = ("alignment", "uniformity", "embedding_variance", "effective_rank", "prime_share")
+        for name in ("loss", "grad_norm", *names):
             assert b[name] == pytest.approx(a[name], rel=ROUNDING), name
         assert (b["step"], b["bank_age"]) == (a["step"], a["bank_age"])
     # how far the weights move: with momentum 0.9 the first gradient counts 1 + 0.9 + 0.81 times

@@ -152,7 +152,7 @@ class ContrastiveOutput(NamedTuple):
     key: Tensor
     """(S, E) embeddings z_k, without gradient; what the memory bank takes."""
     prime_share: Tensor
-    """() mean of the prime mask over all joints that count; 0 where no joint is prime."""
+    """(S,) mean of each sequence's prime mask over its joints that count; 0 without a detector."""
 
 
 class ContrastiveModel(nn.Module):
@@ -213,8 +213,8 @@ class ContrastiveModel(nn.Module):
         z_q, z_k = z_q[shows_anybody], z_k[shows_anybody]
         z_p = None if z_p is None else z_p[shows_anybody]
         loss = self.losses(z_q, z_k, z_p).mean()
-        prime_share = u.new_zeros(()) if mask is None else mean_where(mask.detach(), views.key_seen)
-        return ContrastiveOutput(loss, z_q.detach(), z_k.detach(), prime_share)
+        shares = u.new_zeros(len(u)) if mask is None else mean_where(mask.detach(), views.key_seen)
+        return ContrastiveOutput(loss, z_q.detach(), z_k.detach(), shares[shows_anybody])
 
     def keys(self, u: Tensor, mask: Tensor | None, views: Views) -> tuple[Tensor, Tensor | None]:
         """Return the embeddings (N, E) of the positive and, where they are a negative, of the other joints.
@@ -262,6 +262,6 @@ class ContrastiveModel(nn.Module):
 
 
 def mean_where(mask: Tensor, seen: Tensor) -> Tensor:
-    """Return the mean of a (N, M, T', V) mask over the joints (N, M, V) that were seen; 0 where none was."""
-    num = seen.sum() * mask.shape[2]
-    return (mask * seen.unsqueeze(2)).sum() / num.clamp(min=1)
+    """Return the (N,) means of (N, M, T', V) masks over the joints (N, M, V) seen; 0 where none was."""
+    num = seen.sum((1, 2)) * mask.shape[2]
+    return (mask * seen.unsqueeze(2)).sum((1, 2, 3)) / num.clamp(min=1)

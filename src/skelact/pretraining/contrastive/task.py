@@ -147,10 +147,8 @@ class ContrastiveTask:
         )
         signs = collapse_monitors(queries, keys, self.model.bank)
         if self.model.detector is not None:
-            shares = torch.stack([part.prime_share for part in self._last])
-            weights = shares.new_tensor([len(part.query) for part in self._last])
-            rows = gather_rows(torch.stack([shares * weights, weights], 1)).sum(0)  # (2,)
-            signs["prime_share"] = float(rows[0] / rows[1])
+            shares = torch.cat([part.prime_share for part in self._last])
+            signs["prime_share"] = float(gather_rows(shares.unsqueeze(1)).mean())
         return signs
 
     def names(self, indices: Indices) -> list[str]:
