@@ -14,7 +14,7 @@ help:
 	@echo "make test-fast  the tests for daily use (under 2 minutes)"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      every benchmark, one after the other"
-	@echo "make results    the tables of docs/results.md from the files in results/"
+	@echo "make results    the tables of docs/results from the files in results/"
 
 setup: $(VENV)/.ready
 
@@ -48,7 +48,7 @@ bench: setup
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 results: setup
-	$(BIN)/skelact reproduce small --out . --table docs/results.md
+	$(BIN)/skelact reproduce small --out . --table docs/results
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -201,6 +201,15 @@ def test_a_part_is_chosen_and_later_known_from_its_files_elsewhere(reproduce, tm
     assert reproduce("--table", str(page)) == (0, [])
     assert page.read_text() == text
 
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    (folder / "a.md").write_text("\n".join(["a", *markers[:2]]))
+    (folder / "b.md").write_text("\n".join(["b", *markers[2:]]))
+    assert reproduce("--table", str(folder)) == (0, [])
+    assert "--only-table neighbours" in (folder / "a.md").read_text()
+    assert "--only-table tuned" in (folder / "b.md").read_text()
+    assert sorted(path.name for path in folder.iterdir()) == ["a.md", "b.md"]
+
 
 def test_a_failed_command_and_a_foreign_run_stop_the_suite(reproduce, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(execution, "run_command", lambda words: 2)

@@ -15,6 +15,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from skelact.errors import ConfigurationError, DataError, suggest
+from skelact.files import new_file
 from skelact.reproduction.cells import Cell, cells_of, cells_of_suite, choose
 from skelact.reproduction.commands import Accelerator, Place, command_line
 from skelact.reproduction.estimate import Recorded, estimate
@@ -64,7 +65,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="take over the results in this folder, e.g. of runs elsewhere, run nothing",
     )
     parser.add_argument(
-        "--table", type=str | None, help="write the tables of the results into this document, run nothing"
+        "--table",
+        type=str | None,
+        help="write the tables of the results into this document or folder of documents, run nothing",
     )
 
 
@@ -83,7 +86,7 @@ def run(options: Namespace) -> None:
     if options.collect is not None:
         take_over(Path(options.collect), cells, place, results)
     if options.table is not None:
-        write_document(Path(options.table), options, tables, results)
+        write_documents(Path(options.table), options, tables, results)
     if options.collect is not None or options.table is not None:
         return
     if options.dry_run:
@@ -127,20 +130,24 @@ def take_over(folder: Path, cells: list[Cell], place: Place, results: Results) -
     print(f"{folder}: {len(others.files)} results, {num} of them taken over to {results_folder(place)}")
 
 
-def write_document(path: Path, options: Namespace, tables: tuple[Table, ...], results: Results) -> None:
-    """Rewrite the tables between their markers in a Markdown document.
+def write_documents(path: Path, options: Namespace, tables: tuple[Table, ...], results: Results) -> None:
+    """Rewrite the tables between their markers in a Markdown document, or in those of a folder.
 
     Raises:
         ConfigurationError: only a part of the suite was asked for.
-        DataError: the document cannot be read or written, or has no place for a table.
+        DataError: a document cannot be read or written, or there is no place for a table.
     """
     if options.only or options.only_table or options.seeds:
         raise ConfigurationError("--table writes all tables: leave out --only, --only-table and --seeds")
     try:
-        text = path.read_text()
-        path.write_text(with_tables(text, path, options.suite, tables, results))
+        paths = sorted(path.glob("*.md")) if path.is_dir() else [path]
+        documents = {each: each.read_text() for each in paths}
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; give a document with the tables' markers") from error
+    for each, text in with_tables(documents, path, options.suite, tables, results).items():
+        if text != documents[each]:
+            with new_file(each, overwrite=True) as file:
+                file.write(text.encode())
     print(f"{path}: {len(tables)} tables")
 
 

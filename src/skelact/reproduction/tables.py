@@ -1,6 +1,6 @@
 """A table as people read it: mean and 95 % interval over the seeds, each seed, and the published number.
 
-Tables in a Markdown document, between two markers each, with the commands that give them.
+Tables in Markdown documents, between two markers each, with the command that gives them.
 
 ::
 
@@ -22,7 +22,6 @@ from rich.table import Table as RichTable
 from skelact.configuration import named_config
 from skelact.errors import DataError
 from skelact.reproduction.cells import Cell, cells_of
-from skelact.reproduction.commands import Place, command_line, evaluate_words, pretrain_words
 from skelact.reproduction.matching import Results
 from skelact.reproduction.recipes import Table
 from skelact.results.statistics import mean_interval
@@ -123,65 +122,41 @@ def published_numbers() -> dict[tuple[str, str, str], float]:
     }
 
 
-STAND_IN = 987654321
-"""Seed of the cells whose commands become the body of a loop: its digits are replaced by ``$seed``."""
-
-
 def markers(suite: str, table: Table) -> tuple[str, str]:
     """Return the lines between which a table stands."""
     name = f"table {suite}/{table.name}"
     return f"<!-- {name} -->", f"<!-- end of {name} -->"
 
 
-def with_tables(text: str, where: Path, suite: str, tables: Sequence[Table], results: Results) -> str:
-    """Return a document's text with all tables of a suite written anew.
+def with_tables(
+    documents: Mapping[Path, str], where: Path, suite: str, tables: Sequence[Table], results: Results
+) -> dict[Path, str]:
+    """Return documents' texts with all tables of a suite written anew, each wherever it has a place.
 
     Args:
-        text: the document.
-        where: its path, for the message.
+        documents: text of each document, by its path.
+        where: the document or the folder of documents, for the message.
         suite: name of the suite.
         tables: its tables.
         results: the results that are there.
 
     Raises:
-        DataError: the document has no place for one of the tables.
+        DataError: no document has a place for one of the tables.
     """
+    written = dict(documents)
     for table in tables:
         begin, end = markers(suite, table)
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        if not pattern.search(text):
+        places = [path for path, text in documents.items() if pattern.search(text)]
+        if not places:
             raise DataError(f"{where}: no place for table {table.name}; add the lines {begin!r} and {end!r}")
-        written = f"{begin}\n{block(suite, table, results)}\n{end}"
-        text = pattern.sub(lambda match, written=written: written, text)  # type: ignore[misc]
-    return text
+        content = f"{begin}\n{block(suite, table, results)}\n{end}"
+        for path in places:
+            written[path] = pattern.sub(lambda match, content=content: content, written[path])  # type: ignore[misc]
+    return written
 
 
 def block(suite: str, table: Table, results: Results) -> str:
-    """Return a table with its commands, all at once and one by one."""
-    place = Place(Path("stores"), Path("."))
-    whole = f"skelact reproduce {suite} --stores stores --out . --only-table {table.name}"
-    folded = [
-        "<details><summary>the commands that this runs, where nothing is done yet</summary>",
-        f"```bash\n{loop(table, place)}\n```",
-    ]
-    return "\n\n".join([f"```bash\n{whole}\n```", *folded, "</details>", fill(table, results).markdown()])
-
-
-def loop(table: Table, place: Place) -> str:
-    """Return the commands of a table as a shell loop over its seeds."""
-    before: dict[str, None] = {}
-    body: dict[str, None] = {}  # in order, each once
-    for cell in cells_of(table, [STAND_IN]):
-        for words in _words(cell, place):
-            inside = any(str(STAND_IN) in word for word in words)
-            (body if inside else before)[command_line(words).replace(str(STAND_IN), "$seed")] = None
-    seeds = " ".join(map(str, table.plan.seeds))
-    return "\n".join([*before, f"for seed in {seeds}; do", *(f"    {line}" for line in body), "done"])
-
-
-def _words(cell: Cell, place: Place) -> list[list[str]]:
-    return [
-        *(pretrain_words(each, place) for each in cell.line),
-        *(evaluate_words(each, place) for each in cell.members),
-        evaluate_words(cell, place),
-    ]
+    """Return a table under the command that prints its commands."""
+    command = f"skelact reproduce {suite} --stores stores --out again --only-table {table.name} --dry-run"
+    return f"```bash\n{command}\n```\n\n{fill(table, results).markdown()}"

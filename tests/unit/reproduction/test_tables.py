@@ -1,4 +1,4 @@
-"""Tables say how many seeds stand behind a number; docs/results.md shows what results/ holds."""
+"""Tables say how many seeds stand behind a number; docs/results shows what results/ holds."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,9 @@ import pytest
 
 from skelact.errors import DataError
 from skelact.reproduction.cells import cells_of, cells_of_suite, choose
-from skelact.reproduction.commands import Place
 from skelact.reproduction.matching import Results
 from skelact.reproduction.suite_files import read_suite
-from skelact.reproduction.tables import TextTable, cell_text, loop, with_tables
+from skelact.reproduction.tables import TextTable, cell_text, with_tables
 from skelact.results.files import FORMAT
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,27 +47,37 @@ def test_markdown():
     assert table.markdown() == "| encoder | a, % |\n|---|---|\n| x | 1.0 |\n| y | not yet |"
 
 
-def test_the_loop_holds_every_command_once_and_what_is_trained_once_stands_before_it():
-    [few_labels] = [table for table in read_suite("ntu60") if table.name == "ntu60-few-labels"]
-    lines = loop(few_labels, Place(Path("stores"), Path("out"))).splitlines()
-    assert len(lines) == len(set(lines))
-    start = lines.index("for seed in 0 1 2 3 4; do")
-    assert [line.split()[1] for line in lines[:start]] == ["pretrain"] * 6
-    assert not any("$seed" in line for line in lines[:start])
-    assert all("--seed $seed" in line for line in lines[start + 1 : -1])
-    assert len(lines) == 6 + 1 + 2 * 3 * 2 + 1
-
-
 def test_a_document_without_a_place_for_a_table_is_refused():
     with pytest.raises(DataError, match=r"page.md: no place for table msr-action3d-cl; add the lines"):
-        with_tables("nothing here", Path("page.md"), "small", read_suite("small"), Results([]))
+        with_tables(
+            {Path("page.md"): "nothing here"}, Path("page.md"), "small", read_suite("small"), Results([])
+        )
 
 
-def test_the_results_page_is_up_to_date_with_the_result_files():
-    page = ROOT / "docs" / "results.md"
-    tables = read_suite("small")
-    written = with_tables(page.read_text(), page, "small", tables, Results([ROOT / "results"]))
-    assert page.read_text() == written, "run `make results`"
+def test_each_table_is_written_into_the_documents_that_have_a_place_for_it():
+    first, second = read_suite("small")[:2]
+    place = "<!-- table small/{0} -->\nold\n<!-- end of table small/{0} -->\n"
+    documents = {
+        Path("a.md"): "before\n" + place.format(first.name) + "after\n",
+        Path("b.md"): place.format(second.name) + place.format(first.name),
+        Path("c.md"): "no table",
+    }
+    written = with_tables(documents, Path("."), "small", [first, second], Results([]))
+    assert written[Path("c.md")] == "no table"
+    assert written[Path("a.md")].startswith("before\n<!-- table")
+    assert written[Path("a.md")].endswith("after\n")
+    command = "skelact reproduce small --stores stores --out again --only-table {} --dry-run"
+    assert command.format(first.name) in written[Path("a.md")]
+    assert command.format(second.name) not in written[Path("a.md")]
+    assert all(command.format(table.name) in written[Path("b.md")] for table in (first, second))
+    assert "old" not in "".join(written.values())
+
+
+def test_the_results_pages_are_up_to_date_with_the_result_files():
+    pages = ROOT / "docs" / "results"
+    documents = {path: path.read_text() for path in sorted(pages.glob("*.md"))}
+    written = with_tables(documents, pages, "small", read_suite("small"), Results([ROOT / "results"]))
+    assert documents == written, "run `make results`"
 
 
 def test_result_files_stand_where_reproduce_puts_them():
