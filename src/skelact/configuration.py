@@ -9,7 +9,7 @@ import json
 import math
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -83,9 +83,12 @@ def instantiate(schema: type[T], content: Mapping[str, Any]) -> T:
     """Return ``schema`` with the values of ``content``, tables becoming its inner data classes.
 
     Raises:
-        ConfigurationError: an unknown key, or a value outside its range.
+        ConfigurationError: an unknown key, a missing one, or a value outside its range.
     """
     check_keys(content, schema, schema.__name__)
+    for field in fields(schema):  # type: ignore[arg-type]
+        if field.default is MISSING and field.default_factory is MISSING and field.name not in content:
+            raise ConfigurationError(f"{schema.__name__}: needs {field.name!r}")
     types = typing.get_type_hints(schema)
     return schema(
         **{

@@ -13,8 +13,7 @@ from safetensors.torch import load_file
 from skelact.cli.main import main
 from skelact.errors import DataError
 from skelact.models.pretrained import load_pretrained
-from skelact.pretraining.contrastive.run import load_contrastive
-from skelact.pretraining.run import load_model
+from skelact.pretraining.methods import CONTRASTIVE, MASKED
 from skelact.training.log import read_metrics
 
 ROUNDING = 2e-4
@@ -64,10 +63,10 @@ def test_a_run_is_loaded_whole_or_as_an_encoder(contrastive_run):
     saved = weights(contrastive_run)
     name = "blocks.0.joints.weight"
     assert not torch.equal(untrained[name], saved[f"encoder.{name}"])
-    state = load_contrastive(contrastive_run).state_dict()
+    state = CONTRASTIVE.load(contrastive_run).state_dict()
     assert all(torch.equal(value, state[name]) for name, value in saved.items())
-    with pytest.raises(DataError, match="stjd-cl is no masked method; it has no decoder"):
-        load_model(contrastive_run)
+    with pytest.raises(DataError, match="stjd-cl is no masked method"):
+        MASKED.load(contrastive_run)
 
 
 @pytest.mark.parametrize("evaluation", [["knn", "--k", "[1]"], ["linear", "--epochs", "2"]])
@@ -168,7 +167,7 @@ def test_options_lead_to_runs_that_can_be_used(store_path, tmp_path, options):
     assert main(arguments(store_path, run, "--epochs", "1", *options)) == 0
     evaluation = ["--run", str(run), "--data", str(store_path), "--protocol", "xsub", "--k", "[1]"]
     assert main(["evaluate", "knn", *evaluation]) == 0
-    assert load_contrastive(run).stream == load_pretrained(run).clips.stream
+    assert CONTRASTIVE.load(run).stream == load_pretrained(run).clips.stream
 
 
 @pytest.mark.parametrize(

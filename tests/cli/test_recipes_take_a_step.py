@@ -9,8 +9,7 @@ import pytest
 from skelact.cli.main import main
 from skelact.formats.known import find_data_set
 from skelact.formats.protocol import Protocol
-from skelact.pretraining.config import MaskedRun
-from skelact.pretraining.method_settings import config_class
+from skelact.pretraining.methods import MASKED, find_method
 from skelact.reproduction.cells import cells_of_suite
 from skelact.reproduction.commands import Place, evaluate_words, pretrain_words
 from skelact.reproduction.remaining import check_stores
@@ -50,7 +49,7 @@ DATA = sorted({cell.pretraining.data.name for cell in CELLS})
 
 def tiny(pretraining):
     """Return the options that make a pre-training's model tiny."""
-    if config_class(pretraining.row.method) is MaskedRun:
+    if find_method(pretraining.row.method).family is MASKED:
         return TINY_MODEL
     backbone = pretraining.row.pretrain.get("model", {}).get("backbone", "st-gcn")
     return [*TINY_CONTRAST, *TINY_BACKBONE[backbone]]
@@ -119,7 +118,7 @@ def test_every_pretraining_and_every_evaluation_takes_a_step(place, data):
                 pretrained.add(recipe)
                 words = [*pretrain_words(pretraining, place), *tiny(pretraining), *ONE_STEP]
                 assert main(words) == 0, words
-        family = config_class(cell.pretraining.row.method)
+        family = find_method(cell.pretraining.row.method).family.settings
         evaluation = (cell.on.name, cell.evaluation.name, cell.trained, family, bool(cell.members))
         if evaluation not in evaluated:
             evaluated.add(evaluation)

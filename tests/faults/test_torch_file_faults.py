@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from skelact.compat.mamp_export import published_decoder, published_encoder
-from skelact.compat.published_weights import import_weights, read_start
+from skelact.compat.published_weights import import_weights, load_initial_weights
 from skelact.compat.torch_file import read_torch_file
 from skelact.errors import DataError
 from skelact.models.sizes import DecoderConfig, EncoderConfig
@@ -88,7 +88,7 @@ def test_something_else_is_no_checkpoint(tmp_path, content):
 
 def test_a_file_that_is_not_there_or_a_folder_is_named(tmp_path):
     with pytest.raises(DataError, match=r"none.pth: cannot be read \(No such file or directory\)"):
-        read_start(str(tmp_path / "none.pth"))
+        load_initial_weights(str(tmp_path / "none.pth"))
     with pytest.raises(DataError, match="cannot be read"):
         read_torch_file(tmp_path)
 
@@ -142,7 +142,10 @@ def test_parameters_are_found_in_every_nest(write, parameters):
 def test_a_parameter_that_cannot_be_used_is_named(write, parameters, tmp_path, name, value, message):
     changed = {key: kept for key, kept in parameters.items() if key != name}
     path = write({"model": changed if value is None else {**changed, name: value}})
-    for read in (lambda: read_start(str(path)), lambda: import_weights(path, tmp_path / "run", NTU_25)):
+    for read in (
+        lambda: load_initial_weights(str(path)),
+        lambda: import_weights(path, tmp_path / "run", NTU_25),
+    ):
         with pytest.raises(DataError, match=message) as caught:
             read()
         assert str(path) in str(caught.value)

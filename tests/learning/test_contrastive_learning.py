@@ -14,7 +14,7 @@ from skelact.clips.source import ClipSource
 from skelact.models.sizes import ContrastiveSizes, ProjectionConfig, STGCNSizes, TransformerSizes
 from skelact.pretraining.config import ContrastiveRun
 from skelact.pretraining.contrastive.objective import ContrastiveObjective, DetectorConfig
-from skelact.pretraining.methods import build_learner
+from skelact.pretraining.methods import CONTRASTIVE
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 from skelact.store.writer import StoreWriter
@@ -73,7 +73,7 @@ def config_of(backbone="st-gcn", training=None, **contrast):
     return ContrastiveRun(
         ["store"],
         ["all"],
-        method="stjd-cl",
+        "stjd-cl",
         clips=CLIPS,
         model=BACKBONES[backbone],
         contrast=ContrastiveObjective(**{"bank": 12, **contrast}),
@@ -104,10 +104,10 @@ def config_of(backbone="st-gcn", training=None, **contrast):
     ],
 )
 def test_all_that_learns_gets_a_gradient_and_the_copies_none(source, backbone, contrast):
-    learner = build_learner(config_of(backbone, **contrast), source)
-    model = learner.model
-    batch = learner.task.batch(Step(0, 0.0, np.arange(8), slice(0, 8), torch.Generator().manual_seed(0)))
-    loss, terms = learner.task.loss(model, batch)
+    model = CONTRASTIVE.build(config_of(backbone, **contrast), source)
+    task = CONTRASTIVE.task(model, source)
+    batch = task.batch(Step(0, 0.0, np.arange(8), slice(0, 8), torch.Generator().manual_seed(0)))
+    loss, terms = task.loss(model, batch)
     loss.backward()
     assert terms == 8
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
@@ -131,15 +131,15 @@ def test_a_query_learns_to_know_its_clip_among_others(source, backbone, lr, shar
     )
     slight = replace(MILD, shear_amplitude=0.1)
     config = config_of(backbone, training, bank=8, tau=0.2, momentum=0.9, augmentation=slight)
-    learner = build_learner(config, source)
+    task = CONTRASTIVE.task(CONTRASTIVE.build(config, source), source)
     history = fit(
-        learner.task,
+        task,
         np.arange(24),
         training,
         make_fabric(training),
         title="contrast",
-        after_step=learner.after_step,
-        monitors=learner.monitors,
+        after_step=task.after_step,
+        monitors=[task.monitor],
         quiet=True,
     )
     of_one_who_cannot_tell = math.log(1 + 8 + 1)  # the key, the bank, the other joints

@@ -20,7 +20,7 @@ from skelact.evaluation.settings import FinetuneConfig, LinearConfig
 from skelact.models.sizes import ContrastiveSizes
 from skelact.pretraining.config import ContrastiveRun, MaskedRun
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
-from skelact.pretraining.method_settings import config_class, method_settings
+from skelact.pretraining.methods import CONTRASTIVE, MASKED, find_method, methods
 
 
 def names(kind):
@@ -30,17 +30,17 @@ def names(kind):
 
 
 def of_family(family):
-    return [method for method in names("pretrain") if config_class(method) is family]
+    return [name for name, method in methods().items() if method.family is family]
 
 
 def test_there_are_two_families():
-    assert {"mae", "mamp", "stjd-mp"} <= set(of_family(MaskedRun))
-    assert {"moco", "random-cl", "stjd-cl"} <= set(of_family(ContrastiveRun))
+    assert {"mae", "mamp", "stjd-mp"} <= set(of_family(MASKED))
+    assert {"moco", "random-cl", "stjd-cl"} <= set(of_family(CONTRASTIVE))
 
 
-@pytest.mark.parametrize(("method", "size"), list(product(of_family(MaskedRun), names("size"))))
+@pytest.mark.parametrize(("method", "size"), list(product(of_family(MASKED), names("size"))))
 def test_every_masked_method_in_every_size_builds(method, size):
-    content = method_settings(method, size, {"data": ["store"], "protocol": ["xsub"]})
+    content = find_method(method).settings(size, {"data": ["store"], "protocol": ["xsub"]})
     config = instantiate(MaskedRun, content)
     encoder = config.model.encoder(25, 3, config.clips.num_frames)
     config.model.decoder()
@@ -48,19 +48,15 @@ def test_every_masked_method_in_every_size_builds(method, size):
 
 
 def test_the_published_size_and_method_are_the_defaults_of_the_classes():
-    content = merge(
-        named_config("pretrain", "stjd-mp"),
-        named_config("size", "base"),
-        {"data": ["s"], "protocol": ["xsub"]},
-    )
-    assert instantiate(MaskedRun, content) == MaskedRun(["s"], ["xsub"])
+    content = find_method("stjd-mp").settings("base", {"data": ["s"], "protocol": ["xsub"]})
+    assert instantiate(MaskedRun, content) == MaskedRun(["s"], ["xsub"], "stjd-mp")
 
 
 @pytest.mark.parametrize("backbone", ["st-gcn", "transformer"])
-@pytest.mark.parametrize(("method", "size"), list(product(of_family(ContrastiveRun), names("size-contrast"))))
+@pytest.mark.parametrize(("method", "size"), list(product(of_family(CONTRASTIVE), names("size-contrast"))))
 def test_every_contrastive_method_in_every_size_builds_on_both_backbones(method, size, backbone):
     own = {"data": ["store"], "protocol": ["xsub"], "model": {"backbone": backbone}}
-    config = instantiate(ContrastiveRun, method_settings(method, size, own))
+    config = instantiate(ContrastiveRun, find_method(method).settings(size, own))
     encoder = config.model.encoder(25, 3, config.clips.num_frames)
     assert encoder.width > 0
     detector = config.contrast.detector
@@ -73,7 +69,7 @@ def test_every_contrastive_method_in_every_size_builds_on_both_backbones(method,
 
 
 def test_the_published_contrastive_setting_is_the_default_of_the_classes():
-    settings = method_settings("stjd-cl", "base", {"data": ["s"], "protocol": ["xsub"]})
+    settings = find_method("stjd-cl").settings("base", {"data": ["s"], "protocol": ["xsub"]})
     config = instantiate(ContrastiveRun, settings)
     assert (config.model, config.contrast) == (ContrastiveSizes(), ContrastiveObjective())
     schedule = config.training.schedule()
@@ -82,16 +78,17 @@ def test_the_published_contrastive_setting_is_the_default_of_the_classes():
 
 def test_a_method_has_the_sizes_of_its_family_only():
     with pytest.raises(ConfigurationError, match="no size for contrastive methods 'compact'"):
-        method_settings("stjd-cl", "compact", {})
+        find_method("stjd-cl").settings("compact")
     with pytest.raises(ConfigurationError, match=r"no method 'stjdcl' \(did you mean 'stjd-cl'\?\)"):
-        method_settings("stjdcl", "base", {})
+        find_method("stjdcl")
 
 
 def test_compact_is_the_published_size_on_fewer_tokens():
     base, compact = named_config("size", "base"), named_config("size", "compact")
     assert {**compact["model"], "patch_frames": 4} == base["model"]
     assert compact["training"] == base["training"]
-    config = instantiate(MaskedRun, merge(compact, {"data": ["s"], "protocol": ["xsub"]}))
+    content = find_method("mae").settings("compact", {"data": ["s"], "protocol": ["xsub"]})
+    config = instantiate(MaskedRun, content)
     assert config.model.encoder(25, 3, config.clips.num_frames).num_tokens == 200
 
 
@@ -123,6 +120,8 @@ def test_a_misspelt_key_is_an_error_that_names_the_closest():
         check_keys({"training": {"lrr": 1}}, MaskedRun, "file.yaml")
     with pytest.raises(ConfigurationError, match="expected a table"):
         check_keys({"training": 3}, MaskedRun, "file.yaml")
+    with pytest.raises(ConfigurationError, match="MaskedRun: needs 'method'"):
+        instantiate(MaskedRun, {"data": ["s"], "protocol": ["p"]})
 
 
 def test_files_that_are_no_configuration_are_refused(tmp_path):

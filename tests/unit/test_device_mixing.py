@@ -26,14 +26,13 @@ from skelact.evaluation.linear import evaluate_linear
 from skelact.evaluation.prime_joints import class_prime_joints
 from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig
 from skelact.models.pretrained import Pretrained
-from skelact.pretraining.method_settings import config_class, method_settings
-from skelact.pretraining.methods import build_learner, source_settings
-from skelact.pretraining.run import log_bandwidths
+from skelact.pretraining.methods import find_method
 from skelact.reports.training_figures import TrainingFigures
 from skelact.store.prepare import prepare
 from skelact.store.protocols import split
 from skelact.store.store import Store
 from skelact.synthetic import write_data_set
+from skelact.training.config import TrainingConfig
 from skelact.training.loop import fit, make_fabric
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -79,28 +78,30 @@ def train(store, method, own, device, folder):
         "checkpoint_every": 1,
     }
     own = merge({"data": ["two", "stores"], "protocol": ["xsub"], "training": training}, own)
-    config = instantiate(config_class(method), method_settings(method, "tiny", own))
+    family = find_method(method).family
+    config = instantiate(family.settings, find_method(method).settings("tiny", own))
     fabric = make_fabric(config.training)
     fabric._strategy._root_device = device
     fabric._accelerator.setup_device = lambda device: None
-    source = MixedSource([ClipSource(store, source_settings(config), device) for _ in range(2)])
+    source = MixedSource([ClipSource(store, family.clips(config), device) for _ in range(2)])
     indices, losses = source.joined([split(store, "xsub").train[:8]] * 2), []
     for epochs in (1, 2):
-        learner = build_learner(config, source)
+        model = family.build(config, source)
+        task = family.task(model, source)
         monitor = KnnMonitor(store, "xsub", config.clips, 1)
         losses += fit(
-            learner.task,
+            task,
             indices,
             replace(config.training, epochs=epochs),
             fabric,
             title=method,
             folder=folder,
             resume=epochs == 2,
-            after_step=learner.after_step,
-            monitors=[*learner.monitors, log_bandwidths, monitor],
+            after_step=task.after_step,
+            monitors=[task.monitor, monitor],
             quiet=True,
         )
-    return learner.model, config, [epoch["loss"] for epoch in losses], fabric
+    return model, config, [epoch["loss"] for epoch in losses], fabric
 
 
 def evaluate(store, model, clips, fabric, folder):
@@ -110,9 +111,9 @@ def evaluate(store, model, clips, fabric, folder):
     model.eval()
     evaluate_fast_linear(model.encoder, source, sides, FastLinearConfig(l2=(1e-3,)), fabric=fabric)
     frame_features(model.encoder, source, 0, WindowConfig(length=32, stride=16))
-    if getattr(getattr(model, "detector", model), "density", None) is not None:
+    if model.density is not None:
         class_prime_joints(model, source, sides.test, [0])
-    training = instantiate(config_class("mae"), {"data": ["a"], "protocol": ["b"]}).training
+    training = TrainingConfig()
     training = replace(training, epochs=1, batch_size=8, accelerator="cpu", tensorboard=False)
     evaluate_linear(model.encoder, source, sides, training, fabric=fabric, quiet=True)
     depth = 0.3 if hasattr(model, "decoder") else 0.0

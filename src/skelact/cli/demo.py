@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skelact.clips.source import ClipSource
-from skelact.configuration import instantiate, merge, named_config
+from skelact.configuration import instantiate, named_config
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.knn import evaluate_knn
 from skelact.evaluation.linear import evaluate_linear
@@ -27,7 +27,8 @@ from skelact.evaluation.metrics import ClassificationMetrics
 from skelact.evaluation.settings import LinearConfig
 from skelact.models.pretrained import CARD, load_pretrained
 from skelact.pretraining.config import MaskedRun
-from skelact.pretraining.run import load_model, pretrain
+from skelact.pretraining.methods import MASKED, find_method
+from skelact.pretraining.run import pretrain
 from skelact.reports.run_figures import draw_confusion, draw_density, draw_training
 from skelact.results.files import result, write_result
 from skelact.results.statistics import mean_interval
@@ -121,14 +122,11 @@ def make_store(out: Path, sequences: int) -> Store:
 def train(out: Path, store: Store, seed: int, epochs: int) -> Path:
     """Pre-train the model of ``seed``, or go on with its training, unless that was done."""
     run_folder = out / f"run-seed{seed}"
-    content: dict[str, Any] = merge(
-        named_config("pretrain", "stjd-mp"),
-        named_config("size", "demo"),
+    content = find_method("stjd-mp").settings(
+        "demo",
         {
             "data": [str(store.path)],
             "protocol": [PROTOCOL],
-            "method": "stjd-mp",
-            "size": "demo",
             # motion measured against the whole clip's, not each patch's own: the better target on small sets
             "objective": {"normalisation": "sequence"},
             "training": {"epochs": epochs, "seed": seed, "accelerator": "cpu"},
@@ -179,7 +177,7 @@ def evaluate(run_folder: Path, store: Store, seed: int, trained: bool, epochs: i
     record("knn", {"seed": seed, "k": [1]}, nearest, finished - between)
     if trained:
         draw_confusion(run_folder, linear, store.class_names)
-        draw_density(run_folder, load_model(run_folder), source, int(sides.test[0]))
+        draw_density(run_folder, MASKED.load(run_folder), source, int(sides.test[0]))
     return Scores(linear.top1, nearest.top1)
 
 

@@ -10,12 +10,19 @@ from typing import Any, Literal, get_type_hints
 from jsonargparse import ArgumentParser, Namespace
 
 from skelact.clips.mixture import WEIGHTS
-from skelact.compat.published_weights import read_start
+from skelact.compat.published_weights import load_initial_weights
 from skelact.configuration import find_option, flatten, merge, read_config, read_table
 from skelact.errors import ConfigurationError, suggest
 from skelact.evaluation.knn_monitor import KnnMonitor
 from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
-from skelact.pretraining.method_settings import config_class, method_settings
+from skelact.pretraining.methods import (
+    DEFAULT_METHOD,
+    DEFAULT_SIZE,
+    FAMILIES,
+    find_method,
+    methods,
+    sizes,
+)
 from skelact.pretraining.run import pretrain
 from skelact.store.protocols import split
 from skelact.store.store import Store
@@ -23,7 +30,6 @@ from skelact.training.devices import is_first_process
 from skelact.training.loop import Drawing
 
 LISTS = ("data", "protocol")
-DEFAULT_METHOD, DEFAULT_SIZE = "stjd-mp-visible", "base"
 SHORT: dict[str, Any] = {
     "epochs": int,
     "seed": int,
@@ -53,12 +59,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--method",
         type=str,
         default=DEFAULT_METHOD,
-        help="stjd-mp-visible, stjd-mp, mamp, mae (masked), stjd-cl-positions, stjd-cl, random-cl or moco "
-        "(contrastive); it decides the settings",
+        help="; ".join(
+            f"{family.name}: " + ", ".join(name for name, each in methods().items() if each.family is family)
+            for family in FAMILIES
+        ),
     )
-    parser.add_argument(
-        "--size", type=str, default=DEFAULT_SIZE, help="tiny, small or base; masked also demo and compact"
-    )
+    parser.add_argument("--size", type=str, default=DEFAULT_SIZE, help=", ".join(sizes()))
     parser.add_argument("--out", type=str, required=True, help="folder for the run")
     for name, kind in SHORT.items():
         option = f"--{name.replace('_', '-')}"
@@ -80,14 +86,15 @@ def add_dependent_arguments(parser: ArgumentParser, arguments: Sequence[str]) ->
     Raises:
         ConfigurationError: an unknown method, or a file that is no configuration.
     """
-    schema = config_class(_named(arguments, "method", DEFAULT_METHOD))
-    if schema is MaskedRun:
+    family = find_method(_named(arguments, "method", DEFAULT_METHOD)).family
+    if family.starts_from_weights:
         parser.add_argument(
             "--init", type=str | None, help="weights to start from: a run folder, or a published .pth file"
         )
-    density = "objective.density" if schema is MaskedRun else "contrast.detector.density"
-    parser.add_argument("--density", type=Literal["fixed", "learned"] | None, help=f"short for --{density}")
-    for name, kind in get_type_hints(schema).items():
+    parser.add_argument(
+        "--density", type=Literal["fixed", "learned"] | None, help=f"short for --{family.density_setting}"
+    )
+    for name, kind in get_type_hints(family.settings).items():
         if is_dataclass(kind):
             parser.add_class_arguments(kind, name)
 
@@ -99,13 +106,13 @@ def defaults(arguments: Sequence[str]) -> dict[str, Any]:
         ConfigurationError: an unknown method or size, or a file with an unknown key.
     """
     path = find_option(arguments, "--config")
-    method = _named(arguments, "method", DEFAULT_METHOD)
-    own = read_config(Path(path), config_class(method)) if path else {}
+    method = find_method(_named(arguments, "method", DEFAULT_METHOD))
+    own = read_config(Path(path), method.family.settings) if path else {}
     own = {key: value for key, value in own.items() if key not in LISTS}
     backbone = find_option(arguments, "--model.backbone")
     if backbone is not None:
         own = merge(own, {"model": {"backbone": backbone}})
-    return flatten(method_settings(method, _named(arguments, "size", DEFAULT_SIZE), own))
+    return flatten(method.settings(_named(arguments, "size", DEFAULT_SIZE), own))
 
 
 def _named(arguments: Sequence[str], option: str, default: str) -> str:
@@ -128,15 +135,14 @@ def configuration(options: Namespace) -> MaskedRun | ContrastiveRun:
     short: dict[str, Any] = {name: options[name] for name in SHORT if options[name] is not None}
     if options.compile:
         short["compile"] = True
-    schema = config_class(options.method)
+    family = find_method(options.method).family
+    schema = family.settings
     tables = {name: options[name] for name, kind in get_type_hints(schema).items() if is_dataclass(kind)}
-    if schema is MaskedRun:
+    if family.starts_from_weights:
         tables["init"] = options.init
-        if options.density is not None:
-            tables["objective"] = replace(options.objective, density=options.density)
-    elif options.density is not None:
-        detector = replace(options.contrast.detector, density=options.density)
-        tables["contrast"] = replace(options.contrast, detector=detector)
+    if options.density is not None:
+        table, *inner = family.density_setting.split(".")
+        tables[table] = _replaced(tables[table], inner, options.density)
     return schema(
         data=lists["data"],
         protocol=lists["protocol"],
@@ -145,6 +151,12 @@ def configuration(options: Namespace) -> MaskedRun | ContrastiveRun:
         size=options.size,
         **{**tables, "training": replace(options.training, **short)},
     )
+
+
+def _replaced(settings: Any, path: Sequence[str], value: object) -> Any:
+    """Return a data class with the setting at ``path``, through its inner data classes, replaced."""
+    name, *inner = path
+    return replace(settings, **{name: _replaced(getattr(settings, name), inner, value) if inner else value})
 
 
 def names_of(option: str, value: object) -> list[str]:
@@ -196,7 +208,7 @@ def run(options: Namespace) -> None:
         config,
         Path(options.out),
         resume=options.resume,
-        read_start=read_start,
+        load_initial=load_initial_weights,
         monitors=monitors_of(config, options.monitor_knn_every),
         drawings=figures_of(config),
     )

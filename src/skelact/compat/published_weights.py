@@ -29,10 +29,11 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.pretrained import CARD, PREFIX, WEIGHTS, Pretrained, load_pretrained, model_card
 from skelact.models.sizes import Absent, EncoderConfig, MaskedSizes
-from skelact.pretraining.masked.initialisation import Start, resample_time
+from skelact.pretraining.masked.initialisation import InitialWeights, resample_time
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.masked.objective import MaskedObjective
-from skelact.pretraining.run import load_model, read_run
+from skelact.pretraining.methods import MASKED
+from skelact.pretraining.run import load_run_weights
 from skelact.provenance import code_version, package_versions
 from skelact.skeleton.topology import Topology
 from skelact.training.checkpoints import write_safetensors
@@ -46,8 +47,8 @@ OBJECTIVES = {
 """What each published method hides and predicts."""
 
 
-def read_start(path: str) -> Start:
-    """Read weights that pre-training starts from: a finished run's folder, or a published checkpoint.
+def load_initial_weights(path: str) -> InitialWeights:
+    """Load weights that pre-training starts from: a finished run's folder, or a published checkpoint.
 
     A checkpoint has 8 heads unless it states another number.
 
@@ -55,7 +56,7 @@ def read_start(path: str) -> Start:
         DataError: no such file or folder, or no pre-trained model in it.
     """
     if Path(path).is_dir():
-        return read_run(path)
+        return load_run_weights(path)
     file = read_torch_file(Path(path))
     heads = file.num_heads or PUBLISHED_HEADS
     try:
@@ -63,7 +64,7 @@ def read_start(path: str) -> Start:
     except ConfigurationError as error:
         raise DataError(f"{path}: {error}") from error
     _model_config(model, path)
-    return Start(path, file.sha256, model)
+    return InitialWeights(path, file.sha256, model)
 
 
 def import_weights(
@@ -165,7 +166,7 @@ def export_weights(run: Path, path: Path, *, overwrite: bool = False) -> Exporte
         raise DataError(f"{run}: holds no skeleton transformer; the published code has no other encoder")
     parts, left_out = {"encoder": published_encoder(encoder)}, None
     if "objective" in pretrained.card.get("config", {}):
-        model = load_model(run)
+        model = MASKED.load(run)
         parts["decoder"] = published_decoder(model.decoder)
         if isinstance(model.density, FixedDensity):
             parts["density"] = published_density(model.density)

@@ -66,3 +66,19 @@ class LearnedDensity(nn.Module):
         change = density_change(self.density(features), first="copy")  # (B, T, V)
         steps: Tensor = rearrange(change, "B (t p) V -> B t p V", t=num_steps)
         return steps.mean(2)
+
+
+def bandwidth_range(density: nn.Module | None) -> dict[str, float]:
+    """Return the smallest, mean and largest bandwidth for the log; nothing where none is learned.
+
+    Args:
+        density: of a model, of any kind; None: it has none.
+    """
+    if not isinstance(density, LearnedDensity) or not density.log_bandwidth.requires_grad:
+        return {}
+    bandwidth = density.bandwidth.detach()
+    return {
+        "bandwidth_min": float(bandwidth.min()),
+        "bandwidth_mean": float(bandwidth.mean()),
+        "bandwidth_max": float(bandwidth.max()),
+    }

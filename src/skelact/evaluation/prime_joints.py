@@ -24,7 +24,6 @@ from skelact.models.pretrained import load_pretrained
 from skelact.pretraining.contrastive.model import ContrastiveModel
 from skelact.pretraining.contrastive.objective import DetectorConfig
 from skelact.pretraining.contrastive.prime_detector import prime_mask
-from skelact.pretraining.contrastive.run import load_contrastive
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.run import load_model
 
@@ -48,22 +47,17 @@ class ClassPrimeJoints:
         return np.argsort(-self.means, axis=1, kind="stable")[:, :number]
 
 
-def load_prime_model(run: Path) -> PrimeModel:
+def load_prime_model(run: str | Path) -> PrimeModel:
     """Load the model of a finished run whose joint density says which joints are prime.
 
     Raises:
         DataError: the folder holds no finished model, or an encoder alone.
         ConfigurationError: the run has no joint density.
     """
+    model = load_model(run)
+    if model.density is not None:
+        return model
     card = load_pretrained(run).card
-    if "contrast" in card.get("config", {}):
-        contrastive = load_contrastive(run)
-        if contrastive.detector is not None and contrastive.detector.density is not None:
-            return contrastive
-    else:
-        masked = load_model(run)
-        if masked.density is not None:
-            return masked
     raise ConfigurationError(
         f"{run}: a run of {card['method']}, without the joint density that makes joints prime; give one of "
         "stjd-cl, stjd-cl-positions, stjd-mp or stjd-mp-visible"

@@ -28,10 +28,11 @@ class RunConfig:
     """Folders of the stores; several are one data set."""
     protocol: list[str]
     """Protocols whose training sequences are learned from, e.g. xsub: one for each store, or one for all."""
+    method: str
+    """Name of the method. It says what the run is called; :meth:`.methods.Method.settings` gives the settings
+    that belong to it."""
     mixing: Literal["size", "equal"] = "size"
     """With several stores: every sequence once an epoch, or as many from each store."""
-    method: str = "stjd-mp"
-    """Name of the method; a file of this name sets its defaults."""
     size: str = "base"
     """Name of the size; a file of this name sets its defaults."""
     clips: ClipSettings = field(default_factory=ClipSettings)
@@ -78,8 +79,6 @@ class ContrastiveRun(RunConfig):
         ConfigurationError: a value outside its range, or values that do not fit each other.
     """
 
-    method: str = "stjd-cl"
-    """Name of the method; a file of this name sets its defaults."""
     model: ContrastiveSizes = field(default_factory=ContrastiveSizes)
     """Which backbone, its sizes, and those of the projection head."""
     contrast: ContrastiveObjective = field(default_factory=ContrastiveObjective)

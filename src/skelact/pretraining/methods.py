@@ -1,74 +1,314 @@
-"""What a configuration trains: the model of its method, and how the training loop is to call it."""
+"""The registry of self-supervised methods, and the families they belong to.
+
+A method is a shipped file, ``configs/pretrain/<method>.yaml``. Methods of a family share one machine: the
+class of its settings, its model, its task. What differs between families is asked of a :class:`Family`, and
+nowhere else. Nothing here needs torch until a model is built or loaded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_type_hints
 
-import torch
-
-from skelact.clips.mixture import MixedSource
 from skelact.clips.settings import ClipSettings
-from skelact.pretraining.config import ContrastiveRun, MaskedRun
-from skelact.pretraining.contrastive.model import ContrastiveModel
-from skelact.pretraining.contrastive.run import build_contrastive
-from skelact.pretraining.contrastive.task import ContrastiveTask
-from skelact.pretraining.masked.model import MaskedModel
-from skelact.pretraining.masked.task import MaskedTask
-from skelact.training.loop import Monitor, Task
-from skelact.training.randomness import derive_seed
+from skelact.configuration import instantiate, merge, named_config
+from skelact.errors import ConfigurationError, DataError, suggest
+from skelact.models.sizes import ContrastiveSizes, EncoderConfig, MaskedSizes, STGCNConfig
+from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
+from skelact.pretraining.contrastive.objective import ContrastiveObjective
+from skelact.pretraining.masked.objective import MaskedObjective
+from skelact.skeleton.topology import Topology
+
+if TYPE_CHECKING:
+    from skelact.clips.mixture import MixedSource
+    from skelact.pretraining.contrastive.model import ContrastiveModel
+    from skelact.pretraining.contrastive.task import ContrastiveTask
+    from skelact.pretraining.masked.model import MaskedModel
+    from skelact.pretraining.masked.task import MaskedTask
+    from skelact.pretraining.run import PretrainingTask
+
+M = TypeVar("M", bound="MaskedModel | ContrastiveModel")
+
+DEFAULT_METHOD, DEFAULT_SIZE = "stjd-mp-visible", "base"
+"""What a run learns with where nobody names a method, and in which size."""
+SUMMARY = "summary"
+"""Key of a shipped file that says in one line what it is."""
 
 
-class Learner(NamedTuple):
-    """What a method gives the training loop."""
+class Family(ABC, Generic[M]):
+    """What methods of one kind have in common: settings, and how a model is made, trained and loaded."""
 
-    model: MaskedModel | ContrastiveModel
-    """What is trained."""
-    task: Task[Any]
-    """How it is fed."""
-    after_step: Callable[[], None] | None
-    """What is to be done after every step of the optimiser."""
-    monitors: Sequence[Monitor]
-    """The method's own numbers for the log."""
+    name: ClassVar[str]
+    """Adjective: the ``masked`` methods."""
+    settings: ClassVar[type[MaskedRun] | type[ContrastiveRun]]
+    """The data class of a run's configuration."""
+    objective: ClassVar[str]
+    """The table of a configuration that other families do not have: it tells what is learned."""
+    density_setting: ClassVar[str]
+    """The setting that chooses the kind of joint density, ``fixed`` or ``learned``; dots between tables."""
+    starts_from_weights: ClassVar[bool]
+    """Whether a run may start from trained weights (``init``)."""
+    size_folder: ClassVar[str]
+    """Folder of the shipped sizes."""
+
+    def layers(self, size: str, own: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return the shipped settings of a size, later ones on top.
+
+        Args:
+            size: its name.
+            own: the user's settings, which may choose among the family's backbones.
+
+        Raises:
+            ConfigurationError: no such size or backbone; the message names the closest.
+        """
+        return [_shipped(self.size_folder, size)]
+
+    def clips(self, config: RunConfig) -> ClipSettings:
+        """Return how sequences become the clips that a run's task is given."""
+        return config.clips
+
+    @abstractmethod
+    def model(self, encoder: Any, sizes: Any, objective: Any, topology: Topology, stream: str) -> M:
+        """Return a model with random weights.
+
+        Args:
+            encoder: sizes of the encoder.
+            sizes: the table ``model`` of a run's settings.
+            objective: their table :attr:`objective`.
+            topology: the skeleton.
+            stream: what the encoder sees of positions.
+
+        Raises:
+            ConfigurationError: sizes that do not fit each other or the skeleton.
+        """
+
+    @abstractmethod
+    def task(self, model: M, source: MixedSource) -> PretrainingTask:
+        """Return what the training loop needs of a model: batches and loss, what follows a step, monitors.
+
+        Args:
+            model: of :meth:`build`.
+            source: where the clips come from, with the settings of :meth:`clips`.
+        """
+
+    def build(self, config: Any, source: MixedSource) -> M:
+        """Return the untrained model of a run; its seed decides the weights.
+
+        Args:
+            config: of the run, of the class :attr:`settings`.
+            source: where the clips come from.
+
+        Raises:
+            ConfigurationError: sizes that do not fit each other or the skeletons.
+        """
+        import torch
+
+        from skelact.training.randomness import derive_seed
+
+        num_joints, num_coordinates = source.stores[0].array("joints").shape[1:]
+        encoder = config.model.encoder(num_joints, num_coordinates, config.clips.num_frames)
+        objective = getattr(config, self.objective)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(config.training.seed, "start"))
+            return self.model(encoder, config.model, objective, source.topology, config.clips.stream)
+
+    def load(self, folder: str | Path) -> M:
+        """Load the whole model of a finished run, in evaluation mode.
+
+        Raises:
+            DataError: the folder holds no finished model of this family, or weights that do not fit its card.
+        """
+        from safetensors.torch import load_file
+
+        from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained
+
+        folder = Path(folder)
+        pretrained = load_pretrained(folder)
+        config, method = pretrained.card.get("config", {}), pretrained.card.get("method")
+        if family_of(config) is not self:
+            raise DataError(f"{folder}: {method} is no {self.name} method")
+        if self.objective not in config:
+            raise DataError(f"{folder}: holds an encoder alone, not the whole model of its pre-training")
+        types = get_type_hints(self.settings)
+        try:
+            sizes, objective = (
+                instantiate(types[table], config[table]) for table in ("model", self.objective)
+            )
+            model = self.model(
+                pretrained.encoder.config, sizes, objective, pretrained.topology, pretrained.clips.stream
+            )
+        except (ConfigurationError, KeyError, TypeError) as error:
+            raise DataError(f"{folder / CARD}: the card says what does not fit ({error})") from error
+        try:
+            model.load_state_dict(load_file(folder / WEIGHTS))
+        except RuntimeError as error:
+            raise DataError(
+                f"{folder}: weights and card do not fit ({' '.join(str(error).split())})"
+            ) from error
+        model.eval()
+        return model
 
 
-def source_settings(config: MaskedRun | ContrastiveRun) -> ClipSettings:
-    """Return how a run's sequences become clips.
+class _Masked(Family["MaskedModel"]):
+    name, settings, objective, density_setting = "masked", MaskedRun, "objective", "objective.density"
+    starts_from_weights, size_folder = True, "size"
 
-    Contrastive methods get joint positions whatever their stream: they augment positions, and make the stream
-    of the augmented ones.
+    def model(
+        self,
+        encoder: EncoderConfig,
+        sizes: MaskedSizes,
+        objective: MaskedObjective,
+        topology: Topology,
+        stream: str,
+    ) -> MaskedModel:
+        from skelact.pretraining.masked.model import MaskedModel
+
+        return MaskedModel(encoder, sizes.decoder(), objective)
+
+    def task(self, model: MaskedModel, source: MixedSource) -> MaskedTask:
+        from skelact.pretraining.masked.task import MaskedTask
+
+        return MaskedTask(model, source)
+
+
+class _Contrastive(Family["ContrastiveModel"]):
+    name, settings, objective = "contrastive", ContrastiveRun, "contrast"
+    density_setting = "contrast.detector.density"
+    starts_from_weights, size_folder = False, "size-contrast"
+
+    def layers(self, size: str, own: Mapping[str, Any]) -> list[dict[str, Any]]:
+        backbone = own.get("model", {}).get("backbone", ContrastiveSizes.backbone)
+        sizes = _shipped(self.size_folder, size)
+        of_backbone = sizes.pop("backbones")
+        return [_shipped("backbone", backbone), sizes, of_backbone[backbone]]
+
+    def clips(self, config: RunConfig) -> ClipSettings:
+        """Return settings for joint positions: they are augmented before a stream is made of them."""
+        return replace(config.clips, stream="joint")
+
+    def model(
+        self,
+        encoder: EncoderConfig | STGCNConfig,
+        sizes: ContrastiveSizes,
+        objective: ContrastiveObjective,
+        topology: Topology,
+        stream: str,
+    ) -> ContrastiveModel:
+        from skelact.pretraining.contrastive.model import ContrastiveModel
+
+        return ContrastiveModel(encoder, sizes.head, objective, topology, stream)
+
+    def task(self, model: ContrastiveModel, source: MixedSource) -> ContrastiveTask:
+        from skelact.pretraining.contrastive.task import ContrastiveTask
+
+        return ContrastiveTask(model, source)
+
+
+MASKED, CONTRASTIVE = _Masked(), _Contrastive()
+FAMILIES: Sequence[Family[Any]] = (MASKED, CONTRASTIVE)
+"""All families."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A self-supervised method."""
+
+    name: str
+    """Its name, as ``--method`` takes it."""
+    summary: str
+    """What it does, in one line."""
+    family: Family[Any]
+    """The family it belongs to."""
+
+    def settings(self, size: str = DEFAULT_SIZE, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the method's settings in a size, overlaid by the user's own.
+
+        Args:
+            size: its name; families have sizes of the same names with numbers of their own.
+            own: settings as a configuration file holds them.
+
+        Raises:
+            ConfigurationError: no such size or backbone; the message names the closest.
+        """
+        own = {} if own is None else own
+        layers = self.family.layers(size, own)
+        return merge(_shipped("pretrain", self.name), *layers, own, {"method": self.name, "size": size})
+
+
+def methods() -> dict[str, Method]:
+    """Return all methods by name: every shipped file of ``configs/pretrain``."""
+    return dict(_methods())
+
+
+@cache
+def _methods() -> dict[str, Method]:
+    found = {}
+    for name in _names("pretrain"):
+        content = named_config("pretrain", name)
+        found[name] = Method(name, content[SUMMARY], family_of(content))
+    return found
+
+
+def sizes() -> dict[str, str]:
+    """Return all sizes by name, each with what it is in one line."""
+    found = {name: str(named_config("size", name)[SUMMARY]) for name in _names("size")}
+    for family in FAMILIES:
+        for name in found.keys() - set(_names(family.size_folder)):
+            others = ", ".join(other.name for other in FAMILIES if other is not family)
+            found[name] += f" For {others} methods alone."
+    return found
+
+
+def find_method(name: str) -> Method:
+    """Return the method of a name.
+
+    Raises:
+        ConfigurationError: there is none; the message names the closest.
     """
-    return replace(config.clips, stream="joint") if isinstance(config, ContrastiveRun) else config.clips
+    known = _methods()
+    if name not in known:
+        raise ConfigurationError(f"no method {name!r}{suggest(name, known)}")
+    return known[name]
 
 
-def build_learner(config: MaskedRun | ContrastiveRun, source: MixedSource) -> Learner:
-    """Return the untrained model of ``config`` with its task; the seed decides the weights.
+def family_of(config: RunConfig | Mapping[str, Any]) -> Family[Any]:
+    """Return the family whose run a configuration describes.
 
     Args:
-        config: of the run.
-        source: where the clips come from, with the settings of :func:`source_settings`.
+        config: of a run, as an object or as files hold it. What says nothing of what is learned, as the card
+            of an imported encoder, is taken for a masked method's, whose encoder it has.
 
     Raises:
-        ConfigurationError: sizes that do not fit each other or the skeletons.
+        ConfigurationError: the object is named for a method of another family.
     """
-    if isinstance(config, MaskedRun):
-        masked = build_model(config, source)
-        return Learner(masked, MaskedTask(masked, source), None, ())
-    model = build_contrastive(config, source)
-    task = ContrastiveTask(model, source)
-    return Learner(model, task, task.after_step, (task.monitor,))
+    if isinstance(config, RunConfig):
+        found = next(family for family in FAMILIES if isinstance(config, family.settings))
+        known = _methods().get(config.method)
+        if known is not None and known.family is not found:
+            raise ConfigurationError(
+                f"method is {config.method!r}, a {known.family.name} method, but the settings are those of a "
+                f"{found.name} one"
+            )
+        return found
+    return next((family for family in FAMILIES if family.objective in config), MASKED)
 
 
-def build_model(config: MaskedRun, source: MixedSource) -> MaskedModel:
-    """Return the untrained masked model of ``config`` for the skeletons of ``source``; the seed decides it.
+def family_of_card(card: Mapping[str, Any]) -> Family[Any]:
+    """Return the family of the model that a card describes."""
+    return family_of(card.get("config", {}))
 
-    Raises:
-        ConfigurationError: sizes that do not fit each other.
-    """
-    num_coordinates = source.stores[0].array("joints").shape[2]
-    num_joints = source.topology.num_joints
-    encoder = config.model.encoder(num_joints, num_coordinates, config.clips.num_frames)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.training.seed, "start"))
-        return MaskedModel(encoder, config.model.decoder(), config.objective)
+
+def _names(kind: str) -> list[str]:
+    folder = files("skelact") / "configs" / kind
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def _shipped(kind: str, name: str) -> dict[str, Any]:
+    return {key: value for key, value in named_config(kind, name).items() if key != SUMMARY}

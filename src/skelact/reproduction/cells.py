@@ -12,7 +12,7 @@ from typing import Any
 from skelact.configuration import instantiate, merge
 from skelact.errors import ConfigurationError, suggest
 from skelact.pretraining.config import ContrastiveRun, MaskedRun
-from skelact.pretraining.method_settings import config_class, method_settings
+from skelact.pretraining.methods import DEFAULT_METHOD, find_method
 from skelact.reproduction.evaluations import Evaluation, Settings
 from skelact.reproduction.recipes import DataRecipe, Row, Table
 
@@ -52,8 +52,8 @@ class Pretraining:
             {} if init is None else {"init": init},  # contrastive methods do not know it
             {"method": self.row.method, "size": self.size, "training": {"seed": self.seed}},
         )
-        content = method_settings(self.row.method, self.size, own)
-        return instantiate(config_class(self.row.method), content)
+        method = find_method(self.row.method)
+        return instantiate(method.family.settings, method.settings(self.size, own))
 
     @cached_property
     def expected(self) -> Settings:
@@ -209,7 +209,7 @@ def _cell(table: Table, data: DataRecipe, row: Row, evaluation: Evaluation, seed
 
 def _pretraining(table: Table, data: DataRecipe, row: Row, seed: int) -> Pretraining:
     for_all = merge(table.shared.variant.pretrain, data.pretrain, table.plan.pretrain)
-    known = [each.name for each in fields(config_class(row.method or MaskedRun.method))]
+    known = [each.name for each in fields(find_method(row.method or DEFAULT_METHOD).family.settings)]
     # what is about the other family of methods alone is left out
     settings = merge({key: value for key, value in for_all.items() if key in known}, row.pretrain)
     start = None if row.start is None else _pretraining(table, data, table.shared.rows[row.start], seed)

@@ -11,7 +11,7 @@ from typing import Any
 
 from skelact.configuration import check_keys, flatten, instantiate
 from skelact.errors import ConfigurationError, DataError
-from skelact.pretraining.config import ContrastiveRun, MaskedRun
+from skelact.pretraining.methods import family_of
 from skelact.reproduction.cells import Cell, Pretraining
 from skelact.results.files import FORMAT, read_result
 
@@ -163,7 +163,7 @@ def _run_settings(text: str) -> dict[str, Any]:
     listed = {key: [value] if isinstance(value, str) else value for key, value in config.items()}
     lists = {key: listed.get(key, []) for key in ("data", "protocol")}
     content = {**config, **lists}
-    schema = ContrastiveRun if "contrast" in config else MaskedRun
+    schema = family_of(config).settings
     check_keys(content, schema, "the run's configuration")
     return asdict(instantiate(schema, content))
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from skelact.clips.mixture import MixedSource
 from skelact.clips.source import ClipSource, draw
 from skelact.evaluation.features import embed
-from skelact.pretraining.methods import build_learner, source_settings
+from skelact.pretraining.methods import family_of
 from skelact.reproduction.cells import Cell, Pretraining
 from skelact.reproduction.commands import Place
 from skelact.reproduction.remaining import Task
@@ -96,15 +96,16 @@ class Measurement:
     def _measure(self, pretraining: Pretraining) -> tuple[float, float]:
         store = self._store(pretraining)
         config = pretraining.config(str(store.path), None)
-        source = MixedSource([ClipSource(store, source_settings(config), self._device)])
+        family = family_of(config)
+        source = MixedSource([ClipSource(store, family.clips(config), self._device)])
         train = split(store, pretraining.data.protocol).train[: config.training.batch_size]
-        learner = build_learner(config, source)
-        model = learner.model.to(self._device)
+        model = family.build(config, source).to(self._device)
+        task = family.task(model, source)
         generator = generator_for(0, "measurement")
 
         def learn(indices: Indices) -> Tensor:
             step = Step(0, 0.5, indices, slice(len(indices)), generator)
-            loss, _ = learner.task.loss(model, learner.task.batch(step))
+            loss, _ = task.loss(model, task.batch(step))
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 

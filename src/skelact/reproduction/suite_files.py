@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 from skelact.configuration import check_keys, named_config, read_table
 from skelact.errors import ConfigurationError, suggest
-from skelact.pretraining.config import ContrastiveRun, MaskedRun
-from skelact.pretraining.method_settings import config_class
+from skelact.pretraining.methods import family_of, find_method
 from skelact.reproduction.evaluations import EVALUATIONS, Settings
 from skelact.reproduction.recipes import DataRecipe, Plan, Row, Shared, Table, Variant
 
@@ -104,8 +103,8 @@ def _rows(rows: str | Settings, where: str) -> dict[str, Row]:
         if row.method is None:
             _check_settings(row.pretrain, f"{where}: row {name}")
         else:
-            named_config("pretrain", row.method)
-            check_keys(row.pretrain, config_class(row.method), f"{where}: row {name}", "pretrain.")
+            schema = find_method(row.method).family.settings
+            check_keys(row.pretrain, schema, f"{where}: row {name}", "pretrain.")
         for part in row.sum_of or ():
             if part not in found or found[part].method is None:
                 raise ConfigurationError(f"{where}: row {name}: adds up {part!r}, no row with a method")
@@ -157,10 +156,8 @@ def _build(schema: type[T], content: Settings, where: str, **given: str) -> T:
 
 def _check_settings(pretrain: Settings, where: str) -> None:
     """Check settings that are for all methods: each family takes the tables that it knows."""
-    contrastive = {key: value for key, value in pretrain.items() if key == "contrast"}
-    check_keys(contrastive, ContrastiveRun, where, "pretrain.")
-    others = {key: value for key, value in pretrain.items() if key != "contrast"}
-    check_keys(others, MaskedRun, where, "pretrain.")
+    for key, value in pretrain.items():
+        check_keys({key: value}, family_of({key: value}).settings, where, "pretrain.")
 
 
 def _check_known(names: Iterable[str], known: Iterable[str], where: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from skelact.evaluation.settings import FinetuneConfig, LinearConfig
-from skelact.pretraining.config import ContrastiveRun, MaskedRun
+from skelact.pretraining.methods import family_of
 
 TRAININGS: Mapping[str, type[LinearConfig] | type[FinetuneConfig]] = {
     "linear": LinearConfig,
@@ -28,8 +28,8 @@ def pretraining_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     if "training" not in config or "method" not in config:
         return dict(config)
     listed = {key: [config[key]] for key in ("data", "protocol") if isinstance(config.get(key), str)}
-    schema = ContrastiveRun if "contrast" in config else MaskedRun
-    return _over(asdict(schema(["store"], ["all"])), {**config, **listed})
+    defaults = family_of(config).settings(["store"], ["all"], config["method"])
+    return _over(asdict(defaults), {**config, **listed})
 
 
 def untrained_settings(learned: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

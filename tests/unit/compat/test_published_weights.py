@@ -9,17 +9,17 @@ import torch
 
 from skelact.clips.settings import ClipSettings
 from skelact.compat import encoder_from_state_dict
-from skelact.compat.published_weights import export_weights, import_weights, read_start
+from skelact.compat.published_weights import export_weights, import_weights, load_initial_weights
 from skelact.compat.torch_file import read_torch_file
 from skelact.density.learned import LearnedDensity
 from skelact.errors import ConfigurationError, DataError
 from skelact.models.embedding import resample_table
 from skelact.models.pretrained import load_pretrained
 from skelact.models.sizes import DecoderConfig, EncoderConfig
-from skelact.pretraining.masked.initialisation import Start, initialise
+from skelact.pretraining.masked.initialisation import InitialWeights, initialise
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.masked.objective import MaskedObjective
-from skelact.pretraining.run import load_model
+from skelact.pretraining.methods import MASKED
 from skelact.skeleton.tables import COCO_17, NTU_25, OPENPOSE_25
 
 HEADS = 4
@@ -59,7 +59,7 @@ def test_an_imported_checkpoint_is_the_published_model(golden, published, tmp_pa
     arrays = golden(METHODS[method])[1]
     run = tmp_path / "run"
     import_weights(published(METHODS[method]), run, NTU_25, num_heads=HEADS, method=method, absent="include")
-    model, clips = load_model(run), clips_of(arrays)
+    model, clips = MASKED.load(run), clips_of(arrays)
     with torch.no_grad():
         present = (clips != 0).flatten(2).any(-1)
         output = model(clips, present, arrays["uniform"].unflatten(-2, clips.shape[:2]))
@@ -75,7 +75,7 @@ def test_an_encoder_alone_gives_the_published_features(golden, published, tmp_pa
         features = load_pretrained(run).encoder(clips_of(arrays))
     torch.testing.assert_close(features, arrays["features"], atol=2e-5, rtol=1e-4)
     with pytest.raises(DataError, match="an encoder alone"):
-        load_model(run)
+        MASKED.load(run)
 
 
 def test_the_card_says_where_the_weights_are_from_and_how_clips_are_made(published, tmp_path):
@@ -93,7 +93,7 @@ def test_time_tables_are_resampled_on_import(golden, published, tmp_path, num_fr
     parameters = golden("mamp_pretrain_small")[0]
     run = tmp_path / "run"
     import_weights(published("mamp_pretrain_small"), run, NTU_25, num_heads=HEADS, num_frames=num_frames)
-    model = load_model(run)
+    model = MASKED.load(run)
     for part, table in (("encoder", "temp_embed"), ("decoder", "decoder_temp_embed")):
         expected = resample_table(parameters[table][0, :, 0], num_frames // 4)
         assert torch.equal(getattr(model, part).positions.time, expected)
@@ -161,7 +161,7 @@ def model(num_frames=16, num_joints=25, num_heads=HEADS, width=32, decoder_depth
 
 
 def test_pre_training_starts_from_all_parts_of_a_published_checkpoint(golden, published):
-    start = read_start(str(published(heads=HEADS)))
+    start = load_initial_weights(str(published(heads=HEADS)))
     own = model(num_frames=32)
     assert initialise(own, start, NTU_25) == ["encoder", "decoder", "density"]
     parameters = golden("stjd_pretrain_small")[0]
@@ -174,7 +174,7 @@ def test_pre_training_starts_from_all_parts_of_a_published_checkpoint(golden, pu
 
 
 def test_stjd_mp_starts_from_mamp_with_a_density_of_its_own(published):
-    start = read_start(str(published("mamp_pretrain_small", heads=HEADS)))
+    start = load_initial_weights(str(published("mamp_pretrain_small", heads=HEADS)))
     own = model()
     before = own.density.conv_weight.clone()
     assert initialise(own, start, NTU_25) == ["encoder", "decoder"]
@@ -185,10 +185,13 @@ def test_a_learned_density_is_taken_from_a_learned_one_alone(published):
     own, other = model(density="learned"), model(density="learned")
     with torch.no_grad():
         other.density.log_bandwidth.fill_(0.25)
-    assert initialise(own, Start("other", "0", other), NTU_25) == ["encoder", "decoder", "density"]
+    assert initialise(own, InitialWeights("other", "0", other), NTU_25) == ["encoder", "decoder", "density"]
     assert isinstance(own.density, LearnedDensity)
     assert (own.density.log_bandwidth == 0.25).all()
-    assert initialise(own, read_start(str(published(heads=HEADS))), NTU_25) == ["encoder", "decoder"]
+    assert initialise(own, load_initial_weights(str(published(heads=HEADS))), NTU_25) == [
+        "encoder",
+        "decoder",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -200,23 +203,23 @@ def test_a_learned_density_is_taken_from_a_learned_one_alone(published):
 )
 def test_other_sizes_are_refused_with_the_options_to_give(published, sizes, message):
     with pytest.raises(DataError, match=message):
-        initialise(model(**sizes), read_start(str(published(heads=HEADS))), NTU_25)
+        initialise(model(**sizes), load_initial_weights(str(published(heads=HEADS))), NTU_25)
 
 
 def test_a_checkpoint_that_states_no_heads_has_the_published_number(published):
     with pytest.raises(DataError, match=r"with --model.num_heads 8$"):
-        initialise(model(num_heads=4), read_start(str(published())), NTU_25)
+        initialise(model(num_heads=4), load_initial_weights(str(published())), NTU_25)
 
 
 def test_other_skeletons_are_refused(published):
-    start = read_start(str(published(heads=HEADS)))
+    start = load_initial_weights(str(published(heads=HEADS)))
     with pytest.raises(DataError, match=r"of 25 joints, the data has coco-17 skeletons of 17; .*convert"):
         initialise(model(num_joints=17), start, COCO_17)
-    known = Start("run", "0", start.model, NTU_25)
+    known = InitialWeights("run", "0", start.model, NTU_25)
     with pytest.raises(DataError, match=r"ntu-25 skeletons of 25 .* openpose-25 .*--topology ntu-25"):
         initialise(model(), known, OPENPOSE_25)
 
 
 def test_a_start_without_decoder_is_refused(published):
     with pytest.raises(DataError, match="holds no decoder"):
-        read_start(str(published("encoder_small")))
+        load_initial_weights(str(published("encoder_small")))

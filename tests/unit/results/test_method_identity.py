@@ -15,15 +15,15 @@ from skelact.results.identity import (
 from skelact.results.tables import _flat
 
 
-@pytest.mark.parametrize("schema", [MaskedRun, ContrastiveRun])
-def test_what_an_older_version_did_not_write_is_at_its_default(schema):
-    full = asdict(schema(["store"], ["xsub"]))
+@pytest.mark.parametrize(("schema", "method"), [(MaskedRun, "stjd-mp"), (ContrastiveRun, "stjd-cl")])
+def test_what_an_older_version_did_not_write_is_at_its_default(schema, method):
+    full = asdict(schema(["store"], ["xsub"], method))
     older = {key: value for key, value in full.items() if key != "monitor"}
     del older["training"]["drop_share"], older["clips"]["gaps"]
     older["protocol"] = "xsub"
-    assert pretraining_settings(older) == asdict(schema(["store"], ["xsub"]))
+    assert pretraining_settings(older) == asdict(schema(["store"], ["xsub"], method))
     full["training"]["lr"] = 0.5
-    assert pretraining_settings(full) != asdict(schema(["store"], ["xsub"]))
+    assert pretraining_settings(full) != asdict(schema(["store"], ["xsub"], method))
 
 
 def test_a_configuration_that_is_no_pretraining_stays():
@@ -42,7 +42,7 @@ def test_the_settings_of_evaluations_that_train_are_completed():
 
 
 def test_untrained_encoders_are_alike_whatever_head_and_method_would_have_come():
-    first, second = (asdict(ContrastiveRun(["s"], ["p"])) for _ in range(2))
+    first, second = (asdict(ContrastiveRun(["s"], ["p"], "stjd-cl")) for _ in range(2))
     second["model"]["head"]["width"] = 7
     second["model"]["transformer"]["depth"] = 2  # of the backbone that was not chosen
     second["contrast"]["tau"] = 0.5
@@ -50,7 +50,7 @@ def test_untrained_encoders_are_alike_whatever_head_and_method_would_have_come()
     assert untrained_settings(first)[0] == "untrained st-gcn"
     second["model"]["st_gcn"]["kernel"] = 3
     assert untrained_settings(first) != untrained_settings(second)
-    assert untrained_settings(asdict(MaskedRun(["s"], ["p"])))[0] == "untrained"
+    assert untrained_settings(asdict(MaskedRun(["s"], ["p"], "stjd-mp")))[0] == "untrained"
 
 
 def result_of(*, trained=True, settings=None, subset=None, method="stjd-mp", **model):
@@ -65,7 +65,7 @@ def result_of(*, trained=True, settings=None, subset=None, method="stjd-mp", **m
 
 
 def learned(seed=0, **objective):
-    config = asdict(MaskedRun(["store"], ["xsub"]))
+    config = asdict(MaskedRun(["store"], ["xsub"], "stjd-mp"))
     config["training"]["seed"] = seed
     config["objective"].update(objective)
     return config

@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
+from skelact.density.learned import LearnedDensity
 from skelact.errors import ConfigurationError, suggest
 from skelact.models.backbone import build_backbone
 from skelact.models.heads import ProjectionHead
@@ -195,6 +196,11 @@ class ContrastiveModel(nn.Module):
         self.key_head = MomentumCopy(self.head, config.momentum)
         start = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
         self.bank = MemoryBank(config.bank, head.width, start)
+
+    @property
+    def density(self) -> LearnedDensity | None:
+        """The joint density that tells which joints are prime; None where there is none."""
+        return None if self.detector is None else self.detector.density
 
     def forward(self, views: Views) -> ContrastiveOutput:
         """Compare the two views of N clips."""

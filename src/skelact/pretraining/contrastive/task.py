@@ -1,11 +1,13 @@
 """What the training loop is given to pre-train a contrastive model.
 
-Signs of collapse: embeddings that say the same of every sequence, or use few of their dimensions.
-
-All take embeddings of any length, look at their directions alone, and give one number.
+Its monitor looks for signs of collapse: embeddings that say the same of every sequence, or use few of their
+dimensions. The signs take embeddings of any length, look at their directions alone, and give one number each.
 """
 
 from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +15,10 @@ from torch.nn.functional import normalize, pdist
 
 from skelact.clips.augmentation_settings import draw_augmentations
 from skelact.clips.mixture import MixedSource
+from skelact.clips.sampling import Whole
 from skelact.clips.source import draw
+from skelact.density.learned import bandwidth_range
+from skelact.errors import SkelactWarning
 from skelact.models.backbone import num_time_steps
 from skelact.pretraining.contrastive.memory_bank import MemoryBank, gather_rows
 from skelact.pretraining.contrastive.model import ContrastiveModel, ContrastiveOutput
@@ -86,6 +91,23 @@ def _unit(embeddings: Tensor) -> Tensor:
     return normalize(embeddings.float(), dim=1)
 
 
+def warn_of_false_negatives(bank: int, num_training: int) -> None:
+    """Warn of a memory bank that always holds each sequence's own earlier keys, as false negatives.
+
+    Args:
+        bank: keys in the bank.
+        num_training: sequences of an epoch.
+    """
+    if bank >= num_training:
+        warnings.warn(
+            f"contrast.bank is {bank}, but an epoch has {num_training} sequences: most of them are compared "
+            f"with an earlier embedding of their own as if it were another's; --contrast.bank "
+            f"{max(1, num_training // 2)} or less avoids most of it",
+            SkelactWarning,
+            stacklevel=2,
+        )
+
+
 class ContrastiveTask:
     """Feeds views of clips to a contrastive model, and lets it advance after every step.
 
@@ -149,7 +171,11 @@ class ContrastiveTask:
         if self.model.detector is not None:
             shares = torch.cat([part.prime_share for part in self._last])
             signs["prime_share"] = float(gather_rows(shares.unsqueeze(1)).mean())
-        return signs
+        return signs | bandwidth_range(self.model.density)
+
+    def warn(self, sides: Sequence[Whole]) -> None:
+        """Warn of training sequences, (N_s,) of each store, that the memory bank does not suit."""
+        warn_of_false_negatives(self.model.config.bank, sum(map(len, sides)))
 
     def names(self, indices: Indices) -> list[str]:
         """Return what sequences are called in their stores."""

@@ -17,7 +17,7 @@ TIME_TABLE = "positions.time"
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialWeights:
     """A trained model that a run starts from."""
 
     name: str
@@ -28,15 +28,15 @@ class Start:
     """Encoder, decoder and, where its method has one, density."""
     topology: Topology | None = None
     """The skeleton it was trained on; None where the file does not say."""
-    about: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     """What its card says of the training: method, configuration, data, and what it started from itself."""
 
 
-ReadStart = Callable[[str], Start]
-"""Reads what ``--init`` names."""
+LoadInitialWeights = Callable[[str], InitialWeights]
+"""Loads what ``--init`` names."""
 
 
-def initialise(model: MaskedModel, start: Start, topology: Topology) -> list[str]:
+def initialise(model: MaskedModel, start: InitialWeights, topology: Topology) -> list[str]:
     """Give ``model`` the weights of ``start``, in place.
 
     Position tables of another length are resampled in time. The density is taken over where both models have
@@ -80,7 +80,7 @@ def resample_time(weights: Mapping[str, Tensor], num_steps: int) -> dict[str, Te
     }
 
 
-def _check_skeleton(model: MaskedModel, start: Start, topology: Topology) -> None:
+def _check_skeleton(model: MaskedModel, start: InitialWeights, topology: Topology) -> None:
     theirs, ours = start.model.encoder.config, model.encoder.config
     known = start.topology
     if theirs.num_joints != ours.num_joints or (known is not None and known.joints != topology.joints):
@@ -98,7 +98,7 @@ def _check_skeleton(model: MaskedModel, start: Start, topology: Topology) -> Non
         )
 
 
-def _check_sizes(model: MaskedModel, start: Start) -> None:
+def _check_sizes(model: MaskedModel, start: InitialWeights) -> None:
     theirs, ours = _sizes(start.model), _sizes(model)
     options = [f"--model.{name} {value}" for name, value in theirs.items() if value != ours[name]]
     if options:

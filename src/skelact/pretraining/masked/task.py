@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from skelact.clips.mixture import MixedSource
-from skelact.clips.source import draw
+from skelact.clips.sampling import Whole
+from skelact.clips.source import ClipSource, draw
+from skelact.density.learned import bandwidth_range
+from skelact.errors import SkelactWarning
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.training.loop import Indices, Step
+
+
+def warn_of_whole_sequences(sources: Sequence[ClipSource], sides: Sequence[Whole]) -> None:
+    """Warn of training sequences that are mostly too short to be cropped, so that they look alike every time.
+
+    Args:
+        sources: a source for each store.
+        sides: for each store, (N_s,) the sequences that train.
+    """
+    settings, total = sources[0].settings, sum(len(side) for side in sides)
+    whole = sum(source.num_taken_whole(side) for source, side in zip(sources, sides, strict=True))
+    if settings.min_crop_share < 1 and 2 * whole > total:
+        warnings.warn(
+            f"{whole:,} of {total:,} training sequences have no more than clips.min_crop_frames = "
+            f"{settings.min_crop_frames} frames and are taken whole every time; with a smaller "
+            "--clips.min_crop_frames they are cropped as well, which short recordings may need",
+            SkelactWarning,
+            stacklevel=2,
+        )
 
 
 class MaskedBatch(NamedTuple):
@@ -46,6 +70,17 @@ class MaskedTask:
         """Return the loss of a batch, a mean over its bodies."""
         output = model(*batch)
         return output.loss, len(output.loss_per_token)
+
+    def after_step(self) -> None:
+        """Nothing follows the weights of a masked model."""
+
+    def monitor(self, epoch: int, model: nn.Module) -> dict[str, float]:
+        """Return the range of the bandwidths, where they are learned."""
+        return bandwidth_range(self.model.density)
+
+    def warn(self, sides: Sequence[Whole]) -> None:
+        """Warn of training sequences, (N_s,) of each store, that the clips' settings do not suit."""
+        warn_of_whole_sequences(self.source.sources, sides)
 
     def names(self, indices: Indices) -> list[str]:
         """Return what sequences are called in their stores."""
