@@ -1,5 +1,7 @@
 """A run that is killed outright goes on from its last checkpoint and ends where it would have ended."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from skelact.cli.main import main
+from skelact.models.pretrained import load_pretrained
 from skelact.training.log import read_metrics
 
 KILLED = """
@@ -48,3 +51,23 @@ def test_a_killed_run_ends_in_the_weights_of_an_uninterrupted_one(
     assert [[line[key] for key in kept] for line in resumed] == [
         [line[key] for key in kept] for line in whole
     ]
+
+
+def test_a_run_stopped_while_its_card_is_written_is_not_taken_for_finished(
+    store_path, tmp_path, pretrain_arguments, monkeypatch
+):
+    run, replace = tmp_path / "run", os.replace
+
+    def stop_at_the_card(source, target):
+        if target.name == "card.json":
+            assert json.loads(source.read_text())["method"]  # complete, under another name
+            assert (run / "weights.safetensors").exists()
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", stop_at_the_card)
+        assert main(pretrain_arguments(store_path, run)) == 130
+    assert not list(run.glob("card*"))
+    assert main(pretrain_arguments(store_path, run, "--resume")) == 0
+    assert load_pretrained(run).card["method"]

@@ -1,6 +1,7 @@
 """Every mistake on the command line is one line with the remedy, status 2, and no traceback."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -151,10 +152,13 @@ def test_a_checkpoint_without_an_encoder_is_refused(place, tmp_path, capsys):
     assert "card.json: says nothing of an encoder" in complaint(capsys, place, command)
 
 
-@pytest.mark.parametrize("name", ["card.json", "weights.safetensors"])
-def test_a_damaged_model_is_refused(place, tmp_path, capsys, name):
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("card.json", r"line 7, column 4: not JSON"), ("weights.safetensors", "unreadable")],
+)
+def test_a_damaged_model_is_refused(place, tmp_path, capsys, name, problem):
     shutil.copytree(place / "run", tmp_path / "run")
     path = tmp_path / "run" / name
     path.write_bytes(path.read_bytes()[:100])
     said = complaint(capsys, place, LINEAR.replace("{place}/run", str(tmp_path / "run")))
-    assert f"{name}: unreadable" in said
+    assert re.search(rf"{re.escape(name)}: {problem} \(.*\); train the model again", said)

@@ -1,5 +1,7 @@
 """What can go wrong around a training run: disks that fill up, folders that close, stores that vanish."""
 
+import errno
+import os
 import shutil
 from dataclasses import replace
 
@@ -13,6 +15,7 @@ from skelact.clips.source import ClipSource, draw
 from skelact.errors import DataError
 from skelact.training.config import TrainingConfig
 from skelact.training.loop import fit, make_fabric
+from skelact.training.run_folder import open_folder
 
 resource = pytest.importorskip("resource", reason="file size limits are those of POSIX")
 
@@ -90,3 +93,17 @@ def test_a_store_that_is_removed_is_read_to_the_end_of_the_run(tmp_path, small_s
     assert torch.equal(
         run(task, tmp_path / "removed"), run(MeanTask(ClipSource(small_store, settings)), tmp_path / "whole")
     )
+
+
+def test_a_full_disk_leaves_no_half_configuration(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    expected = r"config\.yaml: cannot be written \(No space left on device\); choose another --out"
+    with pytest.raises(DataError, match=expected):
+        open_folder(tmp_path / "run", {"clips": {"num_frames": 120}}, resume=False)
+    assert not list((tmp_path / "run").iterdir())
+    monkeypatch.undo()
+    open_folder(tmp_path / "run", {"clips": {"num_frames": 120}}, resume=False)
+    open_folder(tmp_path / "run", {"clips": {"num_frames": 120}}, resume=True)

@@ -7,7 +7,6 @@ and started again, it goes on where it was.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +24,7 @@ from skelact.evaluation.knn import evaluate_knn
 from skelact.evaluation.linear import evaluate_linear
 from skelact.evaluation.metrics import ClassificationMetrics
 from skelact.evaluation.settings import LinearConfig
+from skelact.files import read_json, write_json
 from skelact.models.pretrained import CARD, load_pretrained
 from skelact.pretraining.config import MaskedRun
 from skelact.pretraining.methods import MASKED, find_method
@@ -89,9 +89,8 @@ def remember_settings(out: Path, options: Namespace) -> None:
     if not (out / SETTINGS).exists():
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise DataError(f"{out}: exists and holds no demo; choose another --out")
-        out.mkdir(parents=True, exist_ok=True)
-        (out / SETTINGS).write_text(json.dumps(settings) + "\n")
-    before = json.loads((out / SETTINGS).read_text())
+        write_json(out / SETTINGS, settings)
+    before = read_json(out / SETTINGS, "remove it, or choose another --out")
     if before != settings:
         made = " ".join(f"--{name} {value}" for name, value in before.items())
         raise ConfigurationError(f"{out}: holds a demo made with {made}; use these or choose another --out")

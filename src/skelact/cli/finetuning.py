@@ -17,10 +17,11 @@ from skelact.errors import ConfigurationError
 from skelact.evaluation.finetune import finetune
 from skelact.evaluation.linear import LastEpochMetrics
 from skelact.evaluation.settings import FinetuneConfig
+from skelact.files import sha256, write_file
 from skelact.models.pretrained import WEIGHTS, Pretrained, load_pretrained
 from skelact.results.files import result, write_result
 from skelact.store.protocols import Split, split
-from skelact.store.store import Store, sha256
+from skelact.store.store import Store
 from skelact.store.subsets import Subset, draw_subset, read_subset
 from skelact.training.config import TrainingConfig
 from skelact.training.loop import make_fabric
@@ -187,7 +188,7 @@ def train(
     if fabric.global_rank != 0:
         return
     if subset is not None:
-        (out / SUBSET).write_text(subset.text())
+        write_file(out / SUBSET, subset.text())
     content = result(
         evaluation,
         pretrained,

@@ -15,7 +15,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from skelact.errors import ConfigurationError, DataError, suggest
-from skelact.files import new_file
+from skelact.files import write_file
 from skelact.reproduction.cells import Cell, cells_of, cells_of_suite, choose
 from skelact.reproduction.commands import Accelerator, Place, command_line
 from skelact.reproduction.estimate import Recorded, estimate
@@ -146,8 +146,7 @@ def write_documents(path: Path, options: Namespace, tables: tuple[Table, ...], r
         raise DataError(f"{path}: {error.strerror}; give a document with the tables' markers") from error
     for each, text in with_tables(documents, path, options.suite, tables, results).items():
         if text != documents[each]:
-            with new_file(each, overwrite=True) as file:
-                file.write(text.encode())
+            write_file(each, text)
     print(f"{path}: {len(tables)} tables")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +25,7 @@ from skelact.compat.mamp_export import (
 from skelact.compat.torch_file import TorchFile, read_torch_file
 from skelact.density.published import FixedDensity
 from skelact.errors import ConfigurationError, DataError
+from skelact.files import write_json
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.pretrained import CARD, PREFIX, WEIGHTS, Pretrained, load_pretrained, model_card
 from skelact.models.sizes import Absent, EncoderConfig, MaskedSizes
@@ -125,12 +125,8 @@ def import_weights(
     card = model_card(SkeletonEncoder(encoder, absent), topology, clips, about)
     if run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise DataError(f"{run}: exists already; choose another folder for the run")
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        write_safetensors(run / WEIGHTS, {name: value.contiguous() for name, value in weights.items()})
-        (run / CARD).write_text(json.dumps(card, indent=1) + "\n")
-    except OSError as error:
-        raise DataError(f"{run}: cannot be written ({error.strerror}); choose another folder") from error
+    write_safetensors(run / WEIGHTS, {name: value.contiguous() for name, value in weights.items()})
+    write_json(run / CARD, card, "choose another folder")
     return load_pretrained(run)
 
 

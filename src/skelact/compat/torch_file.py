@@ -8,7 +8,6 @@ their command line. It has attributes and no code of its own, so building one ru
 from __future__ import annotations
 
 import argparse
-import hashlib
 import re
 import warnings
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from typing import IO, Any
 import torch
 
 from skelact.errors import DataError
+from skelact.files import sha256
 
 NESTS = ("model", "state_dict")
 """Keys under which a checkpoint may keep its parameters."""
@@ -50,9 +50,8 @@ def read_torch_file(path: Path) -> TorchFile:
             parameters.
     """
     try:
+        digest = sha256(path)
         with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
             content = _load(path, file)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
@@ -64,7 +63,7 @@ def read_torch_file(path: Path) -> TorchFile:
     num_heads = content.get(NUM_HEADS)
     if not (num_heads is None or (type(num_heads) is int and num_heads > 0)):
         raise DataError(f"{path}: {NUM_HEADS} is {num_heads!r}, expected a positive number; export it again")
-    return TorchFile(path, sha256, _parameters(path, content), num_heads)
+    return TorchFile(path, digest, _parameters(path, content), num_heads)
 
 
 def _load(path: Path, file: IO[bytes]) -> object:

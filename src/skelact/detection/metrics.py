@@ -17,6 +17,7 @@ Detections on disk: a table that other scorers can read.
 from __future__ import annotations
 
 import csv
+import io
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, fields
@@ -27,6 +28,7 @@ import numpy.typing as npt
 
 from skelact.detection.segments import Real, Whole, temporal_overlap
 from skelact.errors import DataError
+from skelact.files import write_file
 from skelact.formats.intervals import ActionInterval
 
 OVERLAPS = tuple(tenths / 10 for tenths in range(1, 10))
@@ -192,14 +194,8 @@ def write_detections(path: Path, detections: Sequence[Detection]) -> None:
     Raises:
         DataError: the file cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(each.name for each in fields(Detection))
-            table.writerows(map(astuple, sorted(detections)))
-        partial.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written ({error.strerror or error}); is the disk full?"
-        ) from error
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(each.name for each in fields(Detection))
+    table.writerows(map(astuple, sorted(detections)))
+    write_file(path, text.getvalue())

@@ -6,7 +6,6 @@ labels or other data.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -23,12 +22,13 @@ from skelact.evaluation.features import in_batches, labels_of
 from skelact.evaluation.linear import LastEpochMetrics, TestMonitor, check_labels, follow_first_process
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
 from skelact.evaluation.settings import FinetuneConfig
+from skelact.files import write_json
 from skelact.models.blocks import set_stochastic_depth
 from skelact.models.heads import Classifier, FinetuneHead
 from skelact.models.pretrained import CARD, WEIGHTS, Pretrained, model_card
 from skelact.store.protocols import Split
 from skelact.training.checkpoints import write_safetensors
-from skelact.training.log import METRICS, read_metrics
+from skelact.training.log import GO_ON, METRICS, read_metrics
 from skelact.training.loop import Indices, Step, fit
 from skelact.training.optimisers import layer_decay_scales
 from skelact.training.randomness import derive_seed
@@ -165,7 +165,7 @@ def finetune(
                 "class_names": class_names,
             },
         )
-        (out / CARD).write_text(json.dumps(card, indent=1) + "\n")
+        write_json(out / CARD, card, GO_ON)  # the mark of a finished run, so the last
     return monitor.result()
 
 

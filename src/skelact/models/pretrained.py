@@ -5,7 +5,6 @@ Encoders for clips of another length than they were trained on.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError, DataError
+from skelact.files import read_json
 from skelact.models.backbone import build_backbone
 from skelact.models.embedding import resample_table
 from skelact.models.encoder import SkeletonEncoder
@@ -96,8 +96,13 @@ def load_pretrained(folder: Path | str) -> Pretrained:
         )
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; expected one that 'skelact pretrain --out' wrote")
+    if not (folder / CARD).exists():
+        raise DataError(
+            f"{folder}: holds no finished model ({CARD} is missing); if its training was stopped, go on with "
+            "'skelact pretrain ... --resume'"
+        )
+    card = read_json(folder / CARD, "train the model again")
     try:
-        card = json.loads((folder / CARD).read_text())
         if card["format"] != FORMAT:
             raise DataError(f"{folder / CARD}: format {card['format']!r}, this version reads {FORMAT!r}")
         if "encoder" not in card:
@@ -107,11 +112,6 @@ def load_pretrained(folder: Path | str) -> Pretrained:
         config = KINDS[sizes.pop("kind", "transformer")](**sizes)
         topology, clips = Topology.from_dict(card["topology"]), ClipSettings(**card["clips"])
         encoder = build_backbone(config, topology, absent)
-    except FileNotFoundError:
-        raise DataError(
-            f"{folder}: holds no finished model ({CARD} is missing); if its training was stopped, go on with "
-            "'skelact pretrain ... --resume'"
-        ) from None
     except ConfigurationError as error:
         raise DataError(f"{folder / CARD}: the card says what does not fit ({error})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -6,7 +6,6 @@ The folder holds ``config.yaml``, ``metrics.jsonl``, ``checkpoints/`` and, once 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from skelact.clips.mixture import MixedSource
 from skelact.clips.sampling import Whole
 from skelact.clips.source import ClipSource
 from skelact.errors import SkelactError
+from skelact.files import sha256, write_json
 from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained, model_card
 from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
 from skelact.pretraining.contrastive.model import ContrastiveModel
@@ -29,7 +29,7 @@ from skelact.provenance import code_version, package_versions
 from skelact.store.protocols import split
 from skelact.store.store import Store
 from skelact.training.checkpoints import write_safetensors
-from skelact.training.log import writing
+from skelact.training.log import GO_ON
 from skelact.training.loop import Drawing, Monitor, Task, fit, make_fabric
 from skelact.training.run_folder import open_folder, read_settings
 
@@ -60,11 +60,9 @@ def load_run_weights(run: str) -> InitialWeights:
         DataError: the folder holds no finished model of a masked method.
     """
     model = MASKED.load(run)
-    with (Path(run) / WEIGHTS).open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     pretrained = load_pretrained(run)
     provenance = {key: pretrained.card[key] for key in TRAINING_KEYS if key in pretrained.card}
-    return InitialWeights(run, sha256, model, pretrained.topology, provenance)
+    return InitialWeights(run, sha256(Path(run) / WEIGHTS), model, pretrained.topology, provenance)
 
 
 def pretrain(
@@ -160,8 +158,7 @@ def pretrain(
             "packages": package_versions(),
         }
         card = model_card(model.encoder, source.topology, config.clips, about)
-        with writing(out / CARD):
-            (out / CARD).write_text(json.dumps(card, indent=1) + "\n")
+        write_json(out / CARD, card, GO_ON)  # the mark of a finished run, so the last
     return model
 
 

@@ -5,7 +5,6 @@ The result of a cell is copied from its run folder to where the results of all c
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from skelact.errors import DataError, SkelactError
+from skelact.files import write_json
 from skelact.reproduction.cells import Cell
 from skelact.reproduction.commands import Place, command_line
 from skelact.reproduction.estimate import Recorded, estimate
@@ -45,9 +45,7 @@ def collect(found: Path, content: Mapping[str, Any], to: Path) -> Path:
             scores = to.with_suffix(".npz")
             shutil.copyfile(found.with_name(content["scores"]["file"]), scores)
             copied["scores"] = {**content["scores"], "file": scores.name}
-        partial = to.with_suffix(".partial")
-        partial.write_text(json.dumps(copied, indent=1) + "\n")
-        partial.replace(to)
+        write_json(to, copied)
     except OSError as error:
         raise DataError(
             f"{found} cannot be copied to {to} ({error.strerror or error}: {error.filename}); "

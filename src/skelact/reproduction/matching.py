@@ -11,6 +11,7 @@ from typing import Any
 
 from skelact.configuration import check_keys, flatten, instantiate
 from skelact.errors import ConfigurationError, DataError
+from skelact.files import read_json
 from skelact.pretraining.methods import family_of
 from skelact.reproduction.cells import Cell, Pretraining
 from skelact.results.files import FORMAT, read_result
@@ -250,7 +251,7 @@ def _subset_difference(subset: Mapping[str, Any] | None, cell: Cell) -> str | No
 def _is_result(path: Path) -> bool:
     """Return whether a JSON file says that it is a result; a damaged one is told so when it is read."""
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
+        content = read_json(path)
+    except DataError:
         return True
     return isinstance(content, dict) and content.get("format") == FORMAT

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from skelact.errors import ConfigurationError, DataError
+from skelact.files import read_json
 from skelact.models.pretrained import CARD
 from skelact.reproduction.cells import Cell, Pretraining
 from skelact.reproduction.commands import Place, evaluate_words, pretrain_words
@@ -152,9 +152,9 @@ def pretraining_state(pretraining: Pretraining, place: Place, hashes: Mapping[st
     if not (folder / CARD).exists():
         return "started" if (folder / CONFIG).exists() else "absent"
     try:
-        card = json.loads((folder / CARD).read_text())
+        card = read_json(folder / CARD, "remove the folder to train again")
         problem = run_difference(card, pretraining, hashes)
-    except (OSError, ValueError, KeyError) as error:
+    except (ValueError, KeyError) as error:
         raise DataError(
             f"{folder / CARD}: unreadable ({error!r}); remove the folder to train again"
         ) from error

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from skelact.errors import DataError
+from skelact.files import write_file
 from skelact.reproduction.cells import Cell, Pretraining
 from skelact.reproduction.commands import Place
 
@@ -35,21 +35,17 @@ def write_jobs(suite: str, cells: Sequence[Cell], place: Place, sbatch: Sequence
         "# Submits every job; one that goes on from another's weights waits for it.",
         "set -e",
     ]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, (name, members) in enumerate(jobs.items()):
-            paths[name].write_text(script(suite, name, members, place, sbatch))
-            before = [each.name for each in members[0].line if each.name != name]
-            needed = [list(jobs).index(other) for other in before if other in jobs]
-            if not members[0].members:
-                needed = needed[-1:]  # which waits for those before it
-            after = ":".join(f"$job{each}" for each in needed)
-            wait = f" --dependency=afterok:{after} --kill-on-invalid-dep=yes" if needed else ""
-            submit.append(f"job{number}=$(sbatch --parsable{wait} {shlex.quote(str(paths[name].resolve()))})")
-        submit_path = folder / "submit.sh"
-        submit_path.write_text("\n".join([*submit, ""]))
-    except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from error
+    for number, (name, members) in enumerate(jobs.items()):
+        write_file(paths[name], script(suite, name, members, place, sbatch), "choose another --out")
+        before = [each.name for each in members[0].line if each.name != name]
+        needed = [list(jobs).index(other) for other in before if other in jobs]
+        if not members[0].members:
+            needed = needed[-1:]  # which waits for those before it
+        after = ":".join(f"$job{each}" for each in needed)
+        wait = f" --dependency=afterok:{after} --kill-on-invalid-dep=yes" if needed else ""
+        submit.append(f"job{number}=$(sbatch --parsable{wait} {shlex.quote(str(paths[name].resolve()))})")
+    submit_path = folder / "submit.sh"
+    write_file(submit_path, "\n".join([*submit, ""]), "choose another --out")
     return [*paths.values(), submit_path]
 
 

@@ -8,7 +8,6 @@ Class scores of test sequences on disk, beside their result: for ensembles and f
 
 from __future__ import annotations
 
-import json
 import platform
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -22,10 +21,11 @@ import torch
 
 from skelact.errors import DataError
 from skelact.evaluation.metrics import ClassificationMetrics
+from skelact.files import read_json, sha256, write_json
 from skelact.models.pretrained import Pretrained
 from skelact.provenance import code_version, package_versions
 from skelact.store.protocols import Split
-from skelact.store.store import Store, sha256
+from skelact.store.store import Store
 
 _SCORES = "scores/"
 
@@ -196,9 +196,7 @@ def write_result(
             content["scores"] = {"file": beside.name, "sha256": sha256(beside)}
         else:
             beside.unlink(missing_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=1) + "\n")
-        partial.replace(path)
+        write_json(path, content, "is the disk full?")
     except OSError as error:
         raise DataError(
             f"{path}: cannot be written ({error.strerror or error}); is the disk full?"
@@ -212,16 +210,7 @@ def read_result(path: Path) -> dict[str, Any]:
     Raises:
         DataError: it cannot be read, or is no result file.
     """
-    try:
-        content = json.loads(path.read_text())
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); give the path of a result file"
-        ) from error
-    except ValueError as error:
-        raise DataError(
-            f"{path}: not a result file (not JSON: {error}); give one of an evaluation"
-        ) from error
+    content = read_json(path, "give the path of a result file, as evaluations write them")
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
         raise DataError(f"{path}: format {found!r}, expected {FORMAT!r}: a file of 'skelact evaluate'")

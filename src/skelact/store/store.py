@@ -42,6 +42,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import DataError
+from skelact.files import sha256
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
 from skelact.store.fixed_point import FLOAT32, INT16, from_fixed_point
@@ -233,12 +234,6 @@ class Store:
             elif sha256(file) != expected:
                 changed.append(f"{file}: content changed since it was written")
         return changed
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_hash_of(meta: Mapping[str, object]) -> str:

@@ -20,6 +20,7 @@ from types import TracebackType
 import numpy as np
 
 from skelact.errors import DataError, SkelactError
+from skelact.files import sha256
 from skelact.formats.exclusions import Exclusion
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
@@ -29,7 +30,7 @@ from skelact.store.inventory import Inventory, bin_file
 from skelact.store.journal import Entry, Journal, Row
 from skelact.store.packing import PackedSequence, pack
 from skelact.store.resumption import ARRAYS, partial_of, resume
-from skelact.store.store import FORMATS, META, Store, content_hash_of, sha256
+from skelact.store.store import FORMATS, META, Store, content_hash_of
 
 OTHER_SKELETON = "another skeleton than the first recording's"
 

@@ -7,7 +7,6 @@ step and the running sums of the epoch. It is written beside its final name and 
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +19,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from skelact.errors import DataError, SkelactWarning
-from skelact.training.log import writing
+from skelact.files import replacing
+from skelact.training.log import GO_ON
 
 MODEL, OPTIMISER = "model/", "optimiser/"
 
@@ -47,8 +47,6 @@ def save_checkpoint(
         for name, value in state.items():
             if value is not None:
                 tensors[f"{OPTIMISER}{index}/{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{progress['step']:09d}.safetensors"
     write_safetensors(path, tensors, {"progress": json.dumps(dict(progress))})
     known = sorted(folder.glob("step-*.safetensors"))
@@ -64,15 +62,11 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
     Raises:
         DataError: the file cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
     try:
-        save_file(tensors, partial, metadata)
-        os.replace(partial, path)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise DataError(
-            f"{path}: cannot be written ({error}); is the disk full or the folder read-only?"
-        ) from error
+        with replacing(path, GO_ON) as partial:
+            save_file(tensors, partial, metadata)
+    except SafetensorError as error:  # what it makes of an error of the operating system
+        raise DataError(f"{path}: cannot be written ({error}); {GO_ON}") from error
 
 
 def load_newest_checkpoint(folder: Path, model: nn.Module, optimiser: Optimizer) -> dict[str, Any]:

@@ -8,12 +8,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError
+from skelact.files import write_file, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 METRICS, TENSORBOARD = "metrics.jsonl", "tensorboard"
+GO_ON = "the last checkpoint is kept: make room, then go on with --resume"
+"""What to do when a run cannot write."""
 
 
 class MetricsSink(Protocol):
@@ -48,14 +51,11 @@ class JsonLines:
     def __init__(self, path: Path, resume_at: int = 0) -> None:
         self.path = path
         kept = [line for line in read_metrics(path) if line["epoch"] < resume_at] if resume_at else []
-        with writing(path):
-            partial = path.with_name(path.name + ".partial")
-            partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
-            partial.replace(path)
+        write_file(path, "".join(json.dumps(line) + "\n" for line in kept), GO_ON)
 
     def write(self, metrics: Mapping[str, float]) -> None:
         """Append one epoch's numbers."""
-        with writing(self.path), self.path.open("a") as file:
+        with writing(self.path, GO_ON), self.path.open("a") as file:
             file.write(json.dumps(dict(metrics)) + "\n")
 
     def draw(self, name: str, figure: Figure, step: int) -> None:
@@ -88,12 +88,12 @@ class TensorBoard:
                 "pip install tensorboard, or leave training.tensorboard at false"
             ) from error
         self.folder = folder
-        with writing(folder):
+        with writing(folder, GO_ON):
             self._writer = SummaryWriter(str(folder), purge_step=resume_at + 1)
 
     def write(self, metrics: Mapping[str, float]) -> None:
         """Write an epoch's numbers as scalars."""
-        with writing(self.folder):
+        with writing(self.folder, GO_ON):
             for name, value in metrics.items():
                 if name != "step":
                     self._writer.add_scalar(name, value, int(metrics["step"]))
@@ -101,12 +101,12 @@ class TensorBoard:
 
     def draw(self, name: str, figure: Figure, step: int) -> None:
         """Write a figure as an image."""
-        with writing(self.folder):
+        with writing(self.folder, GO_ON):
             self._writer.add_figure(name, figure, step)
 
     def close(self) -> None:
         """Write what is left and end the writer's thread."""
-        with writing(self.folder):
+        with writing(self.folder, GO_ON):
             self._writer.close()
 
 
@@ -151,7 +151,7 @@ def open_log(folder: Path, done: int, steps_per_epoch: int, tensorboard: bool) -
         ConfigurationError: TensorBoard is wanted and not installed.
         DataError: the folder cannot be written.
     """
-    with writing(folder):
+    with writing(folder, GO_ON):
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         sinks: list[MetricsSink] = [JsonLines(folder / METRICS, done // steps_per_epoch)]
@@ -160,15 +160,3 @@ def open_log(folder: Path, done: int, steps_per_epoch: int, tensorboard: bool) -
         for sink in sinks:
             stack.callback(sink.close)
         yield RunLog(sinks)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an error of the operating system into a DataError that names ``path``."""
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written ({error.strerror or error}); the last checkpoint is kept: make room, "
-            "then go on with --resume"
-        ) from error

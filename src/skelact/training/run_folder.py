@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from skelact.errors import ConfigurationError, DataError
+from skelact.files import write_file
 
 CONFIG = "config.yaml"
 FREE = {f"training.{name}" for name in ("workers", "checkpoint_every", "keep_checkpoints", "tensorboard")}
@@ -36,11 +37,7 @@ def open_folder(
             raise DataError(
                 f"{out}: exists already; choose another --out, or --resume to go on with that run"
             )
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            (out / CONFIG).write_text(yaml.safe_dump(dict(config), sort_keys=False))
-        except OSError as error:
-            raise DataError(f"{out}: cannot be written ({error.strerror}); choose another --out") from error
+        write_file(out / CONFIG, yaml.safe_dump(dict(config), sort_keys=False), "choose another --out")
         return
     before = {**_dotted(defaults or {}), **_dotted(read_settings(out))}
     now = _dotted(config)

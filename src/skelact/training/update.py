@@ -7,7 +7,6 @@ What is said and written when loss or gradient are no longer finite.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -21,7 +20,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from skelact.errors import SkelactError
-from skelact.training.log import writing
+from skelact.files import write_json
+from skelact.training.log import GO_ON
 from skelact.training.steps import Indices, Step
 
 if TYPE_CHECKING:
@@ -168,8 +168,7 @@ def not_finite(
             "grad_norm": str(update.grad_norm),
             "sequences": list(names),
         }
-        with writing(folder / REPORT):
-            (folder / REPORT).write_text(json.dumps(content, indent=1) + "\n")
+        write_json(folder / REPORT, content, GO_ON)
         listed += f", all in {folder / REPORT}"
     return NotFiniteError(
         f"the loss is {update.loss} at step {step} (epoch {epoch}, norm of the gradient {update.grad_norm}; "

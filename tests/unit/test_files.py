@@ -1,0 +1,153 @@
+"""Files that are there complete or not at all, and JSON in and out."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import math
+import os
+
+import pytest
+
+from skelact.errors import DataError
+from skelact.files import new_file, read_json, replacing, sha256, write_file, write_json, writing
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("as_given", [str, lambda path: path], ids=["str", "Path"])
+def test_texts_and_bytes_are_written_whole(tmp_path, as_given):
+    path = tmp_path / "new" / "file.txt"
+    write_file(as_given(path), "héllo\n")
+    assert path.read_bytes() == "héllo\n".encode()
+    write_file(as_given(path), b"\x00\xff")
+    assert path.read_bytes() == b"\x00\xff"
+    assert [each.name for each in path.parent.iterdir()] == ["file.txt"]
+
+
+@pytest.mark.parametrize("what_fails", ["fsync", "replace"])
+@pytest.mark.parametrize("failure", [full_disk, killed])
+@pytest.mark.parametrize("before", [None, "old"])
+def test_what_fails_on_the_way_leaves_the_old_file_or_none(
+    tmp_path, monkeypatch, what_fails, failure, before
+):
+    path = tmp_path / "card.json"
+    if before is not None:
+        path.write_text(before)
+    monkeypatch.setattr(os, what_fails, failure)
+    expected = DataError if failure is full_disk else KeyboardInterrupt
+    with pytest.raises(expected) as caught:
+        write_json(path, {"a": 1})
+    if failure is full_disk:
+        assert str(caught.value) == (
+            f"{path}: cannot be written (No space left on device); make room, or choose another place"
+        )
+    assert [each.name for each in tmp_path.iterdir()] == ([] if before is None else ["card.json"])
+    assert before is None or path.read_text() == before
+
+
+def test_half_a_file_never_takes_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "tables.md"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with new_file(path) as file:
+            file.write(b"half")
+            file.flush()
+            assert path.read_text() == "old"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
+    assert path.read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["tables.md"]
+
+
+def test_a_kill_leaves_a_temporary_file_that_the_next_write_replaces(tmp_path):
+    path = tmp_path / "card.json"
+    (tmp_path / "card.json.partial").write_text("much more than what is written next, cut sho")
+    write_file(path, "new")
+    assert path.read_text() == "new"
+    assert [each.name for each in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_the_bytes_are_on_the_disk_before_the_file_has_its_name(tmp_path, monkeypatch):
+    path, events = tmp_path / "file", []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (events.append("fsync"), fsync(number)))
+    monkeypatch.setattr(os, "replace", lambda a, b: (events.append("replace"), replace(a, b)))
+    with replacing(path, "x") as partial:
+        partial.write_bytes(b"abc")
+    assert events == ["fsync", "replace"]
+    assert path.read_bytes() == b"abc"
+
+
+def test_a_file_that_is_there_is_replaced_only_when_told(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(DataError, match=r"file: exists already; .*--overwrite"), new_file(path, False):
+        pass
+    assert path.read_text() == "old"
+    with pytest.raises(DataError, match="exists already"), new_file(tmp_path, True):
+        pass
+
+
+def test_errors_name_the_file_the_reason_and_the_remedy(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError) as caught:
+        write_file(tmp_path / "file" / "below", "x", "choose another --out")
+    assert str(caught.value) == f"{tmp_path / 'file'}: cannot be written (File exists); choose another --out"
+    expected = r"^there: cannot be written \(No space left.*\); make room"
+    with pytest.raises(DataError, match=expected), writing("there"):
+        full_disk()
+
+
+def test_json_goes_out_and_comes_back(tmp_path):
+    path = tmp_path / "card.json"
+    content = {"a": [1, 2.5, None, True], "b": {"c": "d"}, "e": math.inf, "f": [-math.inf], "g": "inf"}
+    write_json(str(path), content)
+    assert read_json(str(path)) == content
+    text = path.read_text()
+    assert text.endswith("}\n")
+    assert json.loads(text, parse_constant=pytest.fail)["e"] == ".inf"
+    write_json(path, [math.nan])
+    assert math.isnan(read_json(path)[0])
+
+
+def test_files_of_older_versions_hold_bare_infinities(tmp_path):
+    (tmp_path / "card.json").write_text('{"tau": Infinity}')
+    assert read_json(tmp_path / "card.json") == {"tau": math.inf}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"a": 1,\n"b" 2}', r"line 2, column 5: not JSON \(Expecting ':' delimiter\); train again"),
+        (b'{"a": 1', r"line 1, column 8: not JSON \(.*\); train again"),
+        (b'{"a": "\xff"}', r"not JSON \(.*invalid start byte\); train again"),
+        (b"[" * 200_000, r"not JSON \(.*recursion.*\); train again"),
+    ],
+)
+def test_damaged_json_is_told_with_its_place(tmp_path, data, message):
+    path = tmp_path / "card.json"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=rf"card\.json: {message}"):
+        read_json(path, "train again")
+
+
+def test_json_that_cannot_be_read(tmp_path):
+    with pytest.raises(DataError, match=r"none\.json: cannot be read \(No such file.*\); check the path"):
+        read_json(tmp_path / "none.json")
+
+
+def test_the_digest_of_a_file(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    expected = hashlib.sha256(b"abc").hexdigest()
+    assert sha256(tmp_path / "file") == sha256(str(tmp_path / "file")) == expected
