@@ -1,8 +1,7 @@
 """Parsing NTU RGB+D text, against plain parsers that call ``float`` for one field after the other.
 
 The text is that of 12 recordings of 80 frames, one in four with two bodies, with as many digits as the sensor
-writes. The first baseline reads all fields of a joint's line, the second only the three that are kept; both
-are timed against the compiled scanner and against the reader by whole arrays, which serves without numba. All
+writes. The first baseline reads all fields of a joint's line, the second only the three that are kept. All
 results are compared before anything is timed, and one process works on one core. Then come recordings in a
 .zip: parsed from there against the plain parser of all fields and against the compiled scanner, both on files
 in a folder; cleaned as well, against the same from a folder; and inflated by ours and by zlib, nothing else.
@@ -19,8 +18,8 @@ import numpy as np
 
 from alternate import Work, compare, parse_rounds
 from skelact.formats.archives import RawFile, raw_files
-from skelact.formats.known import read_ntu
-from skelact.formats.ntu import _read_arrays, parse_recording
+from skelact.formats.ntu import read_ntu
+from skelact.formats.ntu_file import _read_lines, parse_recording
 from skelact.formats.ntu_scanner import scan
 
 RECORDINGS, FRAMES = 12, 80
@@ -135,7 +134,7 @@ def compare_archives(texts: list[bytes], rounds: int) -> None:
 def check_equal(text: bytes) -> None:
     scanned = scan(text)
     assert scanned is not None
-    for numbers, arrays in zip(scanned, _read_arrays("text", text), strict=True):
+    for numbers, arrays in zip(scanned, _read_lines("text", text), strict=True):
         assert np.array_equal(numbers, arrays)
     for num_fields in (12, 3):
         expected = plain_parse(text, num_fields)
@@ -150,16 +149,15 @@ def main() -> None:
     megabytes = sum(map(len, texts)) / 1e6
     for text in texts:
         check_equal(text)
-    for reader, parse in (("compiled scanner", parse_recording), ("whole arrays", _read_arrays)):
-        for name, num_fields in (("all 12 fields", 12), ("x y z alone", 3)):
-            compare(
-                f"NTU parsing by {reader}, baseline reads {name}",
-                lambda parse=parse: parse_texts(parse, texts),
-                lambda num_fields=num_fields: [plain_parse(text, num_fields) for text in texts],
-                rounds,
-                work=megabytes,
-                unit="MB",
-            )
+    for name, num_fields in (("all 12 fields", 12), ("x y z alone", 3)):
+        compare(
+            f"NTU parsing by compiled scanner, baseline reads {name}",
+            lambda: parse_texts(parse_recording, texts),
+            lambda num_fields=num_fields: [plain_parse(text, num_fields) for text in texts],
+            rounds,
+            work=megabytes,
+            unit="MB",
+        )
     compare_archives(texts, rounds)
 
 

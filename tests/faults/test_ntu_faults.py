@@ -7,7 +7,8 @@ import pytest
 
 from skelact.errors import DataError
 from skelact.formats.exclusions import UnusableRecordingError
-from skelact.formats.ntu import parse_name, parse_recording
+from skelact.formats.ntu import parse_name
+from skelact.formats.ntu_file import parse_recording
 
 Writer = Callable[..., bytes]
 

@@ -11,10 +11,10 @@ import numpy as np
 from fuzzing import samples
 from fuzzing.damage import DAMAGES
 from skelact.errors import DataError
-from skelact.formats import bvh, msr_action3d, ntu, pku_mmd_files
+from skelact.formats import bvh, msr_action3d, ntu_file, pku_mmd_files
 from skelact.formats.archives import raw_files
-from skelact.formats.known import read_ntu
 from skelact.formats.manifest import read_manifest
+from skelact.formats.ntu import read_ntu
 from skelact.formats.padded_npz import open_padded_npz
 from skelact.formats.pose_json import read_pose_json
 from skelact.formats.pyskl import read_pyskl
@@ -40,14 +40,14 @@ class Target:
 
 
 def read_ntu_file(data: bytes, _: Path) -> Iterator[object]:
-    recording = ntu.parse_recording("file", data)
-    by_arrays = ntu._read_arrays("file", data)  # the scanner and the reader it stands for agree
-    assert recording.num_frames == by_arrays[0]
-    assert sum(len(track.frames) for track in recording.tracks) == len(by_arrays[1])
+    recording = ntu_file.parse_recording("file", data)
+    by_lines = ntu_file._read_lines("file", data)  # the scanner and the reader it stands for agree
+    assert recording.num_frames == by_lines[0]
+    assert sum(len(track.frames) for track in recording.tracks) == len(by_lines[1])
     for track in recording.tracks:
-        rows = by_arrays[2] == track.body_id
-        np.testing.assert_array_equal(track.frames, by_arrays[1][rows])
-        assert track.positions.tobytes() == by_arrays[3][rows].tobytes()
+        rows = by_lines[2] == track.body_id
+        np.testing.assert_array_equal(track.frames, by_lines[1][rows])
+        assert track.positions.tobytes() == by_lines[3][rows].tobytes()
         assert np.isfinite(track.positions).all()
     yield read_ntu("file", "S001C001P001R001A001", data)
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from skelact.formats.exclusions import count_by_reason
-from skelact.formats.known import read_ntu
-from skelact.formats.ntu import parse_name, parse_recording
+from skelact.formats.ntu import parse_name, read_ntu
 from skelact.formats.ntu_cleaning import clean, measure_motion
+from skelact.formats.ntu_file import parse_recording
 from skelact.store.prepare import Outcome, prepare
 from skelact.store.protocols import find_protocol, split
 

@@ -23,7 +23,7 @@ from skelact.clips.rotation import rotate
 from skelact.clips.sampling import Interpolation, Whole, Windows
 from skelact.clips.streams import to_stream
 from skelact.errors import DataError
-from skelact.formats.ntu import NO_NUMBA
+from skelact.formats.ntu_file import NO_NUMBA
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.store import Store
 

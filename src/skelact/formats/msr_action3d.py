@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from skelact.formats.exclusions import UnusableRecordingError, malformed, quote
-from skelact.formats.number_text import NumberText
+from skelact.formats.data_set import DataSet, one_sequence
+from skelact.formats.exclusions import UnusableRecordingError, malformed
+from skelact.formats.number_text import number_table, text_lines
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20
 
@@ -29,7 +31,7 @@ FILE_JOINTS = (
 )
 """The joints in the order of a frame's lines."""
 
-_FIELDS = 4
+_FIELDS = ("x", "y", "z", "confidence")
 _IN_FILE = [FILE_JOINTS.index(joint) for joint in KINECT_20.joints]
 _NAME = re.compile(r"a(\d{2})_s(\d{2})_e(\d{2})_skeleton3D", re.ASCII)
 
@@ -74,28 +76,12 @@ def read_sequence(file: str, name: str, data: bytes) -> SkeletonSequence:
             what was found and what was expected.
     """
     facts = parse_name(name)
-    text = NumberText(data)
-    odd_line = text.odd_line()
-    if odd_line is not None:
-        raise malformed(file, odd_line + 1, "a control character; expected numbers and spaces")
-    num_lines = text.num_lines
-    line_ends = text.line_end[:num_lines]
-    per_line = np.diff(np.searchsorted(text.word_start, line_ends), prepend=0)
-    odd = np.flatnonzero(per_line != _FIELDS)
-    if odd.size:
-        raise malformed(file, int(odd[0]) + 1, f"{per_line[odd[0]]} fields; expected x y z confidence")
-    num_joints = len(FILE_JOINTS)
+    lines = text_lines(file, data)
+    num_lines, num_joints = len(lines), len(FILE_JOINTS)
+    values = number_table(file, lines, _FIELDS, " ".join(_FIELDS), 3) if lines else np.empty(0, np.float32)
     if num_lines == 0 or num_lines % num_joints:
-        raise malformed(
-            file, max(num_lines, 1), f"{num_lines} lines in all; expected {num_joints} for every frame"
-        )
-    fields = (np.arange(num_lines)[:, None] * _FIELDS + np.arange(3)).reshape(-1)
-    with np.errstate(over="ignore"):
-        values = text.numbers(fields).astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        found = f"{'xyz'[bad[0] % 3]} is {quote(text.word(fields[bad[0]]))}"
-        raise malformed(file, int(bad[0]) // 3 + 1, f"{found}; expected a finite number of metres")
+        detail = f"{num_lines} lines in all; expected {num_joints} for every frame"
+        raise malformed(file, max(num_lines, 1), detail)
     positions = values.reshape(1, -1, num_joints, 3)[:, :, _IN_FILE]
     return SkeletonSequence(
         name=name,
@@ -106,3 +92,48 @@ def read_sequence(file: str, name: str, data: bytes) -> SkeletonSequence:
         label=facts.action - 1,
         attributes={"subject": facts.subject, "replication": facts.trial},
     )
+
+
+def msr_action3d_data_set() -> DataSet:
+    """Return MSR Action3D: 20 classes, one body of 20 joints."""
+    return DataSet(
+        name="msr-action3d",
+        topology=KINECT_20,
+        fps=FPS,
+        class_names=CLASS_NAMES,
+        suffix=SUFFIX,
+        example="a01_s02_e03_skeleton3D.txt",
+        belongs=_in_msr,
+        read=partial(one_sequence, read_sequence),
+        num_sequences=566,
+        missing=frozenset({"a13_s09_e02_skeleton3D"}),
+    )
+
+
+def _in_msr(name: str) -> bool:
+    return parse_name(name).action <= len(CLASS_NAMES)
+
+
+CLASS_NAMES = (
+    "high arm wave",
+    "horizontal arm wave",
+    "hammer",
+    "hand catch",
+    "forward punch",
+    "high throw",
+    "draw x",
+    "draw tick",
+    "draw circle",
+    "hand clap",
+    "two hand wave",
+    "side boxing",
+    "bend",
+    "forward kick",
+    "side kick",
+    "jogging",
+    "tennis swing",
+    "tennis serve",
+    "golf swing",
+    "pickup and throw",
+)
+"""Actions a01 to a20."""

@@ -1,12 +1,8 @@
 """Cleaning NTU RGB+D recordings: one function a rule, :func:`clean` applies them in order.
 
 The rules are those by which the field's published data sets were made; they say which tracks are people and
-which are furniture or passers-by. Rule 5, who becomes which actor, is in :mod:`skelact.formats.ntu_cleaning`.
-
-Choosing and merging actors: which tracks of a recording become its first and second body.
-
-A sensor gives a body a new id when it loses and finds it again, so one person may be several tracks. Tracks
-that do not overlap in time can be one person; tracks that do cannot.
+which are furniture or passers-by. A sensor gives a body a new id when it loses and finds it again, so one
+person may be several tracks. Tracks that do not overlap in time can be one person; tracks that do cannot.
 """
 
 from __future__ import annotations
@@ -18,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.formats.exclusions import UnusableRecordingError
-from skelact.formats.ntu import NtuRecording, Track
+from skelact.formats.ntu_file import NtuRecording, Track
 
 VERSION = 1
 """Grows with every change of the rules; stores record it."""
@@ -29,11 +25,22 @@ WIDE_FRAME = 0.8
 """A frame whose x-extent is more than this share of its y-extent is noise."""
 WIDE_TRACK = 0.69754
 """A track with at least this share of noisy frames is noise."""
+NUM_ACTORS = 2
 
 NO_BODY = "no body in any frame"
 NO_TRACK = f"no track over {SHORT_TRACK} frames"
 
 Positions = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A track that may become (part of) an actor."""
+
+    track: Track
+    """With frame numbers that count valid frames."""
+    motion: float
+    """Its motion measure in square metres; the larger, the more important."""
 
 
 def drop_empty_frames(recording: NtuRecording) -> tuple[list[Track], int]:
@@ -130,19 +137,6 @@ def clean(recording: NtuRecording, file: str) -> Positions:
         detail = f"the longest of {len(tracks)} tracks has {longest} frames; expected over {SHORT_TRACK}"
         raise UnusableRecordingError(NO_TRACK, file, "", detail)
     return drop_absent_frames(merge(assign_actors(drop_wide(kept)), num_frames))
-
-
-NUM_ACTORS = 2
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A track that may become (part of) an actor."""
-
-    track: Track
-    """With frame numbers that count valid frames."""
-    motion: float
-    """Its motion measure in square metres; the larger, the more important."""
 
 
 def assign_actors(candidates: Sequence[Candidate]) -> list[list[Track]]:

@@ -1,8 +1,8 @@
-"""One pass, compiled, over the bytes of an NTU RGB+D file: what the array reader in ``ntu`` finds, sooner.
+"""One pass, compiled, over the bytes of an NTU RGB+D file: what the line reader finds, sooner.
 
 The scanner reads files that keep to the format and numbers that it can turn into the very float that
 ``float`` gives: at most 18 digits whose value is below 2 ** 53 and a power of ten up to 22 are both exact in
-float64, so their one product or quotient is rounded correctly. At anything else it stops, and the array
+float64, so their one product or quotient is rounded correctly. At anything else it stops, and the line
 reader decides: it words the errors and knows the rare spellings.
 
 Importing this module imports numba; the compiled code is cached beside the module or in numba's folder. The
@@ -55,7 +55,7 @@ def scan(data: bytes) -> Scan | None:
 
     Returns:
         The number of frames, and for every body of every frame, in the file's order: (B,) the frame from 0,
-        (B,) the body id, (B, 25, 3) metres. None where the array reader must decide.
+        (B,) the body id, (B, 25, 3) metres. None where the line reader must decide.
     """
     padded = np.frombuffer(data + b"\n" * _PADDING, np.uint8)
     eights: npt.NDArray[np.uint64] = np.ndarray((len(padded) - 7,), np.uint64, padded.data, strides=(1,))

@@ -14,7 +14,6 @@ from pathlib import PurePosixPath
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats import pku_mmd_files
 from skelact.formats.archives import RawFile
-from skelact.formats.class_names import PKU_MMD
 from skelact.formats.data_set import DataSet, Item
 from skelact.formats.exclusions import REPEATED, Exclusion, UnusableRecordingError
 from skelact.formats.intervals import END, FILE_NAME, START, ActionInterval, to_csv
@@ -41,7 +40,7 @@ def pku_data_set(phase: int) -> DataSet:
         name=f"pku{phase}",
         topology=NTU_25,
         fps=pku_mmd_files.FPS,
-        class_names=PKU_MMD,
+        class_names=CLASS_NAMES,
         suffix=pku_mmd_files.SUFFIX,
         example="skeleton/0001-L.txt" if phase == 1 else "skeleton/A01N01-L.txt",
         belongs=partial(_belongs, phase),
@@ -254,3 +253,60 @@ def _attach_intervals(
         for interval in intervals[name]
     )
     return {FILE_NAME: to_csv(rows)}
+
+
+CLASS_NAMES = (
+    "bow",
+    "brush hair",
+    "brush teeth",
+    "check time",
+    "cheer up",
+    "clapping",
+    "cross hands in front",
+    "drink water",
+    "drop",
+    "eat meal",
+    "falling down",
+    "giving object",
+    "hand waving",
+    "shaking hands",
+    "hopping",
+    "hugging",
+    "jump up",
+    "kicking",
+    "kicking something",
+    "phone call",
+    "pat on back",
+    "pick up",
+    "play with phone or tablet",
+    "point finger",
+    "point to something",
+    "punch or slap",
+    "pushing",
+    "put on a hat or cap",
+    "put something into pocket",
+    "reading",
+    "rub two hands",
+    "salute",
+    "sit down",
+    "stand up",
+    "take off a hat or cap",
+    "take off glasses",
+    "take off jacket",
+    "take something out of pocket",
+    "taking a selfie",
+    "tear up paper",
+    "throw",
+    "back pain",
+    "chest pain",
+    "headache",
+    "neck pain",
+    "type on a keyboard",
+    "fan self",
+    "put on jacket",
+    "put on glasses",
+    "wipe face",
+    "writing",
+)
+"""Actions 1 to 51, by the names that NTU RGB+D has for the same actions; two people do
+12, 14, 16, 18, 21, 24, 26 and 27."""

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from skelact.formats.exclusions import UnusableRecordingError, malformed, quote
-from skelact.formats.number_text import NumberText
+from skelact.formats.exclusions import UnusableRecordingError, malformed
+from skelact.formats.number_text import number_table, text_lines
 from skelact.skeleton.tables import NTU_25
 
 SUFFIX = ".txt"
@@ -87,25 +87,13 @@ def parse_positions(file: str, data: bytes) -> npt.NDArray[np.float32]:
         UnusableRecordingError: the content breaks the format; the message names the line, what was found and
             what was expected.
     """
-    text = NumberText(data)
-    odd_line = text.odd_line()
-    if odd_line is not None:
-        raise malformed(file, odd_line + 1, "a control character; expected numbers and spaces")
-    num_frames = text.num_lines
+    lines = text_lines(file, data)
+    num_frames = len(lines)
     if num_frames == 0:
         raise malformed(file, 1, f"the file is empty; expected a frame, {_FIELDS} numbers, on every line")
-    per_line = np.diff(np.searchsorted(text.word_start, text.line_end[:num_frames]), prepend=0)
-    odd = np.flatnonzero(per_line != _FIELDS)
-    if odd.size:
-        expected = f"expected {_FIELDS}: {_NUM_BODIES} bodies, {NTU_25.num_joints} joints, x y z"
-        raise malformed(file, int(odd[0]) + 1, f"{per_line[odd[0]]} fields; {expected}")
-    with np.errstate(over="ignore"):
-        values = text.numbers(np.arange(num_frames * _FIELDS)).astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        frame, field = divmod(int(bad[0]), _FIELDS)
-        found = f"field {field + 1} is {quote(text.word(int(bad[0])))}"
-        raise malformed(file, frame + 1, f"{found}; expected a finite number of metres")
+    expected = f"{_FIELDS}: {_NUM_BODIES} bodies, {NTU_25.num_joints} joints, x y z"
+    names = [f"field {number}" for number in range(1, _FIELDS + 1)]
+    values = number_table(file, lines, names, expected, _FIELDS)
     frames = values.reshape(num_frames, _NUM_BODIES, NTU_25.num_joints, 3)
     return np.ascontiguousarray(frames.transpose(1, 0, 2, 3))
 

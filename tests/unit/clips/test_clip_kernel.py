@@ -14,7 +14,7 @@ from skelact.clips import body_frames
 from skelact.clips import kernel as clip_kernel
 from skelact.clips.settings import STREAMS, ClipSettings
 from skelact.clips.source import ClipSource, draw
-from skelact.formats.ntu import NO_NUMBA
+from skelact.formats.ntu_file import NO_NUMBA
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20
 from skelact.store.store import Store

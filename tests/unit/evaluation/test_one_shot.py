@@ -8,7 +8,7 @@ from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.one_shot import evaluate_one_shot, ntu_120_example, one_shot_task
-from skelact.formats.class_names import NTU_120
+from skelact.formats.ntu import NTU_120
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.sizes import EncoderConfig
 from skelact.skeleton.sequence import SkeletonSequence

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from skelact.formats.exclusions import UnusableRecordingError
-from skelact.formats.ntu import NtuRecording, Track
 from skelact.formats.ntu_cleaning import (
     Candidate,
     assign_actors,
@@ -15,6 +14,7 @@ from skelact.formats.ntu_cleaning import (
     merge,
     noisy_frames,
 )
+from skelact.formats.ntu_file import NtuRecording, Track
 
 
 def track(body_id: int, frames: range | list[int], scale: float = 0.1, wide: int = 0) -> Track:

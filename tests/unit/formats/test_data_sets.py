@@ -1,7 +1,8 @@
 import pytest
 
 from skelact.errors import ConfigurationError
-from skelact.formats.known import data_sets, find_data_set, ntu_missing
+from skelact.formats.known import data_sets, find_data_set
+from skelact.formats.ntu import ntu_missing
 
 
 def test_class_names() -> None:

@@ -3,7 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from skelact.formats.ntu import NtuName, parse_name, parse_recording
+from skelact.formats.ntu import NtuName, parse_name
+from skelact.formats.ntu_file import parse_recording
 
 FIRST, SECOND = 72057594037931001, 72057594037931002  # equal as float64
 Writer = Callable[..., bytes]

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skelact.formats import ntu, ntu_scanner
+from skelact.formats import ntu_file, ntu_scanner
 from skelact.formats.exclusions import UnusableRecordingError
 
 Writer = Callable[..., bytes]
@@ -28,7 +29,7 @@ def bits(numbers: np.ndarray) -> list[int]:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_equals_the_array_reader(ntu_text: Writer, end: str) -> None:
+def test_equals_the_line_reader(ntu_text: Writer, end: str) -> None:
     random = np.random.default_rng(0)
     ids = (72057594037931002, 72057594037931001, 3)
     data = ntu_text(
@@ -41,7 +42,7 @@ def test_equals_the_array_reader(ntu_text: Writer, end: str) -> None:
     for variant in (data, data.rstrip(), data + b" \r\n\t\n", data.replace(b" ", b" \t ")):
         scanned = ntu_scanner.scan(variant)
         assert scanned is not None
-        expected = ntu._read_arrays("file", variant)
+        expected = ntu_file._read_lines("file", variant)
         assert scanned[0] == expected[0] == 30
         for ours, theirs in zip(scanned[1:], expected[1:], strict=True):
             assert ours.dtype == theirs.dtype
@@ -73,10 +74,10 @@ def test_every_exact_spelling_is_read_at_once(word: str) -> None:
 @pytest.mark.parametrize(
     "word", ["0.1234567890123456789", "9007199254740993", "1e23", "1e-23", "4.9406564584124654e-324"]
 )
-def test_what_is_not_exact_goes_to_the_array_reader(word: str) -> None:
+def test_what_is_not_exact_goes_to_the_line_reader(word: str) -> None:
     data = one_body([word])
     assert ntu_scanner.scan(data) is None
-    positions = ntu.parse_recording("file", data).tracks[0].positions
+    positions = ntu_file.parse_recording("file", data).tracks[0].positions
     assert bits(positions)[:1] == bits(np.array([float(word)], np.float32))
 
 
@@ -85,7 +86,7 @@ def test_what_is_no_finite_number_is_an_error(word: str) -> None:
     data = one_body([word])
     assert ntu_scanner.scan(data) is None
     with pytest.raises(UnusableRecordingError, match="line 5: x is"):
-        ntu.parse_recording("file", data)
+        ntu_file.parse_recording("file", data)
 
 
 @pytest.mark.parametrize(
@@ -114,28 +115,28 @@ def test_what_is_no_finite_number_is_an_error(word: str) -> None:
         (HEADER.replace("1\n1", "1\n2") + JOINT * 25 + HEADER[4:] + JOINT * 25).encode(),
     ],
 )
-def test_the_scanner_leaves_errors_to_the_array_reader(data: bytes) -> None:
+def test_the_scanner_leaves_errors_to_the_line_reader(data: bytes) -> None:
     assert ntu_scanner.scan(data) is None
     with pytest.raises(UnusableRecordingError):
-        ntu.parse_recording("file", data)
+        ntu_file.parse_recording("file", data)
 
 
 def test_many_bodies_in_a_frame_are_read_all_the_same(ntu_text: Writer) -> None:
     data = ntu_text([[(body, np.full((25, 3), body)) for body in range(1, 41)]])
     assert ntu_scanner.scan(data) is None
-    tracks = ntu.parse_recording("file", data).tracks
+    tracks = ntu_file.parse_recording("file", data).tracks
     assert [float(track.positions.mean()) for track in tracks] == list(range(1, 41))
 
 
 def test_numba_is_loaded_with_the_first_file_and_only_if_wanted() -> None:
     code = (
-        "import sys; from skelact.formats import ntu; before = 'numba' in sys.modules\n"
-        "ntu.parse_recording('file', b'1\\n0\\n'); print(before, 'numba' in sys.modules)"
+        "import sys; from skelact.formats import ntu_file; before = 'numba' in sys.modules\n"
+        "ntu_file.parse_recording('file', b'1\\n0\\n'); print(before, 'numba' in sys.modules)"
     )
     for value, expected in (("0", "False True"), ("1", "False False")):
         result = subprocess.run(
             [sys.executable, "-c", code],
-            env={ntu.NO_NUMBA: value},
+            env={**os.environ, ntu_file.NO_NUMBA: value},
             capture_output=True,
             text=True,
             check=True,
@@ -143,16 +144,14 @@ def test_numba_is_loaded_with_the_first_file_and_only_if_wanted() -> None:
         assert result.stdout.strip() == expected
 
 
-def test_without_numba_files_are_read_by_whole_arrays(
-    ntu_text: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "skelact.formats.ntu_scanner", None)  # importing it fails
-    monkeypatch.setattr(ntu, "_scanner", ntu._scanner.__wrapped__)
-    assert ntu._scanner() is None
-    recording = ntu.parse_recording("file", ntu_text([[], [(5, np.ones((25, 3)))]]))
+def test_without_numba_files_are_read_line_by_line(ntu_text: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ntu_file.NO_NUMBA, "1")
+    monkeypatch.setattr(ntu_file, "_scanner", ntu_file._scanner.__wrapped__)
+    assert ntu_file._scanner() is None
+    recording = ntu_file.parse_recording("file", ntu_text([[], [(5, np.ones((25, 3)))]]))
     assert recording.num_frames == 2
     assert recording.tracks[0].frames.tolist() == [1]
-    assert ntu.parse_recording("file", b"2\n0\n0\n").tracks == ()
+    assert ntu_file.parse_recording("file", b"2\n0\n0\n").tracks == ()
 
 
 def test_compiles_without_a_cache_where_none_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from skelact.errors import ConfigurationError, DataError
-from skelact.formats.class_names import MSR_ACTION3D
+from skelact.formats.msr_action3d import CLASS_NAMES as MSR_ACTION3D
 from skelact.results.classes import class_differences, holm, read_class_results
 from written_results import CLASSES, write_predictions
 

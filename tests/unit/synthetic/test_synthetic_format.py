@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skelact.formats.ntu import parse_recording
+from skelact.formats.ntu_file import parse_recording
 from skelact.synthetic import ACTION_NAMES, SyntheticRecording, recording_name, simulate
 from skelact.synthetic.data_set import format_recording, orientations, project
 

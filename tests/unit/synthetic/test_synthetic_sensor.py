@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from skelact.formats.ntu import NtuName, parse_recording
+from skelact.formats.ntu import NtuName
+from skelact.formats.ntu_file import parse_recording
 from skelact.skeleton.tables import NTU_25
 from skelact.synthetic import ACTION_NAMES, SyntheticRecording, recording_name, simulate
 from skelact.synthetic.data_set import format_recording
