@@ -73,17 +73,15 @@ def unknown_method(data: bytearray, start: int, entry: int) -> None:
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (cut_middle, "damaged|check sum|bytes"),
-        (no_deflate, "packed bytes are damaged: .*block"),
-        (wrong_check_sum, "check sum .* is not the one listed"),
+        (cut_middle, "Error -3|Bad CRC-32|bytes"),
+        (no_deflate, "invalid block type"),
+        (wrong_check_sum, "Bad CRC-32"),
         (listed_size(lambda size: size + 1), "bytes of the .* listed"),
-        (listed_size(lambda size: size - 1), "more than the .* bytes listed"),
-        (listed_size(lambda size: 0), "more than the 0 bytes listed"),
-        (listed_size(lambda size: (1 << 32) - 2), "4294967294 bytes listed, more than .* can hold"),
-        (listed_packed_size(lambda size: size - 1), "the packed bytes end after|check sum"),
-        (listed_packed_size(lambda size: 1 << 31), "2147483648 packed bytes listed, more than the archive"),
-        (other_header, "header is not where"),
-        (other_name, "header is not where"),
+        (listed_size(lambda size: size - 1), "Bad CRC-32"),
+        (listed_size(lambda size: 0), "Bad CRC-32"),
+        (listed_size(lambda size: (1 << 32) - 2), "bytes of the 4294967294 listed"),
+        (other_header, "Bad magic number"),
+        (other_name, "File name .* differ"),
         (says_encrypted, "encrypted, password required"),
         (unknown_method, "compression method"),
     ],
@@ -100,6 +98,17 @@ def test_damage_is_told(tmp_path: Path, damage: Damage, told: str) -> None:
         files[0].read()
 
 
+@pytest.mark.parametrize("change", [lambda size: size - 1, lambda size: 1 << 31])
+def test_a_wrong_packed_size_changes_no_content(tmp_path: Path, change: Callable[[int], int]) -> None:
+    """What is inflated is told complete by its own end, its length and its check sum."""
+    path = tmp_path / "raw.zip"
+    data, start, entry = packed(path)
+    listed_packed_size(change)(data, start, entry)
+    path.write_bytes(data)
+    with raw_files(path) as files:
+        assert files[0].read() == CONTENT
+
+
 def test_a_stored_member_of_another_size(tmp_path: Path) -> None:
     path = tmp_path / "raw.zip"
     data, _, entry = packed(path, zipfile.ZIP_STORED)
@@ -107,7 +116,7 @@ def test_a_stored_member_of_another_size(tmp_path: Path) -> None:
     path.write_bytes(data)
     with (
         raw_files(path) as files,
-        pytest.raises(UnusableRecordingError, match=f"{len(CONTENT) - 1} bytes of the {len(CONTENT)} listed"),
+        pytest.raises(UnusableRecordingError, match="Bad CRC-32"),
     ):
         files[0].read()
 
@@ -133,5 +142,5 @@ def test_a_cut_archive_that_was_listed_whole(tmp_path: Path) -> None:
     data, start, _ = packed(path)
     with raw_files(path) as files:
         path.write_bytes(data[: start + 100])
-        with pytest.raises(UnusableRecordingError, match="more than the archive has"):
+        with pytest.raises(UnusableRecordingError, match="not a zip file"):
             files[0].read()

@@ -8,6 +8,7 @@ A packed tar can only be read from its beginning, so it is unpacked to a tempora
 from __future__ import annotations
 
 import bz2
+import gzip
 import io
 import lzma
 import os
@@ -20,25 +21,22 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from isal import igzip
-
 from skelact.errors import DataError
-from skelact.formats import zip_member
 from skelact.formats.exclusions import UnusableRecordingError, one_line, printable
-from skelact.formats.zip_member import INFLATE_ERROR, ZipMember
 
 UNREADABLE = "unreadable file"
 
 _OPENERS: dict[bytes, Callable[[Path], io.BufferedIOBase]] = {
-    b"\x1f\x8b": igzip.GzipFile,
+    b"\x1f\x8b": gzip.GzipFile,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
     b"BZh": bz2.BZ2File,
 }
 _ARCHIVE_ENDINGS = (".zip", ".tar", ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2")
 _DAMAGED = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, INFLATE_ERROR, lzma.LZMAError, struct.error),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, NotImplementedError, LookupError, ValueError),
 )
 """What their readers raise on archives that are cut short, altered or packed in an unknown way."""
@@ -52,10 +50,15 @@ class RawFile:
     """Its path inside the folder or archive, with forward slashes."""
     container: Path
     """The file itself, or the archive that holds it."""
-    member: ZipMember | None = None
-    """Where it lies in the zip archive ``container``."""
+    member: zipfile.ZipInfo | None = None
+    """Its entry in the list of the zip archive ``container``."""
     span: tuple[int, int] | None = None
     """Where it begins in the tar archive ``container``, and its length in bytes."""
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it lies in an archive."""
+        return self.member is not None or self.span is not None
 
     @property
     def stem(self) -> str:
@@ -75,7 +78,7 @@ class RawFile:
         """
         try:
             if self.member is not None:
-                return self.member.read(self.container)
+                return _read_member(self.container, self.member)
             if self.span is None:
                 return self.container.read_bytes()
             start, length = self.span
@@ -91,7 +94,7 @@ class RawFile:
 
 
 @contextmanager
-def raw_files(path: Path) -> Iterator[list[RawFile]]:
+def raw_files(path: str | Path) -> Iterator[list[RawFile]]:
     """List the files in ``path``, ordered by file name; those that begin with a dot are no data.
 
     A folder that holds zip archives, and beside them text files alone (split files, a readme), is taken as
@@ -107,6 +110,7 @@ def raw_files(path: Path) -> Iterator[list[RawFile]]:
     Raises:
         DataError: nothing is there, it is empty, or an archive that cannot be read.
     """
+    path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such folder or file; check the path of the raw recordings")
     with tempfile.TemporaryDirectory(prefix="skelact-") as scratch:
@@ -128,7 +132,7 @@ def raw_files(path: Path) -> Iterator[list[RawFile]]:
         try:
             yield sorted(files, key=lambda file: (file.stem, file.name))
         finally:
-            zip_member.opened.cache_clear()
+            _opened.cache_clear()
 
 
 def _stem_and_suffix(name: str) -> tuple[str, str]:
@@ -177,14 +181,29 @@ def _in_folder(folder: Path) -> list[RawFile]:
 
 def _in_zip(path: Path, prefix: str) -> list[RawFile]:
     try:
-        members = zip_member.members(path)
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
     except (*_DAMAGED, OSError) as error:
         raise _damaged(path, error) from error
     return [
-        RawFile(printable(prefix + member.name), path, member=member)
+        RawFile(printable(prefix + member.filename), path, member=member)
         for member in members
-        if not _is_hidden(member.name)
+        if not _is_hidden(member.filename)
     ]
+
+
+@lru_cache(maxsize=8)
+def _opened(archive: Path, process: int) -> zipfile.ZipFile:
+    """Open an archive once a process: a forked one must not share the place in the file with its parent."""
+    return zipfile.ZipFile(archive)
+
+
+def _read_member(archive: Path, member: zipfile.ZipInfo) -> bytes:
+    """Return a file's content, compared with its check sum and its length in the archive's list."""
+    data = _opened(archive, os.getpid()).read(member)
+    if len(data) != member.file_size:
+        raise zipfile.BadZipFile(f"{len(data)} bytes of the {member.file_size} listed")
+    return data
 
 
 def _in_tar(path: Path, scratch: Path) -> list[RawFile]:

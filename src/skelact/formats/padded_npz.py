@@ -193,7 +193,7 @@ def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         found = f"{len(packed)} {SUFFIX} files" if packed else f"no {SUFFIX} file"
         raise DataError(f"{files[0].container.parent}: {found}; give the path of the one {SUFFIX} file")
     path = packed[0].container
-    if packed[0].member is not None or packed[0].span is not None:
+    if packed[0].is_packed:
         raise DataError(f"{path}: holds {packed[0].name}; unpack it and give the {SUFFIX} file itself")
     topology = own_topology(settings)
     assert topology is not None  # it has a default
