@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import reprlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
@@ -41,6 +42,14 @@ def quote(word: bytes) -> str:
     """Return ``word`` for a message: printable, in quotes, and cut after 40 characters."""
     shown = word.decode(errors="replace")
     return repr(shown if len(shown) <= 40 else shown[:37] + "...")
+
+
+def shown(value: object) -> str:
+    """Return any value for a message: printable and short, however deep or large it is."""
+    try:
+        return printable(reprlib.repr(value))[:60]
+    except ValueError:  # a number of more digits than Python writes
+        return f"a very large {type(value).__name__}"
 
 
 def one_line(error: BaseException) -> str:

@@ -1,8 +1,11 @@
 """Pickles that hold plain data: numbers, strings, containers and NumPy arrays of them, and nothing else.
 
-A pickle is a program. Here it may build containers and arrays; one that names any other class or function is
-refused before that is even looked up. No code of NumPy runs on its word: arrays are put together from checked
-shapes, types and bytes.
+A pickle is a program. Names outside a short list are refused before they are looked up, and no code of NumPy
+runs on a file's word: its own unpickling follows pointers that a file makes up. Arrays are put together here
+from checked shapes, types and bytes.
+
+Reading takes time and memory in proportion to the file. No container is a key or a member of a set, for the
+hash of tuples in tuples, each twice, takes for ever.
 """
 
 from __future__ import annotations
@@ -11,10 +14,10 @@ import codecs
 import pickle
 import re
 import struct
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sized
+from functools import partial
 from math import prod
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +45,7 @@ def load_plain(name: str, file: IO[bytes], size: int) -> object:
         DataError: it cannot be read, is no whole pickle, or holds anything but plain data.
     """
     try:
-        return _Unpickler(_Bounded(file, size)).load()
+        return _Unpickler(_Bounded(file, size), size).load()
     except _RefusedError as error:
         raise DataError(
             f"{name}: the pickle names {error}, which could run code; only numbers, strings, containers and "
@@ -77,46 +80,43 @@ class _Bounded:
         return line
 
 
-class _Dtype:
-    """A number type under construction: NumPy pickles its name first, then its byte order."""
+class _Tuple(tuple[object, ...]):
+    """No key and no member of a set."""
 
-    def __init__(self, name: str, *_: object) -> None:
-        match = _DTYPE.fullmatch(name)
-        if match is None:
-            raise ValueError(f"an array of type {name!r}")
-        self.dtype = np.dtype(match[1])
+    __hash__ = None  # type: ignore[assignment]
 
-    def build(self, state: tuple[Any, ...]) -> None:
-        order = state[1]
-        if order not in ("<", ">", "|", "="):
-            raise ValueError(f"byte order {order!r}")
-        size = state[5] if len(state) > 5 and isinstance(state[5], int) else -1
-        if self.dtype.kind in "US" and size not in (-1, self.dtype.itemsize):
-            raise ValueError(f"strings of {size} bytes in {self.dtype}")
-        self.dtype = self.dtype.newbyteorder(order)
+    def __repr__(self) -> str:
+        return f"a tuple of {len(self)}"
 
 
 class _Array:
-    """An array under construction: NumPy pickles an empty one first, then its content."""
+    """What NumPy pickles of an array or a number type: named first, given its content by a state."""
 
-    value: npt.NDArray[Any]
+    value: Any = None
 
-    def __init__(self, *_: object) -> None:
-        self.value = np.empty(0)
+    def __init__(self, *arguments: object) -> None:
+        self._arguments = arguments
+
+    def __repr__(self) -> str:
+        return "an array"
 
     def build(self, state: tuple[Any, ...]) -> None:
-        _, shape, dtype, is_fortran, data = state
-        self.value = _array(data, dtype, shape, "F" if is_fortran else "C")
-
-    @classmethod
-    def from_buffer(cls, data: object, dtype: object, shape: object, order: object) -> _Array:
-        made = cls()
-        made.value = _array(data, dtype, shape, order)
-        return made
+        """Complete an array, or a type, whose first argument is its name."""
+        if not isinstance(self._arguments[0], str):
+            _, shape, dtype, is_fortran, data = state
+            self.value = _array(data, dtype, shape, "F" if is_fortran else "C")
+            return
+        match = _DTYPE.fullmatch(self._arguments[0])
+        if match is None or state[1] not in ("<", ">", "|", "="):
+            raise ValueError(f"an array of type {self._arguments[0]!r}")
+        self.value = np.dtype(match[1]).newbyteorder(state[1])
+        size = state[5] if len(state) > 5 and isinstance(state[5], int) else -1
+        if self.value.kind in "US" and size not in (-1, self.value.itemsize):
+            raise ValueError(f"strings of {size} bytes in {self.value}")
 
 
 def _array(data: object, dtype: object, shape: object, order: object) -> npt.NDArray[Any]:
-    if not isinstance(dtype, _Dtype):
+    if not isinstance(dtype, _Array) or not isinstance(dtype.value, np.dtype):
         raise TypeError("an array without a type")
     if isinstance(data, str):  # as Python 2 wrote bytes
         data = data.encode("latin-1")
@@ -124,9 +124,15 @@ def _array(data: object, dtype: object, shape: object, order: object) -> npt.NDA
         raise TypeError("an array without bytes, shape or order")
     if not all(isinstance(size, int) and size >= 0 for size in shape):
         raise ValueError(f"an array of shape {shape}")
-    if prod(shape) * dtype.dtype.itemsize != len(data):
-        raise ValueError(f"{len(data):,} bytes for an array of {dtype.dtype} with shape {shape}")
-    return np.frombuffer(data, dtype.dtype).reshape(shape, order=order)
+    if prod(shape) * dtype.value.itemsize != len(data):
+        raise ValueError(f"{len(data):,} bytes for an array of {dtype.value} with shape {tuple(shape)}")
+    return np.frombuffer(data, dtype.value).reshape(shape, order=order)
+
+
+def _from_buffer(data: object, dtype: object, shape: object, order: object) -> _Array:
+    made = _Array()
+    made.value = _array(data, dtype, shape, order)
+    return made
 
 
 def _scalar(dtype: object, data: object) -> object:
@@ -139,33 +145,31 @@ def _latin1(text: str, encoding: str) -> bytes:
     return text.encode("latin-1")
 
 
-_NUMPY = {
-    ("numpy", "ndarray"): _Array,
-    **{
-        (f"numpy.{core}.multiarray", name): made
-        for core in ("core", "_core")
-        for name, made in (("_reconstruct", _Array), ("scalar", _scalar))
-    },
-    **{(f"numpy.{core}.numeric", "_frombuffer"): _Array.from_buffer for core in ("core", "_core")},
-    ("numpy", "dtype"): _Dtype,
-}
 _KNOWN: dict[tuple[str, str], Callable[..., object]] = {
-    **_NUMPY,
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Array,
+    **{(f"numpy.{core}.multiarray", "_reconstruct"): _Array for core in ("core", "_core")},
+    **{(f"numpy.{core}.multiarray", "scalar"): _scalar for core in ("core", "_core")},
+    **{(f"numpy.{core}.numeric", "_frombuffer"): _from_buffer for core in ("core", "_core")},
     ("_codecs", "encode"): _latin1,
-    ("collections", "OrderedDict"): OrderedDict,
-    **{("builtins", kind.__name__): kind for kind in (list, dict, tuple, set, frozenset)},
+    ("collections", "OrderedDict"): dict,
+    **{("builtins", kind.__name__): kind for kind in (list, dict, set)},
+    ("builtins", "frozenset"): set,
+    ("builtins", "tuple"): _Tuple,
 }
-_NEEDLESS = (
-    *(pickle.PERSID, pickle.BINPERSID, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.INST, pickle.OBJ),
-    *(pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER),
-)
+"""What stands for a class or a function of a pickle."""
 
 
 class _Unpickler(pickle._Unpickler):
     """Python's own unpickler in Python, whose memo is a dict: a false index in the file allocates nothing."""
 
-    def __init__(self, file: _Bounded) -> None:
+    stack: list[Any]
+    read: Callable[[int], bytes]
+    pop_mark: Callable[[], list[Any]]
+
+    def __init__(self, file: _Bounded, size: int) -> None:
         super().__init__(file, encoding="latin-1")
+        self._left = 2 * size  # twice what a file can say without repeating itself
 
     def find_class(self, module: str, name: str) -> Callable[..., object]:
         """Return what stands for a class or function here."""
@@ -174,25 +178,58 @@ class _Unpickler(pickle._Unpickler):
             raise _RefusedError(ascii(f"{module}.{name}"[:100])[1:-1])
         return _KNOWN[module, name]
 
+    def _count(self, arguments: tuple[object, ...]) -> None:
+        """Refuse to copy the same content over and over."""
+        self._left -= sum(len(argument) for argument in arguments if isinstance(argument, Sized))
+        if self._left < 0:
+            raise ValueError("more content than the file has bytes")
+
+    def load_reduce(self) -> None:
+        """Call what stands for a class or function."""
+        self._count(self.stack[-1])
+        super().load_reduce()  # type: ignore[misc]
+
     def load_build(self) -> None:
         """Complete an array or a number type; nothing else has a state."""
-        state, target = self.stack.pop(), self.stack[-1]  # type: ignore[attr-defined]
-        if not isinstance(target, _Array | _Dtype) or not isinstance(state, tuple):
+        state, target = self.stack.pop(), self.stack[-1]
+        if not isinstance(target, _Array) or not isinstance(state, tuple):
             raise TypeError(f"a state for {type(target).__name__}")
+        self._count(state)
         target.build(state)
 
     def load_bytearray8(self) -> None:
         """Read a byte array, but no longer a one than the file is."""
-        (count,) = struct.unpack("<Q", self.read(8))  # type: ignore[attr-defined]
-        self.stack.append(bytearray(self.read(count)))  # type: ignore[attr-defined]
+        (count,) = struct.unpack("<Q", self.read(8))
+        self.stack.append(bytearray(self.read(count)))
 
-    dispatch = {  # noqa: RUF012
-        **{code: run for code, run in pickle._Unpickler.dispatch.items() if bytes([code]) not in _NEEDLESS},
-        pickle.BUILD[0]: load_build,  # type: ignore[dict-item]
-        pickle.BYTEARRAY8[0]: load_bytearray8,  # type: ignore[dict-item]
+    def load_frozenset(self) -> None:
+        """Make a set, which is no key either."""
+        items = self.pop_mark()
+        self.stack.append(set(items))
+
+    def load_tuple(self) -> None:
+        """Make a tuple of all since the mark."""
+        items = self.pop_mark()
+        self.stack.append(_Tuple(items))
+
+    def load_short_tuple(self, count: int) -> None:
+        """Make a tuple of the last ``count``."""
+        self.stack[len(self.stack) - count :] = [_Tuple(self.stack[len(self.stack) - count :])]
+
+    dispatch: ClassVar[dict[int, Callable[..., Any]]] = {
+        **pickle._Unpickler.dispatch,
+        pickle.REDUCE[0]: load_reduce,
+        pickle.BUILD[0]: load_build,
+        pickle.BYTEARRAY8[0]: load_bytearray8,
+        pickle.FROZENSET[0]: load_frozenset,
+        pickle.TUPLE[0]: load_tuple,
+        pickle.EMPTY_TUPLE[0]: partial(load_short_tuple, count=0),
+        pickle.TUPLE1[0]: partial(load_short_tuple, count=1),
+        pickle.TUPLE2[0]: partial(load_short_tuple, count=2),
+        pickle.TUPLE3[0]: partial(load_short_tuple, count=3),
     }
 
 
 def array_of(value: object) -> npt.NDArray[Any] | None:
     """Return the NumPy array that :func:`load_plain` found, or None where ``value`` is something else."""
-    return value.value if isinstance(value, _Array) else None
+    return value.value if isinstance(value, _Array) and isinstance(value.value, np.ndarray) else None

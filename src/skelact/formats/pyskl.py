@@ -34,7 +34,7 @@ import numpy.typing as npt
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, any_name, not_surveyed
-from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError
+from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError, shown
 from skelact.formats.plain_pickle import array_of, load_plain
 from skelact.formats.protocol import GIVEN, SIDES, TEST, TRAIN, attribute_of
 from skelact.formats.settings import (
@@ -122,7 +122,9 @@ class PysklPickle:
             )
         frames = annotation.get("total_frames", positions.shape[1])
         if frames != positions.shape[1]:
-            raise self._malformed(place, f"total_frames is {frames!r:.60}, keypoint has {positions.shape[1]}")
+            raise self._malformed(
+                place, f"total_frames is {shown(frames)}, keypoint has {positions.shape[1]}"
+            )
         present = (positions != 0).any((2, 3))
         joint_present = None
         if annotation.get("keypoint_score") is not None:
@@ -139,7 +141,7 @@ class PysklPickle:
             raise UnusableRecordingError(ALL_ZERO, self.file, place, detail)
         label = _label_of(annotation)
         if label is None and annotation.get("label") is not None:
-            found = f"label is {annotation['label']!r:.60}"
+            found = f"label is {shown(annotation['label'])}"
             raise self._malformed(place, f"{found}; expected an integer from 0 to {MAX_CLASSES - 1}")
         return SkeletonSequence(
             name=name,
@@ -173,7 +175,7 @@ class PysklPickle:
             return {}
         sizes = shape if isinstance(shape, tuple | list) else ()
         if len(sizes) != 2 or not all(isinstance(size, int) and 0 < size < 1 << 20 for size in sizes):
-            raise self._malformed(place, f"img_shape is {shape!r:.60}; expected (height, width) in pixels")
+            raise self._malformed(place, f"img_shape is {shown(shape)}; expected (height, width) in pixels")
         return dict(zip((HEIGHT, WIDTH), sizes, strict=True))
 
     def _malformed(self, place: str, detail: str) -> UnusableRecordingError:
@@ -237,7 +239,7 @@ def _sides(file: str, split: Mapping[object, object]) -> dict[str, dict[str, int
         match = _SPLIT.fullmatch(key) if isinstance(key, str) else None
         if match is None:
             raise DataError(
-                f"{file}: split {key!r:.60} is neither a training nor a test side; expected names like "
+                f"{file}: split {shown(key)} is neither a training nor a test side; expected names like "
                 "xsub_train and xsub_val, train and test"
             )
         array = array_of(listed)
@@ -245,7 +247,7 @@ def _sides(file: str, split: Mapping[object, object]) -> dict[str, dict[str, int
         if not isinstance(names, list | tuple | set) or not all(
             isinstance(name, str) and name.isprintable() for name in names
         ):
-            raise DataError(f"{file}: split {key!r:.60}: expected a list of sequences' names")
+            raise DataError(f"{file}: split {shown(key)}: expected a list of sequences' names")
         protocol = "_".join(part for part in (match["name"], match["number"]) if part).lower() or GIVEN
         side = TRAIN if match["side"] == "train" else TEST
         other = come_from.setdefault((protocol, side), str(key))
@@ -310,7 +312,7 @@ def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
 
 
 def _open(file: RawFile) -> PysklPickle:
-    if file.member is None and file.span is None:
+    if not file.is_packed:
         with file.container.open("rb") as stream:
             return read_pyskl(file.name, stream, file.container.stat().st_size)
     data = file.read()

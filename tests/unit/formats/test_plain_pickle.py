@@ -6,7 +6,7 @@ import pickle
 import struct
 from collections import OrderedDict
 from fractions import Fraction
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -94,3 +94,63 @@ def test_false_shapes_are_refused() -> None:
     assert good.count(b"K\x03\x85") == 1
     with pytest.raises(DataError, match="12 bytes for an array of float32 with shape"):
         load(good.replace(b"K\x03\x85", b"K\x7f\x85"))
+
+
+def bomb(levels: int, first: bytes, wrap: bytes) -> bytes:
+    """Opcodes that push a container of two of the same container of two, and so on."""
+    code = first + b"q\x00"
+    for level in range(levels):
+        code += b"0" + b"h" + bytes([level]) + b"h" + bytes([level]) + wrap + b"q" + bytes([level + 1])
+    return code
+
+
+TUPLES = bomb(200, b")", b"\x86")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x02" + TUPLES + b"0}h\xc8K\x01s.",  # a dict's key
+        b"\x80\x04\x8f(" + TUPLES + b"\x90.",  # a set's member
+        b"\x80\x04(" + TUPLES + b"\x91.",  # a frozenset's member
+        b"\x80\x02c__builtin__\nset\n]" + TUPLES + b"a\x85R.",  # a member, by a call
+        b"\x80\x04}((K\x01\x91K\x01u.",  # frozensets are no keys: equal ones could take for ever as well
+        b"\x80\x02}(c__builtin__\ntuple\n)\x85RK\x01u.",  # neither are tuples made by a call
+    ],
+)
+def test_no_container_is_hashed(data: bytes) -> None:
+    with pytest.raises(DataError, match=r"^some\.pkl: not a whole pickle .*TypeError: unhashable type"):
+        load(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"(dp0\nVsplit\np1\ncposix\nsystem\np2\n(Vtouch ./pwned\np3\ntp4\nRp5\ns.",
+        b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x0dtouch ./pwned\x85R.",
+    ],
+)
+def test_no_command_is_run(data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"names posix\.system, which could run code"):
+        load(data)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_pointer_is_taken_from_a_file() -> None:
+    """NumPy's own unpickling takes the bytes of an array of type O8 whose flags are 0 for objects' places."""
+    dtype = b"cnumpy\ndtype\n(X\x02\x00\x00\x00O8K\x00K\x01tR(K\x03X\x01\x00\x00\x00|NNNJ\xff\xff\xff\xff"
+    dtype += b"J\xff\xff\xff\xffK\x00tb"
+    array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R"
+    with pytest.raises(DataError, match=r"not a whole pickle .*an array of type 'O8'"):
+        load(b"\x80\x03" + array + b"(K\x01K\x01\x85" + dtype + b"\x89C\x08AAAAAAAAtb.")
+
+
+@pytest.mark.parametrize("call", [b"c__builtin__\nlist\n", b"c_codecs\nencode\n", b"c__builtin__\nset\n"])
+def test_content_is_not_copied_over_and_over(call: bytes) -> None:
+    word = b"X" + struct.pack("<I", 10_000) + b"a" * 10_000 + b"q\x00"
+    arguments = b"h\x00X\x06\x00\x00\x00latin1\x86" if b"encode" in call else b"h\x00\x85"
+    once = call + arguments + b"R0"
+    assert load(b"\x80\x02" + word + once + b".") == "a" * 10_000
+    with pytest.raises(DataError, match="more content than the file has bytes"):
+        load(b"\x80\x02" + word + once * 100 + b".")

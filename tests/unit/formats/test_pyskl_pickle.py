@@ -133,3 +133,19 @@ def test_something_else_is_no_such_file(content: object) -> None:
 def test_no_annotation_with_keypoints() -> None:
     with pytest.raises(DataError, match="no annotation has a keypoint array"):
         read([{"frame_dir": "a"}])
+
+
+def test_messages_show_values_of_any_depth_and_size_at_once() -> None:
+    deep: object = []
+    for _ in range(200):
+        deep = [deep, deep]
+    for key in ("label", "total_frames"):
+        for value in (deep, {"a": deep}, (deep,), "x" * 100_000, 1 << 100_000):
+            item = only(read([annotation(**{key: value})]))
+            assert isinstance(item, UnusableRecordingError)
+            assert len(str(item)) < 200
+    with pytest.raises(DataError, match="neither a training nor a test side"):
+        read([annotation()], {1 << 100_000: ["a"]})
+    item = only(read([annotation(keypoint=np.ones((1, 2, 17, 2)), total_frames=2, img_shape=deep)]))
+    assert isinstance(item, UnusableRecordingError)
+    assert "img_shape is [[[" in str(item)
