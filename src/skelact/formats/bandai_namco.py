@@ -106,6 +106,7 @@ def bandai_namco_data_set() -> DataSet:
     """Return the Bandai-Namco Research Motion Dataset 2: 10 contents as classes, 7 styles, 21 joints."""
     return DataSet(
         name="bandai-namco-2",
+        summary="Bandai-Namco Research Motion Dataset 2: .bvh files",
         topology=TOPOLOGY,
         fps=FPS,
         class_names=tuple(content.replace("-", " ") for content in CONTENTS),

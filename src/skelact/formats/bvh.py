@@ -251,6 +251,7 @@ def bvh_data_set() -> DataSet:
     """
     return DataSet(
         name="bvh",
+        summary="recordings of your own: .bvh files of one skeleton, and manifest.csv where wanted",
         topology=None,
         fps=None,
         class_names=None,

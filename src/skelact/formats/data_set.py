@@ -67,6 +67,8 @@ class DataSet:
 
     name: str
     """Its name on the command line and in stores."""
+    summary: str
+    """One line that says what it is and in which files it comes."""
     topology: Topology | None
     """None: the first recording decides, and those with another skeleton are left out."""
     fps: float | None

@@ -98,6 +98,7 @@ def msr_action3d_data_set() -> DataSet:
     """Return MSR Action3D: 20 classes, one body of 20 joints."""
     return DataSet(
         name="msr-action3d",
+        summary="MSR Action3D: aXX_sYY_eZZ_skeleton3D.txt files",
         topology=KINECT_20,
         fps=FPS,
         class_names=CLASS_NAMES,

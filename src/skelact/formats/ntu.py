@@ -90,6 +90,7 @@ def ntu_data_set(number: int) -> DataSet:
     belongs = _in_ntu60 if number == 60 else _in_ntu120
     return DataSet(
         name=f"ntu{number}",
+        summary=f"NTU RGB+D {number}: .skeleton files, in folders or the released archives",
         topology=NTU_25,
         fps=FPS,
         class_names=NTU_60 if number == 60 else NTU_120,

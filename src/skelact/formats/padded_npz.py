@@ -168,6 +168,7 @@ def padded_npz() -> DataSet:
     """Return the data set as it is before its file is known."""
     return DataSet(
         name="npz",
+        summary="any data set in the padded .npz of CTR-GCN, MAMP and their relatives",
         topology=None,
         fps=None,
         class_names=None,

@@ -38,6 +38,7 @@ def pku_data_set(phase: int) -> DataSet:
     """Return the data set of ``phase``, 1 or 2; its ``survey`` finds labels and split files."""
     return DataSet(
         name=f"pku{phase}",
+        summary=f"PKU-MMD {'I' * phase}: skeleton, label and split files",
         topology=NTU_25,
         fps=pku_mmd_files.FPS,
         class_names=CLASS_NAMES,

@@ -218,6 +218,7 @@ def pose_json() -> DataSet:
     """Return the data set as it is before its folder is known."""
     return DataSet(
         name="pose-json",
+        summary="recordings of your own: a pose-JSON file each, and manifest.csv where wanted",
         topology=None,
         fps=None,
         class_names=None,

@@ -271,6 +271,7 @@ def pyskl() -> DataSet:
     """Return the data set as it is before its file is known."""
     return DataSet(
         name="pyskl",
+        summary="any data set in PYSKL's .pkl with split and annotations",
         topology=None,
         fps=None,
         class_names=None,

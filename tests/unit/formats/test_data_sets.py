@@ -22,6 +22,16 @@ def test_class_names() -> None:
     assert [names[action - 1] for action in (1, 14, 51)] == ["bow", "shaking hands", "writing"]
 
 
+def test_every_data_set_says_what_it_is_in_one_line() -> None:
+    summaries = {name: data_set.summary for name, data_set in data_sets().items()}
+    assert summaries["ntu60"] == "NTU RGB+D 60: .skeleton files, in folders or the released archives"
+    assert len(set(summaries.values())) == len(summaries)
+    for name, summary in summaries.items():
+        assert data_sets()[name].suffix in summary or name.startswith("pku") or name == "pose-json"
+        assert summary.isprintable()
+        assert len(summary) <= 90
+
+
 def test_missing_skeletons() -> None:
     assert len(ntu_missing()) == 535
     assert len(find_data_set("ntu120").missing) == 535
