@@ -1,3 +1,48 @@
-"""Self-supervised action recognition from 3-D skeletons, steered by spatio-temporal joint density."""
+"""Self-supervised action recognition from 3-D skeletons, steered by spatio-temporal joint density.
+
+    >>> import skelact
+    >>> store = skelact.prepare("msr-action3d", "raw.tar.xz", "stores/msr")
+    >>> model = skelact.pretrain("stores/msr", "xsub", out="runs/a", size="small", epochs=480)
+    >>> skelact.evaluate("linear", model, store, "xsub").top1
+    >>> model.embed(positions)  # (T, V, C) metres, or a list of such
+
+What is named here is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skelact.api.data import prepare as prepare
+    from skelact.api.evaluation import Result as Result
+    from skelact.api.evaluation import evaluate as evaluate
+    from skelact.api.model import Model as Model
+    from skelact.api.model import load as load
+    from skelact.api.pretraining import pretrain as pretrain
+    from skelact.store.store import Store as Store
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Model": "api.model",
+    "Result": "api.evaluation",
+    "Store": "store.store",
+    "evaluate": "api.evaluation",
+    "load": "api.model",
+    "prepare": "api.data",
+    "pretrain": "api.pretraining",
+}
+"""Where each name is found."""
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'skelact' has no attribute {name!r}")
+    found = getattr(import_module(f"skelact.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,24 +1,95 @@
-"""Configurations: a data class's defaults, then the named files, then the user's file, then the options.
+"""Configurations: a data class's defaults, then the named files, then the user's file, then what is given.
 
-Named files ship with the package (``configs/<kind>/<name>.yaml``) and set only what they are about.
+Named files ship with the package (``configs/<kind>/<name>.yaml``) and set only what they are about. A layer
+is a table (a mapping) of settings and inner tables; :func:`merge` lays them over each other,
+:func:`instantiate` makes the checked data class of what comes out.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import re
 import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import MISSING, asdict, fields, is_dataclass
+from functools import cache, wraps
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from jsonargparse import ArgumentError, ArgumentParser
 
 from skelact.errors import ConfigurationError, suggest
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+PathLike = str | Path
+Table = Mapping[str, Any]
+"""Settings by name, with inner tables; as a keyword of a function: ``clips={"min_crop_frames": 16}``."""
+
+
+class Fields:
+    """Marks a parameter that takes a :data:`Table`: the data classes whose fields the table may set.
+
+    ``training: Annotated[Table | None, Fields(TrainingConfig)] = None`` is one keyword in Python, and on the
+    command line an option for each field (``--training.lr 0.1``).
+
+    Args:
+        schemas: the data classes.
+        skip: fields that have no effect here.
+    """
+
+    def __init__(self, *schemas: type, skip: Collection[str] = ()) -> None:
+        self.schemas, self.skip = schemas, frozenset(skip)
+
+
+class Option:
+    """Marks how a parameter is typed on the command line, where its annotation does not say it.
+
+    Args:
+        kind: type of a value; default: that of the annotation, and of a path or a store its name.
+        repeat: the option may be given several times; its values make a list.
+        words: it takes one value or more.
+        hidden: it cannot be typed.
+    """
+
+    def __init__(
+        self, kind: Any = None, *, repeat: bool = False, words: bool = False, hidden: bool = False
+    ) -> None:
+        self.kind, self.repeat, self.words, self.hidden = kind, repeat, words, hidden
+
+
+def keywords_of(function: Callable[..., Any]) -> set[str]:
+    """Return the names of a function's keywords; for ``**settings: Unpack[Some]`` the keys of ``Some``."""
+    found: set[str] = set()
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            (keys,) = typing.get_args(typing.get_type_hints(function, include_extras=True)[name])
+            found |= set(typing.get_type_hints(keys))
+        else:
+            found.add(name)
+    return found
+
+
+def names_closest(function: F) -> F:
+    """Let a function answer a keyword that it does not have with the closest that it has.
+
+    The error is a ConfigurationError.
+    """
+
+    @wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        known = keywords_of(function)
+        for name in keywords:
+            if name not in known:
+                raise ConfigurationError(f"{function.__name__}: no setting {name!r}{suggest(name, known)}")
+        return function(*arguments, **keywords)
+
+    return call  # type: ignore[return-value]
 
 
 def named_config(kind: str, name: str) -> dict[str, Any]:
@@ -67,7 +138,7 @@ def read_table(path: Path) -> dict[str, Any]:
 
 
 def check_keys(content: Mapping[str, Any], schema: type, where: str, prefix: str = "") -> None:
-    """Raise ConfigurationError for the first key of ``content`` that the data class does not have."""
+    """Raise ConfigurationError for the first key that the data class does not have or cannot have as null."""
     types = typing.get_type_hints(schema)
     known = [field.name for field in fields(schema)]
     for key, value in content.items():
@@ -77,25 +148,61 @@ def check_keys(content: Mapping[str, Any], schema: type, where: str, prefix: str
             if not isinstance(value, Mapping):
                 raise ConfigurationError(f"{where}: {prefix}{key} is {value!r}, expected a table of settings")
             check_keys(value, types[key], where, f"{prefix}{key}.")
+        elif value is None and type(None) not in typing.get_args(types[key]):
+            raise ConfigurationError(f"{where}: {prefix}{key} is null, which it cannot be; leave it out")
 
 
-def instantiate(schema: type[T], content: Mapping[str, Any]) -> T:
-    """Return ``schema`` with the values of ``content``, tables becoming its inner data classes.
+def instantiate(schema: type[T], content: Mapping[str, Any], where: str | None = None) -> T:
+    """Return ``schema`` with the values of ``content``, every key and every type checked.
+
+    Args:
+        schema: a data class; its fields may be data classes.
+        content: values of its fields; tables for inner data classes. Fields left out keep their defaults.
+        where: what errors call ``content``; default: the class's name.
 
     Raises:
-        ConfigurationError: an unknown key, a missing one, or a value outside its range.
+        ConfigurationError: an unknown key (the closest is named), a missing one, a value of another type, or
+            one outside its range.
     """
-    check_keys(content, schema, schema.__name__)
+    check_keys(content, schema, where or schema.__name__)
     for field in fields(schema):  # type: ignore[arg-type]
         if field.default is MISSING and field.default_factory is MISSING and field.name not in content:
-            raise ConfigurationError(f"{schema.__name__}: needs {field.name!r}")
-    types = typing.get_type_hints(schema)
-    return schema(
-        **{
-            key: instantiate(types[key], value) if is_dataclass(types[key]) else value
-            for key, value in content.items()
-        }
-    )
+            raise ConfigurationError(f"{where or schema.__name__}: needs {field.name!r}")
+    parser = _parser_of(schema)  # type: ignore[arg-type]
+    try:
+        built = parser.instantiate(parser.parse_object(_plain_values(content)))
+    except ArgumentError as error:
+        raise ConfigurationError(f"{where or schema.__name__}: {parser_complaint(error)}") from error
+    return schema(**{field.name: built[field.name] for field in fields(schema)})  # type: ignore[arg-type]
+
+
+def parser_complaint(error: ArgumentError) -> str:
+    """Return what the parser says of a value, in one line and in few words."""
+    text = " ".join(str(error).split())
+    text = re.sub(r"<class '([\w.]+)'>", r"\1", text).replace("typing.", "").replace("NoneType", "null")
+    return re.sub(r'Parser key "([^"]+)":', r"\1:", text)
+
+
+@cache
+def _parser_of(schema: type) -> ArgumentParser:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(schema)
+    return parser
+
+
+def _plain_values(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tables and values as files hold them: no data classes, no tuples, no paths."""
+    plain: dict[str, Any] = {}
+    for key, value in content.items():
+        if is_dataclass(value) and not isinstance(value, type):
+            value = asdict(value)
+        if isinstance(value, Mapping):
+            plain[key] = _plain_values(value)
+        elif isinstance(value, tuple):
+            plain[key] = list(value)
+        else:
+            plain[key] = str(value) if isinstance(value, Path) else value
+    return plain
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,6 +221,18 @@ def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in content.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
     return flat
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table with dotted keys as nested tables."""
+    tables: dict[str, Any] = {}
+    for key, value in flat.items():
+        *outer, name = key.split(".")
+        inner = tables
+        for part in outer:
+            inner = inner.setdefault(part, {})
+        inner[name] = value
+    return tables
 
 
 def option_text(value: Any) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from skelact import __version__
 from skelact.cli.main import COMMANDS, main
+from skelact.cli.parsing import parameters_of
 from skelact.errors import SkelactError, SkelactWarning
 
 
@@ -24,23 +25,34 @@ def test_version(capsys):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.words))
 def test_every_command_explains_itself(command, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main([*command.words, "--help"])
-    assert stop.value.code == 0
-    printed = capsys.readouterr().out
-    assert "usage: skelact " + " ".join(command.words) in printed
-    undescribed = re.findall(r"^  (--\S+)(?:,? \S+)*?(?: {2,}|\n\s+)\(type:", printed, re.MULTILINE)
-    assert undescribed == []
+    for words in [["--help"], *([["--help-all"]] if has_tables(command) else [])]:
+        with pytest.raises(SystemExit) as stop:
+            main([*command.words, *words])
+        assert stop.value.code == 0
+        printed = capsys.readouterr().out
+        assert "usage: skelact " + " ".join(command.words) in printed
+        lines = printed.splitlines()
+        for number, line in enumerate(lines):
+            if re.match(r"  (--)?\S", line) and number > lines.index("options:"):
+                described = re.search(r"\S {2,}\S", line) or (lines[number + 1 : number + 2] or [""])[
+                    0
+                ].startswith(" " * 20)
+                assert described, line
+        assert words == ["--help-all"] or len(lines) <= 48, "fits on one screen"
+
+
+def has_tables(command):
+    return ":" in command.function and any(each.tables for each in parameters_of(command.load()))
 
 
 def test_an_error_that_another_process_tells_is_no_failure_of_this_one(monkeypatch, capsys):
     error = SkelactError("stopped")
     error.is_told_elsewhere = True
 
-    def fail(options):
+    def fail(store: str, *, figure: str | None = None) -> None:
         raise error
 
-    monkeypatch.setattr("skelact.cli.data_info.run", fail)
+    monkeypatch.setattr("skelact.api.data.info", fail)
     assert main(["data", "info", "any"]) == 0
     error.is_told_elsewhere = False
     assert main(["data", "info", "any"]) == 2
@@ -48,11 +60,11 @@ def test_an_error_that_another_process_tells_is_no_failure_of_this_one(monkeypat
 
 
 def test_the_packages_own_warnings_are_one_line_and_others_stay_as_they_are(monkeypatch, capsys):
-    def warn(options):
+    def warn(store: str, *, figure: str | None = None) -> None:
         warnings.warn("mind the gap", SkelactWarning, stacklevel=1)
         warnings.warn("of another package", UserWarning, stacklevel=1)
 
-    monkeypatch.setattr("skelact.cli.data_info.run", warn)
+    monkeypatch.setattr("skelact.api.data.info", warn)
     with pytest.warns(UserWarning, match="of another package") as told:
         assert main(["data", "info", "any"]) == 0
     assert [str(warning.message) for warning in told] == ["of another package"]

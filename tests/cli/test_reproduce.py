@@ -274,7 +274,7 @@ def test_job_scripts_wait_for_the_weights_they_start_from(reproduce, tmp_path, c
     words = shlex.split(script.splitlines()[-1])
     assert words[:4] == ["exec", sys.executable, "-m", "skelact.cli.main"]
     options = parse(words[4:])[1]
-    assert options.only == ["synthetic/stjd-mp/knn/seed0", "synthetic/stjd-mp/finetune/seed0"]
+    assert options["options"].only == ["synthetic/stjd-mp/knn/seed0", "synthetic/stjd-mp/finetune/seed0"]
     for path in jobs.iterdir():
         assert subprocess.run(["bash", "-n", str(path)], check=False).returncode == 0
 

@@ -25,6 +25,7 @@ ORDER = (
     "compat",
     "reports",
     "reproduction",
+    "api",
     "cli",
 )
 ANYWHERE = {"configuration", "errors", "files", "processor", "progress", "provenance"}

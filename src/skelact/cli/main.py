@@ -2,72 +2,111 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from skelact import __version__
 from skelact.errors import SkelactError, SkelactWarning
 from skelact.processor import keep_large_blocks
 
-if TYPE_CHECKING:
-    from jsonargparse import Namespace
-
 
 @dataclass(frozen=True)
 class Command:
-    """A command: its words, the module that holds ``add_arguments`` and ``run``, and what it is for."""
+    """A command: its words, the function that it calls, and what it is for."""
 
     words: tuple[str, ...]
-    module: str
+    function: str
+    """``module:name`` inside the package."""
     summary: str
+    positional: tuple[str, ...] = ()
+    """Parameters that are typed without a name."""
+
+    @property
+    def name(self) -> str:
+        """The words as one types them."""
+        return " ".join(self.words)
+
+    def load(self) -> Callable[..., Any]:
+        """Import the function."""
+        module, name = self.function.split(":")
+        return getattr(import_module(f"skelact.{module}"), name)  # type: ignore[no-any-return]
 
 
-COMMANDS = (
-    Command(("demo",), "demo", "the main job, end to end, on the built-in data set"),
-    Command(("data", "synth"), "data_synth", "write a synthetic data set in the raw NTU RGB+D format"),
-    Command(("data", "prepare"), "data_prepare", "turn raw recordings into a store"),
-    Command(("data", "info"), "data_info", "show what a store holds"),
-    Command(("data", "verify"), "data_verify", "check a store's content"),
-    Command(("data", "export"), "data_export", "write a store as padded .npz or PYSKL pickle"),
-    Command(("data", "convert"), "data_convert", "write a store with another skeleton"),
-    Command(("pretrain",), "pretrain", "learn a representation without labels"),
-    Command(("weights", "import"), "weights_import", "make a run folder of a published checkpoint"),
-    Command(("weights", "export"), "weights_export", "write a run's weights under the published names"),
-    Command(("evaluate", "linear"), "evaluate_linear", "train a linear layer on frozen features"),
-    Command(("evaluate", "linear-fast"), "evaluate_linear_fast", "the same in seconds, on features kept"),
-    Command(("evaluate", "knn"), "evaluate_knn", "classify by nearest neighbours of frozen features"),
-    Command(("evaluate", "retrieval"), "evaluate_retrieval", "rank training sequences by cosine"),
-    Command(("evaluate", "one-shot"), "evaluate_one_shot", "recognise novel actions from one example each"),
-    Command(("evaluate", "detection"), "evaluate_detection", "find actions in untrimmed recordings"),
-    Command(("evaluate", "finetune"), "evaluate_finetune", "train the whole encoder and a head from labels"),
-    Command(("evaluate", "semi"), "evaluate_semi", "fine-tune with few labels"),
-    Command(("evaluate", "transfer"), "evaluate_transfer", "fine-tune on another data set"),
-    Command(("evaluate", "supervised"), "evaluate_supervised", "train from labels alone, from scratch"),
-    Command(("evaluate", "ensemble"), "evaluate_ensemble", "add up the class scores of several runs"),
-    Command(("results",), "results", "tabulate result files and test differences"),
-    Command(("figures", "confusion"), "figures_confusion", "draw which classes are taken for which"),
-    Command(("figures", "classes"), "figures_classes", "draw the accuracy of every class"),
-    Command(("figures", "differences"), "figures_differences", "draw in which classes two methods differ"),
-    Command(("figures", "learning-curve"), "figures_learning_curve", "draw accuracy by share of labels"),
-    Command(("figures", "tsne"), "figures_tsne", "draw the features of test sequences on a plane"),
-    Command(
-        ("figures", "prime-joints"), "figures_prime_joints", "draw which joints are prime in which action"
-    ),
-    Command(("reproduce",), "reproduce", "compute a table of results, cell by cell"),
+COMMANDS = tuple(
+    Command(tuple(words.split()), function, summary, tuple(positional.split()))
+    for words, function, summary, positional in (
+        ("demo", "cli.demo", "the main job, end to end, on the built-in data set", ""),
+        ("data synth", "api.data:synth", "write a synthetic data set in the raw NTU RGB+D format", "out"),
+        ("data prepare", "api.data:prepare", "turn raw recordings into a store", "data_set raw store"),
+        ("data info", "api.data:info", "show what a store holds", "store"),
+        ("data verify", "api.data:verify", "check a store's content", "store"),
+        ("data export", "api.data:export", "write a store as padded .npz or PYSKL pickle", "store out"),
+        ("data convert", "api.data:convert", "write a store with another skeleton", "store out"),
+        ("pretrain", "api.pretraining:pretrain", "learn a representation without labels", ""),
+        (
+            "weights import",
+            "api.weights:import_checkpoint",
+            "make a run folder of a published checkpoint",
+            "file run",
+        ),
+        (
+            "weights export",
+            "api.weights:export_checkpoint",
+            "write a run's weights under the published names",
+            "run out",
+        ),
+        ("evaluate linear", "api.evaluation:linear", "train a linear layer on frozen features", ""),
+        ("evaluate linear-fast", "api.evaluation:linear_fast", "the same in seconds, on features kept", ""),
+        ("evaluate knn", "api.evaluation:knn", "classify by nearest neighbours of frozen features", ""),
+        ("evaluate retrieval", "api.evaluation:retrieval", "rank training sequences by cosine", ""),
+        ("evaluate one-shot", "api.evaluation:one_shot", "recognise novel actions from one example each", ""),
+        ("evaluate detection", "api.evaluation:detection", "find actions in untrimmed recordings", ""),
+        (
+            "evaluate finetune",
+            "api.finetuning:finetune",
+            "train the whole encoder and a head from labels",
+            "",
+        ),
+        ("evaluate semi", "api.finetuning:semi", "fine-tune with few labels", ""),
+        ("evaluate transfer", "api.finetuning:transfer", "fine-tune on another data set", ""),
+        ("evaluate supervised", "api.finetuning:supervised", "train from labels alone, from scratch", ""),
+        ("evaluate ensemble", "api.evaluation:ensemble", "add up the class scores of several runs", ""),
+        ("results", "cli.results", "tabulate result files and test differences", "files"),
+        ("figures confusion", "cli.figures_confusion", "draw which classes are taken for which", "files"),
+        ("figures classes", "cli.figures_classes", "draw the accuracy of every class", "files"),
+        (
+            "figures differences",
+            "cli.figures_differences",
+            "draw in which classes two methods differ",
+            "files",
+        ),
+        ("figures learning-curve", "cli.figures_learning_curve", "draw accuracy by share of labels", "files"),
+        ("figures tsne", "cli.figures_tsne", "draw the features of test sequences on a plane", ""),
+        (
+            "figures prime-joints",
+            "cli.figures_prime_joints",
+            "draw which joints are prime in which action",
+            "",
+        ),
+        ("reproduce", "cli.reproduce", "compute a table of results, cell by cell", "suite"),
+        ("completion", "cli.completion:completion", "print the completion of a shell", "shell"),
+    )
 )
 
 
-def usage() -> str:
-    """Return the list of commands."""
-    width = max(len(" ".join(command.words)) for command in COMMANDS)
-    lines = [f"  {' '.join(command.words):<{width}}  {command.summary}" for command in COMMANDS]
-    return "\n".join(["usage: skelact COMMAND ...  (skelact COMMAND --help tells its options)", "", *lines])
+def usage(family: str | None = None) -> str:
+    """Return the list of commands, or of those that begin with a word."""
+    shown = [command for command in COMMANDS if family in (None, command.words[0])]
+    width = max(len(command.name) for command in shown)
+    lines = [f"  {command.name:<{width}}  {command.summary}" for command in shown]
+    typed = f"skelact {family} WHAT" if family else "skelact COMMAND"
+    return "\n".join([f"usage: {typed} ...  ({typed} --help tells its options)", "", *lines])
 
 
 def find_command(arguments: Sequence[str]) -> tuple[Command, list[str]]:
@@ -80,52 +119,45 @@ def find_command(arguments: Sequence[str]) -> tuple[Command, list[str]]:
         if tuple(arguments[: len(command.words)]) == command.words:
             return command, list(arguments[len(command.words) :])
     typed = " ".join(argument for argument in arguments[:2] if not argument.startswith("-"))
-    known = [" ".join(command.words) for command in COMMANDS]
+    known = [command.name for command in COMMANDS]
     family = [name for name in known if name.split()[0] == arguments[0]]
     close = get_close_matches(typed, known, n=1)
     hint = ", ".join(family or close) or "skelact --help lists the commands"
     raise SkelactError(f"no command {typed!r}; try: {hint}")
 
 
-def explain(error: str, known: Sequence[str]) -> str:
-    """Return the parser's complaint on one line, with the closest known option for a misspelt one."""
-    text = " ".join(error.split())
-    if "nrecognized arguments" in text:
-        misspelt = [word.split("=")[0] for word in text.split() if word.startswith("--")]
-        close = get_close_matches(misspelt[0], known, n=1) if misspelt else []
-        text += f" (did you mean {close[0]}?)" if close else " (--help lists the options)"
-    return text
-
-
-def parse(arguments: Sequence[str]) -> tuple[ModuleType, Namespace]:
-    """Return the module of the command that ``arguments`` name, and its options as objects.
+def parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Return the function of the command that ``arguments`` name, and what it is called with.
 
     Raises:
         SkelactError: no such command, an option that is unknown or missing, or a value that does not fit.
     """
     command, rest = find_command(arguments)
-    from jsonargparse import ArgumentError, ArgumentParser, set_parsing_settings
+    from skelact.cli import parsing
 
-    from skelact.configuration import option_text
+    if ":" not in command.function:
+        return _parse_module(command, rest)
+    function = command.load()
+    parser = parsing.make_parser(command.name, function, command.positional)
+    return function, parsing.parse(parser, command.name, rest)
 
-    if {"-h", "--help"} & {*rest}:  # what stands below a setting's field describes it
-        set_parsing_settings(docstring_parse_attribute_docstrings=True)
-    module = import_module(f"skelact.cli.{command.module}")
-    name = " ".join(command.words)
+
+def _parse_module(command: Command, rest: list[str]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Do the same for a command that is a module with ``add_arguments`` and ``run``."""
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    from skelact.cli import parsing
+
+    module = import_module(f"skelact.{command.function}")
     parser = ArgumentParser(
-        prog=f"skelact {name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False
+        prog=f"skelact {command.name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False
     )
     module.add_arguments(parser)
-    if hasattr(module, "add_dependent_arguments"):
-        module.add_dependent_arguments(parser, rest)
-    settings = module.defaults(rest) if hasattr(module, "defaults") else {}
-    # as options before the user's own: the parser checks them alike, and the last one given wins
-    before = [f"--{key}={option_text(value)}" for key, value in settings.items()]
     try:
-        return module, parser.instantiate(parser.parse_args([*before, *rest]))
+        options = parser.instantiate(parser.parse_args(rest))
     except ArgumentError as error:
-        known = [option for action in parser._actions for option in action.option_strings]
-        raise SkelactError(f"{name}: {explain(str(error), known)}") from error
+        raise SkelactError(f"{command.name}: {parsing.explain(parser, error)}") from error
+    return module.run, {"options": options}
 
 
 def in_one_line(others: Callable[..., None]) -> Callable[..., None]:
@@ -140,8 +172,18 @@ def in_one_line(others: Callable[..., None]) -> Callable[..., None]:
     return show
 
 
+def _is_first_process() -> bool:
+    """Say whether this process is the one of several that prints."""
+    devices = sys.modules.get("skelact.training.devices")  # several are started from there alone
+    return devices is None or bool(devices.is_first_process())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``skelact`` with ``arguments`` (default: the process's) and return its exit status."""
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks how its line goes on
+        from skelact.cli.completion import complete
+
+        complete()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
@@ -149,12 +191,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments[0] == "--version":
         print(f"skelact {__version__}")
         return 0
+    if len(arguments) == 1 and arguments[0] in {
+        command.words[0] for command in COMMANDS if command.words[1:]
+    }:
+        print(usage(arguments[0]))
+        return 0
     try:
-        module, options = parse(arguments)
+        function, options = parse(arguments)
         keep_large_blocks()
         with warnings.catch_warnings():
             warnings.showwarning = in_one_line(warnings.showwarning)
-            return int(module.run(options) or 0)
+            result = function(**options)
+            if result is not None and not isinstance(result, int) and _is_first_process():
+                print(result)
+            return result if isinstance(result, int) else int(getattr(result, "exit_status", 0))
     except SkelactError as error:
         if error.is_told_elsewhere:  # a failing process would be killed together with the first
             return 0

@@ -9,7 +9,7 @@ What happens when in untrimmed recordings: the truth of detection, as intervals 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,24 @@ class DetectionResult:
     """Classes of the test side that no frame drawn from the training side shows: they are never found."""
     num_outside: int
     """Intervals of the test side left out, since they begin behind the end of their recording."""
+
+    def remarks(self, class_names: Sequence[str]) -> list[str]:
+        """Return what a reader of the numbers must know, a line each; ``class_names`` by label."""
+        lines = []
+        if not self.converged:
+            lines.append("not converged; try a larger --layer.max_iterations")
+        if self.never_learned:
+            names = ", ".join(class_names[action] for action in self.never_learned[:3])
+            more = ", ..." if len(self.never_learned) > 3 else ""
+            lines.append(
+                f"{len(self.never_learned)} classes of the test side were not among the frames learned from, "
+                f"their AP is 0: {names}{more}"
+            )
+        if self.num_outside:
+            lines.append(
+                f"{self.num_outside} intervals begin behind the end of their recording and do not count"
+            )
+        return lines
 
     def to_dict(self) -> dict[str, object]:
         """Return the numbers ready for JSON."""

@@ -61,6 +61,14 @@ class DetectionMetrics:
     detections: tuple[Detection, ...] = field(repr=False)
     """What was scored."""
 
+    def table(self) -> str:
+        """Return the scores at each overlap as aligned lines."""
+        rows = [f"  {'overlap':<9}{'mAP_a':>7}  {'mAP_v':>7}"]
+        for overlap in self.overlaps:
+            map_a, map_v = self.at(overlap)
+            rows.append(f"  {overlap:<9.1f}{100 * map_a:5.1f} %  {100 * map_v:5.1f} %")
+        return "\n".join(rows)
+
     def at(self, overlap: float) -> tuple[float, float]:
         """Return mAP_a and mAP_v at one of the overlaps."""
         place = self.overlaps.index(overlap)

@@ -21,9 +21,14 @@ from skelact.evaluation.features import extract_features
 from skelact.evaluation.knn import check_features
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
 from skelact.models.backbone import Backbone, evaluation_mode
+from skelact.models.pretrained import Pretrained
 from skelact.store.store import Store
 
 NTU_120_ACTIONS = range(1, 116, 6)
+
+SEEN_BEFORE = (
+    "the encoder met sequences of this data set, perhaps of the novel actions, in pre-training: unlabelled"
+)
 
 
 @dataclass(frozen=True)
@@ -138,3 +143,13 @@ def evaluate_one_shot(
     check_features(examples, torch.arange(len(examples)), queries)
     scores = F.normalize(queries, dim=1) @ F.normalize(examples, dim=1).T
     return evaluate_scores(scores, torch.from_numpy(task.labels), len(task.novel))
+
+
+def refuse_labelled(run: str, pretrained: Pretrained, task: OneShotTask) -> None:
+    """Raise ConfigurationError where the encoder has been trained with labels of a novel class."""
+    known = set(pretrained.card.get("class_names", ())) & set(task.novel)
+    if known:
+        raise ConfigurationError(
+            f"{run}: was trained with labels of {len(known)} novel classes (one is {min(known)!r}), "
+            "which are then not novel; give a run of 'skelact pretrain'"
+        )

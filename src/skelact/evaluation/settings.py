@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError
+from skelact.models.sizes import MaskedSizes
 from skelact.training.config import TrainingConfig
 
 
@@ -83,3 +85,15 @@ class FinetuneConfig:
         for name in ("hidden_width", "test_every"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}, expected 1 or more")
+
+
+@dataclass(frozen=True)
+class SupervisedConfig(FinetuneConfig):
+    """What a configuration file of the supervised training may set."""
+
+    size: str = "base"
+    """Name of the size; a file of this name sets clips and model."""
+    clips: ClipSettings = field(default_factory=ClipSettings)
+    """How sequences become clips."""
+    model: MaskedSizes = field(default_factory=MaskedSizes)
+    """Sizes of the encoder."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from skelact.errors import DataError
 from skelact.formats import intervals
-from skelact.formats.exclusions import FILE_NAME, Exclusion, read_account, to_csv
+from skelact.formats.exclusions import FILE_NAME, Exclusion, count_by_reason, read_account, to_csv
 from skelact.skeleton.conversion import Conversion, plan_conversion
 from skelact.skeleton.topology import Topology
 from skelact.store.columns import RefusedError
@@ -28,6 +28,20 @@ class ConvertedStore:
     """What became of each joint."""
     exclusions: list[Exclusion]
     """The sequences that the new topology leaves nothing of, or that int16 positions cannot hold."""
+
+    def __str__(self) -> str:
+        lines = [
+            self.conversion.report(),
+            f"{'store':<10}{self.store.path}",
+            f"{'content':<10}{self.store.content_hash[:16]}",
+            f"{'used':<10}{len(self.store):,} sequences",
+        ]
+        if self.exclusions:
+            left_out = f"{len(self.exclusions):,}, listed in {self.store.path / FILE_NAME}"
+            lines.append(f"{'left out':<10}{left_out}")
+            reasons = count_by_reason(self.exclusions)
+            lines += [f"{'':<10}{count:,}  {reason}" for reason, count in reasons.items()]
+        return "\n".join(lines)
 
 
 def convert_store(

@@ -1,13 +1,11 @@
-"""Show what a store holds: its sequences, lengths, bodies, splits, and counts by attribute and class."""
+"""What a store holds, as a table for people."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
-from jsonargparse import ArgumentParser, Namespace
 
 from skelact.errors import DataError
 from skelact.formats.exclusions import count_by_reason, read_account
@@ -26,26 +24,9 @@ from skelact.store.store import Store
 _INDENT = 12
 
 
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the command's arguments."""
-    parser.add_argument("store", type=str, help="folder of a prepared store")
-    parser.add_argument(
-        "--figure", type=str | None, default=None, help="draw it too, into this file (.png, .svg, .pdf)"
-    )
-
-
-def run(options: Namespace) -> None:
-    """Print the table, and draw the figure if it is wanted."""
-    store = Store.open(Path(options.store))
-    if options.figure is not None:
-        from skelact.reports.data import data_figure  # matplotlib takes its time to load
-
-        data_figure(store, Path(options.figure))
-    print(describe(store, shutil.get_terminal_size((100, 24)).columns))
-
-
-def describe(store: Store, width: int) -> str:
-    """Return the table for lines of ``width`` characters."""
+def describe_store(store: Store, width: int | None = None) -> str:
+    """Return what a store holds, for lines of ``width`` characters; default: those of the terminal."""
+    width = shutil.get_terminal_size((100, 24)).columns if width is None else width
     topology = store.topology
     frames = lengths(store)
     empty = int(store.array("num_frames").sum(dtype=np.int64) - frames.sum())

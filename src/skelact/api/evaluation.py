@@ -1,0 +1,662 @@
+"""Evaluations of a frozen encoder: each writes a result file into the run folder, and returns it.
+
+:func:`evaluate` calls them by name, and those of :mod:`skelact.api.finetuning` too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, TypeVar, Unpack
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.api.data import Data, as_store
+from skelact.api.model import Model, as_model
+from skelact.configuration import (
+    Fields,
+    Option,
+    PathLike,
+    Table,
+    instantiate,
+    keywords_of,
+    merge,
+    named_config,
+    names_closest,
+    read_config,
+)
+from skelact.detection.settings import DetectionConfig, LayerConfig, SegmentConfig, WindowConfig
+from skelact.errors import ConfigurationError, suggest
+from skelact.evaluation.settings import FastLinearConfig, LinearConfig
+from skelact.store.protocols import Split, split
+from skelact.store.store import Store
+from skelact.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from skelact.clips.source import ClipSource
+    from skelact.evaluation.metrics import ClassificationMetrics
+    from skelact.models.pretrained import Pretrained
+
+Run = Model | str | Path
+Schema = TypeVar("Schema")
+EVALUATIONS = {
+    "linear": "evaluation:linear",
+    "linear-fast": "evaluation:linear_fast",
+    "knn": "evaluation:knn",
+    "retrieval": "evaluation:retrieval",
+    "one-shot": "evaluation:one_shot",
+    "detection": "evaluation:detection",
+    "finetune": "finetuning:finetune",
+    "semi": "finetuning:semi",
+    "transfer": "finetuning:transfer",
+    "supervised": "finetuning:supervised",
+    "ensemble": "evaluation:ensemble",
+}
+"""The evaluations by name: the module of this folder and the function."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an evaluation found; ``print(result)`` shows it as the command does."""
+
+    path: Path
+    """The result file."""
+    content: Mapping[str, Any]
+    """All that the file says: numbers, configuration, data, code."""
+    text: str
+    """The lines that the command prints."""
+
+    def __str__(self) -> str:
+        return self.text
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Any]:
+        """The file's numbers; of an evaluation with several variants (k of kNN) those of the first."""
+        metrics: Mapping[str, Any] = self.content["metrics"]
+        first = next(iter(metrics.values()), None)
+        return first if isinstance(first, Mapping) and "top1" in first else metrics
+
+    @property
+    def top1(self) -> float:
+        """Share of the test sequences whose own class has the highest score, in [0, 1]."""
+        return float(self.metrics["top1"])
+
+    @property
+    def mean_class(self) -> float:
+        """Mean accuracy over the classes that occur, in [0, 1]."""
+        return float(self.metrics["mean_class_accuracy"])
+
+    @property
+    def per_class(self) -> dict[str, float | None]:
+        """Accuracy of each class by its name; None for a class without test sequences."""
+        return dict(zip(self.content["class_names"], self.metrics["per_class"], strict=True))
+
+    @property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """(K, K) number of test sequences by true class (row) and predicted class (column)."""
+        return np.array(self.metrics["confusion"], np.int64)
+
+
+class FrozenOptions(TypedDict, total=False):
+    """What evaluations without training of a network have in common."""
+
+    untrained: bool
+    """evaluate the same encoder before any training, to compare"""
+    seed: int
+    """decides the weights of an untrained encoder, and all that is drawn (default: 0)"""
+    devices: int
+    """devices that share the sequences (default: 1)"""
+    accelerator: Literal["auto", "cpu", "gpu"]
+    """of what kind (default: auto)"""
+
+
+# nothing is kept on disk between epochs, and the layer that is trained is too small to compile
+_WITHOUT_EFFECT = ("checkpoint_every", "keep_checkpoints", "tensorboard", "compile")
+
+
+@names_closest
+def linear(
+    run: Annotated[Run, Option(str)],
+    data: Data,
+    protocol: str,
+    *,
+    untrained: bool = False,
+    epochs: int | None = None,
+    seed: int | None = None,
+    config: PathLike | None = None,
+    training: Annotated[Table | None, Fields(TrainingConfig, skip=_WITHOUT_EFFECT)] = None,
+) -> Result:
+    """Train a linear layer on frozen features, as published; report the last epoch.
+
+    Args:
+        run: run folder of 'skelact pretrain'
+        data: store to evaluate on
+        protocol: protocol, e.g. xsub
+        untrained: evaluate the same encoder before any training, to compare
+        epochs: short for --training.epochs
+        seed: short for --training.seed
+        config: YAML file with any of these settings
+        training: how the layer is trained
+
+    Raises:
+        ConfigurationError: an unknown setting, or a protocol or skeletons that do not fit.
+        DataError: no model or no store at the place named.
+    """
+    from skelact.evaluation.linear import evaluate_linear
+    from skelact.training.loop import make_fabric
+
+    given = {"training": training}
+    settings = training_settings(
+        "linear", LinearConfig, config, given, epochs, seed, _WITHOUT_EFFECT
+    ).training
+    subject = Evaluation.of(
+        run, data, protocol, make_fabric(settings), untrained=untrained, seed=settings.seed
+    )
+    metrics = evaluate_linear(
+        subject.pretrained.encoder, subject.source, subject.split, settings, fabric=subject.fabric
+    )
+    about = f"linear evaluation, last of {settings.epochs} epochs, seed {settings.seed}"
+    configuration = {"seed": settings.seed, "training": asdict(settings)}
+    return subject.write("linear", configuration, metrics, [about, *accuracy_lines(metrics)])
+
+
+@names_closest
+def linear_fast(
+    run: Annotated[Run, Option(str)],
+    data: Data,
+    protocol: str,
+    *,
+    crops: int = FastLinearConfig.crops,
+    l2: list[float] = list(FastLinearConfig.l2),  # noqa: B006
+    held_out: float = FastLinearConfig.held_out,
+    max_iterations: int = FastLinearConfig.max_iterations,
+    tolerance: float = FastLinearConfig.tolerance,
+    **options: Unpack[FrozenOptions],
+) -> Result:
+    """Linear evaluation in seconds: logistic regression on frozen features that are computed once.
+
+    For quick comparisons; 'skelact evaluate linear' is the published recipe.
+
+    Args:
+        run: run folder of 'skelact pretrain'
+        data: store to evaluate on
+        protocol: protocol, e.g. xsub
+        crops: random training crops of each sequence, beside its centre crop
+        l2: strengths of the regularisation to choose from
+        held_out: share of the training sequences on which the strength is chosen
+        max_iterations: steps of L-BFGS for each strength
+        tolerance: L-BFGS ends where no entry of the gradient is larger
+
+    Raises:
+        ConfigurationError, DataError: as of :func:`linear`.
+    """
+    from skelact.evaluation.fast_linear import evaluate_fast_linear
+
+    settings = FastLinearConfig(crops, l2, held_out, max_iterations, tolerance, options.get("seed", 0))
+    subject = Evaluation.frozen(run, data, protocol, options)
+    metrics = evaluate_fast_linear(
+        subject.pretrained.encoder,
+        subject.source,
+        subject.split,
+        settings,
+        fabric=subject.fabric,
+        title="features",
+    )
+    lines = [f"logistic regression, l2 {metrics.l2:g} of {len(settings.l2)} strengths, seed {settings.seed}"]
+    if not metrics.converged:
+        lines.append(f"  not converged after {settings.max_iterations} steps; try a larger --max-iterations")
+    return subject.write("linear-fast", asdict(settings), metrics, [*lines, *accuracy_lines(metrics)])
+
+
+@names_closest
+def knn(
+    run: Annotated[Run, Option(str)],
+    data: Data,
+    protocol: str,
+    *,
+    k: list[int] = [1, 10, 20],  # noqa: B006
+    tau: float = 0.1,
+    **options: Unpack[FrozenOptions],
+) -> Result:
+    """Classify test sequences by the nearest training sequences in the space of frozen features.
+
+    Args:
+        run: run folder of 'skelact pretrain'
+        data: store to evaluate on
+        protocol: protocol, e.g. xsub
+        k: numbers of neighbours
+        tau: temperature of the neighbours' votes
+
+    Raises:
+        ConfigurationError, DataError: as of :func:`linear`.
+    """
+    from skelact.evaluation.knn import evaluate_knn
+
+    subject = Evaluation.frozen(run, data, protocol, options)
+    metrics = evaluate_knn(
+        subject.pretrained.encoder,
+        subject.source,
+        subject.split,
+        ks=k,
+        tau=tau,
+        fabric=subject.fabric,
+        title="features",
+    )
+    scored = {f"k={number}": each for number, each in metrics.items()}
+    lines = [
+        f"  {number:>3} nearest: top-1 {100 * each.top1:5.1f} %, "
+        f"mean of classes {100 * each.mean_class_accuracy:5.1f} %"
+        for number, each in metrics.items()
+    ]
+    configuration = {"seed": options.get("seed", 0), "k": list(k), "tau": tau}
+    numbers = {name: each.to_dict() for name, each in scored.items()}
+    return subject.write("knn", configuration, numbers, lines, scored=scored)
+
+
+@names_closest
+def retrieval(
+    run: Annotated[Run, Option(str)], data: Data, protocol: str, **options: Unpack[FrozenOptions]
+) -> Result:
+    """Rank the training sequences by cosine for every test sequence, in the space of frozen features.
+
+    Args:
+        run: run folder of 'skelact pretrain'
+        data: store to evaluate on
+        protocol: protocol, e.g. xsub
+
+    Raises:
+        ConfigurationError, DataError: as of :func:`linear`.
+    """
+    from skelact.evaluation.retrieval import evaluate_retrieval
+
+    subject = Evaluation.frozen(run, data, protocol, options)
+    metrics = evaluate_retrieval(
+        subject.pretrained.encoder, subject.source, subject.split, fabric=subject.fabric, title="features"
+    )
+    lines = [
+        f"  nearest has the right action   {100 * metrics.top1:5.1f} %",
+        f"  mean of classes                {100 * metrics.mean_class_accuracy:5.1f} %",
+        f"  mean average precision         {100 * metrics.mean_average_precision:5.1f} %",
+    ]
+    if metrics.num_without_answer:
+        lines.append(
+            f"  {metrics.num_without_answer} sequences of actions that the training side does not have"
+        )
+    return subject.write("retrieval", {"seed": options.get("seed", 0)}, metrics, lines)
+
+
+@names_closest
+def one_shot(
+    run: Annotated[Run, Option(str)],
+    data: Data,
+    *,
+    novel: list[str] | None = None,
+    examples: list[str] | None = None,
+    **options: Unpack[FrozenOptions],
+) -> Result:
+    """Recognise novel actions from one example each, by the nearest example in the space of frozen features.
+
+    On NTU RGB+D 120 the 20 novel actions and their examples are the published ones.
+
+    Args:
+        run: run folder of 'skelact pretrain'
+        data: store to evaluate on
+        novel: names of the novel classes; default: those of NTU RGB+D 120
+        examples: names of one sequence of each; default: the published ones, or the first by name
+
+    Raises:
+        ConfigurationError: as of :func:`linear`, or an encoder that was trained with labels of a novel class.
+        DataError: as of :func:`linear`.
+    """
+    from skelact.evaluation.one_shot import SEEN_BEFORE, evaluate_one_shot, one_shot_task, refuse_labelled
+
+    store, model = as_store(data), as_model(run)
+    task = one_shot_task(store, novel, examples)
+    refuse_labelled(str(model.run), model.pretrained, task)
+    sides = Split(task.examples, task.queries)
+    subject = Evaluation.frozen(model, store, "one-shot", options, sides)
+    metrics = evaluate_one_shot(
+        subject.pretrained.encoder, subject.source, task, fabric=subject.fabric, title="features"
+    )
+    was_seen = subject.trained and store.data_set in str(model.card.get("data_set", "")).split("+")
+    configuration = {
+        "seed": options.get("seed", 0),
+        "novel": list(task.novel),
+        "examples": [store.names[place] for place in task.examples],
+        "choice_of_examples": task.choice,
+        "remark": SEEN_BEFORE if was_seen else None,
+    }
+    method = model.method if subject.trained else "untrained"
+    head = f"{method} on {store.data_set}: {len(task.queries)} sequences of {len(task.novel)} novel actions"
+    lines = [f"  one example each ({task.choice})", *accuracy_lines(metrics)]
+    if was_seen:
+        lines.append(f"  remark: {SEEN_BEFORE}")
+    return subject.write("one-shot", configuration, metrics, lines, class_names=task.novel, head=head)
+
+
+@names_closest
+def detection(
+    run: Annotated[Run, Option(str)],
+    data: Data,
+    protocol: str,
+    *,
+    windows: Annotated[Table | None, Fields(WindowConfig)] = None,
+    layer: Annotated[Table | None, Fields(LayerConfig)] = None,
+    segments: Annotated[Table | None, Fields(SegmentConfig)] = None,
+    **options: Unpack[FrozenOptions],
+) -> Result:
+    """Detect actions in untrimmed recordings: a linear layer on features of every frame, then segments.
+
+    The store is one of 'skelact data prepare pku1 RAW STORE --untrimmed'. The result has the mAP over actions
+    (mAP_a) and over videos (mAP_v) at overlaps 0.1 to 0.9; the detections stand in a CSV beside it.
+
+    Args:
+        run: run folder of 'skelact pretrain'
+        data: store of untrimmed recordings
+        protocol: protocol, e.g. xsub
+        windows: how windows slide over a recording
+        layer: the layer that says what a frame shows
+        segments: how scores of frames become segments
+
+    Raises:
+        ConfigurationError, DataError: as of :func:`linear`; or a store without intervals.
+    """
+    from skelact.detection.detection import evaluate_detection
+    from skelact.detection.metrics import write_detections
+
+    settings = DetectionConfig(
+        instantiate(WindowConfig, windows or {}, "windows"),
+        instantiate(LayerConfig, layer or {}, "layer"),
+        instantiate(SegmentConfig, segments or {}, "segments"),
+        options.get("seed", 0),
+    )
+    subject = Evaluation.frozen(run, data, protocol, options)
+    found = evaluate_detection(
+        subject.pretrained.encoder,
+        subject.source,
+        subject.split,
+        settings,
+        fabric=subject.fabric,
+        title="features",
+    )
+    lines = [
+        f"logistic regression on {found.num_frames:,} frames, l2 {found.l2:g}, seed {settings.seed}",
+        *(f"  {remark}" for remark in found.remarks(subject.store.class_names)),
+        found.metrics.table(),
+    ]
+    result = subject.write("detection", asdict(settings), found.to_dict(), lines, scored={})
+    if subject.is_first_process:
+        write_detections(result.path.with_suffix(".csv"), found.metrics.detections)
+    return result
+
+
+def ensemble(
+    runs: Annotated[Sequence[Run], Option(str, words=True)],
+    *,
+    out: PathLike,
+    evaluation: str = "linear",
+    weights: list[float] | None = None,
+) -> Result:
+    """Add up the class scores of several evaluated runs, such as joint, bone and motion streams.
+
+    Args:
+        runs: run folders that were evaluated, or result files
+        out: folder for the result
+        evaluation: in run folders, of which evaluation
+        weights: one for each run; default: 1 each
+
+    Raises:
+        DataError: a run without such a result, or results of other test sequences.
+    """
+    from skelact.results.ensemble import combine, describe_member, ensemble_result, find_member
+    from skelact.results.files import write_result
+
+    started = time.perf_counter()
+    folders = [each.run if isinstance(each, Model) else Path(each) for each in runs]
+    members = [find_member(folder, evaluation) for folder in folders]
+    factors = weights or [1.0] * len(members)
+    metrics = combine(members, factors)
+    content = ensemble_result(members, factors, metrics, time.perf_counter() - started)
+    path = write_result(Path(out), content, members[0].scores.names, {"": metrics})
+    lines = [f"{content['evaluation']} on {content['data_set']} {content['protocol']}: {len(members)} runs"]
+    for factor, member in zip(factors, members, strict=True):
+        top1 = 100 * member.content["metrics"]["top1"]
+        lines.append(f"  {factor:g} x top-1 {top1:5.1f} %  {describe_member(member)}  {member.path}")
+    return Result(path, content, "\n".join([*lines, *accuracy_lines(metrics), f"  {path}"]))
+
+
+def evaluate(
+    evaluation: str,
+    run: Run | Sequence[Run],
+    data: Data | None = None,
+    protocol: str | None = None,
+    **settings: Any,
+) -> Result:
+    """Evaluate a model: ``skelact.evaluate("linear", model, store, "xsub")``.
+
+    Args:
+        evaluation: linear, linear-fast, knn, retrieval, one-shot, detection (of a frozen encoder); finetune,
+            semi, transfer, supervised (which train it, and need ``out``); ensemble (of several runs).
+        run: a model or its run folder; of an ensemble a list of them; None for supervised.
+        data: a store or its folder; none for an ensemble.
+        protocol: e.g. ``xsub``; none for one-shot and an ensemble.
+        settings: those of the evaluation, as on its command line; tables as mappings:
+            ``training={"epochs": 20}``.
+
+    Returns:
+        The result, whose file is the one that the command writes.
+
+    Raises:
+        ConfigurationError: no such evaluation or setting (the closest is named), or a value that does not
+            fit.
+        DataError: no model or no store at the place named.
+
+    Example:
+        >>> skelact.evaluate("knn", "runs/a", "stores/msr", "xsub", k=[1]).top1
+        0.79
+    """
+    function = find_evaluation(evaluation)
+    known = keywords_of(function)
+    given = {"runs" if "runs" in known else "run": run, "data": data, "protocol": protocol}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in {**given, **settings}:
+        if name not in known:
+            raise ConfigurationError(f"evaluate {evaluation}: no setting {name!r}{suggest(name, known)}")
+    result = function(**given, **settings)
+    assert isinstance(result, Result)
+    return result
+
+
+def find_evaluation(name: str) -> Callable[..., Result]:
+    """Return the function of an evaluation.
+
+    Raises:
+        ConfigurationError: there is none of this name; the closest is named.
+    """
+    if name not in EVALUATIONS:
+        raise ConfigurationError(f"no evaluation {name!r}{suggest(name, EVALUATIONS)}")
+    module, function = EVALUATIONS[name].split(":")
+    return getattr(import_module(f"skelact.api.{module}"), function)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model, the data it is evaluated on, and where that is computed."""
+
+    model: Model
+    pretrained: Pretrained
+    """The model's encoder, or the same untrained, on the device."""
+    trained: bool
+    store: Store
+    protocol: str
+    split: Split
+    source: ClipSource
+    fabric: Fabric
+    started: float
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        data: Data,
+        protocol: str,
+        fabric: Fabric,
+        *,
+        untrained: bool,
+        seed: int,
+        sides: Split | None = None,
+    ) -> Evaluation:
+        """Load what is named, onto the device of ``fabric``.
+
+        Args:
+            run: a model or its folder.
+            data: a store or its folder.
+            protocol: its name.
+            fabric: the devices, launched.
+            untrained: whether to take the same encoder before any training.
+            seed: decides the weights of an untrained encoder.
+            sides: the split, where it is not that of the protocol.
+        """
+        from skelact.clips.source import ClipSource
+
+        store = as_store(data)
+        sides = sides or split(store, protocol)
+        model = as_model(run)
+        model.pretrained.check(store)
+        pretrained = model.pretrained.untrained(seed) if untrained else model.pretrained
+        pretrained.encoder.to(fabric.device)
+        source = ClipSource(store, pretrained.clips, fabric.device)
+        started = time.perf_counter()
+        return cls(model, pretrained, not untrained, store, protocol, sides, source, fabric, started)
+
+    @classmethod
+    def frozen(
+        cls, run: Run, data: Data, protocol: str, options: FrozenOptions, sides: Split | None = None
+    ) -> Evaluation:
+        """Do the same for an evaluation with :class:`FrozenOptions`."""
+        return cls.of(
+            run,
+            data,
+            protocol,
+            fabric_of(options.get("devices", 1), options.get("accelerator", "auto")),
+            untrained=options.get("untrained", False),
+            seed=options.get("seed", 0),
+            sides=sides,
+        )
+
+    @property
+    def is_first_process(self) -> bool:
+        """Whether this process writes and prints; of several only the first does."""
+        return self.fabric.global_rank == 0
+
+    def write(
+        self,
+        evaluation: str,
+        config: Mapping[str, Any],
+        metrics: ClassificationMetrics | Mapping[str, Any],
+        lines: Sequence[str],
+        *,
+        scored: Mapping[str, ClassificationMetrics] | None = None,
+        class_names: Sequence[str] | None = None,
+        head: str | None = None,
+    ) -> Result:
+        """Write the result file, in the first process, and return the result.
+
+        Args:
+            evaluation: its name.
+            config: its settings, the seed among them.
+            metrics: what it found.
+            lines: what the command prints of it.
+            scored: as of :func:`skelact.results.files.write_result`; default: the metrics.
+            class_names: what the classes are called; default: the store's.
+            head: the first line that is printed; default: what is evaluated on what.
+        """
+        from skelact.results.files import FOLDER, result, result_name, write_result
+
+        if isinstance(metrics, Mapping):
+            numbers = metrics
+        else:
+            numbers, scored = metrics.to_dict(), {"": metrics} if scored is None else scored
+        content = result(
+            evaluation,
+            self.pretrained,
+            self.store,
+            self.protocol,
+            self.split,
+            trained=self.trained,
+            config=config,
+            metrics=numbers,
+            seconds=time.perf_counter() - self.started,
+            device=self.fabric.device,
+            class_names=class_names,
+        )
+        if self.is_first_process:
+            names = [self.store.names[index] for index in self.split.test]
+            path = write_result(self.model.run, content, names, scored)
+        else:
+            path = self.model.run / FOLDER / f"{result_name(content)}.json"
+        method = self.model.method if self.trained else "untrained"
+        default = (
+            f"{method} on {self.store.data_set} {self.protocol}: "
+            f"{len(self.split.train)} training, {len(self.split.test)} test sequences"
+        )
+        return Result(path, content, "\n".join([head or default, *lines, f"  {path}"]))
+
+
+def fabric_of(devices: int, accelerator: Literal["auto", "cpu", "gpu"]) -> Fabric:
+    """Return the launched Fabric for features that are computed on so many devices of a kind."""
+    from skelact.training.loop import make_fabric
+
+    # of the settings of a training only the devices matter here; the batch is one that divides among them
+    return make_fabric(TrainingConfig(devices=devices, accelerator=accelerator, batch_size=max(1, devices)))
+
+
+def training_settings(
+    name: str,
+    schema: type[Schema],
+    config: PathLike | None,
+    given: Table,
+    epochs: int | None,
+    seed: int | None,
+    without_effect: Sequence[str] = (),
+) -> Schema:
+    """Return an evaluation's settings: those published, under those of a file, under those given.
+
+    Args:
+        name: of the published settings, ``configs/evaluate/<name>.yaml``.
+        schema: the data class that they make.
+        config: a YAML file.
+        given: settings as such a file holds them; None is a setting that is not given.
+        epochs: of the training, or None.
+        seed: of the training, or None.
+        without_effect: settings of the training that do nothing here.
+
+    Raises:
+        ConfigurationError: an unknown setting, or a value that does not fit.
+    """
+    file = {} if config is None else read_config(Path(config), schema)
+    own = {key: value for key, value in given.items() if value is not None}
+    short = {key: value for key, value in (("epochs", epochs), ("seed", seed)) if value is not None}
+    for layer in (file, own):
+        for key in without_effect:
+            if key in layer.get("training", {}):
+                raise ConfigurationError(
+                    f"evaluate {name}: --training.{key} has no effect here; leave it out"
+                )
+    content = merge(named_config("evaluate", name), file, own, {"training": short} if short else {})
+    return instantiate(schema, content, f"evaluate {name}")
+
+
+def accuracy_lines(metrics: ClassificationMetrics) -> list[str]:
+    """Return the lines that every classification prints."""
+    return [
+        f"  top-1 {100 * metrics.top1:5.1f} %   mean of classes {100 * metrics.mean_class_accuracy:5.1f} %",
+        f"  top-5 {100 * metrics.top5:5.1f} %",
+    ]

@@ -1,0 +1,180 @@
+"""A trained model in use: from positions to embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.configuration import PathLike
+from skelact.errors import DataError
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.topology import Topology
+from skelact.skeleton.view import centre
+from skelact.store.in_memory import store_in_memory
+from skelact.store.store import Store
+
+if TYPE_CHECKING:
+    from skelact.models.pretrained import Pretrained
+
+Positions = npt.NDArray[Any]
+Embeddings = npt.NDArray[np.float32]
+
+
+class Model:
+    """A trained encoder with all that is needed to use it: its skeleton, how its clips are made, its card.
+
+    Made by :func:`skelact.load` and :func:`skelact.pretrain`. The networks are loaded when they are first
+    needed.
+
+    Args:
+        run: the run folder.
+
+    Example:
+        >>> model = skelact.load("runs/a")
+        >>> model.embed(positions).shape  # (T, V, C) metres
+        (1, 256)
+    """
+
+    def __init__(self, run: PathLike) -> None:
+        self.run = Path(run)
+        """The run folder; results of evaluations go there."""
+
+    def __repr__(self) -> str:
+        return f"<Model {self.run}: {self.method}, {self.topology.name}>"
+
+    def __str__(self) -> str:
+        config = self.card.get("config", {})
+        size, epochs = config.get("size", "-"), config.get("training", {}).get("epochs", "-")
+        return f"{self.run}: {self.method} ({size}), {epochs} epochs"
+
+    @cached_property
+    def pretrained(self) -> Pretrained:
+        """The encoder as evaluations take it."""
+        from skelact.models.pretrained import load_pretrained
+
+        return load_pretrained(self.run)
+
+    @property
+    def encoder(self) -> Any:
+        """The network, a ``torch.nn.Module``: (N, M, T, V, C) clips and (N, M) bodies present to features."""
+        return self.pretrained.encoder
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """What the run's card says: method, configuration, data, versions."""
+        return self.pretrained.card
+
+    @property
+    def method(self) -> str:
+        """Name of the method that trained it."""
+        return str(self.card.get("method", "unknown"))
+
+    @property
+    def topology(self) -> Topology:
+        """The skeleton that positions must have."""
+        return self.pretrained.topology
+
+    def embed(self, positions: Positions | Sequence[Positions], *, fps: float | None = None) -> Embeddings:
+        """Return an embedding of each recording: the mean of its features over bodies, time and joints.
+
+        A recording becomes a clip as in every evaluation: centred on the first body, the middle 95 % of its
+        frames, resized to the clip's length. It gives what :meth:`embed_store` gives of the same recording in
+        a store prepared with the defaults.
+
+        Args:
+            positions: one recording or a list of them, of any lengths: (T, V, C) of one body or (M, T, V, C)
+                of several, in metres (2-D: pixels). NaN is a joint that was not seen; a body of which no
+                joint was seen in a frame is absent there.
+            fps: frames a second, where known.
+
+        Returns:
+            (N, D) float32.
+
+        Raises:
+            DataError: another number of joints or coordinates than the model knows, or a recording in which
+                nothing was seen; the message numbers it.
+        """
+        recordings = [positions] if isinstance(positions, np.ndarray) else list(positions)
+        if not recordings:
+            raise DataError("no recording to embed; give an array (T, V, C) or a list of such")
+        sequences = [
+            centre(self._sequence(f"recording {number}", each, fps)) for number, each in enumerate(recordings)
+        ]
+        return self.embed_store(store_in_memory(sequences))
+
+    def _sequence(self, name: str, positions: Positions, fps: float | None) -> SkeletonSequence:
+        array = np.asarray(positions, np.float32)
+        num_coordinates = getattr(self.pretrained.encoder.config, "num_coordinates", 3)
+        expected = f"(T, {self.topology.num_joints}, {num_coordinates}) or (M, T, ...) with the joints of "
+        if array.ndim == 3:
+            array = array[None]
+        if array.ndim != 4 or array.shape[2:] != (self.topology.num_joints, num_coordinates):
+            raise DataError(
+                f"{name}: positions of shape {np.shape(positions)}, expected {expected}{self.topology.name}"
+            )
+        if np.isinf(array).any():
+            raise DataError(f"{name}: a position is infinite; write NaN where a joint was not seen")
+        seen = np.asarray(~np.isnan(array).any(3))  # (M, T, V)
+        present = np.asarray(seen.any(2))
+        bodies = np.asarray(present.any(1))
+        if not bodies.any():
+            raise DataError(f"{name}: no joint of any body was seen, so there is nothing to embed")
+        return SkeletonSequence(
+            name=name,
+            positions=np.where(seen[..., None], array, 0)[bodies],
+            present=present[bodies],
+            joint_present=None if (seen | ~present[..., None]).all() else seen[bodies],
+            topology=self.topology,
+            fps=fps,
+        )
+
+    def embed_store(
+        self, store: Store | PathLike, indices: Sequence[int] | None = None, *, title: str = "embedding"
+    ) -> Embeddings:
+        """Return an embedding of each sequence of a store, in batches.
+
+        Args:
+            store: a store or its folder.
+            indices: the sequences; default: all, in the store's order.
+            title: what the progress line on a terminal calls it; empty for none.
+
+        Returns:
+            (N, D) float32.
+
+        Raises:
+            ConfigurationError: skeletons that the model does not know.
+            DataError: no such store, or no such sequence.
+        """
+        from skelact.clips.source import ClipSource
+        from skelact.evaluation.features import extract_features
+
+        opened = store if isinstance(store, Store) else Store.open(store)
+        self.pretrained.check(opened)
+        chosen = np.arange(len(opened)) if indices is None else np.asarray(indices, np.int64)
+        source = ClipSource(opened, self.pretrained.clips)
+        features, _ = extract_features(self.pretrained.encoder, source, chosen, title=title)
+        return features.numpy()
+
+
+def load(run: PathLike) -> Model:
+    """Return the model that a finished run, or ``skelact weights import``, left in a folder.
+
+    Args:
+        run: the run folder.
+
+    Raises:
+        DataError: the folder holds no finished model, or one that cannot be read.
+    """
+    model = Model(run)
+    _ = model.pretrained  # a folder without a model is told now
+    return model
+
+
+def as_model(model: Model | PathLike) -> Model:
+    """Return the model of a run folder, or the model itself."""
+    return model if isinstance(model, Model) else load(model)

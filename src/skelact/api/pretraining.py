@@ -1,0 +1,234 @@
+"""Pre-training: from stores to a run folder with a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from skelact.api.model import Model
+from skelact.clips.settings import ClipSettings
+from skelact.configuration import (
+    Fields,
+    Option,
+    PathLike,
+    Table,
+    check_keys,
+    flatten,
+    instantiate,
+    merge,
+    names_closest,
+    nested,
+    read_table,
+)
+from skelact.errors import ConfigurationError, suggest
+from skelact.models.sizes import ContrastiveSizes, MaskedSizes
+from skelact.pretraining.config import ContrastiveRun, MaskedRun
+from skelact.pretraining.contrastive.objective import ContrastiveObjective
+from skelact.pretraining.masked.objective import MaskedObjective
+from skelact.pretraining.methods import DEFAULT_METHOD, DEFAULT_SIZE, find_method
+from skelact.store.protocols import split
+from skelact.store.store import Store
+from skelact.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from skelact.evaluation.knn_monitor import KnnMonitor
+
+Stores = Store | str | Path | Sequence[Store | str | Path]
+
+
+@names_closest
+def pretrain(
+    data: Annotated[Stores | None, Option(str, repeat=True)] = None,
+    protocol: Annotated[str | Sequence[str] | None, Option(str, repeat=True)] = None,
+    *,
+    out: PathLike,
+    method: str | None = None,
+    size: str | None = None,
+    init: PathLike | Model | None = None,
+    mixing: str | None = None,
+    density: Literal["fixed", "learned"] | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    devices: int | None = None,
+    precision: Literal["32", "bf16"] | None = None,
+    accumulate: int | None = None,
+    clip_grad: float | None = None,
+    compile: bool = False,
+    monitor_knn_every: int = 0,
+    config: PathLike | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    clips: Annotated[Table | None, Fields(ClipSettings)] = None,
+    model: Annotated[Table | None, Fields(MaskedSizes, ContrastiveSizes)] = None,
+    objective: Annotated[Table | None, Fields(MaskedObjective)] = None,
+    contrast: Annotated[Table | None, Fields(ContrastiveObjective)] = None,
+    training: Annotated[Table | None, Fields(TrainingConfig)] = None,
+) -> Model:
+    """Learn a representation of actions from skeletons without labels.
+
+    Method and size decide the settings; what is given here, or in the file, wins. Several stores are one data
+    set.
+
+    Args:
+        data: store to learn from, repeatable
+        protocol: learn from its training side: one for all stores, or one for each
+        out: folder for the run
+        method: stjd-mp-visible (default), stjd-mp, mamp, mae; contrastive: stjd-cl-positions, stjd-cl,
+            random-cl, moco
+        size: tiny, small or base (default); masked methods also have demo and compact
+        init: masked methods: weights to start from, a run folder or a published .pth file
+        mixing: with several stores: size (default) or equal shares of each
+        density: how the joint density comes about; short for --objective.density or
+            --contrast.detector.density
+        epochs: short for --training.epochs
+        seed: short for --training.seed
+        devices: short for --training.devices
+        precision: short for --training.precision
+        accumulate: short for --training.accumulate
+        clip_grad: short for --training.clip_grad
+        compile: short for --training.compile true
+        monitor_knn_every: epochs from one look at nearest neighbours within the training side to the next;
+            0 for none
+        config: YAML file with any of these settings
+        resume: go on with the interrupted run in --out
+        quiet: no progress line
+        clips: how sequences become clips
+        model: sizes of the networks
+        objective: masked methods: what is hidden and what is predicted
+        contrast: contrastive methods: what is compared with what
+        training: how long and how fast
+
+    Returns:
+        The trained model.
+
+    Raises:
+        ConfigurationError: no data or protocol, an unknown setting (the closest is named) or one that does
+            not fit the method or the data.
+        DataError: no such store, a run folder that is taken, or weights that cannot be started from.
+        RunStoppedError: the run was asked to stop; ``resume`` goes on.
+
+    Example:
+        >>> skelact.pretrain("stores/msr", "xsub", out="runs/a", size="small", epochs=480,
+        ...                  clips={"min_crop_frames": 16})
+    """
+    short = {
+        "epochs": epochs,
+        "seed": seed,
+        "devices": devices,
+        "precision": precision,
+        "accumulate": accumulate,
+        "clip_grad": clip_grad,
+        "compile": compile or None,
+    }
+    tables = {
+        "clips": clips,
+        "model": model,
+        "objective": objective,
+        "contrast": contrast,
+        "training": training,
+    }
+    given = {
+        "data": _names("data", data),
+        "protocol": _names("protocol", protocol),
+        "mixing": mixing,
+        "method": method,
+        "size": size,
+        "init": str(init.run if isinstance(init, Model) else init) if init is not None else None,
+        **tables,
+    }
+    run = compose(config, given, short, density)
+    from skelact.compat.published_weights import load_initial_weights
+    from skelact.pretraining.run import pretrain as train
+
+    train(
+        run,
+        Path(out),
+        resume=resume,
+        load_initial=load_initial_weights,
+        monitors=_monitors(run, monitor_knn_every),
+        drawings=_drawings(run),
+        quiet=quiet,
+    )
+    return Model(out)
+
+
+def compose(
+    config: PathLike | None, given: Table, short: Table | None = None, density: str | None = None
+) -> MaskedRun | ContrastiveRun:
+    """Return the configuration of a run: its method's settings, under those of a file, under those given.
+
+    Args:
+        config: a YAML file.
+        given: settings as such a file holds them; None is a setting that is not given.
+        short: those of the training, likewise.
+        density: how the density comes about, wherever the method has that setting.
+
+    Raises:
+        ConfigurationError: an unknown method, size or setting, a value that does not fit, or no data.
+    """
+    own = {key: value for key, value in given.items() if value is not None}
+    file = {} if config is None else read_table(Path(config))
+    method = own.get("method") or str(file.get("method", DEFAULT_METHOD))
+    size = own.get("size") or str(file.get("size", DEFAULT_SIZE))
+    family = find_method(method).family
+    schema, where = family.settings, f"method {method}"
+    check_keys(file, schema, str(config))
+    if "init" in own and not family.starts_from_weights:
+        raise ConfigurationError(f"{where} does not start from other weights; leave out --init")
+    for key in own.keys() - set(schema.__dataclass_fields__):
+        (first, *_) = flatten({key: own[key]})
+        raise ConfigurationError(f"{where} has no --{first}; leave it out")
+    if density is not None:
+        own = merge(own, nested({family.density_setting: density}))
+    shorts = {key: value for key, value in (short or {}).items() if value is not None}
+    own = merge(file, own, {"training": shorts} if shorts else {})
+    for name in ("data", "protocol"):
+        names = _names(name, own.get(name))
+        if not names:
+            raise ConfigurationError(f"pretrain: --{name} is missing")
+        own[name] = names
+    if own.get("mixing") not in (None, "size", "equal"):
+        raise ConfigurationError(
+            f"mixing: no way {own['mixing']!r}{suggest(str(own['mixing']), ['size', 'equal'])}"
+        )
+    return instantiate(schema, find_method(method).settings(size, own), where)
+
+
+def _names(option: str, value: Any) -> list[str] | None:
+    """Return what was given for an option that may be given several times: stores and names as text.
+
+    Raises:
+        ConfigurationError: something else than names.
+    """
+    if value is None:
+        return None
+    values = [value] if isinstance(value, str | Path | Store) else value
+    if not isinstance(values, Sequence) or not all(isinstance(each, str | Path | Store) for each in values):
+        raise ConfigurationError(f"{option}: got {value!r}, expected a name or a list of names")
+    return [str(each.path if isinstance(each, Store) else each) for each in values]
+
+
+def _monitors(config: MaskedRun | ContrastiveRun, every: int) -> list[KnnMonitor]:
+    """Return a kNN monitor for every store, or none where ``every`` is 0."""
+    if every == 0:
+        return []
+    from skelact.evaluation.knn_monitor import KnnMonitor
+
+    stores = [Store.open(folder) for folder in config.data]
+    suffixes = [""] if len(stores) == 1 else [f"_{store.path.name}" for store in stores]
+    return [
+        KnnMonitor(store, protocol, config.clips, every, config.training.seed, suffix)
+        for store, (_, protocol), suffix in zip(stores, config.sides, suffixes, strict=True)
+    ]
+
+
+def _drawings(config: MaskedRun | ContrastiveRun) -> list[Any]:
+    """Return what draws for TensorBoard, from the first training sequence, or nothing where it is off."""
+    if not config.training.tensorboard:
+        return []
+    from skelact.reports.training_figures import TrainingFigures  # imports matplotlib
+
+    folder, protocol = config.sides[0]
+    store = Store.open(folder)
+    return [TrainingFigures(store, int(split(store, protocol).train[0]), config.clips)]

@@ -1,0 +1,297 @@
+"""The parser of a command, made from the signature of its function.
+
+A parameter becomes an option, or an argument without dashes where the command says so; its help is what the
+docstring says of it. A parameter marked with :class:`~skelact.configuration.Fields` becomes an option for
+each field of its data classes, with the fields' docstrings as help: ``--help`` leaves these out,
+``--help-all`` shows them. What is not typed is not passed, so that a default is the function's alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import shutil
+import types
+import typing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+import docstring_parser
+from jsonargparse import ArgumentError, ArgumentParser
+
+from skelact.configuration import Fields, Option, option_text, parser_complaint
+from skelact.errors import SkelactError
+
+HELP_ALL = "--help-all"
+HIDDEN = "quiet"
+
+
+class Parameter(NamedTuple):
+    """One parameter of a command's function."""
+
+    name: str
+    hint: Any
+    """Its annotation, without the marks."""
+    option: Option
+    """How it is typed."""
+    tables: Fields | None
+    """What a table may set, where it is one."""
+    default: Any
+    """``inspect.Parameter.empty`` where there is none."""
+    help: str
+
+
+def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
+    """Return a function's parameters in order, with the keys of ``Some`` for ``**settings: Unpack[Some]``."""
+    helps = _helps(function)
+    hints = typing.get_type_hints(function, include_extras=True)
+    found = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            (keys,) = get_args(hints[name])
+            inner_helps = {key: text for each in reversed(_bases(keys)) for key, text in _helps(each).items()}
+            inner_hints = typing.get_type_hints(keys, include_extras=True)
+            found += [_parameter(key, hint, None, inner_helps) for key, hint in inner_hints.items()]
+        else:
+            found.append(_parameter(name, hints[name], parameter.default, helps))
+    return found
+
+
+def _bases(keys: type) -> list[type]:
+    """Return a typed dictionary and those that it is made of, itself first; the class itself forgets them."""
+    (definition,) = ast.parse(inspect.getsource(keys)).body
+    assert isinstance(definition, ast.ClassDef)
+    names = [base.id for base in definition.bases if isinstance(base, ast.Name) and base.id != "TypedDict"]
+    module = inspect.getmodule(keys)
+    return [keys, *(base for name in names for base in _bases(getattr(module, name)))]
+
+
+def _parameter(name: str, hint: Any, default: Any, helps: Mapping[str, str]) -> Parameter:
+    marks: tuple[Any, ...] = ()
+    if get_origin(hint) is Annotated:
+        hint, *rest = get_args(hint)
+        marks = tuple(rest)
+    option = next((mark for mark in marks if isinstance(mark, Option)), Option())
+    tables = next((mark for mark in marks if isinstance(mark, Fields)), None)
+    return Parameter(name, option.kind or typed(hint), option, tables, default, helps.get(name, ""))
+
+
+def typed(hint: Any) -> Any:
+    """Return an annotation as one can type it: where a path may be given, only that, as text.
+
+    ``Store | str | Path`` is ``str``, and ``str | Path | None`` is ``str | None``.
+    """
+    if get_origin(hint) not in (Union, types.UnionType):
+        return str if hint is Path else hint
+    kinds = get_args(hint)
+    if Path not in kinds:
+        return hint
+    return str | None if type(None) in kinds else str
+
+
+def _helps(documented: Any) -> dict[str, str]:
+    """Return what docstrings say of a function's parameters, or of a class's fields."""
+    if isinstance(documented, type):
+        parsed = docstring_parser.parse_from_object(documented)
+    else:
+        parsed = docstring_parser.parse(documented.__doc__ or "", docstring_parser.DocstringStyle.GOOGLE)
+    return {each.arg_name: " ".join((each.description or "").split()) for each in parsed.params}
+
+
+class Setting(NamedTuple):
+    """One field of a table, by its dotted name."""
+
+    name: str
+    hint: Any
+    default: str
+    """As one types it; empty where the data class has none."""
+    help: str
+
+
+def settings_of(name: str, tables: Fields) -> Iterator[Setting]:
+    """Yield the fields that a table may set, those of inner tables by their dotted names, each name once."""
+    seen: set[str] = set()
+    for schema in tables.schemas:
+        for setting in _fields(name, schema):
+            if setting.name not in seen and setting.name.removeprefix(f"{name}.") not in tables.skip:
+                seen.add(setting.name)
+                yield setting
+
+
+def _fields(prefix: str, schema: type) -> Iterator[Setting]:
+    hints = typing.get_type_hints(schema)
+    helps = _helps(schema)
+    for field in fields(schema):
+        name, hint = f"{prefix}.{field.name}", hints[field.name]
+        if is_dataclass(hint):
+            yield from _fields(name, hint)  # type: ignore[arg-type]
+            continue
+        default = "" if field.default is MISSING else option_text(field.default)
+        yield Setting(name, hint, default, helps.get(field.name, ""))
+
+
+class Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help with the first spelling of every option, as wide as the terminal up to 110 characters."""
+
+    def __init__(self, prog: str) -> None:
+        width = min(shutil.get_terminal_size((110, 24)).columns, 110)
+        super().__init__(prog, max_help_position=34, width=width)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings:
+            return str(action.metavar or action.dest).upper()
+        value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
+        return (
+            "-h, --help" if isinstance(action, _Help) and not action.show_all else action.option_strings[0]
+        ) + value
+
+
+class _Help(argparse.Action):
+    """Prints the help, and ends."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, *, show_all: bool, help: str) -> None:
+        super().__init__(
+            option_strings, dest=argparse.SUPPRESS, default=argparse.SUPPRESS, nargs=0, help=help
+        )
+        self.show_all = show_all
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        for action in parser._actions:
+            if "." in action.dest and not self.show_all:
+                action.help = argparse.SUPPRESS
+        print(parser.format_help(), end="")
+        parser.exit()
+
+
+def metavar(hint: Any) -> str:
+    """Return what stands for a value of this type in the help."""
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+    if get_origin(hint) is Literal:
+        return "|".join(map(str, kinds))
+    if get_origin(hint) in (Union, types.UnionType):
+        return "|".join(map(metavar, kinds))
+    if get_origin(hint) in (list, tuple, Collection, Sequence):
+        return f"[{metavar(kinds[0])},...]"
+    return {int: "INT", float: "NUMBER", bool: "true|false", str: "TEXT"}.get(hint, "VALUE")
+
+
+def make_parser(name: str, function: Callable[..., Any], positional: Collection[str] = ()) -> ArgumentParser:
+    """Return the parser of a command.
+
+    Args:
+        name: the command's words.
+        function: what it calls.
+        positional: parameters that are typed without a name.
+    """
+    found = [each for each in parameters_of(function) if not each.option.hidden and each.name != HIDDEN]
+    parser = ArgumentParser(
+        prog=f"skelact {name}",
+        usage=_usage(name, found, positional),
+        description=_description(function),
+        exit_on_error=False,
+        allow_abbrev=False,
+        add_help=False,
+        formatter_class=Formatter,
+    )
+    for each in found:
+        if each.tables is None:
+            _add(parser, each, each.name in positional)
+    parser.add_argument("-h", "--help", action=_Help, show_all=False, help="show this")
+    tables = [each for each in found if each.tables is not None]
+    if tables:
+        names = ", ".join(f"--{each.name}.*" for each in tables)
+        parser.add_argument(HELP_ALL, action=_Help, show_all=True, help=f"show the settings too: {names}")
+    for each in tables:
+        assert each.tables is not None
+        group = parser.add_argument_group(f"{each.name}: {each.help}" if each.help else each.name)
+        for setting in settings_of(each.name, each.tables):
+            text = f"{setting.help} (default: {setting.default})" if setting.default else setting.help
+            group.add_argument(
+                f"--{setting.name}", type=setting.hint, help=_escaped(text), metavar=metavar(setting.hint)
+            )
+    return parser
+
+
+def _usage(name: str, found: Sequence[Parameter], positional: Collection[str]) -> str:
+    needed = [each for each in found if each.default is inspect.Parameter.empty]
+    words = [
+        each.name.upper() + ("..." if each.option.words else "") for each in needed if each.name in positional
+    ]
+    words += [f"--{_dashed(each.name)} {each.name.upper()}" for each in needed if each.name not in positional]
+    return " ".join([f"skelact {name}", *words, "[options]"])
+
+
+def _description(function: Callable[..., Any]) -> str:
+    """Return the docstring's text, without what it says of arguments and errors."""
+    parsed = docstring_parser.parse(function.__doc__ or "", docstring_parser.DocstringStyle.GOOGLE)
+    text = parsed.short_description or ""
+    if parsed.long_description:
+        text += "\n\n" + parsed.long_description
+    return text
+
+
+def _add(parser: ArgumentParser, each: Parameter, is_positional: bool) -> None:
+    is_needed = each.default is inspect.Parameter.empty
+    shown = each.help
+    if each.default not in (inspect.Parameter.empty, None, False, True, ()):
+        shown += f" (default: {option_text(each.default)})"
+    more: dict[str, Any] = {"help": _escaped(shown)}
+    if is_positional:
+        if each.option.words:
+            more["nargs"] = "+"
+        elif not is_needed:
+            more["nargs"] = "?"
+        parser.add_argument(each.name, type=each.hint, **more)
+        return
+    flags = [f"--{_dashed(each.name)}"]
+    if "_" in each.name:
+        flags.append(f"--{each.name}")
+    if each.hint is bool and each.default is True:
+        parser.add_argument(f"--no-{_dashed(each.name)}", dest=each.name, action="store_false", **more)
+        return
+    if each.hint is bool:
+        parser.add_argument(*flags, action="store_true", **more)
+        return
+    if each.option.repeat:
+        more["action"] = "append"
+    if each.option.words:
+        more["nargs"] = "+"
+    parser.add_argument(*flags, type=each.hint, required=is_needed, metavar=metavar(each.hint), **more)
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def parse(parser: ArgumentParser, name: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """Return what was typed, by the names of the function's parameters; tables are mappings.
+
+    Raises:
+        SkelactError: an option that is unknown or missing, or a value that does not fit.
+    """
+    try:
+        given = parser.parse_args(list(arguments), defaults=False)
+    except ArgumentError as error:
+        raise SkelactError(f"{name}: {explain(parser, error)}") from error
+    return dict(given.as_dict())
+
+
+def explain(parser: ArgumentParser, error: ArgumentError) -> str:
+    """Return the parser's complaint on one line, with the closest known option for a misspelt one."""
+    text = str(error)
+    if "nrecognized arguments" not in text:
+        return parser_complaint(error)
+    known = [option for action in parser._actions for option in action.option_strings]
+    misspelt = [word.split("=")[0] for word in text.split() if word.startswith("--")]
+    close = get_close_matches(misspelt[0], known, n=1) if misspelt else []
+    return " ".join(text.split()) + (
+        f" (did you mean {close[0]}?)" if close else " (--help lists the options)"
+    )

@@ -1,0 +1,77 @@
+"""A store that is nowhere on disk: recordings at hand, for what reads stores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.store.fixed_point import FLOAT32
+from skelact.store.packing import pack
+from skelact.store.store import FORMATS, Array, Store
+
+
+@dataclass(frozen=True)
+class StoreInMemory(Store):
+    """A store whose arrays are in memory."""
+
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+
+    def array(self, name: str) -> Array:
+        """Return the array ``name``, as of any store."""
+        return self.arrays[name]
+
+
+def store_in_memory(sequences: Sequence[SkeletonSequence]) -> StoreInMemory:
+    """Return a store of recordings that have one skeleton; labels and attributes are left out.
+
+    Args:
+        sequences: at least one; with the same topology and number of coordinates.
+
+    Raises:
+        RefusedError: a sequence without any body.
+    """
+    packed = [pack(sequence, position_type=FLOAT32) for sequence in sequences]
+    topology = sequences[0].topology
+    joints = (topology.num_joints, sequences[0].positions.shape[3])
+    parts = [each.arrays for each in packed]
+    arrays: dict[str, Array] = {
+        "joints": np.frombuffer(b"".join(part["joints"] for part in parts), "<f4").reshape(-1, *joints),
+        "frame_rows": np.frombuffer(b"".join(part["frame_rows"] for part in parts), "<i4"),
+        "frame_numbers": np.frombuffer(b"".join(part["frame_numbers"] for part in parts), "<i4"),
+    }
+    if any("joint_present" in part for part in parts):
+        seen = [
+            part.get("joint_present", b"\1" * (each.row.num_rows * joints[0]))
+            for part, each in zip(parts, packed, strict=True)
+        ]
+        arrays["joint_present"] = np.frombuffer(b"".join(seen), np.bool_).reshape(-1, joints[0])
+    rows = [each.row for each in packed]
+    lengths = {
+        "joint_start": [row.num_rows for row in rows],
+        "row_start": [row.num_bodies * row.num_kept for row in rows],
+        "frame_start": [row.num_kept for row in rows],
+    }
+    arrays |= {name: np.cumsum([0, *counts], dtype=np.int64) for name, counts in lengths.items()}
+    arrays |= {
+        "num_bodies": np.array([row.num_bodies for row in rows], np.int32),
+        "num_frames": np.array([row.num_frames for row in rows], np.int32),
+        "label": np.full(len(rows), -1, np.int32),
+        "names": np.array([row.name.encode() for row in rows]),
+    }
+    meta: dict[str, Any] = {
+        "format": FORMATS[FLOAT32],
+        "data_set": "in memory",
+        "topology": topology.to_dict(),
+        "class_names": [],
+        "attribute_values": {},
+        "protocols": [],
+        "options": {},
+        "fps": sequences[0].fps,
+        "arrays": {name: {"dtype": array.dtype.str, "shape": array.shape} for name, array in arrays.items()},
+    }
+    return StoreInMemory(Path("recordings in memory"), meta, arrays)

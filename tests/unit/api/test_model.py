@@ -1,0 +1,115 @@
+"""Embeddings of recordings at hand are those of the same recordings in a store."""
+
+import numpy as np
+import pytest
+import torch
+
+import skelact
+from skelact.clips.settings import ClipSettings
+from skelact.errors import ConfigurationError, DataError
+from skelact.models.encoder import SkeletonEncoder
+from skelact.models.pretrained import Pretrained
+from skelact.models.sizes import EncoderConfig
+from skelact.skeleton.tables import NTU_25
+
+
+def seen(sequence):
+    """Return a sequence's positions with NaN for all that was not seen."""
+    positions = sequence.positions.copy()
+    positions[~sequence.present] = np.nan
+    if sequence.joint_present is not None:
+        positions[~sequence.joint_present] = np.nan
+    return positions
+
+
+@pytest.fixture
+def model(tmp_path):
+    torch.manual_seed(0)
+    sizes = EncoderConfig(
+        num_joints=25, num_coordinates=3, num_frames=16, patch_frames=4, width=16, depth=1, num_heads=2
+    )
+    made = skelact.Model(tmp_path / "run")
+    clips = ClipSettings(num_frames=16, max_bodies=3)
+    made.__dict__["pretrained"] = Pretrained(SkeletonEncoder(sizes).eval(), NTU_25, clips, {"method": "mae"})
+    return made
+
+
+def test_recordings_are_embedded_as_the_same_recordings_in_a_store(model, small_store):
+    from skelact.skeleton.view import centre
+    from skelact.store.in_memory import store_in_memory
+
+    sequences = [small_store.sequence(index) for index in range(len(small_store))]
+    found = model.embed([seen(sequence) for sequence in sequences])
+    assert found.shape == (len(small_store), 16)
+    assert found.dtype == np.float32
+    # the store's sequences are not centred, which embed() does: so compare with a store of centred ones
+    expected = model.embed_store(store_in_memory([centre(sequence) for sequence in sequences]), title="")
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_store_in_memory_is_the_store_on_disk(model, small_store):
+    from skelact.store.in_memory import store_in_memory
+
+    sequences = [small_store.sequence(index) for index in range(len(small_store))]
+    in_memory = store_in_memory(sequences)
+    for name in ("joints", "frame_rows", "frame_numbers", "joint_start", "row_start", "frame_start"):
+        np.testing.assert_array_equal(in_memory.array(name), small_store.array(name))
+    np.testing.assert_array_equal(
+        model.embed_store(in_memory, title=""), model.embed_store(small_store.path, title="")
+    )
+
+
+def test_one_body_and_one_recording_need_no_more_brackets(model):
+    positions = np.random.default_rng(0).normal(size=(30, 25, 3))
+    alone = model.embed(positions)
+    assert alone.shape == (1, 16)
+    np.testing.assert_array_equal(alone, model.embed([positions[None]]))
+
+
+def test_where_a_recording_stands_and_a_body_that_was_never_seen_change_nothing(model):
+    positions = np.random.default_rng(0).normal(size=(30, 25, 3)).astype(np.float32)
+    before = model.embed(positions)
+    np.testing.assert_allclose(model.embed(positions + np.array([8, -4, 2])), before, rtol=1e-4, atol=1e-5)
+    nobody = np.full_like(positions, np.nan)
+    np.testing.assert_array_equal(model.embed(np.stack([nobody, positions])), before)
+
+
+def test_a_joint_that_was_not_seen_is_not_one_at_the_origin(model):
+    positions = np.random.default_rng(0).normal(size=(30, 25, 3)).astype(np.float32) + 3
+    missing, zero = positions.copy(), positions.copy()
+    missing[:, 7], zero[:, 7] = np.nan, 0
+    assert np.abs(model.embed(missing) - model.embed(zero)).max() > 1e-3
+    assert np.isfinite(model.embed(missing)).all()
+
+
+@pytest.mark.parametrize(
+    ("positions", "message"),
+    [
+        (np.zeros((30, 20, 3)), r"recording 0: positions of shape \(30, 20, 3\), expected .*25, 3"),
+        (np.zeros((30, 25, 2)), r"recording 0: positions of shape \(30, 25, 2\)"),
+        (
+            [np.zeros((30, 25, 3)) + 1, np.full((30, 25, 3), np.nan)],
+            "recording 1: no joint of any body was seen",
+        ),
+        (np.full((30, 25, 3), np.inf), "recording 0: a position is infinite"),
+        ([], "no recording to embed"),
+        (np.zeros((0, 25, 3)), "recording 0: no joint"),
+    ],
+)
+def test_recordings_that_cannot_be_embedded_are_told_by_number(model, positions, message):
+    with pytest.raises(DataError, match=message):
+        model.embed(positions)
+
+
+def test_a_store_of_other_skeletons_is_refused(model, small_store, tmp_path):
+    from skelact.skeleton.tables import KINECT_20
+    from skelact.store.convert import convert_store
+
+    other = convert_store(small_store, tmp_path / "other", KINECT_20).store
+    with pytest.raises(ConfigurationError, match="data convert"):
+        model.embed_store(other)
+
+
+def test_a_folder_without_a_model_is_told_at_once(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        skelact.load(str(tmp_path / "nothing"))
