@@ -11,8 +11,8 @@ from skelact.cli.main import main
 from skelact.formats.archives import raw_files
 from skelact.formats.exclusions import read_account
 from skelact.formats.known import find_data_set
-from skelact.store.prepare import fingerprint
 from skelact.store.protocols import split
+from skelact.store.recordings import fingerprint
 from skelact.store.store import Store
 
 Capture = pytest.CaptureFixture[str]

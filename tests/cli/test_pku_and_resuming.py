@@ -1,4 +1,4 @@
-"""`skelact data prepare` on trees as they are published, and after it was stopped."""
+"""`skelact data prepare` on trees as they are published, after it was stopped, and in parts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_the_published_ntu_tree(
     assert "1 of 2 files" in capsys.readouterr().out
 
 
-def test_a_stopped_preparation_goes_on(
+def test_a_stopped_preparation_starts_over(
     ntu_text: Callable[..., bytes], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw, store = tmp_path / "raw", tmp_path / "store"
@@ -86,9 +86,51 @@ def test_a_stopped_preparation_goes_on(
         patch.setattr(StoreWriter, "append", interrupted)
         assert main(command) == 130
     assert capsys.readouterr().err == "skelact: stopped\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
     assert main(["data", "info", str(store)]) == 2
-    assert "its preparation was not finished" in capsys.readouterr().err
+    assert "there is no such folder; make one with 'skelact data prepare'" in capsys.readouterr().err
     assert main(command) == 0
-    captured = capsys.readouterr()
-    assert captured.err == "going on with an unfinished preparation: 3 of 5 files were done\n"
-    assert "5 of 5 files" in captured.out
+    assert "5 of 5 files" in capsys.readouterr().out
+
+
+def test_parts_on_the_command_line(ntu_text: Callable[..., bytes], tmp_path: Path, capsys: Capture) -> None:
+    raw, store = tmp_path / "raw", tmp_path / "store"
+    raw.mkdir()
+    data = ntu_text([[(7, np.random.default_rng(0).normal(size=(25, 3)))]] * 3)
+    for number in range(5):
+        (raw / f"S001C001P00{number + 1}R001A001.skeleton").write_bytes(data)
+    command = ["data", "prepare", "ntu60", str(raw), str(store), "--workers", "1"]
+    for shard, files in (("2/2", 3), ("1/2", 2)):
+        assert main([*command, "--shard", shard]) == 0
+        shown = capsys.readouterr().out
+        assert f"{files} of {files} files" in shown
+        assert f"part {shard}; once all are there, the command without --shard joins them" in shown
+    assert main([*command, "--shard", "1/2"]) == 0
+    assert "part 1/2 was finished before, and is left as it is" in capsys.readouterr().out
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert "5 of 5 files" in shown
+    assert "joined from store.part-*-of-2, which may be removed now" in shown
+    assert len(Store.open(store)) == 5
+
+
+@pytest.mark.parametrize(
+    ("shard", "expected"),
+    [
+        ("2", "--shard '2': expected I/N, part I of N, e.g. 1/4"),
+        ("0/2", "--shard 0/2: expected I/N, part I of N, with I from 1 to N"),
+        ("3/2", "--shard 3/2: expected I/N, part I of N, with I from 1 to N"),
+        ("1/7", "--shard 1/7: there is 1 recording to share; expected no more parts"),
+    ],
+)
+def test_shards_that_are_none(
+    shard: str, expected: str, ntu_text: Callable[..., bytes], tmp_path: Path, capsys: Capture
+) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "S001C001P001R001A001.skeleton").write_bytes(ntu_text([[(7, np.ones((25, 3)))]]))
+    assert main(["data", "prepare", "ntu60", str(raw), str(tmp_path / "store"), "--shard", shard]) == 2
+    shown = capsys.readouterr().err
+    assert expected in shown
+    assert shown.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]

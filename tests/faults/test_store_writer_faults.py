@@ -1,4 +1,4 @@
-"""What stops a writer while it finishes is what its user hears of, and the work before is kept."""
+"""What stops a writer while it finishes is what its user hears of, and it leaves nothing behind."""
 
 import errno
 import io
@@ -12,47 +12,41 @@ import pytest
 from skelact.errors import DataError
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.store import partial
 from skelact.store import writer as store_writer
-from skelact.store.journal import Journal
 from skelact.store.store import Store
 from skelact.store.writer import StoreWriter
 
 
-def new_writer(path: Path, is_resumable: bool) -> StoreWriter:
-    source = {"raw": "1"} if is_resumable else None
-    return StoreWriter(
-        path, data_set="any", topology=NTU_25, class_names=["a"], fps=30.0, options={}, source=source
-    )
+def new_writer(path: Path) -> StoreWriter:
+    return StoreWriter(path, data_set="any", topology=NTU_25, class_names=["a"], fps=30.0, options={})
 
 
 def full_disk(*_: Any, **__: Any) -> Any:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("is_resumable", [True, False])
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
         (store_writer, "sha256"),
-        (store_writer.os, "replace"),
-        (store_writer.os, "fsync"),
-        (Journal, "write"),
+        (partial.os, "replace"),
+        (partial.os, "fsync"),
         (Path, "write_bytes"),
         (Path, "write_text"),
         (Store, "open"),
     ],
 )
 def test_the_first_error_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, is_resumable: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
 ) -> None:
     sequence = SkeletonSequence("a", np.ones((1, 2, 25, 3), np.float32), np.ones((1, 2), np.bool_), NTU_25)
     path = tmp_path / "store"
-    writer = new_writer(path, is_resumable)
+    writer = new_writer(path)
 
     def work() -> None:
         with writer:
             writer.add(sequence)
-            writer.file_done([])
             monkeypatch.setattr(owner, name, full_disk)
             writer.finish()
 
@@ -63,9 +57,7 @@ def test_the_first_error_is_told(
         assert len(Store.open(path)) == 1
         return
     assert not path.exists()
-    with new_writer(path, is_resumable) as again:
-        # the entry of the file that was done is lost only where it could not be written itself
-        assert again.num_files == (is_resumable and name not in ("write", "fsync"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_is_full_when_files_are_closed(tmp_path: Path) -> None:
@@ -77,7 +69,7 @@ def test_a_disk_that_is_full_when_files_are_closed(tmp_path: Path) -> None:
             return int(full_disk())
 
     sequence = SkeletonSequence("a", np.ones((1, 2, 25, 3), np.float32), np.ones((1, 2), np.bool_), NTU_25)
-    writer = new_writer(tmp_path / "store", True)
+    writer = new_writer(tmp_path / "store")
     writer._files["joints"].close()
     writer._files["joints"]._file = io.BufferedWriter(Full())
 
@@ -92,7 +84,46 @@ def test_a_disk_that_is_full_when_files_are_closed(tmp_path: Path) -> None:
 
 def test_text_that_cannot_be_written(tmp_path: Path) -> None:
     with (
-        new_writer(tmp_path / "store", False) as writer,
+        new_writer(tmp_path / "store") as writer,
         pytest.raises(DataError, match=r"notes\.csv: character 2"),
     ):
         writer.attach("notes.csv", "ab\ud800")
+
+
+def test_the_old_store_stays_where_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequence = SkeletonSequence("a", np.ones((1, 2, 25, 3), np.float32), np.ones((1, 2), np.bool_), NTU_25)
+    path = tmp_path / "store"
+    with new_writer(path) as writer:
+        writer.add(sequence)
+        writer.finish()
+    replace, calls = os.replace, []
+
+    def second_fails(*arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            full_disk()
+        replace(*arguments)
+
+    with (
+        StoreWriter(
+            path, data_set="new", topology=NTU_25, class_names=[], fps=None, options={}, overwrite=True
+        ) as writer,
+        monkeypatch.context() as patch,
+    ):
+        writer.add(sequence)
+        patch.setattr(partial.os, "replace", second_fails)
+        with pytest.raises(OSError, match="No space left"):
+            writer.finish()
+    assert Store.open(path).data_set == "any"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_locks_that_the_disk_does_not_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(partial.fcntl, "lockf", no_locks)
+    with pytest.raises(DataError, match=r"store\.partial: cannot be made \(No locks available\)"):
+        new_writer(tmp_path / "store")

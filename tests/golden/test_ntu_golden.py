@@ -10,7 +10,7 @@ from skelact.formats.exclusions import count_by_reason
 from skelact.formats.ntu import parse_name, read_ntu
 from skelact.formats.ntu_cleaning import clean, measure_motion
 from skelact.formats.ntu_file import parse_recording
-from skelact.store.prepare import Outcome, prepare
+from skelact.store.prepare import PreparationResult, prepare
 from skelact.store.protocols import find_protocol, split
 
 # The slips that the published arrays show, by what goes wrong there; the truth is in scenarios.json.
@@ -33,7 +33,7 @@ def scenarios(ntu_dir: Path) -> dict:
 
 
 @pytest.fixture(scope="module")
-def stores(ntu_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+def stores(ntu_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, PreparationResult]:
     out = tmp_path_factory.mktemp("golden")
     return {
         name: prepare(name, ntu_dir / "raw", out / name, num_workers=1, strict=True)
@@ -154,7 +154,7 @@ SPLITS = [
 def test_split_arrays_equal_published(
     ntu_dir: Path,
     scenarios: dict,
-    stores: dict[str, Outcome],
+    stores: dict[str, PreparationResult],
     data_set: str,
     protocol: str,
     published_name: str,
@@ -186,7 +186,9 @@ def test_split_arrays_equal_published(
             )
 
 
-def test_lone_bodies_have_no_copy(ntu_dir: Path, stores: dict[str, Outcome], scenarios: dict) -> None:
+def test_lone_bodies_have_no_copy(
+    ntu_dir: Path, stores: dict[str, PreparationResult], scenarios: dict
+) -> None:
     store = stores["ntu120"].store
     # three tracks of one person, and a second body whose joints are all zero
     single = {"S012C001P038R001A056", "S013C001P037R001A016"}
@@ -199,7 +201,7 @@ def test_lone_bodies_have_no_copy(ntu_dir: Path, stores: dict[str, Outcome], sce
             assert store.sequence(index).num_bodies == 1
 
 
-def test_rows_are_grouped_by_the_splits_ids_then_by_file(stores: dict[str, Outcome]) -> None:
+def test_rows_are_grouped_by_the_splits_ids_then_by_file(stores: dict[str, PreparationResult]) -> None:
     for data_set, name, _ in SPLITS:
         store, protocol = stores[data_set].store, find_protocol(data_set, name)
         sides = split(store, name)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skelact.store.prepare import Outcome, prepare
+from skelact.store.prepare import PreparationResult, prepare
 from skelact.store.protocols import split
 from skelact.store.store import Store
 
@@ -18,7 +18,7 @@ def phase(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="module")
-def outcome(phase: int, golden_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def outcome(phase: int, golden_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparationResult:
     return prepare(
         f"pku{phase}",
         golden_dir / "pku_synthetic",  # holds both phases
@@ -40,7 +40,7 @@ def padded(store: Store, index: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("protocol", "published"), [("xsub", "XSub"), ("xview", "XView")])
 def test_both_sides_equal_the_published_arrays(
-    outcome: Outcome, phase: int, golden_dir: Path, protocol: str, published: str
+    outcome: PreparationResult, phase: int, golden_dir: Path, protocol: str, published: str
 ) -> None:
     store = outcome.store
     golden = np.load(golden_dir / "pku_synthetic" / f"pkuv{phase}_{published}.npz")

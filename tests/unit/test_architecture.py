@@ -1,6 +1,8 @@
 """The layers hold: a folder imports only what stands to its left."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,24 @@ def test_nothing_is_called_utils():
 def test_training_knows_no_method():
     for path in (ROOT / "training").glob("*.py"):
         assert not {"pretraining", "evaluation"} & set(imported_folders(path)), path
+
+
+def test_reading_a_store_imports_nothing_of_writing(small_store):
+    """Whoever trains or embeds opens stores; what writes them (and parses raw files) stays out."""
+    code = f"""
+import sys
+from skelact.store import fixed_point, overview, protocols, subsets
+from skelact.store.store import Store
+
+store = Store.open({str(small_store.path)!r})
+store.sequence(0), overview.class_counts(store), protocols.protocols_of(store)
+print(*sys.modules)
+"""
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    of_reading = {"fixed_point", "overview", "protocols", "store", "subsets"}
+    assert {name.split(".")[2] for name in found if name.startswith("skelact.store.")} == of_reading
+    assert not {"torch", "numba"} & set(found)
+    parsers = {name.split(".")[2] for name in found if name.startswith("skelact.formats.")}
+    assert "known" not in parsers
+    assert "ntu" not in parsers

@@ -15,6 +15,7 @@ from skelact.formats.exclusions import FILE_NAME, Exclusion, count_by_reason
 from skelact.skeleton.topology_file import find_topology
 from skelact.store.convert import ConvertedStore, convert_store
 from skelact.store.prepare import prepare as prepare_store
+from skelact.store.shards import parse_shard
 from skelact.store.store import Store
 from skelact.store.verify import compare_counts, find_problems
 
@@ -27,7 +28,7 @@ _SETTINGS = ("max_frames", "untrimmed", "scale", "topology", "fps", "class_names
 """Parameters of :func:`prepare` that only some data sets know."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PreparedStore(Store):
     """A store, and what its preparation found; ``print(store)`` tells."""
 
@@ -63,6 +64,7 @@ def prepare(
     workers: int | None = None,
     strict: bool = False,
     overwrite: bool = False,
+    shard: str | None = None,
     max_frames: int | None = None,
     untrimmed: bool = False,
     topology: PathLike | None = None,
@@ -75,7 +77,11 @@ def prepare(
 
     RAW is a folder (searched recursively), a .zip, .tar, .tar.gz, .tar.xz or .tar.bz2 archive, or a single
     file. Recordings that cannot be used are left out and listed, with the reason, in STORE/excluded.csv.
-    STORE appears when it is complete.
+    STORE appears when it is complete; stopped at any moment, the same command starts over.
+
+    Large data sets go in parts, on any machines: --shard I/N makes STORE.part-I-of-N, and leaves it alone
+    once it is finished; when all parts lie beside STORE, the command without --shard joins them to what one
+    run gives.
 
     Args:
         data_set: ntu60, ntu120, pku1, pku2, msr-action3d, bandai-namco-2, bvh, npz, pyskl or pose-json
@@ -86,7 +92,8 @@ def prepare(
             0.05 mm within 3.2 m of the origin
         workers: processes that read and clean; default: one a CPU
         strict: stop at the first recording that cannot be used
-        overwrite: replace STORE if it is a store already
+        overwrite: replace STORE (or the part) if it is a store already
+        shard: I/N: make part I of N only, STORE.part-I-of-N
         max_frames: pku1, pku2: cut sequences to so many frames
         untrimmed: pku1, pku2: one sequence a recording, with its actions in STORE/intervals.csv
         topology: npz, pyskl, pose-json: name of the skeleton, or a .yaml file with one
@@ -127,6 +134,7 @@ def prepare(
             num_workers=workers,
             strict=strict,
             overwrite=overwrite,
+            shard=None if shard is None else parse_shard(shard),
             settings={name: value for name, value in given.items() if value is not None},
             on_progress=lambda done: step(done.done, done.total, f"{done.excluded} set aside"),
             on_remark=lambda remark: console.print(remark, markup=False, highlight=False, soft_wrap=True),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from skelact.errors import DataError
-from skelact.formats.exclusions import REPEATED
-from skelact.store.journal import Row
+from skelact.formats.exclusions import REPEATED, UnusableRecordingError
 
 LABEL = "label"
 OTHER_CLASS = "a class that is not one of the data set's"
@@ -19,13 +18,33 @@ NO_TEXT = "a name that no file can hold"
 TOO_LARGE = "a number outside what a store holds"
 
 
-class RefusedError(DataError):
-    """A sequence that does not fit into the store."""
+@dataclass(frozen=True)
+class SequenceRecord:
+    """One sequence of a store: all of it but the arrays."""
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        """A few words, the same for all sequences refused for this reason."""
+    name: str
+    num_rows: int
+    """Present body-frames."""
+    num_bodies: int
+    num_kept: int
+    """Frames in which a body is present."""
+    num_frames: int
+    joints_missing: bool
+    """Whether a joint of a present body is missing."""
+    fps: float | None
+    label: int | None
+    attributes: Mapping[str, int]
+    names: Mapping[str, str]
+    """Class and attributes that are known by name."""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """By how much the sequence lengthens each array on the disk."""
+        return {
+            "joints": self.num_rows,
+            "frame_rows": self.num_bodies * self.num_kept,
+            "frame_numbers": self.num_kept,
+        }
 
 
 class Vocabulary:
@@ -59,7 +78,7 @@ class Vocabulary:
 
 
 class Columns:
-    """One row a sequence; a few numbers and the name of each are all that a preparation keeps in memory."""
+    """One entry a sequence; a few numbers and the name of each are all that a preparation keeps in memory."""
 
     def __init__(
         self, class_names: Sequence[str] | None, attribute_values: Mapping[str, Sequence[str]] | None
@@ -68,6 +87,8 @@ class Columns:
         self._counts = {name: array("i") for name in ("num_bodies", "num_frames", LABEL)}
         self._attributes: dict[str, array[int]] = {}
         self._names: dict[str, None] = {}
+        self.fps: list[float | None] = []
+        """Frames a second of each sequence."""
         self.classes = Vocabulary(class_names)
         self._vocabularies = {name: Vocabulary(values) for name, values in (attribute_values or {}).items()}
 
@@ -79,70 +100,67 @@ class Columns:
         """Names of the sequences."""
         return list(self._names)
 
-    def sizes_after(self, rows: Sequence[Row]) -> dict[str, int]:
-        """Return the lengths that the arrays on the disk have once ``rows`` are in."""
-        sizes = {name: starts[-1] for name, starts in self.starts.items()}
-        for row in rows:
-            for name, more in _sizes(row).items():
-                sizes[name] += more
-        return sizes
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Lengths of the arrays on the disk."""
+        return {name: starts[-1] for name, starts in self.starts.items()}
 
-    def check(self, row: Row) -> None:
-        """Refuse a row that does not fit.
+    def check(self, record: SequenceRecord) -> None:
+        """Refuse a sequence that does not fit.
 
         Raises:
-            RefusedError: a name that is empty or no text, a repeated name, a class or an attribute's value
-                outside the fixed ones, or an attribute that has numbers here and names there.
+            UnusableRecordingError: a name that is empty or no text, a repeated name, a class or an
+                attribute's value outside the fixed ones, or an attribute that has numbers here and names
+                there.
         """
-        for name in (row.name, *row.names.values()):
+        for name in (record.name, *record.names.values()):
             if not _is_text(name):
-                raise RefusedError(
-                    NO_TEXT,
-                    f"{row.name!r}: {name!r} is no name; expected text without NUL and lone surrogates",
-                )
-        if row.name in self._names:
-            raise RefusedError(REPEATED, f"{row.name}: a recording of this name is in the store already")
-        if row.label is not None and not 0 <= row.label < len(self.classes):
-            raise RefusedError(OTHER_CLASS, f"{row.name}: class {row.label} is not one of the data set's")
-        for name, value in row.names.items():
+                detail = f"{name!r} is no name; expected text without NUL and lone surrogates"
+                raise UnusableRecordingError(NO_TEXT, repr(record.name), "", detail)
+        if record.name in self._names:
+            raise _refusal(record, REPEATED, "a recording of this name is in the store already")
+        if record.label is not None and not self._is_class(record.label):
+            raise _refusal(record, OTHER_CLASS, f"class {record.label} is not one of the data set's")
+        for name, value in record.names.items():
             vocabulary = self.classes if name == LABEL else self._vocabularies.get(name)
             if vocabulary is None:
                 if name in self._attributes:
-                    raise RefusedError(
-                        MIXED, f"{row.name}: {name} is {value!r}, a number before; use one kind"
-                    )
+                    raise _refusal(record, MIXED, f"{name} is {value!r}, a number before; use one kind")
             elif vocabulary.is_fixed and value not in vocabulary:
-                raise RefusedError(OTHER_CLASS, f"{row.name}: {name} {value!r} is not one of the data set's")
-        for name, number in row.attributes.items():
+                raise _refusal(record, OTHER_CLASS, f"{name} {value!r} is not one of the data set's")
+        for name, number in record.attributes.items():
             if not -1 <= number < 1 << 31:
-                raise RefusedError(
-                    TOO_LARGE, f"{row.name}: {name} is {number}; expected 0 to {(1 << 31) - 1}"
-                )
+                raise _refusal(record, TOO_LARGE, f"{name} is {number}; expected 0 to {(1 << 31) - 1}")
             vocabulary = self._vocabularies.get(name)
-            if name in row.names or (vocabulary is not None and not vocabulary.is_fixed):
-                raise RefusedError(
-                    MIXED, f"{row.name}: {name} is a number here, a name elsewhere; use one kind"
-                )
+            if name in record.names or (vocabulary is not None and not vocabulary.is_fixed):
+                detail = f"{name} is a number here, a name elsewhere; use one kind"
+                raise _refusal(record, MIXED, detail)
 
-    def add(self, row: Row) -> None:
-        """Append a row that :meth:`check` let pass."""
-        for name, more in _sizes(row).items():
+    def _is_class(self, label: int) -> bool:
+        """Tell whether a class given by its number is one; without fixed names, numbers mean none."""
+        return self.classes.is_fixed and 0 <= label < len(self.classes)
+
+    def add(self, record: SequenceRecord) -> None:
+        """Append a sequence that :meth:`check` let pass."""
+        for name, more in record.sizes.items():
             self.starts[name].append(self.starts[name][-1] + more)
-        numbers = dict(row.attributes)
-        label = -1 if row.label is None else row.label
-        for name, value in row.names.items():
+        numbers = dict(record.attributes)
+        label = -1 if record.label is None else record.label
+        for name, value in record.names.items():
             if name == LABEL:
                 label = self.classes.number(value)
             else:
                 numbers[name] = self._vocabularies.setdefault(name, Vocabulary(None)).number(value)
-        for column, count in (("num_bodies", row.num_bodies), ("num_frames", row.num_frames), (LABEL, label)):
+        counts = {"num_bodies": record.num_bodies, "num_frames": record.num_frames, LABEL: label}
+        for column, count in counts.items():
             self._counts[column].append(count)
         for name in numbers:
             if name not in self._attributes:
                 self._attributes[name] = array("i", [-1]) * len(self._names)
         for name, values in self._attributes.items():
             values.append(numbers.get(name, -1))
-        self._names[row.name] = None
+        self.fps.append(record.fps)
+        self._names[record.name] = None
 
     def attribute_values(self) -> dict[str, list[str]]:
         """Return the names of the numbers of attributes that have them."""
@@ -160,16 +178,11 @@ class Columns:
             numbers = np.array(values, "<i4")
             vocabulary = self._vocabularies.get(name)
             yield f"attribute_{name}", numbers if vocabulary is None else vocabulary.final(numbers)
-        yield "names", np.array([name.encode() for name in self._names])
+        yield "names", np.array([name.encode() for name in self._names], np.bytes_)
 
 
-def _sizes(row: Row) -> dict[str, int]:
-    """Return by how much a row lengthens each array on the disk."""
-    return {
-        "joints": row.num_rows,
-        "frame_rows": row.num_bodies * row.num_kept,
-        "frame_numbers": row.num_kept,
-    }
+def _refusal(record: SequenceRecord, reason: str, detail: str) -> UnusableRecordingError:
+    return UnusableRecordingError(reason, record.name, "", detail)
 
 
 def _is_text(name: str) -> bool:

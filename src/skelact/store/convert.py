@@ -8,10 +8,16 @@ from pathlib import Path
 
 from skelact.errors import DataError
 from skelact.formats import intervals
-from skelact.formats.exclusions import FILE_NAME, Exclusion, count_by_reason, read_account, to_csv
+from skelact.formats.exclusions import (
+    FILE_NAME,
+    Exclusion,
+    UnusableRecordingError,
+    count_by_reason,
+    read_account,
+    to_csv,
+)
 from skelact.skeleton.conversion import Conversion, plan_conversion
 from skelact.skeleton.topology import Topology
-from skelact.store.columns import RefusedError
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.store import Store
 from skelact.store.writer import StoreWriter
@@ -46,7 +52,7 @@ class ConvertedStore:
 
 def convert_store(
     source: Store,
-    path: Path,
+    path: Path | str,
     target: Topology,
     *,
     positions: str | None = None,
@@ -70,7 +76,7 @@ def convert_store(
         ConfigurationError: the topologies have no joint in common, or ``positions`` is not known.
         DataError: ``path`` exists or cannot be written, or nothing is left of any sequence.
     """
-    conversion = plan_conversion(source.topology, target)
+    path, conversion = Path(path), plan_conversion(source.topology, target)
     try:
         return _write(source, path, conversion, positions or source.position_type, overwrite, on_progress)
     except OSError as error:
@@ -113,7 +119,7 @@ def _write(
                     writer.add(sequence)
                 else:
                     exclusions.append(Exclusion(sequence.name, NOTHING_LEFT))
-            except RefusedError as error:
+            except UnusableRecordingError as error:
                 exclusions.append(Exclusion(sequence.name, error.reason, "", str(error)))
             if on_progress:
                 on_progress(index + 1)

@@ -40,7 +40,7 @@ class ExportedNpz:
 def export_padded_npz(
     store: Store,
     protocol: str,
-    out: Path,
+    out: Path | str,
     *,
     num_frames: int | None = None,
     num_bodies: int = 2,

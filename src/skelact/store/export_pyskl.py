@@ -30,7 +30,7 @@ _PROTOCOL = 3
 def export_pyskl(
     store: Store,
     protocols: Sequence[str],
-    out: Path,
+    out: Path | str,
     *,
     overwrite: bool = False,
     on_progress: Callable[[int, int], None] | None = None,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, suggest
-from skelact.store.columns import RefusedError
+from skelact.formats.exclusions import UnusableRecordingError
 
 FLOAT32 = "float32"
 INT16 = "int16"
@@ -56,7 +56,7 @@ def to_fixed_point(
         (R, V, C) little-endian int16 from -32,767 to 32,767, and (1,) float32, the positions' unit a number.
 
     Raises:
-        RefusedError: the sequence goes so far from the origin that the scale would be too coarse.
+        UnusableRecordingError: the sequence goes so far from the origin that the scale would be too coarse.
     """
     largest = float(np.abs(positions).max(initial=0))
     # few enough bits to find the same scale again from positions that were rounded once, and enough for the
@@ -66,11 +66,11 @@ def to_fixed_point(
     scale = max(rounded, FINEST_SCALE)
     coarsest, unit = (COARSEST_SCALE_2D, "pixels") if positions.shape[2] == 2 else (COARSEST_SCALE, "m")
     if scale > coarsest:
-        raise RefusedError(
-            TOO_FAR,
-            f"{name}: a coordinate of {largest:.6g} {unit} would make 16-bit positions steps of {scale:.2g}; "
-            f"expected at most {coarsest:g}: check the unit, or use --positions float32",
+        detail = (
+            f"a coordinate of {largest:.6g} {unit} would make 16-bit positions steps of {scale:.2g}; "
+            f"expected at most {coarsest:g}: check the unit, or use --positions float32"
         )
+        raise UnusableRecordingError(TOO_FAR, name, "", detail)
     numbers = np.rint(positions.astype(np.float64) / scale).astype("<i2")
     return numbers, np.array([scale], "<f4")
 
@@ -94,6 +94,6 @@ def largest_error(scales: npt.NDArray[np.float32]) -> float:
     Half a step of the coarsest scale, and 1/512 of it for the rounding of the product to float32.
 
     Args:
-        scales: (N,) the sequences' scales, at least one.
+        scales: (N,) the sequences' scales.
     """
-    return float(scales.max()) * (1 / 2 + 1 / 512)
+    return float(scales.max(initial=0)) * (1 / 2 + 1 / 512)

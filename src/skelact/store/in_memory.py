@@ -15,7 +15,7 @@ from skelact.store.packing import pack
 from skelact.store.store import FORMATS, Array, Store
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StoreInMemory(Store):
     """A store whose arrays are in memory."""
 
@@ -33,7 +33,7 @@ def store_in_memory(sequences: Sequence[SkeletonSequence]) -> StoreInMemory:
         sequences: at least one; with the same topology and number of coordinates.
 
     Raises:
-        RefusedError: a sequence without any body.
+        UnusableRecordingError: a sequence without any body.
     """
     packed = [pack(sequence, position_type=FLOAT32) for sequence in sequences]
     topology = sequences[0].topology
@@ -46,22 +46,22 @@ def store_in_memory(sequences: Sequence[SkeletonSequence]) -> StoreInMemory:
     }
     if any("joint_present" in part for part in parts):
         seen = [
-            part.get("joint_present", b"\1" * (each.row.num_rows * joints[0]))
+            part.get("joint_present", b"\1" * (each.record.num_rows * joints[0]))
             for part, each in zip(parts, packed, strict=True)
         ]
         arrays["joint_present"] = np.frombuffer(b"".join(seen), np.bool_).reshape(-1, joints[0])
-    rows = [each.row for each in packed]
+    records = [each.record for each in packed]
     lengths = {
-        "joint_start": [row.num_rows for row in rows],
-        "row_start": [row.num_bodies * row.num_kept for row in rows],
-        "frame_start": [row.num_kept for row in rows],
+        "joint_start": [record.num_rows for record in records],
+        "row_start": [record.num_bodies * record.num_kept for record in records],
+        "frame_start": [record.num_kept for record in records],
     }
     arrays |= {name: np.cumsum([0, *counts], dtype=np.int64) for name, counts in lengths.items()}
     arrays |= {
-        "num_bodies": np.array([row.num_bodies for row in rows], np.int32),
-        "num_frames": np.array([row.num_frames for row in rows], np.int32),
-        "label": np.full(len(rows), -1, np.int32),
-        "names": np.array([row.name.encode() for row in rows]),
+        "num_bodies": np.array([record.num_bodies for record in records], np.int32),
+        "num_frames": np.array([record.num_frames for record in records], np.int32),
+        "label": np.full(len(records), -1, np.int32),
+        "names": np.array([record.name.encode() for record in records]),
     }
     meta: dict[str, Any] = {
         "format": FORMATS[FLOAT32],

@@ -1,8 +1,6 @@
-"""A sequence as a store takes it: its row, and the bytes that are appended to each array.
+"""A sequence as a store takes it: its record, and the bytes that are appended to each array.
 
 Packing needs nothing that the store holds, so the processes that read do it; the one that writes appends.
-
-Where a body-frame's joints stand in a store, and which stand in for those of an absent one.
 """
 
 from __future__ import annotations
@@ -13,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from skelact.formats.exclusions import UnusableRecordingError
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
-from skelact.store.columns import RefusedError
+from skelact.store.columns import SequenceRecord
 from skelact.store.fixed_point import INT16, to_fixed_point
-from skelact.store.journal import Row
 
 NO_BODY = "no body in any frame"
 
@@ -26,8 +24,7 @@ NO_BODY = "no body in any frame"
 class PackedSequence:
     """One sequence, ready to be appended to a store."""
 
-    row: Row
-    """Without the skeleton, which only a store's first row may tell."""
+    record: SequenceRecord
     topology: Topology
     num_coordinates: int
     arrays: Mapping[str, bytes]
@@ -45,11 +42,11 @@ def pack(
         position_type: how the store keeps positions, ``float32`` or ``int16``.
 
     Raises:
-        RefusedError: no body, or a joint too far from the origin for positions as ``int16``.
+        UnusableRecordingError: no body, or a joint too far from the origin for positions as ``int16``.
     """
     bodies, frames = sequence.present.any(1), np.flatnonzero(sequence.present.any(0))
     if not bodies.any():
-        raise RefusedError(NO_BODY, f"{sequence.name}: no body is present in any frame")
+        raise UnusableRecordingError(NO_BODY, sequence.name, "", "no body is present in any frame")
     present = sequence.present[bodies][:, frames]
     joints = sequence.positions[sequence.present].astype("<f4", copy=False)
     arrays = {
@@ -64,7 +61,7 @@ def pack(
     seen = None if sequence.joint_present is None else sequence.joint_present[sequence.present]
     if seen is not None and not seen.all():
         arrays["joint_present"] = seen.tobytes()
-    row = Row(
+    record = SequenceRecord(
         name=sequence.name,
         num_rows=len(joints),
         num_bodies=len(present),
@@ -76,7 +73,7 @@ def pack(
         attributes=dict(sequence.attributes),
         names=dict(names or {}),
     )
-    return PackedSequence(row, sequence.topology, sequence.positions.shape[3], arrays)
+    return PackedSequence(record, sequence.topology, sequence.positions.shape[3], arrays)
 
 
 def frame_rows(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:

@@ -19,7 +19,6 @@ from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, Named
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.skeleton.view import centre
-from skelact.store.columns import RefusedError
 from skelact.store.packing import PackedSequence, pack
 
 ALL_ZERO = "all joints zero"
@@ -38,7 +37,7 @@ class FileResult:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadJob:
     """What is to be read, and how."""
 
     data_set: DataSet
@@ -71,17 +70,17 @@ class Reading:
             sequence = centre(sequence)
         try:
             return pack(sequence, named.names, position_type=self.position_type)
-        except RefusedError as error:
+        except UnusableRecordingError as error:
             return Exclusion(file.name, error.reason, "", str(error))
 
 
-_worker_reading: Reading | None = None  # a worker's own, set once when it starts
+_worker_job: ReadJob | None = None  # a worker's own, set once when it starts
 
 
-def _start_worker(reading: Reading) -> None:
+def _start_worker(job: ReadJob) -> None:
     """Give a worker its work; keep it quiet on Ctrl-C and end it when its parent is gone."""
-    global _worker_reading
-    _worker_reading = reading
+    global _worker_job
+    _worker_job = job
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -96,21 +95,21 @@ def _end_with(sentinel: int) -> None:
 
 def _read_chunk(start: int) -> list[FileResult]:
     """Read the files from number ``start`` on. Only that number and the packed bytes cross to and fro."""
-    assert _worker_reading is not None
-    files = _worker_reading.files[start : start + _CHUNK]
-    return [FileResult(file.name, list(_worker_reading.read(file))) for file in files]
+    assert _worker_job is not None
+    files = _worker_job.files[start : start + _CHUNK]
+    return [FileResult(file.name, list(_worker_job.read(file))) for file in files]
 
 
-def read_files(reading: Reading, num_workers: int) -> Generator[FileResult, None, None]:
+def read_files(job: ReadJob, num_workers: int) -> Generator[FileResult, None, None]:
     """Yield one result a file, in order, with a bounded number of them in memory."""
-    starts = range(0, len(reading.files), _CHUNK)
+    starts = range(0, len(job.files), _CHUNK)
     if num_workers == 1 or len(starts) <= 1:
-        for file in reading.files:
-            yield FileResult(file.name, reading.read(file))
+        for file in job.files:
+            yield FileResult(file.name, job.read(file))
         return
     under_way: deque[Future[list[FileResult]]] = deque()
     waiting = iter(starts)
-    pool = ProcessPoolExecutor(min(num_workers, len(starts)), initializer=_start_worker, initargs=(reading,))
+    pool = ProcessPoolExecutor(min(num_workers, len(starts)), initializer=_start_worker, initargs=(job,))
     try:
         for _ in starts:
             while len(under_way) < _AHEAD * num_workers and (start := next(waiting, None)) is not None:

@@ -1,27 +1,22 @@
 """The way from raw files to a store: list, read and clean in parallel, write in order.
 
 The store depends on the raw files alone: sequences stand in the order of their names, however many processes
-worked. A recording that cannot be used goes to the account; the others go on.
+worked, in one run or in parts. A recording that cannot be used goes to the account; the others go on.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
-from skelact import __version__
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats import ntu_cleaning
-from skelact.formats.archives import RawFile, raw_files
-from skelact.formats.data_set import DataSet
+from skelact.formats.archives import raw_files
 from skelact.formats.exclusions import (
     FILE_NAME,
-    REPEATED,
     Exclusion,
     UnusableRecordingError,
     count_by_reason,
@@ -29,14 +24,22 @@ from skelact.formats.exclusions import (
     to_csv,
 )
 from skelact.formats.known import find_data_set, with_settings
-from skelact.store.columns import RefusedError
+from skelact.skeleton.topology import Topology
 from skelact.store.fixed_point import FLOAT32
-from skelact.store.parallel_reading import FileResult, Reading, read_files
-from skelact.store.resumption import finished_store
+from skelact.store.parallel_reading import FileResult, ReadJob, read_files
+from skelact.store.recordings import counted, fingerprint, select
+from skelact.store.shards import (
+    PART_FILE,
+    Part,
+    Shard,
+    describe_part,
+    find_parts,
+    finished_part,
+    first_skeleton,
+    refuse_mixed,
+)
 from skelact.store.store import Store
 from skelact.store.writer import StoreWriter
-
-LISTED = "listed as missing or incomplete"
 
 _FILES_A_REPORT = 16
 
@@ -54,12 +57,12 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PreparationResult:
     """What a preparation made."""
 
     store: Store
     num_files: int
-    """Files in the raw folder or archive."""
+    """Files in the raw folder or archive, or of the part."""
     exclusions: list[Exclusion]
     """What was not used of them."""
     remarks: list[str] = field(default_factory=list)
@@ -73,22 +76,25 @@ def default_workers() -> int:
 
 def prepare(
     data_set_name: str,
-    raw: Path,
-    store: Path,
+    raw: Path | str,
+    store: Path | str,
     *,
     centred: bool = True,
     positions: str = FLOAT32,
     num_workers: int | None = None,
     strict: bool = False,
     overwrite: bool = False,
+    shard: tuple[int, int] | None = None,
     settings: Mapping[str, object] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_remark: Callable[[str], None] | None = None,
-) -> Outcome:
+) -> PreparationResult:
     """Turn the raw recordings in ``raw`` into a store.
 
-    Killed at any moment and called again with the same arguments, it goes on behind the last checkpoint and
-    ends in the same store, byte for byte. Where the raw files or the options have changed, it starts over.
+    Stopped at any moment, even by a kill, and called again with the same arguments, it starts over and ends
+    in the same store, byte for byte. Large data sets go in parts: with ``shard``, part I of N becomes the
+    store ``<store>.part-I-of-N``, and a part that is finished is not made again. Once all parts lie beside
+    ``store``, a call without ``shard`` joins them to the very store that one run gives.
 
     Args:
         data_set_name: one of the known data sets.
@@ -99,16 +105,21 @@ def prepare(
         num_workers: processes that read and clean; default: one a CPU.
         strict: raise at the first recording that belongs to the data set, is not listed as missing, and still
             cannot be used.
-        overwrite: replace a store that is there already.
+        overwrite: replace a store, or a part, that is there already.
+        shard: (I, N): make part I, from 1, of N parts only.
         settings: what only some data sets know, see ``DataSet.settings``.
         on_progress: called after every few files.
-        on_remark: called with one line when an unfinished preparation is found, and whether it is of use.
+        on_remark: called with one line when what a killed preparation left was removed.
 
     Raises:
-        ConfigurationError: unknown data set, setting or type of positions, or a number of workers below 1.
+        ConfigurationError: unknown data set, setting or type of positions, a number of workers below 1, or no
+            such part.
         DataError: ``raw`` is missing, empty or without a recording of the data set; no recording can be used;
-            ``store`` exists or cannot be written; with ``strict``, a recording cannot be used.
+            ``store`` exists, is being prepared by another process or cannot be written; parts of it are
+            missing or were made of something else; with ``strict``, a recording cannot be used.
     """
+    raw, store = Path(raw), Path(store)
+    part = None if shard is None else Shard(*shard)
     data_set = with_settings(find_data_set(data_set_name), settings or {})
     num_workers = default_workers() if num_workers is None else num_workers
     if num_workers < 1:
@@ -117,104 +128,160 @@ def prepare(
         with raw_files(raw) as files:
             if data_set.survey is not None:
                 data_set = data_set.survey(data_set, files)
-            wanted, exclusions = select(data_set, files)
-            if not wanted:
-                raise DataError(_nothing_wanted(data_set, raw, exclusions))
+            wanted, exclusions = select(data_set, raw, files)
             options = {"centred": centred, "cleaning": ntu_cleaning.VERSION, **data_set.settings}
-            source = fingerprint(data_set, {**options, "positions": positions}, raw, files)
-            if done := finished_store(store, source):
-                return Outcome(done, len(files), read_account(done.path), list(data_set.remarks))
-            writer = StoreWriter(
-                store,
-                data_set=data_set.name,
-                topology=data_set.topology,
-                class_names=data_set.class_names,
-                fps=data_set.fps,
-                options=options,
-                positions=positions,
-                attribute_values=data_set.attribute_values,
-                protocols=[protocol.to_dict() for protocol in data_set.own_protocols],
-                overwrite=overwrite,
-                source=source,
+            preparation = _Preparation(
+                raw,
+                ReadJob(data_set, wanted, centred, positions),
+                options,
+                fingerprint(data_set, {**options, "positions": positions}, raw, files),
+                num_workers,
+                strict,
+                overwrite,
+                on_progress,
+                on_remark,
             )
-            with writer:
-                if on_remark and (writer.num_files or writer.changed):
-                    on_remark(_resumption(writer, len(wanted)))
-                _refuse_if(strict, writer.exclusions)
-                rest = wanted[writer.num_files :]
-                results = read_files(Reading(data_set, rest, centred, positions), num_workers)
-                try:
-                    for result in results:
-                        refused = _take(writer, result)
-                        _refuse_if(strict, refused)
-                        writer.file_done(refused)
-                        done_now = writer.num_files
-                        if on_progress and (done_now % _FILES_A_REPORT == 0 or done_now == len(wanted)):
-                            left_out = len(exclusions) + len(writer.exclusions)
-                            on_progress(Progress(done_now, len(wanted), left_out))
-                finally:
-                    results.close()
-                if len(writer) == 0:
-                    reason, count = next(iter(count_by_reason(writer.exclusions).items()))
-                    raise DataError(
-                        f"{raw}: none of {_counted(len(wanted), 'recording')} can be used; "
-                        f"{_counted(count, 'time')}: {reason}, e.g. {writer.exclusions[-1]}"
-                    )
-                exclusions += writer.exclusions
-                writer.attach(FILE_NAME, to_csv(exclusions))
-                if data_set.attachments is not None:
-                    for name, text in data_set.attachments(data_set, writer.names).items():
-                        writer.attach(name, text)
-                finished = writer.finish()
-        return Outcome(
-            finished, len(files), sorted(exclusions, key=lambda entry: entry.file), list(data_set.remarks)
-        )
+            if part is None:
+                return preparation.whole(store, len(files), exclusions)
+            return preparation.part(store, part)
     except BrokenProcessPool as error:
         raise DataError(
             "a worker process was killed, perhaps for want of memory; start the same command again, perhaps "
-            "with fewer --workers: it goes on"
+            "with fewer --workers"
         ) from error
     except OSError as error:
         raise DataError(
-            f"{store}: cannot be written ({error.strerror or error}); start the same command again to go on"
+            f"{store}: cannot be written ({error.strerror or error}); make room or choose another place, and "
+            "start the command again"
         ) from error
 
 
-def fingerprint(
-    data_set: DataSet, options: Mapping[str, object], raw: Path, files: Sequence[RawFile]
-) -> dict[str, str]:
-    """Return what a store depends on; a preparation goes on only where all of it is unchanged.
+@dataclass(frozen=True)
+class _Preparation:
+    """What is to be prepared, and how."""
 
-    Raw files are told by names, sizes and times of change, of the archive where they lie in one.
-    """
-    digest = hashlib.sha256()
-    containers = {raw} if raw.is_file() else {file.container for file in files}
-    for container in sorted(containers, key=os.fspath):
+    raw: Path
+    job: ReadJob
+    """Reads all recordings of the data set."""
+    options: Mapping[str, object]
+    source: Mapping[str, str]
+    num_workers: int
+    strict: bool
+    overwrite: bool
+    on_progress: Callable[[Progress], None] | None
+    on_remark: Callable[[str], None] | None
+
+    def whole(self, path: Path, num_files: int, exclusions: list[Exclusion]) -> PreparationResult:
+        """Write the whole store, from its parts where they lie beside it.
+
+        Args:
+            path: the store.
+            num_files: raw files, recordings or not.
+            exclusions: those that are not read, and why.
+        """
+        wanted, data_set = self.job.files, self.job.data_set
+        with self._writer(path, None) as writer:
+            parts = find_parts(path, self.source)
+            results = self._joined(parts) if parts else read_files(self.job, self.num_workers)
+            refused, _ = self._fill(writer, results, len(wanted), len(exclusions))
+            if parts:
+                refuse_mixed(path, refused)
+            if len(writer) == 0:
+                reason, count = next(iter(count_by_reason(refused).items()))
+                raise DataError(
+                    f"{self.raw}: none of {counted(len(wanted), 'recording')} can be used; "
+                    f"{counted(count, 'time')}: {reason}, e.g. {refused[-1]}"
+                )
+            store = self._finish(writer, exclusions + refused)
+        remarks = list(data_set.remarks)
+        if parts:
+            remarks.append(f"joined from {path.name}.part-*-of-{len(parts)}, which may be removed now")
+        return PreparationResult(store, num_files, sorted(exclusions + refused, key=astuple), remarks)
+
+    def part(self, store: Path, shard: Shard) -> PreparationResult:
+        """Write one part of ``store``, if it is not there."""
+        path, files = shard.path(store), shard.block(self.job.files)
+        remarks = list(self.job.data_set.remarks)
+        if not self.overwrite and (done := finished_part(path, shard, self.source)):
+            remarks.append(f"part {shard} was finished before, and is left as it is")
+            return PreparationResult(done.store, len(files), read_account(path), remarks)
+        skeleton = first_skeleton(self.job)
+        if skeleton is None:
+            num_files = counted(len(self.job.files), "recording")
+            raise DataError(f"{self.raw}: none of {num_files} can be used; leave out --shard to hear why")
+        with self._writer(path, skeleton) as writer:
+            results = read_files(replace(self.job, files=files), self.num_workers)
+            refused, num_sequences = self._fill(writer, results, len(files), 0)
+            writer.attach(PART_FILE, describe_part(shard, self.source, num_sequences, writer.fps_of_each))
+            finished = self._finish(writer, refused, may_be_empty=True)
+        remarks.append(f"part {shard}; once all are there, the command without --shard joins them")
+        return PreparationResult(finished, len(files), sorted(refused, key=astuple), remarks)
+
+    def _writer(self, path: Path, skeleton: tuple[Topology, int] | None) -> StoreWriter:
+        data_set = self.job.data_set
+        topology, num_coordinates = skeleton or (data_set.topology, None)
+        writer = StoreWriter(
+            path,
+            data_set=data_set.name,
+            topology=topology,
+            class_names=data_set.class_names,
+            fps=data_set.fps,
+            options=self.options,
+            positions=self.job.position_type,
+            num_coordinates=num_coordinates,
+            attribute_values=data_set.attribute_values,
+            protocols=[protocol.to_dict() for protocol in data_set.own_protocols],
+            overwrite=self.overwrite,
+        )
+        if writer.had_leftover and self.on_remark:
+            self.on_remark(f"an unfinished preparation of {path.name} was found and removed: starting over")
+        return writer
+
+    def _joined(self, parts: Sequence[Part]) -> Generator[FileResult, None, None]:
+        """Yield what each file of all parts gave."""
+        for part in parts:
+            yield from part.results(self.job.data_set, part.shard.block(self.job.files))
+
+    def _fill(
+        self, writer: StoreWriter, results: Generator[FileResult, None, None], total: int, num_excluded: int
+    ) -> tuple[list[Exclusion], list[int]]:
+        """Put the files' sequences into the store.
+
+        Args:
+            writer: the store.
+            results: what the files gave.
+            total: number of files.
+            num_excluded: files not used that are not among them.
+
+        Returns:
+            What is not used of the files, and how many sequences each of them gave.
+        """
+        exclusions: list[Exclusion] = []
+        num_sequences: list[int] = []
         try:
-            status = container.stat()
-        except OSError as error:
-            raise DataError(f"{container}: cannot be read ({error.strerror}); was it moved?") from error
-        digest.update(f"{status.st_size} {status.st_mtime_ns}\n".encode())
-    for file in files:
-        digest.update(f"{file.name}\n".encode())
-    return {
-        "the program's version": __version__,
-        "the data set": data_set.name,
-        "the options": json.dumps(options, sort_keys=True),
-        "the raw files": digest.hexdigest(),
-    }
+            for result in results:
+                before = len(writer)
+                refused = _take(writer, result)
+                if self.strict and refused:
+                    raise DataError(f"{refused[0]} (stopped by --strict)")
+                exclusions += refused
+                num_sequences.append(len(writer) - before)
+                done = len(num_sequences)
+                if self.on_progress and (done % _FILES_A_REPORT == 0 or done == total):
+                    self.on_progress(Progress(done, total, num_excluded + len(exclusions)))
+        finally:
+            results.close()
+        return exclusions, num_sequences
 
-
-def _resumption(writer: StoreWriter, total: int) -> str:
-    if writer.changed:
-        changed = " and ".join(writer.changed)
-        return f"an unfinished preparation was found, but {changed} changed since: starting over"
-    return f"going on with an unfinished preparation: {writer.num_files:,} of {total:,} files were done"
-
-
-def _refuse_if(strict: bool, exclusions: Sequence[Exclusion]) -> None:
-    if strict and exclusions:
-        raise DataError(f"{exclusions[0]} (stopped by --strict)")
+    def _finish(
+        self, writer: StoreWriter, exclusions: Sequence[Exclusion], may_be_empty: bool = False
+    ) -> Store:
+        data_set = self.job.data_set
+        writer.attach(FILE_NAME, to_csv(exclusions))
+        if data_set.attachments is not None:
+            for name, text in data_set.attachments(data_set, writer.names).items():
+                writer.attach(name, text)
+        return writer.finish(may_be_empty=may_be_empty)
 
 
 def _take(writer: StoreWriter, result: FileResult) -> list[Exclusion]:
@@ -226,48 +293,6 @@ def _take(writer: StoreWriter, result: FileResult) -> list[Exclusion]:
             continue
         try:
             writer.append(item)
-        except RefusedError as error:
+        except UnusableRecordingError as error:
             exclusions.append(Exclusion(result.file, error.reason, "", str(error)))
     return exclusions
-
-
-def select(data_set: DataSet, files: Sequence[RawFile]) -> tuple[list[RawFile], list[Exclusion]]:
-    """Tell the data set's recordings from all other files, by their names alone.
-
-    Returns:
-        The files to read, ordered as ``files``, and an entry for every other one but the side files.
-    """
-    wanted: dict[str, RawFile] = {}
-    exclusions = list(data_set.excluded_files)
-    settled = data_set.side_files | {entry.file for entry in data_set.excluded_files}
-    for file in files:
-        if file.name in settled:
-            continue
-        stem = file.stem
-        try:
-            if file.suffix != data_set.suffix:
-                exclusions.append(Exclusion(file.name, f"not a {data_set.suffix} file"))
-            elif not data_set.belongs(stem):
-                exclusions.append(Exclusion(file.name, f"not part of {data_set.name}"))
-            elif stem in data_set.missing:
-                exclusions.append(Exclusion(file.name, LISTED))
-            elif stem in wanted:
-                exclusions.append(Exclusion(file.name, REPEATED, "", f"used: {wanted[stem].name}"))
-            else:
-                wanted[stem] = file
-        except UnusableRecordingError as error:
-            exclusions.append(Exclusion(file.name, error.reason, error.place, error.detail))
-    return list(wanted.values()), exclusions
-
-
-def _nothing_wanted(data_set: DataSet, raw: Path, exclusions: Sequence[Exclusion]) -> str:
-    reasons = "; ".join(f"{count} {reason}" for reason, count in count_by_reason(exclusions).items())
-    num_files = _counted(len(exclusions), "file")
-    return (
-        f"{raw}: no recording of {data_set.name} in {num_files} ({reasons}); expected files like "
-        f"{data_set.example}, so check the path and the data set's name"
-    )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -96,6 +96,9 @@ class Store:
                 raise DataError(f"{file}: {state}; the store is damaged, prepare the data set again")
         return cls(path, meta)
 
+    def __repr__(self) -> str:
+        return f"Store({self.data_set}, {len(self):,} sequences, {str(self.path)!r})"
+
     def __len__(self) -> int:
         return int(self.meta["arrays"]["num_bodies"]["shape"][0])
 

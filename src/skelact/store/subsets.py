@@ -108,13 +108,14 @@ def draw_subset(
     return _subset(store, train, chosen, seed)
 
 
-def read_subset(path: Path, store: Store, train: Indices) -> Subset:
+def read_subset(path: Path | str, store: Store, train: Indices) -> Subset:
     """Read a list of sequences, a name a line, as :meth:`Subset.text` writes it.
 
     Raises:
         DataError: the file cannot be read, is empty, or names a sequence twice or one that is not on the
             training side.
     """
+    path = Path(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -6,7 +6,7 @@ import pytest
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.intervals import ActionInterval, read_intervals
-from skelact.store.prepare import Outcome, prepare
+from skelact.store.prepare import PreparationResult, prepare
 from skelact.store.protocols import split
 from skelact.store.verify import compare_counts, find_problems
 
@@ -48,11 +48,11 @@ def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def outcome(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def outcome(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparationResult:
     return prepare("pku1", raw.parent, tmp_path_factory.mktemp("stores") / "store", num_workers=1)
 
 
-def test_every_interval_is_a_sequence_or_accounted_for(outcome: Outcome) -> None:
+def test_every_interval_is_a_sequence_or_accounted_for(outcome: PreparationResult) -> None:
     assert outcome.store.names == ["0001-L.001", "0001-L.003", "0001-R.001", "0002-M.001"]
     assert {(entry.file, entry.reason, entry.place) for entry in outcome.exclusions} == {
         ("v1/skeleton/0001-L.txt", "all joints zero", "0001-L.002"),
@@ -66,7 +66,7 @@ def test_every_interval_is_a_sequence_or_accounted_for(outcome: Outcome) -> None
     assert compare_counts(outcome.store) == (["pku1 has no published counts"], [])
 
 
-def test_sequences_keep_recording_interval_and_all_frames(outcome: Outcome) -> None:
+def test_sequences_keep_recording_interval_and_all_frames(outcome: PreparationResult) -> None:
     store = outcome.store
     long, late, cut, _ = (store.sequence(index) for index in range(4))
     assert (long.num_frames, late.num_frames, cut.num_frames) == (350, 20, 55)
@@ -78,7 +78,9 @@ def test_sequences_keep_recording_interval_and_all_frames(outcome: Outcome) -> N
     assert late.present.tolist() == [[False] * 5 + [True] * 15, [False] * 15 + [True] * 5]
 
 
-def test_the_origin_is_the_first_body_where_it_first_is(outcome: Outcome, raw: Path, tmp_path: Path) -> None:
+def test_the_origin_is_the_first_body_where_it_first_is(
+    outcome: PreparationResult, raw: Path, tmp_path: Path
+) -> None:
     late = outcome.store.sequence(1)
     frames = frames_of("0001-L", 400).astype(np.float32)[15:35].reshape(20, 2, 25, 3)
     np.testing.assert_allclose(late.positions[0, 5:], frames[5:, 0] - frames[5, 0, 1], atol=1e-6)
@@ -87,7 +89,7 @@ def test_the_origin_is_the_first_body_where_it_first_is(outcome: Outcome, raw: P
     np.testing.assert_array_equal(plain.sequence(1).positions[0], frames[:, 0])
 
 
-def test_protocols_come_from_the_split_files(outcome: Outcome) -> None:
+def test_protocols_come_from_the_split_files(outcome: PreparationResult) -> None:
     xsub, xview = split(outcome.store, "xsub"), split(outcome.store, "xview")
     assert (xsub.train.tolist(), xsub.test.tolist()) == ([0, 1, 3], [2])
     assert (xview.train.tolist(), xview.test.tolist()) == ([2, 3], [0, 1])
@@ -117,12 +119,12 @@ def test_untrimmed_recordings_with_their_intervals(raw: Path, tmp_path: Path) ->
     assert find_problems(store) == []
 
 
-def test_a_trimmed_store_has_no_intervals(outcome: Outcome) -> None:
+def test_a_trimmed_store_has_no_intervals(outcome: PreparationResult) -> None:
     with pytest.raises(DataError, match=r"no intervals\.csv; prepare the recordings with --untrimmed"):
         read_intervals(outcome.store.path)
 
 
-def test_archives_beside_split_files(raw: Path, tmp_path: Path, outcome: Outcome) -> None:
+def test_archives_beside_split_files(raw: Path, tmp_path: Path, outcome: PreparationResult) -> None:
     packed = tmp_path / "packed"
     packed.mkdir()
     for archive, folder in (("PKU_Skeleton_Renew.zip", "skeleton"), ("Train_Label_PKU_final.zip", "label")):

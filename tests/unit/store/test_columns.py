@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.protocol import Protocol
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20, NTU_25
 from skelact.skeleton.topology import Topology
-from skelact.store.columns import RefusedError
 from skelact.store.protocols import find_protocol, split
 from skelact.store.store import Store
 from skelact.store.verify import find_problems
@@ -50,7 +50,7 @@ def test_fixed_names_keep_their_numbers_and_refuse_others(tmp_path: Path) -> Non
         store.add(sequence("a"), {"label": "jump", "style": "new"})
         store.add(replace(sequence("b"), label=0, attributes={"style": 0}))
         for names in ({"label": "run"}, {"style": "odd"}):
-            with pytest.raises(RefusedError, match="is not one of the data set's"):
+            with pytest.raises(UnusableRecordingError, match="is not one of the data set's"):
                 store.add(sequence("c"), names)
         opened = store.finish()
     assert opened.labels.tolist() == [1, 0]
@@ -62,10 +62,10 @@ def test_fixed_names_keep_their_numbers_and_refuse_others(tmp_path: Path) -> Non
 def test_names_that_no_file_can_hold_are_refused(tmp_path: Path, name: str) -> None:
     with writer(tmp_path / "store") as store:
         store.add(sequence("good"))
-        with pytest.raises(RefusedError, match="is no name; expected text") as caught:
+        with pytest.raises(UnusableRecordingError, match="is no name; expected text") as caught:
             store.add(sequence(name))
         caught.value.args[0].encode()
-        with pytest.raises(RefusedError, match="is no name; expected text"):
+        with pytest.raises(UnusableRecordingError, match="is no name; expected text"):
             store.add(sequence("b"), {"label": name})
         assert store.finish().names == ["good"]
 
@@ -73,13 +73,15 @@ def test_names_that_no_file_can_hold_are_refused(tmp_path: Path, name: str) -> N
 def test_numbers_and_names_do_not_mix(tmp_path: Path) -> None:
     with writer(tmp_path / "store") as store:
         store.add(replace(sequence("a"), attributes={"subject": 3}), {"camera": "left"})
-        with pytest.raises(RefusedError, match="subject is 'bob', a number before; use one kind"):
+        with pytest.raises(UnusableRecordingError, match="subject is 'bob', a number before; use one kind"):
             store.add(sequence("b"), {"subject": "bob"})
-        with pytest.raises(RefusedError, match="camera is a number here, a name elsewhere; use one kind"):
+        with pytest.raises(
+            UnusableRecordingError, match="camera is a number here, a name elsewhere; use one kind"
+        ):
             store.add(replace(sequence("b"), attributes={"camera": 1}))
-        with pytest.raises(RefusedError, match=r"subject is 3000000000; expected 0 to"):
+        with pytest.raises(UnusableRecordingError, match=r"subject is 3000000000; expected 0 to"):
             store.add(replace(sequence("b"), attributes={"subject": 3_000_000_000}))
-        with pytest.raises(RefusedError, match="class 0 is not one of the data set's"):
+        with pytest.raises(UnusableRecordingError, match="class 0 is not one of the data set's"):
             store.add(replace(sequence("b"), label=0))
         assert len(store) == 1
 
@@ -89,7 +91,7 @@ def test_the_first_sequence_decides_the_skeleton(tmp_path: Path) -> None:
         store.add(sequence("a", KINECT_20, 2))
         for other in (sequence("b"), sequence("b", KINECT_20, 3)):
             with pytest.raises(
-                RefusedError, match=r"b: its skeleton is .*; expected kinect-20 \(20 joints, 2-D\)"
+                UnusableRecordingError, match=r"b: its skeleton is .*; expected kinect-20 \(20 joints, 2-D\)"
             ):
                 store.add(other)
         opened = store.finish()

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from skelact.errors import ConfigurationError
-from skelact.store.columns import RefusedError
+from skelact.formats.exclusions import UnusableRecordingError
 from skelact.store.fixed_point import (
     COARSEST_SCALE,
     FINEST_SCALE,
@@ -87,7 +87,7 @@ def test_steps_that_are_too_coarse_are_refused(
     if message is None:
         assert to_fixed_point(positions, "s7")[0][1, 1, 0] == -LARGEST_NUMBER
         return
-    with pytest.raises(RefusedError, match=message) as raised:
+    with pytest.raises(UnusableRecordingError, match=message) as raised:
         to_fixed_point(positions, "s7")
     assert raised.value.reason == "too far from the origin for 16-bit positions"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skelact.formats.exclusions import UnusableRecordingError
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
-from skelact.store.columns import RefusedError
 from skelact.store.fixed_point import POSITION_TYPES
 from skelact.store.packing import NO_BODY, frame_rows, pack
 from skelact.store.prepare import prepare
@@ -64,13 +64,13 @@ def test_joints_that_are_all_there_are_not_packed() -> None:
     for seen in (None, full):
         packed = pack(replace(sequence, joint_present=seen), position_type="float32")
         assert set(packed.arrays) == {"joints", "frame_rows", "frame_numbers"}
-        assert not packed.row.joints_missing
-        assert len(packed.arrays["joints"]) == packed.row.num_rows * 25 * 3 * 4 == 6 * 300
+        assert not packed.record.joints_missing
+        assert len(packed.arrays["joints"]) == packed.record.num_rows * 25 * 3 * 4 == 6 * 300
 
 
 def test_no_body_is_refused() -> None:
     sequence = replace(some_sequence(), present=np.zeros((3, 5), np.bool_))
-    with pytest.raises(RefusedError, match="a: no body is present in any frame") as caught:
+    with pytest.raises(UnusableRecordingError, match="a: no body is present in any frame") as caught:
         pack(sequence, position_type="float32")
     assert caught.value.reason == NO_BODY
 
@@ -82,16 +82,13 @@ def test_rows_of_bodies_that_are_always_present() -> None:
     np.testing.assert_array_equal(frame_rows(present), [[0, 1, 2], [3, ~3, 4]])
 
 
-def test_an_array_goes_on_where_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "joints.bin"
+def test_an_array_is_hashed_while_it_grows(tmp_path: Path) -> None:
+    array = ArrayFile(tmp_path / "joints.bin")
     for part in (b"first", b"second"):
-        array = ArrayFile(path)
         array.append(part)
-        array.sync()
-        assert array.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-        array.close()
-        assert array.is_closed
-    assert path.read_bytes() == b"firstsecond"
+    array.close()
+    assert (tmp_path / "joints.bin").read_bytes() == b"firstsecond"
+    assert array.sha256 == hashlib.sha256(b"firstsecond").hexdigest()
 
 
 def test_what_workers_refuse_stands_in_the_account(tmp_path: Path) -> None:

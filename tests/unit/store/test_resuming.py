@@ -3,7 +3,6 @@
 import hashlib
 import multiprocessing
 import os
-import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 
 from skelact.errors import DataError
-from skelact.store import journal, parallel_reading
+from skelact.store import parallel_reading, partial
 from skelact.store import writer as store_writer
 from skelact.store.prepare import prepare
 from skelact.store.store import Store
@@ -46,11 +45,6 @@ def expected(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     )
 
 
-@pytest.fixture(autouse=True)
-def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_writer, "_FILES_A_CHECKPOINT", 3)
-
-
 def killed(owner: Any, name: str, call: int, raw: Path, store: Path, **options: Any) -> None:
     """Prepare in another process, which is killed in the given call of ``owner.name``."""
 
@@ -73,35 +67,30 @@ def killed(owner: Any, name: str, call: int, raw: Path, store: Path, **options: 
     assert process.exitcode == -signal.SIGKILL
 
 
+STARTING_OVER = "an unfinished preparation of store was found and removed: starting over"
+
+
 @pytest.mark.parametrize("num_workers", [1, 2])
 @pytest.mark.parametrize(
-    ("owner", "name", "call", "goes_on"),
+    ("owner", "name", "call"),
     [
-        (journal.Journal, "write", 1, False),  # nothing is there yet
-        (journal.Journal, "write", 2, False),  # arrays without their entries
-        (journal.Journal, "write", 5, True),
-        (store_writer.StoreWriter, "_append", 2, False),
-        (store_writer.StoreWriter, "_append", 50, True),  # amid a sequence
-        (store_writer.StoreWriter, "attach", 1, True),
-        (store_writer, "sha256", 4, True),  # while the arrays are hashed
-        (store_writer.os, "replace", 1, True),
+        (store_writer, "ArrayFile", 1),  # nothing is there yet
+        (store_writer.StoreWriter, "_append", 2),
+        (store_writer.StoreWriter, "_append", 50),  # amid a sequence
+        (store_writer.StoreWriter, "attach", 1),
+        (store_writer, "sha256", 4),  # while the arrays are hashed
+        (partial.os, "fsync", 3),
+        (partial.os, "replace", 1),
     ],
 )
 def test_any_kill(
-    owner: Any,
-    name: str,
-    call: int,
-    goes_on: bool,
-    num_workers: int,
-    raw: Path,
-    tmp_path: Path,
-    expected: dict[str, str],
+    owner: Any, name: str, call: int, num_workers: int, raw: Path, tmp_path: Path, expected: dict[str, str]
 ) -> None:
     store = tmp_path / "store"
     killed(owner, name, call, raw, store, num_workers=num_workers)
     with pytest.raises(DataError, match="not finished"):
         Store.open(store)
-    for folder in (tmp_path / "store.partial", tmp_path / "store.partial" / "arrays"):
+    for folder in (tmp_path / "store.partial", tmp_path / "store.partial" / "store"):
         if not (folder / "meta.json").is_file():
             with pytest.raises(DataError, match="not a store"):
                 Store.open(folder)
@@ -110,44 +99,37 @@ def test_any_kill(
     assert digests(store) == expected
     assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
     assert len(again.exclusions) == NUM_FILES // 9 + 1 - (NUM_FILES % 9 <= 4)
-    assert len(remarks) == goes_on
-    assert all(f"of {NUM_FILES} files were done" in remark for remark in remarks)
+    assert remarks == [STARTING_OVER]
 
 
 def test_two_kills(raw: Path, tmp_path: Path, expected: dict[str, str]) -> None:
     store = tmp_path / "store"
-    killed(journal.Journal, "write", 4, raw, store, num_workers=1)
-    killed(store_writer.StoreWriter, "_append", 30, raw, store, num_workers=1)
+    for call in (60, 30):
+        killed(store_writer.StoreWriter, "_append", call, raw, store, num_workers=1)
     prepare("ntu60", raw, store, num_workers=1)
     assert digests(store) == expected
 
 
-@pytest.mark.parametrize(
-    ("owner", "name", "call", "num_workers"),
-    [(journal.Journal, "write", 5, 1), (store_writer.StoreWriter, "_append", 50, 2)],
-)
-def test_kills_with_16_bit_positions(
-    owner: Any, name: str, call: int, num_workers: int, raw: Path, tmp_path: Path
-) -> None:
-    options: dict[str, Any] = {"positions": "int16", "num_workers": num_workers}
-    whole = prepare("ntu60", raw, tmp_path / "whole", **options).store
-    killed(owner, name, call, raw, tmp_path / "store", **options)
+def test_a_kill_with_16_bit_positions_and_other_options(raw: Path, tmp_path: Path) -> None:
+    killed(store_writer.StoreWriter, "_append", 50, raw, tmp_path / "store", num_workers=2, centred=False)
+    options: dict[str, Any] = {"positions": "int16", "num_workers": 2}
     remarks: list[str] = []
     again = prepare("ntu60", raw, tmp_path / "store", on_remark=remarks.append, **options).store
-    assert [remark.split(":")[0] for remark in remarks] == ["going on with an unfinished preparation"]
-    assert digests(again.path) == digests(whole.path)
+    assert remarks == [STARTING_OVER]
+    assert digests(again.path) == digests(prepare("ntu60", raw, tmp_path / "whole", **options).store.path)
 
 
-def test_a_kill_when_only_tidying_up_is_left(raw: Path, tmp_path: Path, expected: dict[str, str]) -> None:
+@pytest.mark.parametrize(("owner", "name", "call"), [(Path, "unlink", 1), (Path, "rmdir", 1)])
+def test_a_kill_when_only_tidying_up_is_left(
+    owner: Any, name: str, call: int, raw: Path, tmp_path: Path, expected: dict[str, str]
+) -> None:
     store = tmp_path / "store"
-    killed(store_writer.StoreWriter, "_discard", 1, raw, store, num_workers=1)
+    killed(owner, name, call, raw, store, num_workers=1)
     assert digests(store) == expected  # it is whole
-    outcome = prepare("ntu60", raw, store, num_workers=1)
-    assert (outcome.store.path, outcome.num_files) == (store, NUM_FILES)
-    assert digests(store) == expected
-    assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
     with pytest.raises(DataError, match="exists already"):
         prepare("ntu60", raw, store, num_workers=1)
+    assert digests(store) == expected
+    assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
 
 
 @pytest.mark.parametrize("call", [1, 2])
@@ -156,7 +138,7 @@ def test_a_kill_while_a_store_is_replaced(
 ) -> None:
     store = tmp_path / "store"
     prepare("ntu60", raw, store, num_workers=1, centred=False)
-    killed(store_writer.os, "replace", call, raw, store, num_workers=1, overwrite=True)
+    killed(partial.os, "replace", call, raw, store, num_workers=1, overwrite=True)
     prepare("ntu60", raw, store, num_workers=1, overwrite=True)
     assert digests(store) == expected
     assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
@@ -165,59 +147,29 @@ def test_a_kill_while_a_store_is_replaced(
 def test_the_old_store_returns_where_the_new_one_fails(raw: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     old = prepare("ntu60", raw, store, num_workers=1, centred=False).store.content_hash
-    killed(store_writer.os, "replace", 2, raw, store, num_workers=1, overwrite=True)
+    killed(partial.os, "replace", 2, raw, store, num_workers=1, overwrite=True)
     with pytest.raises(DataError, match="stopped by --strict"):
         prepare("ntu60", raw, store, num_workers=1, overwrite=True, strict=True)
     assert Store.open(store).content_hash == old
 
 
-def test_a_broken_last_line_and_lost_bytes_are_done_again(
-    raw: Path, tmp_path: Path, expected: dict[str, str]
-) -> None:
-    store = tmp_path / "store"
-    killed(journal.Journal, "write", 8, raw, store, num_workers=1)
-    partial = tmp_path / "store.partial"
-    with (partial / "journal.jsonl").open("ab") as file:
-        file.write(b'{"rows":[{"name"')
-    with (partial / "arrays" / "joints.bin").open("r+b") as file:
-        file.truncate(2000)
-    prepare("ntu60", raw, store, num_workers=1)
-    assert digests(store) == expected
+def test_what_an_earlier_version_left_is_removed(raw: Path, tmp_path: Path, expected: dict[str, str]) -> None:
+    arrays = tmp_path / "store.partial" / "arrays"
+    arrays.mkdir(parents=True)
+    (arrays / "joints.bin").write_bytes(b"half")
+    (arrays.parent / "journal.jsonl").write_text("{}\n")
+    prepare("ntu60", raw, tmp_path / "store", num_workers=1)
+    assert digests(tmp_path / "store") == expected
+    assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
 
 
-@pytest.mark.parametrize("change", ["option", "positions", "new file", "touched file", "data set"])
-def test_changes_are_noticed(change: str, raw: Path, tmp_path: Path) -> None:
-    own = tmp_path / "raw"
-    shutil.copytree(raw, own)
-    killed(journal.Journal, "write", 5, own, tmp_path / "store", num_workers=1)
-    data_set, options, what = "ntu60", {}, "the raw files"
-    if change == "option":
-        options, what = {"centred": False}, "the options"
-    elif change == "positions":
-        options, what = {"positions": "int16"}, "the options"
-    elif change == "data set":
-        data_set, what = "ntu120", "the data set"
-    elif change == "new file":
-        shutil.copy(next(raw.iterdir()), own / "S002C001P001R001A001.skeleton")
-    else:
-        os.utime(next(own.iterdir()), (0, 0))
-    remarks: list[str] = []
-    outcome = prepare(data_set, own, tmp_path / "store", num_workers=1, on_remark=remarks.append, **options)
-    assert remarks == [f"an unfinished preparation was found, but {what} changed since: starting over"]
-    whole = prepare(data_set, own, tmp_path / "whole", num_workers=1, **options)
-    assert digests(outcome.store.path) == digests(whole.store.path)
-
-
-def test_ctrl_c_keeps_what_is_done(raw: Path, tmp_path: Path, expected: dict[str, str]) -> None:
+def test_ctrl_c_leaves_nothing(raw: Path, tmp_path: Path) -> None:
     def stop(progress: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         prepare("ntu60", raw, tmp_path / "store", num_workers=1, on_progress=stop)
-    remarks: list[str] = []
-    prepare("ntu60", raw, tmp_path / "store", num_workers=1, on_remark=remarks.append)
-    assert remarks == [f"going on with an unfinished preparation: 16 of {NUM_FILES} files were done"]
-    assert digests(tmp_path / "store") == expected
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_at_once_are_refused(raw: Path, tmp_path: Path) -> None:
@@ -234,8 +186,9 @@ def test_two_at_once_are_refused(raw: Path, tmp_path: Path) -> None:
     process.start()
     assert ready.wait(60)
     try:
-        with pytest.raises(DataError, match="another process is preparing this store"):
-            prepare("ntu60", raw, held, num_workers=1)
+        for overwrite in (False, True):
+            with pytest.raises(DataError, match="another process is preparing this store"):
+                prepare("ntu60", raw, held, num_workers=1, overwrite=overwrite)
     finally:
         go.set()
         process.join(60)
@@ -272,7 +225,7 @@ def _is_running(pid: int) -> bool:
     return state != "Z"  # dead, though nobody has asked for its exit status
 
 
-def test_a_killed_worker_stops_the_run_and_loses_nothing(
+def test_a_killed_worker_stops_the_run(
     raw: Path, tmp_path: Path, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parallel_reading, "_CHUNK", 1)  # so that most files are not yet under way
@@ -281,7 +234,7 @@ def test_a_killed_worker_stops_the_run_and_loses_nothing(
         for child in multiprocessing.active_children():
             os.kill(child.pid or 0, signal.SIGKILL)
 
-    with pytest.raises(DataError, match=r"a worker process was killed.*it goes on"):
+    with pytest.raises(DataError, match=r"a worker process was killed.*fewer --workers"):
         prepare("ntu60", raw, tmp_path / "store", num_workers=2, on_progress=_only_once(kill_workers))
     prepare("ntu60", raw, tmp_path / "store", num_workers=2)
     assert digests(tmp_path / "store") == expected

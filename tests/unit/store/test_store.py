@@ -142,3 +142,11 @@ def test_a_damaged_folder_does_not_open(tmp_path: Path) -> None:
     (path / "meta.json").write_text('{"format": "other", "arrays": {}}')
     with pytest.raises(DataError, match="format 'other', this version reads"):
         Store.open(path)
+
+
+def test_a_path_may_be_text_and_a_store_shows_what_it_is(tmp_path: Path) -> None:
+    path = str(tmp_path / "store")
+    with StoreWriter(path, data_set="mine", topology=NTU_25, class_names=[], fps=None, options={}) as store:
+        store.add(sequence())
+        store.finish()
+    assert repr(Store.open(path)) == f"Store(mine, 1 sequences, {path!r})"

@@ -1,0 +1,99 @@
+"""Which raw files are a data set's recordings, and what tells them from those of another time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from skelact import __version__
+from skelact.errors import DataError
+from skelact.formats.archives import RawFile
+from skelact.formats.data_set import DataSet
+from skelact.formats.exclusions import REPEATED, Exclusion, UnusableRecordingError, count_by_reason
+
+LISTED = "listed as missing or incomplete"
+TIMES = "the times of the raw files"
+"""What of a fingerprint copies of the raw files on other machines need not share."""
+
+
+def fingerprint(
+    data_set: DataSet, options: Mapping[str, object], raw: Path, files: Sequence[RawFile]
+) -> dict[str, str]:
+    """Return what a store depends on, by a few words each; a finished part counts only where it is unchanged.
+
+    Raw files are told by names, sizes and times of change, of the archive where they lie in one.
+    """
+    digest, times = hashlib.sha256(), hashlib.sha256()
+    containers = {raw} if raw.is_file() else {file.container for file in files}
+    for container in sorted(containers, key=os.fspath):
+        try:
+            status = container.stat()
+        except OSError as error:
+            raise DataError(f"{container}: cannot be read ({error.strerror}); was it moved?") from error
+        digest.update(f"{status.st_size}\n".encode())
+        times.update(f"{status.st_mtime_ns}\n".encode())
+    for file in files:
+        digest.update(f"{file.name}\n".encode())
+    return {
+        "the program's version": __version__,
+        "the data set": data_set.name,
+        "the options": json.dumps(options, sort_keys=True),
+        "the raw files": digest.hexdigest(),
+        TIMES: times.hexdigest(),
+    }
+
+
+def select(data_set: DataSet, raw: Path, files: Sequence[RawFile]) -> tuple[list[RawFile], list[Exclusion]]:
+    """Tell the data set's recordings from all other files, by their names alone.
+
+    Args:
+        data_set: the data set, after its survey.
+        raw: where the files lie, for the error.
+        files: all of them.
+
+    Returns:
+        The files to read, ordered as ``files``, and an entry for every other one but the side files.
+
+    Raises:
+        DataError: there is no recording of the data set.
+    """
+    wanted: dict[str, RawFile] = {}
+    exclusions = list(data_set.excluded_files)
+    settled = data_set.side_files | {entry.file for entry in data_set.excluded_files}
+    for file in files:
+        if file.name in settled:
+            continue
+        stem = file.stem
+        try:
+            if file.suffix != data_set.suffix:
+                exclusions.append(Exclusion(file.name, f"not a {data_set.suffix} file"))
+            elif not data_set.belongs(stem):
+                exclusions.append(Exclusion(file.name, f"not part of {data_set.name}"))
+            elif stem in data_set.missing:
+                exclusions.append(Exclusion(file.name, LISTED))
+            elif stem in wanted:
+                exclusions.append(Exclusion(file.name, REPEATED, "", f"used: {wanted[stem].name}"))
+            else:
+                wanted[stem] = file
+        except UnusableRecordingError as error:
+            exclusions.append(Exclusion(file.name, error.reason, error.place, error.detail))
+    if not wanted:
+        raise DataError(_nothing_wanted(data_set, raw, exclusions))
+    return list(wanted.values()), exclusions
+
+
+def _nothing_wanted(data_set: DataSet, raw: Path, exclusions: Sequence[Exclusion]) -> str:
+    reasons = "; ".join(f"{count} {reason}" for reason, count in count_by_reason(exclusions).items())
+    num_files = counted(len(exclusions), "file")
+    return (
+        f"{raw}: no recording of {data_set.name} in {num_files} ({reasons}); expected files like "
+        f"{data_set.example}, so check the path and the data set's name"
+    )
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count for a message: ``1 file``, ``2 files``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
