@@ -225,8 +225,7 @@ def export(
         ConfigurationError: an unknown format or protocol, or an option that the format does not have.
         DataError: no such store, or OUT exists or cannot be written.
     """
-    from skelact.store.export_npz import export_padded_npz
-    from skelact.store.export_pyskl import export_pyskl
+    from skelact.store.export import export_padded_npz, export_pyskl
 
     if format not in EXPORTS:
         raise ConfigurationError(f"--format {format!r}: not known{suggest(format, EXPORTS)}")

@@ -14,8 +14,7 @@ from skelact.formats.intervals import ActionInterval, read_intervals
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import COCO_17, NTU_25
 from skelact.store.convert import convert_store
-from skelact.store.export_npz import export_padded_npz
-from skelact.store.export_pyskl import export_pyskl
+from skelact.store.export import export_padded_npz, export_pyskl
 from skelact.store.fixed_point import TOO_FAR
 from skelact.store.prepare import prepare
 from skelact.store.store import Store

@@ -12,8 +12,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.formats.protocol import attribute_of
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import COCO_17, NTU_25
-from skelact.store.export_npz import export_padded_npz
-from skelact.store.export_pyskl import export_pyskl
+from skelact.store.export import export_padded_npz, export_pyskl
 from skelact.store.prepare import prepare
 from skelact.store.protocols import split
 from skelact.store.store import Store

@@ -1,4 +1,4 @@
-"""Writes PYSKL's pickle, annotation by annotation, in memory that does not grow with the store.
+"""Writes PYSKL's pickle, annotation by annotation, in memory that does not grow with the data set.
 
 The keys are those of :mod:`skelact.formats.pyskl`. The pickle is put together from its opcodes
 (protocol 3), because Python's pickler keeps all that it has written; it names NumPy's functions as NumPy 1
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,65 +18,48 @@ import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.files import new_file
-from skelact.formats.protocol import GIVEN
 from skelact.formats.pyskl import HEIGHT, WIDTH
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.store.protocols import split
-from skelact.store.store import Store
 
 _PROTOCOL = 3
 
 
-def export_pyskl(
-    store: Store,
-    protocols: Sequence[str],
-    out: Path | str,
+def write_pyskl(
+    out: str | Path,
+    splits: Mapping[str, Sequence[str]],
+    num_sequences: int,
+    sequence: Callable[[int], SkeletonSequence],
     *,
+    with_score: bool,
+    with_image: bool,
     overwrite: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
-) -> int:
-    """Write all sequences of a store, and the splits of ``protocols`` as ``xsub_train`` and ``xsub_val``.
-
-    ``keypoint_score`` (1 for a joint that was seen, else 0) is written where the store is 2-D or a joint is
-    missing in it, ``img_shape`` where the store knows it and its positions were not centred.
+) -> None:
+    """Write sequences and the names on each side of their splits.
 
     Args:
-        store: the prepared data set.
-        protocols: protocols of the store.
         out: the file to write.
+        splits: names of sequences by the name of a side, e.g. ``xsub_train`` and ``xsub_val``.
+        num_sequences: how many sequences there are.
+        sequence: returns the sequence of an index from 0; each is asked for once, in order.
+        with_score: write ``keypoint_score``, 1 for a joint that was seen, else 0.
+        with_image: write ``img_shape`` where a sequence knows it.
         overwrite: replace ``out`` if it is there.
         on_progress: called with the number of sequences written and their total.
 
-    Returns:
-        The number of sequences written.
-
     Raises:
-        ConfigurationError: no protocol, one named twice, or one that the store does not have.
-        DataError: a side of a protocol is empty, all joints of a present body lie in the origin, or ``out``
-            exists or cannot be written.
+        DataError: all joints of a present body lie in the origin, or ``out`` exists or cannot be written.
     """
-    if not protocols or len(set(protocols)) < len(protocols):
-        raise ConfigurationError("--protocol: expected one or more protocols, each once, e.g. xsub,xview")
-    names = store.names
-    splits: dict[str, list[str]] = {}
-    for protocol in protocols:
-        sides = split(store, protocol)
-        prefix = "" if protocol == GIVEN else f"{protocol}_"
-        splits[f"{prefix}train"] = [names[index] for index in sides.train]
-        splits[f"{prefix}val"] = [names[index] for index in sides.test]
-    is_flat = store.array("joints").shape[2] == 2
-    with_score = is_flat or "joint_present" in store.meta["arrays"]
-    with_image = is_flat and not store.meta["options"].get("centred", False)
     with new_file(out, overwrite) as file:
         file.write(pickle.PROTO + bytes([_PROTOCOL]) + pickle.EMPTY_DICT + pickle.MARK)
-        file.write(_opcodes("split") + _opcodes(splits) + _opcodes("annotations") + pickle.EMPTY_LIST)
-        for index in range(len(store)):
-            _write_dict(file, _annotation(store.sequence(index), with_score, with_image))
+        file.write(_opcodes("split") + _opcodes(dict(splits)))
+        file.write(_opcodes("annotations") + pickle.EMPTY_LIST)
+        for index in range(num_sequences):
+            _write_dict(file, _annotation(sequence(index), with_score, with_image))
             file.write(pickle.APPEND)
             if on_progress:
-                on_progress(index + 1, len(store))
+                on_progress(index + 1, num_sequences)
         file.write(pickle.SETITEMS + pickle.STOP)
-    return len(store)
 
 
 def _annotation(sequence: SkeletonSequence, with_score: bool, with_image: bool) -> dict[str, object]:
