@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from skelact.api.data import prepare as prepare
     from skelact.api.evaluation import Result as Result
     from skelact.api.evaluation import evaluate as evaluate
+    from skelact.api.listings import data_sets as data_sets
+    from skelact.api.listings import methods as methods
+    from skelact.api.listings import sizes as sizes
     from skelact.api.model import Model as Model
     from skelact.api.model import load as load
     from skelact.api.pretraining import pretrain as pretrain
@@ -27,10 +30,13 @@ _HOMES = {
     "Model": "api.model",
     "Result": "api.evaluation",
     "Store": "store.store",
+    "data_sets": "api.listings",
     "evaluate": "api.evaluation",
     "load": "api.model",
+    "methods": "api.listings",
     "prepare": "api.data",
     "pretrain": "api.pretraining",
+    "sizes": "api.listings",
 }
 """Where each name is found."""
 __all__ = [*_HOMES, "__version__"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from skelact.cli import figures_tsne
+from skelact.api import figures
 from skelact.cli.main import main
 from skelact.store.protocols import split
 from skelact.store.store import Store
@@ -24,7 +24,7 @@ def files(tmp_path):
 @pytest.fixture
 def titles(monkeypatch):
     """What figures written during the test are headed by."""
-    from skelact.cli import result_figures
+    from skelact.reports import canvas
 
     found = []
 
@@ -32,7 +32,7 @@ def titles(monkeypatch):
         heading = figure.get_suptitle() or figure.axes[0].get_title()
         found.append((path.name, heading, figure.axes[0].get_xlabel()))
 
-    monkeypatch.setattr(result_figures, "write_figure", write)
+    monkeypatch.setattr(canvas, "write_figure", write)
     return found
 
 
@@ -143,8 +143,8 @@ def test_prime_joints_that_cannot_be_drawn_are_refused(tiny_run, store_path, tmp
 
 def test_the_draw_of_sequences_follows_the_seed(small_store):
     test = small_store.labels.nonzero()[0]
-    drawn = figures_tsne.draw(test, 4, 0)
+    drawn = figures.draw_sequences(test, 4, 0)
     assert len(drawn) == 4
-    assert (figures_tsne.draw(test, 4, 0) == drawn).all()
-    assert any((figures_tsne.draw(test, 4, seed) != drawn).any() for seed in range(1, 5))
-    assert (figures_tsne.draw(test, 100, 0) == test).all()
+    assert (figures.draw_sequences(test, 4, 0) == drawn).all()
+    assert any((figures.draw_sequences(test, 4, seed) != drawn).any() for seed in range(1, 5))
+    assert (figures.draw_sequences(test, 100, 0) == test).all()

@@ -26,6 +26,7 @@ from skelact.pretraining.contrastive.objective import DetectorConfig
 from skelact.pretraining.contrastive.prime_detector import prime_mask
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.run import load_model
+from skelact.skeleton.topology import Topology
 
 PrimeModel = ContrastiveModel | MaskedModel
 """A model with a joint density."""
@@ -46,6 +47,17 @@ class ClassPrimeJoints:
         """Return (K, number) joints, the most prime first; joints that were never seen come last."""
         return np.argsort(-self.means, axis=1, kind="stable")[:, :number]
 
+    def table(self, topology: Topology, number: int) -> list[str]:
+        """Return aligned lines: each class with its ``number`` most prime joints and their mean masks."""
+        class_width = max(map(len, ("class", *self.class_names)))
+        joint_width = max(map(len, topology.joints))
+        lines = [f"  {'class':<{class_width}}  most prime joints (mean mask)"]
+        for name, means, joints in zip(self.class_names, self.means, self.most_prime(number), strict=True):
+            seen = joints[~np.isnan(means[joints])]
+            cells = [f"{topology.joints[joint]:<{joint_width}} {means[joint]:.2f}" for joint in seen]
+            lines.append("  ".join([f"  {name:<{class_width}}", *cells]))
+        return lines
+
 
 def load_prime_model(run: str | Path) -> PrimeModel:
     """Load the model of a finished run whose joint density says which joints are prime.
@@ -62,6 +74,24 @@ def load_prime_model(run: str | Path) -> PrimeModel:
         f"{run}: a run of {card['method']}, without the joint density that makes joints prime; give one of "
         "stjd-cl, stjd-cl-positions, stjd-mp or stjd-mp-visible"
     )
+
+
+def definition(model: PrimeModel) -> str:
+    """Return two lines that say what makes a joint prime in ``model``."""
+    detector = DetectorConfig()
+    if isinstance(model, ContrastiveModel):
+        detector = model.config.detector
+        of_what = "features of the momentum encoder" if detector.source == "features" else "joint positions"
+        density = f"density: {detector.density}, of {of_what}"
+    else:
+        config = model.config
+        of_features = config.density == "learned" and config.density_source == "features"
+        density = f"density: {config.density}, of {'features of the encoder' if of_features else 'its input'}"
+    if detector.threshold is None:
+        change = f"is in the highest {100 * detector.share:g} % of the sequence"
+    else:
+        change = f"is above {detector.threshold:g} of the sequence's largest"
+    return f"prime (mask above 1/2): its change of density {change}\n{density}"
 
 
 @torch.no_grad()
