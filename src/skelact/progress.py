@@ -1,47 +1,65 @@
-"""What a run says while it runs: one live line on a terminal."""
+"""What a command says while it works: one live line on a terminal."""
 
 from __future__ import annotations
 
 import sys
-from types import TracebackType
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+class Step(Protocol):
+    """What is called as the work goes on."""
+
+    def __call__(self, done: int, extra: str = "", *, total: int | None = None) -> None:
+        """Say how much is done, a remark, and how much there is if that was not known before."""
 
 
-class ProgressLine:
-    """A live line on a terminal; elsewhere about ten plain lines a run, or none when ``quiet``."""
+@contextmanager
+def progress(
+    title: str, total: int | None = None, unit: str = "", *, start: int = 0, plain_lines: int = 0
+) -> Iterator[Step]:
+    """Show on the terminal of the standard error how far the work of the block is, at what rate, and its end.
 
-    def __init__(self, title: str, total: int, *, start: int = 0, quiet: bool = False) -> None:
-        console = Console(stderr=True)
-        self.title, self.total, self.quiet = title, total, quiet
-        self.live = console.is_terminal and not quiet
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("epoch {task.completed}/{task.total}  {task.fields[numbers]}"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not self.live,
-            transient=True,
-        )
-        self._task = self._progress.add_task(title, total=total, completed=start, numbers="")
+    The line is gone when the block ends. Where the standard error is no terminal nothing is shown, or so many
+    plain lines as are asked for.
 
-    def __enter__(self) -> ProgressLine:
-        self._progress.start()
-        return self
+    Args:
+        title: what is done; an empty one shows nothing anywhere.
+        total: how much there is; None until a step tells it.
+        unit: what is counted, in the plural.
+        start: how much was done before.
+        plain_lines: lines in all where the standard error is no terminal; these need a total.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
+    Yields:
+        A function that takes how much is done by now.
+    """
+    from rich.console import Console  # only where something is done: not every command shows a line
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    def update(self, epoch: int, numbers: str) -> None:
-        """Say that ``epoch`` epochs are done, with a few numbers."""
-        self._progress.update(self._task, completed=epoch, numbers=numbers)
-        if (
-            not self.live
-            and not self.quiet
-            and (epoch * 10) // self.total != ((epoch - 1) * 10) // self.total
-        ):
-            print(f"{self.title}  epoch {epoch:>4}/{self.total}  {numbers}", file=sys.stderr, flush=True)
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}  {task.fields[rate]}", markup=False),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[extra]}", markup=False),
+    )
+    is_live = bool(title) and console.is_terminal
+    with Progress(*columns, console=console, disable=not is_live, transient=True) as line:
+        task = line.add_task(title, total=total, completed=start, unit=unit, rate="", extra="")
+        begun, before = time.perf_counter(), start
+
+        def step(done: int, extra: str = "", *, total: int | None = total) -> None:
+            nonlocal before
+            if is_live:
+                rate = f"{(done - start) / max(time.perf_counter() - begun, 1e-9):,.4g}/s"
+                line.update(task, completed=done, total=total, rate=rate, extra=extra)
+            elif title and total and done * plain_lines // total != before * plain_lines // total:
+                width = len(str(total))
+                print(f"{title}  {done:>{width}}/{total} {unit}  {extra}", file=sys.stderr, flush=True)
+            before = done
+
+        yield step

@@ -27,7 +27,7 @@ UNLABELLED = 9  # of the small store; sequence i of the others has class i % 4
 
 
 def linear(encoder, source, sides, folder):
-    return evaluate_linear(encoder, source, sides, TRAINING, quiet=True)
+    return evaluate_linear(encoder, source, sides, TRAINING, title="")
 
 
 def fast_linear(encoder, source, sides, folder):
@@ -47,7 +47,7 @@ def fine_tuning(encoder, source, sides, folder):
     pretrained = Pretrained(encoder, NTU_25, CLIPS, {"method": "mae"})
     fabric = make_fabric(TRAINING)
     about = {"method": "mae, finetune"}
-    return finetune(pretrained, source, sides, config, folder / "run", fabric, about=about, quiet=True)
+    return finetune(pretrained, source, sides, config, folder / "run", fabric, about=about, title="")
 
 
 CLASSIFIERS = [linear, fast_linear, knn, fine_tuning]

@@ -51,7 +51,7 @@ def source(small_store):
 
 def run(task, folder, config=CONFIG, resume=False):
     fabric = make_fabric(config)
-    fit(task, np.arange(4, 10), config, fabric, title="", folder=folder, resume=resume, quiet=True)
+    fit(task, np.arange(4, 10), config, fabric, title="", folder=folder, resume=resume)
     return task.model.weight.detach().clone()
 
 

@@ -94,12 +94,11 @@ def train(store, method, own, device, folder):
             indices,
             replace(config.training, epochs=epochs),
             fabric,
-            title=method,
+            title="",
             folder=folder,
             resume=epochs == 2,
             after_step=task.after_step,
             monitors=[task.monitor, monitor],
-            quiet=True,
         )
     return model, config, [epoch["loss"] for epoch in losses], fabric
 
@@ -115,11 +114,11 @@ def evaluate(store, model, clips, fabric, folder):
         class_prime_joints(model, source, sides.test, [0])
     training = TrainingConfig()
     training = replace(training, epochs=1, batch_size=8, accelerator="cpu", tensorboard=False)
-    evaluate_linear(model.encoder, source, sides, training, fabric=fabric, quiet=True)
+    evaluate_linear(model.encoder, source, sides, training, fabric=fabric, title="")
     depth = 0.3 if hasattr(model, "decoder") else 0.0
     config = FinetuneConfig(training=training, hidden_width=8, stochastic_depth=depth)
     pretrained = Pretrained(model.encoder.cpu(), store.topology, clips, {})
-    finetune(pretrained, source, sides, config, folder, fabric, about={"method": "x"}, quiet=True)
+    finetune(pretrained, source, sides, config, folder, fabric, about={"method": "x"}, title="")
 
 
 def main(folder):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +11,7 @@ from skelact.api.descriptions import describe_store
 from skelact.configuration import Option, PathLike, names_closest
 from skelact.errors import ConfigurationError, suggest
 from skelact.formats.exclusions import FILE_NAME, Exclusion, count_by_reason
+from skelact.progress import progress
 from skelact.skeleton.topology_file import find_topology
 from skelact.store.convert import ConvertedStore, convert_store
 from skelact.store.prepare import prepare as prepare_store
@@ -121,10 +121,7 @@ def prepare(
         "class_names": None if class_names is None else str(class_names),
         "min_confidence": min_confidence,
     }
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    with _progress(f"preparing {data_set}", "files") as step:
+    with progress(f"preparing {data_set}", unit="files") as step:
         outcome = prepare_store(
             data_set,
             Path(raw),
@@ -136,8 +133,8 @@ def prepare(
             overwrite=overwrite,
             shard=None if shard is None else parse_shard(shard),
             settings={name: value for name, value in given.items() if value is not None},
-            on_progress=lambda done: step(done.done, done.total, f"{done.excluded} set aside"),
-            on_remark=lambda remark: console.print(remark, markup=False, highlight=False, soft_wrap=True),
+            on_progress=lambda now: step(now.done, f"{now.excluded:,} set aside", total=now.total),
+            on_remark=lambda remark: print(remark, file=sys.stderr),
         )
     made = outcome.store
     return PreparedStore(made.path, made.meta, outcome.num_files, outcome.exclusions, outcome.remarks)
@@ -170,14 +167,14 @@ def convert(
         DataError: no such store, OUT exists or cannot be written, or nothing is left of any sequence.
     """
     source = as_store(store)
-    with _progress("converting", "sequences") as step:
+    with progress("converting", len(source), "sequences") as step:
         return convert_store(
             source,
             Path(out),
             find_topology(str(topology)),
             positions=positions,
             overwrite=overwrite,
-            on_progress=lambda done: step(done, len(source)),
+            on_progress=step,
         )
 
 
@@ -235,10 +232,16 @@ def export(
             if value is not None:
                 raise ConfigurationError(f"--{name} means nothing to pyskl, only to padded-npz")
         protocols = protocol.split(",")
-        with _progress("exporting", "sequences") as step:
-            num = export_pyskl(source, protocols, path, overwrite=overwrite, on_progress=step)
+        with progress("exporting", unit="sequences") as step:
+            num = export_pyskl(
+                source,
+                protocols,
+                path,
+                overwrite=overwrite,
+                on_progress=lambda done, total: step(done, total=total),
+            )
         return ExportedFile(path, [f"{num:,} sequences with the splits of {', '.join(protocols)}"])
-    with _progress("exporting", "sequences") as step:
+    with progress("exporting", unit="sequences") as step:
         made = export_padded_npz(
             source,
             protocol,
@@ -246,7 +249,7 @@ def export(
             num_frames=frames,
             num_bodies=2 if bodies is None else bodies,
             overwrite=overwrite,
-            on_progress=step,
+            on_progress=lambda done, total: step(done, total=total),
         )
     sides = f"{made.num_train:,} training and {made.num_test:,} test sequences"
     lines = [f"{sides}, {made.num_frames:,} frames each"]
@@ -278,13 +281,13 @@ def synth(out: PathLike, *, sequences: int = 1200, seed: int = 0, actions: str |
     from skelact.formats.ntu import parse_name
     from skelact.synthetic import write_data_set
 
-    with _progress("writing recordings", "files") as step:
+    with progress("writing", sequences, "recordings") as step:
         files = write_data_set(
             Path(out),
             sequences=sequences,
             seed=seed,
             actions=None if actions is None else actions.split(","),
-            on_progress=lambda done: step(done, sequences),
+            on_progress=step,
         )
     names = [parse_name(path.stem) for path in files]
     rows = (
@@ -378,26 +381,3 @@ def _left_out(store: Store, exclusions: list[Exclusion]) -> list[str]:
         f"{'left out':<10}{len(exclusions):,}, listed in {store.path / FILE_NAME}",
         *(f"{'':<10}{count:>{width},}  {reason}" for reason, count in reasons.items()),
     ]
-
-
-@contextmanager
-def _progress(title: str, unit: str) -> Iterator[Callable[..., None]]:
-    """Show a line of progress on a terminal; yield what moves it on: done, total, and a few words."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn(title),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(f"{unit}{{task.fields[words]}}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as line:
-        task = line.add_task("", total=None, words="")
-
-        def step(done: int, total: int, words: str = "") -> None:
-            line.update(task, completed=done, total=total, words=f", {words}" if words else "")
-
-        yield step

@@ -148,7 +148,7 @@ def pretrain(
         load_initial=load_initial_weights,
         monitors=_monitors(run, monitor_knn_every),
         drawings=_drawings(run),
-        quiet=quiet,
+        title="" if quiet else None,
     )
     return Model(out)
 

@@ -29,7 +29,7 @@ from skelact.errors import DataError
 from skelact.evaluation.features import in_batches
 from skelact.evaluation.logistic import LogisticRegression
 from skelact.formats.intervals import FILE_NAME, ActionInterval, read_intervals
-from skelact.models.backbone import Backbone
+from skelact.models.backbone import Backbone, frozen
 from skelact.store.protocols import Split
 from skelact.store.store import Store
 from skelact.training.randomness import generator_for
@@ -177,7 +177,7 @@ def evaluate_detection(
     """Fit the layer on frames of the training recordings; find and score the actions of the test recordings.
 
     Args:
-        encoder: in evaluation mode, on the source's device; it is not changed.
+        encoder: the representation; it is not changed.
         source: where the clips come from: an untrimmed store.
         split: training and test recordings.
         config: windows, layer, segments, seed.
@@ -196,16 +196,18 @@ def evaluate_detection(
         recordings = zip(split.train[part].tolist(), frames[part], strict=True)
         return torch.stack([_rows(encoder, source, *each, config) for each in recordings])
 
-    features = in_batches(
-        training_rows, len(split.train), 1, fabric=fabric, title=title and f"{title}, training"
-    )
+    with frozen(encoder, source.device):
+        features = in_batches(
+            training_rows, len(split.train), 1, fabric=fabric, title=title and f"{title}, training"
+        )
     layer, likelihood = fit_layer(features, labels, background + 1, config.layer, config.seed)
 
     def test_rows(part: slice) -> Tensor:
         found = [_segments(encoder, source, index, layer, config) for index in split.test[part].tolist()]
         return torch.stack([_to_table(segments, config.segments.max_segments) for segments in found])
 
-    tables = in_batches(test_rows, len(split.test), 1, fabric=fabric, title=title and f"{title}, test")
+    with frozen(encoder, source.device):
+        tables = in_batches(test_rows, len(split.test), 1, fabric=fabric, title=title and f"{title}, test")
     detections = [
         Detection(source.store.names[index], int(action), int(start), int(end), confidence)
         for index, table in zip(split.test.tolist(), tables, strict=True)

@@ -61,7 +61,7 @@ def frame_features(
 
 def step_features(encoder: Backbone, clips: Clips) -> Tensor:
     """Return the (N, T', D) mean over joints and bodies at every time step of clips."""
-    features = encoder(clips.positions, clips.present)  # (N, M, T', V, D)
+    features: Tensor = encoder(clips.positions, clips.present)  # (N, M, T', V, D)
     num_steps = features.shape[2]
     steps = features.transpose(1, 2).flatten(0, 1).unsqueeze(2)  # (N * T', M, 1, V, D)
     pooled = pool(steps, clips.present.repeat_interleave(num_steps, 0), encoder.absent)

@@ -21,7 +21,7 @@ from skelact.evaluation.linear import check_labels
 from skelact.evaluation.logistic import LogisticRegression, fit_path
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.evaluation.settings import FastLinearConfig
-from skelact.models.backbone import Backbone, evaluation_mode
+from skelact.models.backbone import Backbone, frozen
 from skelact.store.protocols import Split
 from skelact.training.randomness import generator_for
 
@@ -61,7 +61,7 @@ def evaluate_fast_linear(
     """Fit logistic regression on frozen features of the training side; score the test side.
 
     Args:
-        encoder: the representation, on the source's device; it is not changed.
+        encoder: the representation; it is not changed.
         source: where the clips come from.
         split: training and test sequences.
         config: crops, strengths, seed.
@@ -73,8 +73,10 @@ def evaluate_fast_linear(
             sequences of one class alone.
     """
     check_labels(source, split)
-    (centre, labels), (test, test_labels) = extract_sides(encoder, source, split, fabric=fabric, title=title)
-    with evaluation_mode(encoder):
+    with frozen(encoder, source.device):
+        (centre, labels), (test, test_labels) = extract_sides(
+            encoder, source, split, fabric=fabric, title=title
+        )
         crops = [
             extract_crops(encoder, source, split.train, config.seed, number, fabric=fabric, title=title)
             for number in range(config.crops)

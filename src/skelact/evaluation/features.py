@@ -5,21 +5,18 @@ Every sequence once, on any number of processes: each takes a share, then all ha
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from skelact.clips.source import Clips, ClipSource, draw
-from skelact.models.backbone import Backbone, evaluation_mode
+from skelact.models.backbone import Backbone, frozen
 from skelact.models.heads import pool
+from skelact.progress import progress
 from skelact.store.protocols import Split
 from skelact.training.randomness import generator_for
 
@@ -59,7 +56,7 @@ BATCH_SIZE = 128
 @torch.no_grad()
 def embed(encoder: Backbone, clips: Clips) -> Tensor:
     """Return the (N, D) embeddings of clips: the mean over bodies, time and joints."""
-    features = encoder(clips.positions, clips.present)
+    features: Tensor = encoder(clips.positions, clips.present)
     return pool(features, clips.present, encoder.absent)
 
 
@@ -75,7 +72,7 @@ def extract_features(
     """Embed the test clips (centre crop, no rotation) of sequences.
 
     Args:
-        encoder: in evaluation mode, on the source's device.
+        encoder: the representation; it is not changed.
         source: where the clips come from.
         indices: (N,) sequences of the store.
         batch_size: sequences at a time; bounds the memory.
@@ -89,7 +86,8 @@ def extract_features(
     def embed_test(part: slice) -> Tensor:
         return embed(encoder, source.test(indices[part]))
 
-    features = in_batches(embed_test, len(indices), batch_size, fabric=fabric, title=title)
+    with frozen(encoder, source.device):
+        features = in_batches(embed_test, len(indices), batch_size, fabric=fabric, title=title)
     return features, labels_of(source, indices)
 
 
@@ -101,10 +99,10 @@ def extract_sides(
     fabric: Fabric | None = None,
     title: str = "",
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Embed the centre crops of both sides; the encoder is in evaluation mode meanwhile.
+    """Embed the centre crops of both sides.
 
     Args:
-        encoder: on the source's device.
+        encoder: the representation; it is not changed.
         source: where the clips come from.
         split: training and test sequences.
         fabric: the processes that share the work; default: this one does it all.
@@ -113,7 +111,7 @@ def extract_sides(
     Returns:
         Embeddings and labels, as :func:`extract_features` gives them, of the training and of the test side.
     """
-    with evaluation_mode(encoder):
+    with frozen(encoder, source.device):
         train = extract_features(encoder, source, split.train, fabric=fabric, title=title)
         return train, extract_features(encoder, source, split.test, fabric=fabric, title=title)
 
@@ -131,7 +129,7 @@ def extract_crops(
     """Embed one training clip (random crop, rotation) of each sequence.
 
     Args:
-        encoder: in evaluation mode, on the source's device.
+        encoder: the representation; it is not changed.
         source: where the clips come from.
         indices: (N,) sequences of the store.
         seed: decides the crops, together with
@@ -147,7 +145,8 @@ def extract_crops(
     def embed_crops(part: slice) -> Tensor:
         return embed(encoder, source.train(indices[part], draws=draws[part]))
 
-    return in_batches(embed_crops, len(indices), BATCH_SIZE, fabric=fabric, title=title)
+    with frozen(encoder, source.device):
+        return in_batches(embed_crops, len(indices), BATCH_SIZE, fabric=fabric, title=title)
 
 
 def labels_of(source: ClipSource, indices: Indices) -> Tensor:
@@ -177,36 +176,14 @@ def in_batches(
     """
     share = slice(0, num) if fabric is None else share_of(num, fabric.global_rank, fabric.world_size)
     rows = []
-    with _counting(title if fabric is None or fabric.global_rank == 0 else "", share) as count:
+    is_first = fabric is None or fabric.global_rank == 0
+    with progress(title if is_first else "", share.stop - share.start, "sequences") as step:
         for start in range(share.start, share.stop, batch_size):
             part = slice(start, min(start + batch_size, share.stop))
             rows.append(compute(part).cpu())
-            count(part.stop)
+            step(part.stop - share.start)
     if fabric is None:
         return torch.cat(rows)
     if not rows:  # more processes than sequences: learn the shape from the first sequence
         rows = [compute(slice(0, 1)).cpu()[:0]]
     return gather(torch.cat(rows), num, fabric)
-
-
-@contextmanager
-def _counting(title: str, share: slice) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how many sequences are done; give what is to be called with that number."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("sequences  {task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    hidden = not title or not console.is_terminal
-    with Progress(*columns, console=console, disable=hidden, transient=True) as line:
-        task = line.add_task(title, total=share.stop - share.start, rate="")
-        started = time.perf_counter()
-
-        def count(done: int) -> None:
-            rate = (done - share.start) / (time.perf_counter() - started)
-            line.update(task, completed=done - share.start, rate=f"{rate:,.0f}/s")
-
-        yield count

@@ -7,6 +7,7 @@ labels or other data.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from skelact.evaluation.linear import LastEpochMetrics, TestMonitor, check_label
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.files import write_json
+from skelact.models.backbone import frozen
 from skelact.models.blocks import set_stochastic_depth
 from skelact.models.heads import Classifier, FinetuneHead
 from skelact.models.pretrained import CARD, WEIGHTS, Pretrained, model_card
@@ -59,12 +61,12 @@ class ClassifierTask:
 
 
 def build_classifier(pretrained: Pretrained, num_classes: int, config: FinetuneConfig) -> Classifier:
-    """Return the encoder with a new head; the seed decides the head's weights.
+    """Return a copy of the encoder with a new head; the seed decides the head's weights.
 
     Raises:
         ConfigurationError: stochastic depth is asked of an encoder that has none.
     """
-    encoder = pretrained.encoder
+    encoder = deepcopy(pretrained.encoder).requires_grad_(True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.training.seed, "head"))
         head = FinetuneHead(
@@ -76,7 +78,7 @@ def build_classifier(pretrained: Pretrained, num_classes: int, config: FinetuneC
             encoder.absent,
         )
     set_stochastic_depth(encoder, config.stochastic_depth)
-    return Classifier(encoder.requires_grad_(True), head)
+    return Classifier(encoder, head)
 
 
 def finetune(
@@ -90,12 +92,11 @@ def finetune(
     about: Mapping[str, Any],
     resume: bool = False,
     title: str = "finetune",
-    quiet: bool = False,
 ) -> LastEpochMetrics:
     """Train a classifier on the training side and leave it in ``out``; score the test side.
 
     Args:
-        pretrained: the encoder to start from; it is trained.
+        pretrained: the encoder to start from; it is copied, not changed.
         source: where the clips come from, on the device of ``fabric``.
         split: the labelled training sequences, and the test sequences.
         config: how.
@@ -105,8 +106,7 @@ def finetune(
         about: what else decides the run and stands in its configuration and card: ``method``, data, protocol,
             start.
         resume: go on from the newest checkpoint.
-        title: what the progress line calls it.
-        quiet: no progress line.
+        title: what the progress line calls it; none without a title.
 
     Returns:
         The accuracies on the test side after the last epoch, with the best tested epoch beside them.
@@ -127,7 +127,7 @@ def finetune(
 
     def score(module: nn.Module) -> ClassificationMetrics:
         follow_first_process(module, fabric)
-        scores = classify(module, source, split.test, fabric=fabric, title="" if quiet else "test")
+        scores = classify(module, source, split.test, fabric=fabric, title=title and "test")
         return evaluate_scores(scores, labels, len(class_names))
 
     epochs = config.training.epochs
@@ -143,7 +143,6 @@ def finetune(
         resume=has_checkpoint,
         rate_scales=layer_decay_scales(model, config.layer_decay),
         monitors=[monitor],
-        quiet=quiet,
     )
     if monitor.last is None:  # it had been trained to the end before it was resumed
         monitor.test(epochs, model)
@@ -181,7 +180,7 @@ def classify(
     """Return the (N, K) class scores of the test clips of N sequences, on the CPU, in every process.
 
     Args:
-        model: maps clips and present bodies to scores; in evaluation mode, on the source's device.
+        model: maps clips and present bodies to scores; it is not changed.
         source: where the clips come from.
         indices: (N,) sequences of the store.
         fabric: the processes that share the work; default: this one does it all.
@@ -193,7 +192,8 @@ def classify(
         scores: Tensor = model(clips.positions, clips.present)
         return scores.float()
 
-    return in_batches(score, len(indices), TEST_BATCH_SIZE, fabric=fabric, title=title)
+    with frozen(model, source.device):
+        return in_batches(score, len(indices), TEST_BATCH_SIZE, fabric=fabric, title=title)
 
 
 def _open_once(out: Path, settings: Mapping[str, Any], resume: bool, fabric: Fabric) -> None:

@@ -19,9 +19,9 @@ from torch.nn.functional import cross_entropy
 
 from skelact.clips.source import Clips, ClipSource, draw
 from skelact.errors import DataError
-from skelact.evaluation.features import embed, extract_features
+from skelact.evaluation.features import embed, extract_features, labels_of
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
-from skelact.models.backbone import Backbone, evaluation_mode
+from skelact.models.backbone import Backbone, frozen
 from skelact.models.heads import LinearHead
 from skelact.store.protocols import Split
 from skelact.training.config import TrainingConfig
@@ -89,8 +89,8 @@ class TestMonitor:
         return {TEST_TOP1: self.last.top1, "test_top5": self.last.top5}
 
     def test(self, epoch: int, model: nn.Module) -> None:
-        """Test the model after ``epoch`` epochs; it is left in training mode if it was."""
-        with evaluation_mode(model):
+        """Test the model after ``epoch`` epochs; it is not changed."""
+        with frozen(model):
             self.last = self.score(model)
         self._remember(epoch, self.last.top1)
 
@@ -140,7 +140,6 @@ def evaluate_linear(
     *,
     fabric: Fabric | None = None,
     title: str = "linear",
-    quiet: bool = False,
 ) -> LastEpochMetrics:
     """Train a linear layer on frozen features; return what it scores on the test side after the last epoch.
 
@@ -152,8 +151,7 @@ def evaluate_linear(
         split: training and test sequences.
         config: how the layer is trained.
         fabric: the devices; default: those of the configuration.
-        title: what the progress line calls it.
-        quiet: no progress line.
+        title: what the progress line calls it; none without a title.
 
     Raises:
         DataError: a sequence without a label, or no test sequence.
@@ -161,14 +159,11 @@ def evaluate_linear(
     check_labels(source, split)
     fabric = fabric or make_fabric(config)
     source = ClipSource(source.store, source.settings, fabric.device)
-    encoder = encoder.eval().requires_grad_(False).to(fabric.device)
     num_classes = len(source.store.class_names)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.seed, "head"))
         head = LinearHead(encoder.config.width, num_classes)
-    embeddings, labels = extract_features(
-        encoder, source, split.test, fabric=fabric, title="" if quiet else "test features"
-    )
+    labels = labels_of(source, split.test)
 
     def score(model: nn.Module) -> ClassificationMetrics:
         follow_first_process(model, fabric)
@@ -177,8 +172,12 @@ def evaluate_linear(
         return evaluate_scores(scores, labels, num_classes)
 
     monitor = TestMonitor(score, config.epochs)
-    task = LinearTask(encoder, head, source)
-    fit(task, split.train, config, fabric, title=title, monitors=[monitor], quiet=quiet)
+    with frozen(encoder, fabric.device):
+        embeddings, _ = extract_features(
+            encoder, source, split.test, fabric=fabric, title=title and "test features"
+        )
+        task = LinearTask(encoder, head, source)
+        fit(task, split.train, config, fabric, title=title, monitors=[monitor])
     return monitor.result()
 
 

@@ -20,7 +20,7 @@ from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.evaluation.features import extract_features
 from skelact.evaluation.knn import check_features
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
-from skelact.models.backbone import Backbone, evaluation_mode
+from skelact.models.backbone import Backbone, frozen
 from skelact.models.pretrained import Pretrained
 from skelact.store.store import Store
 
@@ -125,7 +125,7 @@ def evaluate_one_shot(
     """Give every query the class of the nearest example, by cosine; nothing is trained.
 
     Args:
-        encoder: the representation, on the source's device; it is not changed.
+        encoder: the representation; it is not changed.
         source: where the clips come from.
         task: examples and queries.
         fabric: the processes that share the clips; default: this one does it all.
@@ -137,7 +137,7 @@ def evaluate_one_shot(
     Raises:
         DataError: a feature that is not finite.
     """
-    with evaluation_mode(encoder):
+    with frozen(encoder, source.device):
         examples, _ = extract_features(encoder, source, task.examples)
         queries, _ = extract_features(encoder, source, task.queries, fabric=fabric, title=title)
     check_features(examples, torch.arange(len(examples)), queries)

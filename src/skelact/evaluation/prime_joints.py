@@ -19,6 +19,7 @@ from torch import Tensor
 from skelact.clips.source import Clips, ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.features import BATCH_SIZE, Indices, in_batches, labels_of
+from skelact.models.backbone import frozen
 from skelact.models.embedding import patchify
 from skelact.models.pretrained import load_pretrained
 from skelact.pretraining.contrastive.model import ContrastiveModel
@@ -182,7 +183,7 @@ def class_prime_joints(
     """Return how prime each joint is in each class, over the test clips (centre crop) of sequences.
 
     Args:
-        model: in evaluation mode, on the source's device.
+        model: it is not changed.
         source: where the clips come from.
         indices: (N,) sequences of the store.
         classes: the K classes, in the order that is wanted.
@@ -202,7 +203,8 @@ def class_prime_joints(
         positions = clips.positions if shows_joints else joints.test(indices[part]).positions
         return joint_sums(prime_joints(model, clips, positions), seen_joints(clips))
 
-    sums = in_batches(sums_of, len(indices), BATCH_SIZE, fabric=fabric, title=title)
+    with frozen(model, source.device):
+        sums = in_batches(sums_of, len(indices), BATCH_SIZE, fabric=fabric, title=title)
     labels = labels_of(source, indices)
     return ClassPrimeJoints(
         class_names=tuple(source.store.class_names[label] for label in classes),

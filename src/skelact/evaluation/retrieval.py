@@ -97,7 +97,7 @@ def evaluate_retrieval(
     """Let the test side of a protocol ask its training side; nothing is trained.
 
     Args:
-        encoder: the representation, on the source's device; it is not changed.
+        encoder: the representation; it is not changed.
         source: where the clips come from; both sides are read as test clips.
         split: training and test sequences.
         fabric: the processes that share the clips; default: this one does it all.

@@ -1,16 +1,14 @@
-"""What a backbone is: a network that turns clips into a feature map. There are two.
-
-A model in evaluation mode for a while.
-"""
+"""The two backbones, networks from clips to a feature map; and how a model is used without changing it."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, Self
+from typing import TypeAlias, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from skelact.errors import ConfigurationError
 from skelact.models.encoder import SkeletonEncoder
@@ -18,53 +16,15 @@ from skelact.models.sizes import Absent, EncoderConfig, STGCNConfig
 from skelact.models.st_gcn import STGCN
 from skelact.skeleton.topology import Topology
 
+Module = TypeVar("Module", bound=nn.Module)
 
-class BackboneConfig(Protocol):
-    """Sizes of a backbone."""
-
-    @property
-    def width(self) -> int:
-        """Size D of the features."""
-
-    @property
-    def num_coordinates(self) -> int:
-        """Coordinates C of a joint."""
-
-
-class Backbone(Protocol):
-    """A network from clips to features per body, time step and joint, as its users see it."""
-
-    absent: Absent
-    """Whether absent bodies are left out, or run as zeros."""
-    training: bool
-    """Whether it trains, as of any torch module."""
-
-    @property
-    def config(self) -> BackboneConfig:
-        """Its sizes."""
-
-    def __call__(self, clips: Tensor, present: Tensor | None = None, absent: Absent | None = None) -> Tensor:
-        """Map (N, M, T, V, C) clips, with (N, M) bodies present, to (N, M, T', V, D) features."""
-
-    def check(self, clips: Tensor) -> None:
-        """Raise ConfigurationError unless ``clips`` have sizes that the backbone takes."""
-
-    def eval(self) -> Self:
-        """Switch to evaluation, as of any torch module."""
-
-    def train(self, mode: bool = True) -> Self:
-        """Switch to training or evaluation, as of any torch module."""
-
-    def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Let the parameters learn or not, as of any torch module."""
-
-    def to(self, device: torch.device | str) -> Self:
-        """Move to a device, as of any torch module."""
+Backbone: TypeAlias = SkeletonEncoder | STGCN
+"""A network from clips to features per body, time step and joint."""
 
 
 def build_backbone(
     config: EncoderConfig | STGCNConfig, topology: Topology, absent: Absent = "skip"
-) -> SkeletonEncoder | STGCN:
+) -> Backbone:
     """Return the untrained backbone whose sizes ``config`` gives, for skeletons of ``topology``.
 
     Raises:
@@ -85,11 +45,27 @@ def num_time_steps(config: EncoderConfig | STGCNConfig, num_frames: int) -> int:
 
 
 @contextmanager
-def evaluation_mode(model: nn.Module | Backbone) -> Iterator[None]:
-    """Put a model into evaluation mode; afterwards, also after an error, it is in the mode that it was in."""
-    was_training = model.training
-    model.eval()
+def frozen(model: Module, device: torch.device | str | None = None) -> Iterator[Module]:
+    """Give ``model`` in evaluation mode, learning nothing, on ``device``; afterwards it is as it was.
+
+    Of every part it is remembered whether it trains, and of every parameter whether it learns: they need not
+    be alike. An error in the block changes nothing of that.
+
+    Args:
+        model: with all its parameters and buffers on one device.
+        device: where the block needs it; None leaves it where it is.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    learning = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    before = next(itertools.chain(model.parameters(), model.buffers()), torch.empty(0)).device
     try:
-        yield
+        model.eval().requires_grad_(False)
+        if device is not None:
+            model.to(device)
+        yield model
     finally:
-        model.train(was_training)
+        model.to(before)
+        for module, mode in modes:
+            module.training = mode
+        for parameter, learns in learning:
+            parameter.requires_grad_(learns)

@@ -73,7 +73,7 @@ def pretrain(
     load_initial: LoadInitialWeights = load_run_weights,
     monitors: Sequence[Monitor] = (),
     drawings: Sequence[Drawing] = (),
-    quiet: bool = False,
+    title: str | None = None,
 ) -> MaskedModel | ContrastiveModel:
     """Train a model and leave it in ``out``.
 
@@ -87,7 +87,7 @@ def pretrain(
             called where ``resume`` finds a checkpoint.
         monitors: called after every epoch; their numbers go into the log.
         drawings: called with every checkpoint; their figures go to TensorBoard, if it is on.
-        quiet: no progress line.
+        title: what the progress line calls it, default the method's name; none with an empty title.
 
     Raises:
         DataError: the folder is taken, or holds nothing to resume; or the weights to start from cannot be
@@ -135,14 +135,13 @@ def pretrain(
         train,
         config.training,
         fabric,
-        title=config.method,
+        title=config.method if title is None else title,
         folder=out,
         resume=has_checkpoint,
         order=lambda generator: source.epoch_order(train, generator),
         after_step=task.after_step,
         monitors=[task.monitor, *monitors],
         drawings=drawings,
-        quiet=quiet,
     )
     if fabric.global_rank == 0:
         weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}

@@ -10,6 +10,7 @@ import torch
 from skelact.clips.source import ClipSource
 from skelact.density.prime import hard_prime_mask
 from skelact.evaluation.metrics import ClassificationMetrics
+from skelact.models.backbone import frozen
 from skelact.models.embedding import patchify
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.reports.figures import confusion_matrix, density_change_map, loss_curve
@@ -55,7 +56,8 @@ def draw_density(run: Path, model: MaskedModel, source: ClipSource, sequence: in
     clips = source.test([sequence])
     body = clips.positions[0, :1].cpu()  # (1, T, V, C)
     patch_frames = model.encoder.config.patch_frames
-    change = model.cpu().signal(patchify(body, patch_frames))  # (1, T', V)
+    with frozen(model, "cpu"):
+        change = model.signal(patchify(body, patch_frames))  # (1, T', V)
     if change is None:
         raise ValueError("a model that masks by chance alone has no signal to draw")
     is_prime = hard_prime_mask(change, PRIME_SHARE)[0].repeat_interleave(patch_frames, 0)

@@ -12,7 +12,7 @@ from skelact.clips.settings import ClipSettings
 from skelact.clips.source import Clips, ClipSource
 from skelact.density.learned import START, LearnedDensity
 from skelact.evaluation.prime_joints import prime_joints
-from skelact.models.backbone import evaluation_mode
+from skelact.models.backbone import frozen
 from skelact.models.embedding import patchify
 from skelact.pretraining.contrastive.model import ContrastiveModel
 from skelact.pretraining.masked.model import MaskedModel
@@ -85,7 +85,7 @@ def prime_mask_of(model: ContrastiveModel, clip: Clips, joints: Tensor) -> Tenso
     moved = clip._replace(
         **{name: value.to(device) for name, value in clip._asdict().items() if isinstance(value, Tensor)}
     )
-    with evaluation_mode(model):  # statistics of normalisations are not to see this clip
+    with frozen(model):  # statistics of normalisations are not to see this clip
         mask = prime_joints(model, moved, joints.to(device))
     return mask[clip.present.to(device)][0].cpu()
 

@@ -17,7 +17,7 @@ import torch
 from lightning_fabric import Fabric
 
 from skelact.errors import SkelactError
-from skelact.progress import ProgressLine
+from skelact.progress import progress
 from skelact.training.checkpoints import load_newest_checkpoint, save_checkpoint
 from skelact.training.config import TrainingConfig
 from skelact.training.devices import compile_model, make_fabric
@@ -81,16 +81,17 @@ def fit(
     after_step: Callable[[], None] | None = None,
     monitors: Sequence[Monitor] = (),
     drawings: Sequence[Drawing] = (),
-    quiet: bool = False,
 ) -> list[dict[str, float]]:
     """Train ``task`` on the sequences ``indices``.
+
+    Its model is on the device of ``fabric`` from then on, and in evaluation mode when the training is done.
 
     Args:
         task: what is trained.
         indices: (N,) sequences of the store.
         config: how.
         fabric: devices and precision.
-        title: what the progress line calls the run.
+        title: what the progress line calls the run; none without a title.
         folder: where ``metrics.jsonl``, ``checkpoints/`` and ``tensorboard/`` go; None keeps nothing on disk.
         resume: go on from the newest checkpoint in ``folder``.
         order: gives the order of an epoch, as for :func:`skelact.training.steps.epoch_batches`.
@@ -100,7 +101,6 @@ def fit(
             place for what follows the weights, like a momentum copy.
         monitors: called after every epoch; their numbers go into the log.
         drawings: called with every checkpoint; their figures go to TensorBoard, if it is on.
-        quiet: no progress line.
 
     Returns:
         The numbers of every epoch that this call trained.
@@ -121,15 +121,15 @@ def fit(
     if resume:
         if folder is None:
             raise ValueError("a run that keeps nothing on disk cannot be resumed")
-        progress = load_newest_checkpoint(folder / "checkpoints", task.model, plain_optimiser)
-        done, sums = int(progress["step"]), _Sums(**progress["sums"])
+        state = load_newest_checkpoint(folder / "checkpoints", task.model, plain_optimiser)
+        done, sums = int(state["step"]), _Sums(**state["sums"])
     schedule, history = config.schedule(), []
 
     def save() -> None:
         if folder is not None and is_first:
-            progress = {"step": done, "sums": vars(sums)}
+            state = {"step": done, "sums": vars(sums)}
             save_checkpoint(
-                folder / "checkpoints", task.model, plain_optimiser, progress, config.keep_checkpoints
+                folder / "checkpoints", task.model, plain_optimiser, state, config.keep_checkpoints
             )
 
     def stopped_error() -> RunStoppedError:
@@ -146,8 +146,10 @@ def fit(
             log = stack.enter_context(open_log(folder, done, per_epoch, config.tensorboard))
             if fabric.world_size == 1 or not config.compile:
                 speed = Speed(fabric.device, config.precision, fabric.world_size)
-        line = stack.enter_context(
-            ProgressLine(title, config.epochs, start=done // per_epoch, quiet=quiet or not is_first)
+        show = stack.enter_context(
+            progress(
+                title if is_first else "", config.epochs, "epochs", start=done // per_epoch, plain_lines=10
+            )
         )
         signals = stack.enter_context(stop_signals())
         steps = stack.enter_context(
@@ -202,7 +204,8 @@ def fit(
                     log.draw(drawing(epoch + 1, task.model), done)
             if must_stop and not is_last:
                 raise stopped_error()
-            line.update(epoch + 1, f"loss {metrics['loss']:.4f}  {metrics['clips_per_second']:,.0f} clips/s")
+            show(epoch + 1, f"loss {metrics['loss']:.4f}  {metrics['clips_per_second']:,.0f} clips/s")
+    task.model.eval()
     return history
 
 

@@ -44,7 +44,7 @@ def start():
 def train(source, out, config=CONFIG, **options):
     about = {"method": "mae, finetune"}
     fabric = make_fabric(config.training)
-    return finetune(start(), source, SPLIT, config, out, fabric, about=about, quiet=True, **options)
+    return finetune(start(), source, SPLIT, config, out, fabric, about=about, title="", **options)
 
 
 def test_every_parameter_gets_a_finite_gradient(source):

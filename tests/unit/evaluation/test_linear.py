@@ -51,8 +51,8 @@ def test_an_embedding_is_the_mean_over_present_bodies_time_and_joints(source, en
 def test_the_encoder_is_not_changed_and_the_result_repeats(source, encoder):
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     split = Split(np.arange(5), np.arange(5, 9))
-    first = evaluate_linear(encoder, source, split, CONFIG, quiet=True)
-    second = evaluate_linear(encoder, source, split, CONFIG, quiet=True)
+    first = evaluate_linear(encoder, source, split, CONFIG, title="")
+    second = evaluate_linear(encoder, source, split, CONFIG, title="")
     assert first.num_sequences == 4
     assert np.array_equal(first.confusion, second.confusion)
     for name, value in encoder.state_dict().items():
@@ -61,4 +61,4 @@ def test_the_encoder_is_not_changed_and_the_result_repeats(source, encoder):
 
 def test_a_sequence_without_a_label_is_an_error(source, encoder):
     with pytest.raises(DataError, match="1 test sequences have no label"):
-        evaluate_linear(encoder, source, Split(np.arange(5), np.array([8, 9])), CONFIG, quiet=True)
+        evaluate_linear(encoder, source, Split(np.arange(5), np.array([8, 9])), CONFIG, title="")

@@ -92,7 +92,7 @@ def test_paths_may_be_strings_and_models_come_back(method, store, tmp_path):
         "training": {"epochs": 1, "accelerator": "cpu", "tensorboard": False, "workers": 0},
     }
     config = instantiate(family.settings, find_method(method).settings("tiny", own))
-    trained = pretrain(config, str(tmp_path / "run"), quiet=True)
+    trained = pretrain(config, str(tmp_path / "run"), title="")
     loaded = load_model(str(tmp_path / "run"))
     assert type(loaded) is type(trained)
     assert not loaded.training

@@ -53,9 +53,7 @@ class ToyTask:
 
 
 def train(task, folder=None, resume=False, config=CONFIG):
-    return fit(
-        task, INDICES, config, make_fabric(config), title="toy", folder=folder, resume=resume, quiet=True
-    )
+    return fit(task, INDICES, config, make_fabric(config), title="", folder=folder, resume=resume)
 
 
 def weights(task):
@@ -147,10 +145,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
             INDICES,
             CONFIG,
             make_fabric(CONFIG),
-            title="toy",
+            title="",
             folder=tmp_path,
             monitors=[remember],
-            quiet=True,
         )
     assert torch.isfinite(weights(task)).all()
     assert (tmp_path / "checkpoints" / "step-000000010.safetensors").exists()
@@ -167,10 +164,9 @@ def test_log_holds_one_line_an_epoch_and_what_monitors_say(tmp_path):
         INDICES,
         CONFIG,
         make_fabric(CONFIG),
-        title="toy",
+        title="",
         folder=tmp_path,
         monitors=[lambda epoch, model: {"double": 2.0 * epoch}],
-        quiet=True,
     )
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert lines == history
@@ -289,7 +285,7 @@ def test_figures_come_with_checkpoints_where_they_are_shown(tmp_path, monkeypatc
         config = replace(CONFIG, tensorboard=tensorboard)
         folder = tmp_path / str(tensorboard)
         fabric = make_fabric(config)
-        fit(ToyTask(), INDICES, config, fabric, title="", folder=folder, drawings=drawings, quiet=True)
+        fit(ToyTask(), INDICES, config, fabric, title="", folder=folder, drawings=drawings)
     expected = [("masks", f"figure of epoch {epoch}", 5 * epoch) for epoch in (2, 4, 6)]
     assert shown == [*expected, "closed"]
 
