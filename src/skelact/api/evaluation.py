@@ -434,9 +434,10 @@ def ensemble(
 
 def evaluate(
     evaluation: str,
-    run: Run | Sequence[Run],
+    run: Run | Sequence[Run] | None = None,
     data: Data | None = None,
     protocol: str | None = None,
+    /,
     **settings: Any,
 ) -> Result:
     """Evaluate a model: ``skelact.evaluate("linear", model, store, "xsub")``.
