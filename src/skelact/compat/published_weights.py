@@ -29,6 +29,7 @@ from skelact.files import write_json
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.pretrained import CARD, PREFIX, WEIGHTS, Pretrained, load_pretrained, model_card
 from skelact.models.sizes import Absent, EncoderConfig, MaskedSizes
+from skelact.pretraining.identity import with_identity
 from skelact.pretraining.masked.initialisation import InitialWeights, resample_time
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.masked.objective import MaskedObjective
@@ -122,7 +123,7 @@ def import_weights(
         "code": code_version(),
         "packages": package_versions(),
     }
-    card = model_card(SkeletonEncoder(encoder, absent), topology, clips, about)
+    card = model_card(SkeletonEncoder(encoder, absent), topology, clips, with_identity(about))
     if run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise DataError(f"{run}: exists already; choose another folder for the run")
     write_safetensors(run / WEIGHTS, {name: value.contiguous() for name, value in weights.items()})

@@ -28,6 +28,14 @@ from skelact.models.backbone import frozen
 from skelact.models.blocks import set_stochastic_depth
 from skelact.models.heads import Classifier, FinetuneHead
 from skelact.models.pretrained import CARD, WEIGHTS, Pretrained, model_card
+from skelact.pretraining.identity import (
+    IDENTITY,
+    SEEDS,
+    card_seeds,
+    changed,
+    encoder_identity,
+    evaluation_identity,
+)
 from skelact.store.protocols import Split
 from skelact.training.checkpoints import write_safetensors
 from skelact.training.log import GO_ON, METRICS, read_metrics
@@ -157,6 +165,7 @@ def finetune(
             {
                 "method": about["method"],
                 "config": settings,
+                **_identity(pretrained, config, source, split, about),
                 "data_set": source.store.data_set,
                 "data_hash": source.store.content_hash,
                 "num_training_sequences": len(split.train),
@@ -166,6 +175,23 @@ def finetune(
         )
         write_json(out / CARD, card, GO_ON)  # the mark of a finished run, so the last
     return monitor.result()
+
+
+def _identity(
+    pretrained: Pretrained, config: FinetuneConfig, source: ClipSource, split: Split, about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what a classifier's card tells of its identity: that of the encoder it started from counts."""
+    subset, trained = about.get("subset") or {}, not about.get("start", {}).get("untrained", False)
+    identity = evaluation_identity(
+        about.get("evaluation", "finetune"),
+        changed(config),
+        data_hash=source.store.content_hash,
+        protocol=about.get("protocol", ""),
+        encoder=encoder_identity(pretrained.card, trained),
+        num_labelled=len(split.train) if subset else None,
+    )
+    seeds = [config.training.seed, *([subset["seed"]] if subset else [])]
+    return {IDENTITY: identity, SEEDS: seeds + (card_seeds(pretrained.card) if trained else [])}
 
 
 @torch.no_grad()

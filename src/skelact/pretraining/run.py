@@ -22,6 +22,7 @@ from skelact.files import sha256, write_json
 from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained, model_card
 from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
 from skelact.pretraining.contrastive.model import ContrastiveModel
+from skelact.pretraining.identity import IDENTITY, SEEDS, with_identity
 from skelact.pretraining.masked.initialisation import InitialWeights, LoadInitialWeights, initialise
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.methods import MASKED, family_of, family_of_card
@@ -49,7 +50,7 @@ class PretrainingTask(Task[Any], Protocol):
 
 INIT_WEIGHTS_KEY = "init_weights"
 """Key of configuration and card that tells which weights a run started from, and how those were trained."""
-TRAINING_KEYS = ("method", "config", "data_set", "data_hash", INIT_WEIGHTS_KEY)
+TRAINING_KEYS = ("method", "config", "data_set", "data_hash", INIT_WEIGHTS_KEY, IDENTITY, SEEDS)
 """Keys of a card that say how its weights were trained."""
 
 
@@ -156,7 +157,7 @@ def pretrain(
             "code": code_version(),
             "packages": package_versions(),
         }
-        card = model_card(model.encoder, source.topology, config.clips, about)
+        card = model_card(model.encoder, source.topology, config.clips, with_identity(about))
         write_json(out / CARD, card, GO_ON)  # the mark of a finished run, so the last
     return model
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.known import data_sets
 from skelact.results.statistics import mcnemar, over_seeds
-from skelact.results.tables import Entry, Method, check_same_test, group, read_entries
+from skelact.results.tables import Method, ResultEntry, check_same_test, group, read_entries
 
 Counts = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
@@ -74,7 +74,7 @@ def read_class_results(paths: Sequence[Path], variant: str | None = None) -> lis
     return [_class_result(method) for method in group(entries)]
 
 
-def _of_variant(entries: Sequence[Entry], variant: str | None) -> list[Entry]:
+def _of_variant(entries: Sequence[ResultEntry], variant: str | None) -> list[ResultEntry]:
     """Keep one entry of each file."""
     if variant is not None and not any(entry.variant for entry in entries):
         raise ConfigurationError(
@@ -89,13 +89,13 @@ def _of_variant(entries: Sequence[Entry], variant: str | None) -> list[Entry]:
     return kept
 
 
-def _check_alike(first: Entry, entry: Entry) -> None:
+def _check_alike(first: ResultEntry, entry: ResultEntry) -> None:
     check_same_test(first, entry)
     if class_names_of(first) != class_names_of(entry):
         raise DataError(f"{entry.path}: other classes than in {first.path}; give results of the same test")
 
 
-def class_names_of(entry: Entry) -> tuple[str, ...]:
+def class_names_of(entry: ResultEntry) -> tuple[str, ...]:
     """Return the names of the K classes that a result is about.
 
     Older files do not hold them; those of known data sets are looked up.
@@ -117,7 +117,7 @@ def class_names_of(entry: Entry) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _confusion(entry: Entry) -> Counts:
+def _confusion(entry: ResultEntry) -> Counts:
     if "confusion" not in entry.metrics:
         raise DataError(
             f"{entry.path}: holds no numbers by class (no 'confusion'); give a result that classifies"
@@ -236,7 +236,7 @@ def holm(p_values: Sequence[float]) -> npt.NDArray[np.float64]:
     return adjusted
 
 
-def _tests(first: Entry, second: Entry, places: npt.NDArray[np.int64]) -> list[float]:
+def _tests(first: ResultEntry, second: ResultEntry, places: npt.NDArray[np.int64]) -> list[float]:
     """Return the p value of each class for one pair of seeds."""
     assert first.scores is not None
     assert second.scores is not None

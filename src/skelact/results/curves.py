@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from skelact.errors import DataError
+from skelact.pretraining.identity import digest
 from skelact.results.statistics import MeanInterval, mean_interval
-from skelact.results.tables import Entry, check_same_test, group
+from skelact.results.tables import ResultEntry, check_same_test, group
 
 EVALUATIONS = ("semi", "supervised", "finetune")
 """Kinds of results that stand on one curve; finetune and supervised without a subset had all labels."""
@@ -39,7 +40,7 @@ class LearningCurve:
     """By ascending number of labels."""
 
 
-def learning_curves(entries: Sequence[Entry]) -> list[LearningCurve]:
+def learning_curves(entries: Sequence[ResultEntry]) -> list[LearningCurve]:
     """Put results together that differ in labels, seeds, and the epochs that go with the labels alone.
 
     Fewer labels are often trained on for more epochs; one number of labels with several numbers of epochs
@@ -73,7 +74,7 @@ def learning_curves(entries: Sequence[Entry]) -> list[LearningCurve]:
     return curves
 
 
-def _check_fits(first: Entry, entry: Entry) -> None:
+def _check_fits(first: ResultEntry, entry: ResultEntry) -> None:
     kind = entry.table[2]
     if kind not in EVALUATIONS:
         raise DataError(
@@ -82,12 +83,14 @@ def _check_fits(first: Entry, entry: Entry) -> None:
     check_same_test(first, entry)
 
 
-def _without(entry: Entry, setting: str) -> Entry:
+def _without(entry: ResultEntry, setting: str) -> ResultEntry:
     settings = {key: value for key, value in entry.settings.items() if key != setting}
-    return replace(entry, table=(*entry.table[:2], "any share of labels"), settings=settings)
+    alike = digest({"method": entry.method, "data": entry.data_hash, "settings": settings})
+    table = (*entry.table[:2], "any share of labels")
+    return replace(entry, table=table, identity=alike, settings=settings)
 
 
-def _epochs_go_with_labels(entries: Sequence[Entry]) -> bool:
+def _epochs_go_with_labels(entries: Sequence[ResultEntry]) -> bool:
     found: dict[tuple[Any, ...], str | None] = {}
     for entry in entries:
         others = tuple(_without(entry, EPOCHS).settings.items())
@@ -97,15 +100,15 @@ def _epochs_go_with_labels(entries: Sequence[Entry]) -> bool:
     return True
 
 
-def _span_of_epochs(entries: Sequence[Entry]) -> str:
+def _span_of_epochs(entries: Sequence[ResultEntry]) -> str:
     """Return the epochs as a part of the label; nothing where they are equal or tell methods apart."""
     configs = [entry.content["config"].get("training", {}) for entry in entries]
     epochs = sorted({config["epochs"] for config in configs if "epochs" in config})
     return f", {epochs[0]} to {epochs[-1]} epochs" if len(epochs) > 1 else ""
 
 
-def _points(entries: Sequence[Entry]) -> tuple[CurvePoint, ...]:
-    by_number: dict[int, list[Entry]] = {}
+def _points(entries: Sequence[ResultEntry]) -> tuple[CurvePoint, ...]:
+    by_number: dict[int, list[ResultEntry]] = {}
     for entry in entries:
         by_number.setdefault(_num_labelled(entry), []).append(entry)
     points = []
@@ -122,10 +125,10 @@ def _points(entries: Sequence[Entry]) -> tuple[CurvePoint, ...]:
     return tuple(points)
 
 
-def _num_labelled(entry: Entry) -> int:
+def _num_labelled(entry: ResultEntry) -> int:
     return int(entry.content["num_train"])
 
 
-def _share(entry: Entry) -> float:
+def _share(entry: ResultEntry) -> float:
     subset = entry.content.get("subset")
     return 1.0 if subset is None else float(subset["share"])

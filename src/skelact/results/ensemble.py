@@ -11,11 +11,21 @@ import torch
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
-from skelact.results.files import FOLDER, FORMAT, TestScores, computed, has_scores, read_result, read_scores
+from skelact.pretraining.identity import IDENTITY, SEEDS
+from skelact.results.files import (
+    FOLDER,
+    FORMAT,
+    TestScores,
+    computed,
+    has_scores,
+    read_result,
+    read_scores,
+    with_identity,
+)
 
 SAME = ("evaluation", "data_hash", "protocol")
 """What all results of an ensemble have in common; their test sequences besides."""
-DESCRIBES = ("evaluation", "trained", "model", "config", "subset")
+DESCRIBES = ("evaluation", "trained", "model", "config", "subset", IDENTITY, SEEDS)
 """What an ensemble's result keeps of its members': all that says what they are results of."""
 
 
@@ -113,7 +123,7 @@ def ensemble_result(
     """Return what the result file of an ensemble holds."""
     first = members[0].content
     seeds = {int(member.content["config"].get("seed", 0)) for member in members}
-    return {
+    content = {
         "format": FORMAT,
         "evaluation": f"ensemble-{first['evaluation']}",
         **{key: first[key] for key in ("data_set", "data_hash", "protocol", "num_train", "num_test")},
@@ -138,6 +148,7 @@ def ensemble_result(
         "metrics": metrics.to_dict(),
         **computed(seconds),
     }
+    return with_identity(content)
 
 
 def describe_member(member: Member) -> str:

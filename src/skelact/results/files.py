@@ -23,7 +23,9 @@ from skelact.errors import DataError
 from skelact.evaluation.metrics import ClassificationMetrics
 from skelact.files import read_json, sha256, write_json
 from skelact.models.pretrained import Pretrained
+from skelact.pretraining.identity import IDENTITY, SEEDS
 from skelact.provenance import code_version, package_versions
+from skelact.results.identity import result_identity, result_seeds
 from skelact.store.protocols import Split
 from skelact.store.store import Store
 
@@ -117,8 +119,8 @@ def result(
         class_names: what the classes of the numbers are called; default: the store's.
     """
     card = pretrained.card
-    named = ("method", "config", "init_weights", "data_set", "data_hash", "code")
-    return {
+    named = ("method", "config", "init_weights", "data_set", "data_hash", IDENTITY, SEEDS, "code")
+    content = {
         "format": FORMAT,
         "evaluation": evaluation,
         "data_set": store.data_set,
@@ -134,6 +136,12 @@ def result(
         "metrics": dict(metrics),
         **computed(seconds, device),
     }
+    return with_identity(content)
+
+
+def with_identity(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result's content with its identity and its seeds."""
+    return {**content, IDENTITY: result_identity(content), SEEDS: result_seeds(content)}
 
 
 def computed(seconds: float, device: torch.device | None = None) -> dict[str, Any]:

@@ -1,102 +1,165 @@
-"""What of a result's configuration tells methods apart, in results of any version.
+"""Which results are of one method: their identities, their seeds, and the settings that tell methods apart.
 
-A setting that an older version did not have does what its default does; without this, results of two versions
-would never be those of one method.
+See :mod:`skelact.pretraining.identity`. Files of older versions, which hold no identity, get the one that
+today's would have: a setting that an older version did not have does what its default does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
-from skelact.evaluation.settings import FinetuneConfig, LinearConfig
-from skelact.pretraining.methods import family_of
+from skelact.configuration import instantiate, merge
+from skelact.detection.settings import DetectionConfig
+from skelact.errors import ConfigurationError
+from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig
+from skelact.pretraining.identity import (
+    IDENTITY,
+    SEEDS,
+    card_seeds,
+    changed,
+    digest,
+    encoder_identity,
+    evaluation_identity,
+    run_settings,
+    telling,
+)
 
-TRAININGS: Mapping[str, type[LinearConfig] | type[FinetuneConfig]] = {
+SCHEMAS: Mapping[str, type] = {
     "linear": LinearConfig,
+    "linear-fast": FastLinearConfig,
+    "detection": DetectionConfig,
     **dict.fromkeys(("finetune", "semi", "transfer", "supervised"), FinetuneConfig),
 }
-"""Evaluations that train, with their settings."""
+"""Settings of evaluations by their names; those of the others have no data class."""
+DRAW_NOTHING = ("knn", "retrieval", "one-shot")
+"""Evaluations that draw no random numbers: their seed decides the weights of untrained encoders alone."""
 
 
-def pretraining_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run's configuration says, with the defaults of what it does not name.
+def result_identity(content: Mapping[str, Any]) -> str:
+    """Return the identity of what a result file holds, or what an ensemble's says of a member."""
+    if IDENTITY in content:
+        return str(content[IDENTITY])
+    members = _members(content)
+    if members:
+        weights = content["config"].get("weights", [1.0] * len(members))
+        return ensemble_identity([result_identity(member) for member in members], weights)
+    subset = content.get("subset")
+    return evaluation_identity(
+        content["evaluation"],
+        evaluation_settings(content),
+        data_hash=content["data_hash"],
+        protocol=content["protocol"],
+        encoder=encoder_identity(content["model"], content["trained"]),
+        num_labelled=None if subset is None else subset["num_sequences"],
+    )
 
-    A configuration that is none of a pre-training, such as that of a run from scratch, comes back as it is.
+
+def ensemble_identity(members: Sequence[str], weights: Sequence[float]) -> str:
+    """Return the identity of results whose class scores are added up; only the weights' ratios count."""
+    return digest({"members": members, "weights": [weight / max(weights) for weight in weights]})
+
+
+def result_seeds(content: Mapping[str, Any]) -> list[Any]:
+    """Return the seeds of a result: of evaluation, labels and model; of an ensemble those of its members.
+
+    None stands where nothing is drawn. A list of labels of one's own has no seed; it is a draw like any
+    other, known by its hash.
     """
-    if "training" not in config or "method" not in config:
-        return dict(config)
-    listed = {key: [config[key]] for key in ("data", "protocol") if isinstance(config.get(key), str)}
-    defaults = family_of(config).settings(["store"], ["all"], config["method"])
-    return _over(asdict(defaults), {**config, **listed})
+    if SEEDS in content:
+        return list(content[SEEDS])
+    members = _members(content)
+    if members:
+        return [seed for member in members for seed in result_seeds(member)]
+    subset, trained = content.get("subset") or {}, content["trained"]
+    draws = content["evaluation"] not in DRAW_NOTHING or not trained
+    return [
+        content["config"].get("seed", 0) if draws else None,
+        subset.get("hash") if subset.get("seed") is None else subset["seed"],
+        *(card_seeds(content["model"]) if trained else ()),
+    ]
 
 
-def untrained_settings(learned: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return what an encoder before any training is called, and all that decides it beside the seed.
+def evaluation_settings(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a result's evaluation that are not at their defaults."""
+    config, schema = content["config"], SCHEMAS.get(content["evaluation"])
+    known = {each.name for each in fields(schema)} if schema else set()
+    own = {key: value for key, value in config.items() if key not in {*known, "clips", "members", "remark"}}
+    # transfer may make clips of another length than the encoder learned from
+    if config.get("clips") not in (None, content["model"].get("config", {}).get("clips")):
+        own["clips"] = config["clips"]
+    if schema is None:
+        return telling(own)
+    given = {key: config[key] for key in known & set(config)}
+    try:
+        return {**telling(own), **changed(instantiate(schema, given))}
+    except ConfigurationError:  # settings of another version, which this one does not know
+        return telling({**own, **given})
 
-    Args:
-        learned: what :func:`pretraining_settings` says of the run that has its sizes.
+
+def described(content: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """Return what a result's method is called, and the settings that may tell it from others of this name.
+
+    Returns:
+        The name, and texts by dotted keys, such as ``model.objective.tau``.
     """
-    kept = {key: learned[key] for key in ("clips", "model") if key in learned}
-    if "absent" in learned.get("objective", {}):
-        kept["objective"] = {"absent": learned["objective"]["absent"]}
-    backbone = learned.get("model", {}).get("backbone")
-    if backbone is None:  # of a masked method
-        return "untrained", kept
-    sizes = backbone.replace("-", "_")
-    return f"untrained {backbone}", {**kept, "model": {sizes: learned["model"][sizes]}}
-
-
-def identity_of(content: Mapping[str, Any]) -> tuple[str, dict[str, Any], tuple[Any, ...]]:
-    """Return what a result is called, all that tells it from other methods, and the seeds it comes from.
-
-    Args:
-        content: of a result file, or what an ensemble's says of a member.
-    """
-    config, model, subset = content["config"], content["model"], content.get("subset") or {}
-    evaluated = evaluation_settings(content["evaluation"], config)
-    members = [member["result"] for member in evaluated.pop("members", []) if "result" in member]
-    settings: dict[str, Any] = {"evaluation": evaluated}
-    # a list of one's own has no seed; it is a draw like any other
-    seeds = [config.get("seed", 0), subset.get("hash") if subset.get("seed") is None else subset["seed"]]
+    members = _members(content)
+    config = {key: value for key, value in content["config"].items() if key != "members"}
+    schema, subset = SCHEMAS.get(content["evaluation"]), content.get("subset")
+    settings: dict[str, Any] = {"evaluation": merge(asdict(schema()) if schema else {}, config)}
     if subset:
         settings["subset"] = {"share": f"{subset['share']:.4g}"}
-    if not content["trained"] and not members:  # without training its seed decided nothing
-        method, settings["model"] = untrained_settings(pretraining_settings(model.get("config", {})))
-        return method, settings, tuple(seeds)
-    settings["model"], learned_seeds = _learned(model)
-    for number, member in enumerate(members, 1):
-        name, own, own_seeds = identity_of(member)
-        settings[f"member {number}"] = {"method": name, **own}
-        learned_seeds += own_seeds
-    return str(model.get("method", "unknown")), settings, (*seeds, *learned_seeds)
+    name = str(content["model"].get("method", "unknown"))
+    run = run_settings(content["model"].get("config", {}))
+    if members:
+        for number, member in enumerate(members, 1):
+            settings[f"member {number}"] = dict(zip(("method", "settings"), described(member), strict=True))
+    elif content["trained"]:
+        settings["model"] = _model(content["model"])
+    else:
+        backbone = getattr(getattr(run, "model", None), "backbone", "")
+        name = f"untrained {backbone}".strip()
+        settings["model"] = (
+            {key: each for key, each in asdict(run).items() if key in ("clips", "model")} if run else {}
+        )
+    flat = telling(settings)
+    return name, {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in sorted(flat.items())
+    }
 
 
-def _learned(model: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Any, ...]]:
-    """Return what tells a trained model from others, and its seeds, with those of what it started from."""
-    settings = pretraining_settings(model.get("config", {}))
-    seeds: tuple[Any, ...] = (settings.get("training", {}).get("seed"),)
-    if "data_set" in model:
-        settings["learned_from"] = {"data_set": model["data_set"], "content": model.get("data_hash", "")[:8]}
-    if "init_weights" in model:  # older results have the path alone, under init
-        weights = model["init_weights"]
-        start = weights.get("of", {})  # empty where they came from a checkpoint
-        started, more_seeds = _learned(start)
-        settings["init"] = {**started, "method": start.get("method", weights["sha256"][:8])}
-        seeds = (*seeds, *more_seeds)
-    return settings, seeds
+def _model(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a trained model, where it learned, and what it started from."""
+    run, weights = run_settings(card.get("config", {})), card.get("init_weights")
+    found: dict[str, Any] = dict(asdict(run) if run else card.get("config", {}))
+    if "data_set" in card:
+        found["learned_from"] = {"data_set": card["data_set"], "content": card.get("data_hash", "")[:8]}
+    if weights is not None:
+        of = weights.get("of") or {}
+        start = {"method": of.get("method", weights["sha256"][:8])}
+        found["init"] = {**_model(of), **start} if of else start
+    return found
 
 
-def evaluation_settings(evaluation: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a result says of its evaluation, with the defaults of what it does not name."""
-    schema = TRAININGS.get(evaluation)
-    return dict(config) if schema is None else _over(asdict(schema()), config)
+def _members(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the results that an ensemble adds up, with the data that they share."""
+    shared = {key: content[key] for key in ("data_hash", "protocol") if key in content}
+    return [
+        {**shared, **member["result"]} if "result" in member else _of_scores(member)
+        for member in content["config"].get("members", [])
+    ]
 
 
-def _over(defaults: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {**defaults, **config}
-    for key, value in config.items():
-        if isinstance(value, Mapping) and isinstance(defaults.get(key), Mapping):
-            merged[key] = _over(defaults[key], value)
-    return merged
+def _of_scores(member: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the first versions told of a member: its scores."""
+    identity = digest({"scores": member.get("scores_sha256")})
+    return {
+        "evaluation": "unknown",
+        "trained": True,
+        "model": {"method": member.get("stream", "unknown")},
+        "config": {},
+        IDENTITY: identity,
+        SEEDS: [member.get("seed", 0)],
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -13,7 +12,7 @@ import numpy as np
 
 from skelact.errors import DataError
 from skelact.results.files import TestScores, has_scores, read_result, read_scores
-from skelact.results.identity import identity_of
+from skelact.results.identity import described, result_identity, result_seeds
 from skelact.results.statistics import (
     Difference,
     MeanInterval,
@@ -24,37 +23,23 @@ from skelact.results.statistics import (
     over_seeds,
 )
 
-NOT_A_METHOD = {
-    # seeds make several results of one method, the others change no number
-    "seed",
-    "devices",
-    "accelerator",
-    "workers",
-    "compile",
-    "tensorboard",
-    "checkpoint_every",
-    "keep_checkpoints",
-    "test_every",
-    "data",
-    "data_hash",
-    "run",
-    "run_weights",
-}
 OVERLAP = "0.5"
 """Overlap at which tables give the mean average precisions of a detection."""
 
 
 @dataclass(frozen=True)
-class Entry:
+class ResultEntry:
     """One row's share of one result file: how good one evaluation is, with one seed."""
 
     path: Path
     table: tuple[str, str, str]
     """Data set, protocol, evaluation."""
     data_hash: str
+    identity: str
+    """Equal in entries that are seeds of one method."""
     method: str
     settings: Mapping[str, str]
-    """All that tells methods apart, seeds excepted, as dotted key and text."""
+    """What may tell the method from others of its name, as dotted key and text."""
     seeds: tuple[Any, ...]
     """Of evaluation, subset and pre-training, and those of what it started from or adds up."""
     measures: Mapping[str, float]
@@ -89,7 +74,7 @@ class Method:
     table: tuple[str, str, str]
     label: str
     """Name of the method, with the settings that tell it from others of this name in the table."""
-    entries: tuple[Entry, ...]
+    entries: tuple[ResultEntry, ...]
     means: Mapping[str, MeanInterval] = field(init=False)
     """Those of the measures that every file has, in percent; the one that methods are compared by first."""
 
@@ -117,16 +102,16 @@ class Comparison:
     """Seeds that were paired."""
 
 
-def read_entries(paths: Sequence[Path]) -> list[Entry]:
+def read_entries(paths: Sequence[Path]) -> list[ResultEntry]:
     """Read result files; one with several variants, as kNN's, gives an entry for each.
 
     Raises:
         DataError: a file that is no result, scores that are not a result's, or the same result twice.
     """
     entries = [entry for path in paths for entry in _entries_of(path, read_result(path))]
-    seen: dict[tuple[Any, ...], Entry] = {}
+    seen: dict[tuple[Any, ...], ResultEntry] = {}
     for entry in entries:
-        key = (entry.table, entry.data_hash, entry.method, tuple(entry.settings.items()), entry.seeds)
+        key = (entry.table, entry.identity, entry.seeds)
         if key in seen:
             raise DataError(
                 f"{entry.path}: has the settings and seeds of {seen[key].path}; "
@@ -136,31 +121,34 @@ def read_entries(paths: Sequence[Path]) -> list[Entry]:
     return entries
 
 
-def group(entries: Sequence[Entry]) -> list[Method]:
+def group(entries: Sequence[ResultEntry]) -> list[Method]:
     """Put results together that differ in their seeds alone, table by table, in the order of the files."""
-    groups: dict[tuple[Any, ...], list[Entry]] = {}
+    groups: dict[tuple[Any, ...], list[ResultEntry]] = {}
     for entry in entries:
-        key = (entry.table, entry.data_hash, entry.method, tuple(entry.settings.items()))
-        groups.setdefault(key, []).append(entry)
-    methods = []
-    for (table, data_hash, name, _), members in groups.items():
-        others = [
-            each[0]
-            for (other_table, _, other_name, _), each in groups.items()
-            if (other_table, other_name) == (table, name) and each is not members
-        ]
-        own = members[0].settings
-        telling = [
-            key
-            for key in sorted({*own, *(key for other in others for key in other.settings)})
-            if any(other.settings.get(key) != own.get(key) for other in others)
-        ]
-        parts = [f"{key.split('.')[-1]}={own.get(key, 'none')}" for key in telling]
-        if any(other.data_hash != data_hash for other in others):
-            parts.append(f"data {data_hash[:8]}")
-        label = f"{name} ({', '.join(parts)})" if parts else name
-        methods.append(Method(table, label, tuple(sorted(members, key=lambda each: str(each.seeds)))))
-    return methods
+        groups.setdefault((entry.table, entry.identity), []).append(entry)
+    return [_method(members, list(groups.values())) for members in groups.values()]
+
+
+def _method(members: list[ResultEntry], groups: Sequence[list[ResultEntry]]) -> Method:
+    """Return a group as a method, with what tells it from the groups of the same name."""
+    first = members[0]
+    others = [
+        other[0]
+        for other in groups
+        if other is not members and (other[0].table, other[0].method) == (first.table, first.method)
+    ]
+    own, seen = first.settings, {key for other in others for key in other.settings}
+    parts = [
+        f"{key.split('.')[-1]}={own.get(key, 'none')}"
+        for key in sorted({*own, *seen})
+        if any(other.settings.get(key) != own.get(key) for other in others)
+    ]
+    if any(other.data_hash != first.data_hash for other in others):
+        parts.append(f"data {first.data_hash[:8]}")
+    if others and not parts:  # such as weights that were imported from different files
+        parts.append(first.identity[:8])
+    label = f"{first.method} ({', '.join(parts)})" if parts else first.method
+    return Method(first.table, label, tuple(sorted(members, key=lambda each: str(each.seeds))))
 
 
 def compare(methods: Sequence[Method]) -> list[Comparison]:
@@ -185,7 +173,7 @@ def compare(methods: Sequence[Method]) -> list[Comparison]:
     return found
 
 
-def check_same_test(first: Entry, entry: Entry) -> None:
+def check_same_test(first: ResultEntry, entry: ResultEntry) -> None:
     """Check that two results are of one test.
 
     Raises:
@@ -202,7 +190,7 @@ def check_same_test(first: Entry, entry: Entry) -> None:
             )
 
 
-def _test(first: Entry, second: Entry) -> float:
+def _test(first: ResultEntry, second: ResultEntry) -> float:
     assert first.scores is not None
     assert second.scores is not None
     if first.scores.names != second.scores.names:
@@ -210,12 +198,13 @@ def _test(first: Entry, second: Entry) -> float:
     return mcnemar(first.right(), second.right()).p
 
 
-def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
+def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[ResultEntry]:
     scores = read_scores(path, content) if has_scores(content) else None
     metrics = content["metrics"]
     has_variants = content["evaluation"] != "detection" and "top1" not in metrics
     variants = metrics if has_variants else {"": metrics}
-    method, settings, seeds = identity_of(content)
+    identity, seeds = result_identity(content), tuple(result_seeds(content))
+    method, settings = described(content)
     for variant, numbers in variants.items():
         try:
             measures = _measures_of(content["evaluation"], numbers)
@@ -224,12 +213,13 @@ def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[Entry]:
                 f"{path}: no accuracies in its metrics; the file is damaged, evaluate again"
             ) from error
         evaluation = f"{content['evaluation']} {variant}".strip()
-        yield Entry(
+        yield ResultEntry(
             path=path,
             table=(content["data_set"], content["protocol"], evaluation),
             data_hash=content["data_hash"],
+            identity=identity,
             method=method,
-            settings=dict(_flat(settings)),
+            settings=settings,
             seeds=seeds,
             measures=measures,
             scores=scores,
@@ -243,14 +233,3 @@ def _measures_of(evaluation: str, numbers: Mapping[str, Any]) -> dict[str, float
         return {name: float(numbers[name][OVERLAP]) for name in ("map_a", "map_v")}
     top1, top5 = float(numbers["top1"]), numbers.get("top5")
     return {"top1": top1} if top5 is None else {"top1": top1, "top5": float(top5)}
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key in sorted(table):
-        if key in NOT_A_METHOD:
-            continue
-        if isinstance(table[key], Mapping):
-            yield from _flat(table[key], f"{prefix}{key}.")
-        else:
-            value = table[key]
-            yield prefix + key, value if isinstance(value, str) else json.dumps(value)

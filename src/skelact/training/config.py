@@ -90,6 +90,12 @@ class WarmupDrop:
         return self.lr if epoch < self.drop_epoch - 1e-6 else self.min_lr
 
 
+NUMERICALLY_NEUTRAL = ("workers", "checkpoint_every", "keep_checkpoints", "tensorboard")
+"""Settings of a training that change no number, so that a resumed run may have others."""
+ROUNDING_ONLY = ("devices", "accelerator", "compile")
+"""Settings that change the order of additions alone: results that differ in them are of one method."""
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """How long, how fast, with what; the defaults are those of published masked pre-training.

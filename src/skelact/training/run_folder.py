@@ -10,10 +10,9 @@ import yaml
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.files import write_file
+from skelact.training.config import NUMERICALLY_NEUTRAL
 
 CONFIG = "config.yaml"
-FREE = {f"training.{name}" for name in ("workers", "checkpoint_every", "keep_checkpoints", "tensorboard")}
-"""Settings that change no number, so that a resumed run may have others."""
 
 
 def open_folder(
@@ -41,7 +40,7 @@ def open_folder(
         return
     before = {**_dotted(defaults or {}), **_dotted(read_settings(out))}
     now = _dotted(config)
-    for key in sorted({*before, *now} - FREE):
+    for key in sorted({*before, *now} - {f"training.{name}" for name in NUMERICALLY_NEUTRAL}):
         if before.get(key) != now.get(key):
             raise ConfigurationError(
                 f"{out}: was started with {key} = {before.get(key)}, not {now.get(key)}; "
