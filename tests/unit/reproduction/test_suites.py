@@ -119,10 +119,10 @@ def test_seeds_and_patterns_choose():
 
 
 def test_the_neighbours_defaults_are_those_of_the_command():
-    from skelact.cli.main import parse
+    from skelact.api.evaluation import knn
 
-    options = parse(["evaluate", "knn", "--run", "r", "--data", "d", "--protocol", "p"])[1]
-    assert KnnSettings() == KnnSettings(options.k, options.tau)
+    defaults = knn.__kwdefaults__
+    assert KnnSettings() == KnnSettings(defaults["k"], defaults["tau"])
     assert EVALUATIONS["knn"].settings({}) == {"k": [1, 10, 20], "tau": 0.1}
 
 
