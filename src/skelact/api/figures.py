@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from skelact.results.classes import ClassResult
-    from skelact.results.tables import Entry
+    from skelact.results.tables import ResultEntry
 
 NUM_PRINTED = 3
 """Most prime joints of each class that are printed."""
@@ -343,7 +343,7 @@ def _labels_of(results: Sequence[ClassResult]) -> list[str]:
     ]
 
 
-def _tested_on(entry: Entry) -> str:
+def _tested_on(entry: ResultEntry) -> str:
     """Return the data set and the protocol, e.g. ``ntu60 xsub``."""
     return " ".join(entry.table[:2])
 
