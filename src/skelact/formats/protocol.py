@@ -1,12 +1,10 @@
-"""Published protocols: which values of an attribute train and test, as the data sets' authors laid down.
+"""Protocols: which values of an attribute train and which test.
 
-NTU RGB+D: Shahroudy et al., CVPR 2016. NTU RGB+D 120: Liu et al., TPAMI 2020. MSR Action3D: odd subjects
-train, as in Wang et al., CVPR 2012.
+The published ones are those that the data sets' authors laid down. NTU RGB+D: Shahroudy et al., CVPR 2016.
+NTU RGB+D 120: Liu et al., TPAMI 2020. MSR Action3D: odd subjects train, as in Wang et al., CVPR 2012.
 
-The splits that foreign data brings along: which of its sequences train, and which test.
-
-A sequence keeps its side of the protocol ``xsub`` in its attribute ``split_xsub``; a store keeps the
-protocol.
+Of a split that data brings along, a sequence keeps its side of the protocol ``xsub`` in its attribute
+``split_xsub``, and a store keeps the protocol.
 """
 
 from __future__ import annotations
@@ -51,21 +49,22 @@ class Protocol:
         )
 
 
-_NTU60_SUBJECTS = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
+NTU60_TRAIN_SUBJECTS = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
 # fmt: off
-_NTU120_SUBJECTS = (
-    *_NTU60_SUBJECTS, 45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85,
+NTU120_TRAIN_SUBJECTS = (
+    *NTU60_TRAIN_SUBJECTS,
+    45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85,
     86, 89, 91, 92, 93, 94, 95, 97, 98, 100, 103,
 )
 # fmt: on
 
 PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "ntu60": (
-        Protocol("xsub", "subject", _NTU60_SUBJECTS, None, (40_091, 16_487)),
+        Protocol("xsub", "subject", NTU60_TRAIN_SUBJECTS, None, (40_091, 16_487)),
         Protocol("xview", "camera", (2, 3), (1,), (37_646, 18_932)),
     ),
     "ntu120": (
-        Protocol("xsub", "subject", _NTU120_SUBJECTS, None, (63_026, 50_919)),
+        Protocol("xsub", "subject", NTU120_TRAIN_SUBJECTS, None, (63_026, 50_919)),
         Protocol("xset", "setup", tuple(range(2, 33, 2)), tuple(range(1, 33, 2)), (54_468, 59_477)),
     ),
     "msr-action3d": (Protocol("xsub", "subject", (1, 3, 5, 7, 9), (2, 4, 6, 8, 10)),),
@@ -86,3 +85,8 @@ GIVEN = "given"
 def attribute_of(protocol: str) -> str:
     """Return the name of the attribute that holds the sides of ``protocol``."""
     return f"split_{protocol}"
+
+
+def given_protocol(name: str) -> Protocol:
+    """Return the protocol ``name`` of data that brings its own split along."""
+    return Protocol(name, attribute_of(name), (TRAIN,), (TEST,))

@@ -1,7 +1,4 @@
-"""The table of actions: numbers and names of NTU RGB+D 60, and how each is acted.
-
-A take: people, an action and a moment, acted out in the world's axes.
-"""
+"""The table of actions, by the numbers of NTU RGB+D 60, and a take of one: people who act it out."""
 
 from __future__ import annotations
 
@@ -12,22 +9,23 @@ import numpy as np
 
 from skelact.errors import ConfigurationError, suggest
 from skelact.formats.ntu import FPS
-from skelact.synthetic import (
-    hand_actions as hand,
-)
-from skelact.synthetic import (
-    hand_actions as touch,
-)
-from skelact.synthetic import (
-    pair_actions as pair,
-)
-from skelact.synthetic import (
-    solo_actions as solo,
-)
+from skelact.synthetic import hand_actions as hand
+from skelact.synthetic import pair_actions as pair
+from skelact.synthetic import solo_actions as solo
 from skelact.synthetic.actor import LEFT, RIGHT, Actor, Offset
 from skelact.synthetic.kinematics import Array
 from skelact.synthetic.performer import Performer
 from skelact.synthetic.scene import Scene, hold_posture
+
+MIN_FRAMES = 30
+MAX_FRAMES = 150
+
+_SITTING_SHARE = 0.25
+"""Share of the takes of an action that may be done sitting which are."""
+_WEAK_HAND_SHARE = 0.15
+"""Share of the takes in which the other hand acts than usual."""
+_TEMPO_RANGE = (0.7, 1.4)
+"""Slowest and fastest a take can be."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Action:
 
 
 ACTIONS = (
-    Action(1, "drink water", touch.drink, 2.6, may_sit=True),
+    Action(1, "drink water", hand.drink, 2.6, may_sit=True),
     Action(6, "pick up", solo.pick_up, 2.1),
     Action(7, "throw", solo.throw, 1.7),
     Action(8, "sit down", solo.sit_down, 1.7),
@@ -73,17 +71,17 @@ ACTIONS = (
     Action(23, "hand waving", solo.wave, 2.4, may_sit=True),
     Action(24, "kicking something", solo.kick, 1.7),
     Action(26, "hopping", solo.hop, 2.2),
-    Action(28, "phone call", touch.phone_call, 2.6, may_sit=True),
+    Action(28, "phone call", hand.phone_call, 2.6, may_sit=True),
     Action(31, "pointing to something", solo.point, 1.9, may_sit=True),
     Action(33, "check time", hand.check_time, 2.0, may_sit=True),
     Action(34, "rub two hands", hand.rub_hands, 2.2, may_sit=True),
-    Action(38, "salute", touch.salute, 1.9),
+    Action(38, "salute", hand.salute, 1.9),
     Action(39, "put palms together", hand.palms_together, 2.0, may_sit=True),
     Action(40, "cross hands in front", hand.cross_hands, 1.9, may_sit=True),
-    Action(44, "touch head", touch.touch_head, 2.2, may_sit=True),
-    Action(45, "touch chest", touch.touch_chest, 2.2, may_sit=True),
-    Action(46, "touch back", touch.touch_back, 2.2),
-    Action(47, "touch neck", touch.touch_neck, 2.2, may_sit=True),
+    Action(44, "touch head", hand.touch_head, 2.2, may_sit=True),
+    Action(45, "touch chest", hand.touch_chest, 2.2, may_sit=True),
+    Action(46, "touch back", hand.touch_back, 2.2),
+    Action(47, "touch neck", hand.touch_neck, 2.2, may_sit=True),
     Action(50, "punch other person", pair.punch, 1.7, distance=(0.55, 0.75)),
     Action(51, "kicking other person", pair.kick_other, 1.7, distance=(0.70, 0.90)),
     Action(52, "pushing other person", pair.push, 1.9, distance=(0.50, 0.65)),
@@ -130,17 +128,6 @@ def choose_actions(codes: Sequence[str] | None) -> list[int]:
     if len(set(codes)) != len(codes):
         raise ConfigurationError(f"actions: {', '.join(codes)} names an action twice; give each once")
     return [known[code] for code in codes]
-
-
-MIN_FRAMES = 30
-MAX_FRAMES = 150
-
-_SITTING_SHARE = 0.25
-"""Share of the takes of an action that may be done sitting which are."""
-_WEAK_HAND_SHARE = 0.15
-"""Share of the takes in which the other hand acts than usual."""
-_TEMPO_RANGE = (0.7, 1.4)
-"""Slowest and fastest a take can be."""
 
 
 def act_out(action: Action, people: tuple[Performer, ...], rng: np.random.Generator) -> Array:

@@ -1,7 +1,4 @@
-"""One person over time: what the body is told to do, and the joints that follow from it.
-
-Steps: where the feet stand while the body travels over the floor.
-"""
+"""One person over time: what the body is told to do, where the feet step, and the joints that follow."""
 
 from __future__ import annotations
 
@@ -41,7 +38,6 @@ class Actor:
     """
 
     def __init__(self, performer: Performer, num_frames: int, place: Offset, heading: float) -> None:
-        self.performer = performer
         self.bones = performer.bones
         self.habits = performer.habits
         still = np.zeros(num_frames)

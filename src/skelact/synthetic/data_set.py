@@ -1,6 +1,6 @@
-"""A whole synthetic data set: a folder of files in the raw format.
+"""A whole synthetic data set: a folder of files in the raw text format of NTU RGB+D.
 
-The raw text format of NTU RGB+D, written in bulk: one format operation for each body of a frame.
+Files are written in bulk, with one format operation for each body of a frame.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from skelact.synthetic.sensor import SensorTrack
 
 
 def write_data_set(
-    out: Path,
+    out: str | Path,
     *,
     sequences: int,
     seed: int,
@@ -53,6 +53,7 @@ def write_data_set(
         ConfigurationError: a count or seed out of range, or an unknown action.
         DataError: ``out`` is a file or holds something.
     """
+    out = Path(out)
     numbers = choose_actions(actions)
     limit = max_sequences(len(numbers))
     if not 1 <= sequences <= limit:

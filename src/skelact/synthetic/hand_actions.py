@@ -1,10 +1,4 @@
-"""The actions of one person in which the hands come before the chest, near one another or touching.
-
-Offsets are metres from a joint in the axes of that part of the body: x to the right (``across``: to the
-outside of the acting side), y up, z to the back. A joint lies inside the body, so a touching hand stops some
-way off it.
-
-The actions of one person in which a hand goes to a place of the own head or trunk.
+"""The actions of one person's hands: before the chest, near one another, or at the own head or trunk.
 
 Offsets are metres from a joint in the axes of that part of the body: x to the right (``across``: to the
 outside of the acting side), y up, z to the back. A joint lies inside the body, so a touching hand stops some

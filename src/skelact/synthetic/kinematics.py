@@ -1,9 +1,8 @@
-"""Kinematics: rotations, the trunk from its angles, and limbs of two bones that reach for a point.
+"""Kinematics: rotations, limbs of two bones that reach for a point, and how a value runs over time.
 
 Axes of a person: x to the right, y up, z to the back, so that a person at angle zero looks along -z.
-Every rotation and every limb keeps the lengths of the bones exactly.
-
-Motion primitives: how a value runs over time. All take the frame times in seconds, (T,).
+Every rotation and every limb keeps the lengths of the bones exactly. What runs over time takes the frame
+times in seconds, (T,).
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""One synthetic recording: what really happened, and what the sensor made of it.
+"""One synthetic recording: its name, its camera, what really happened, and what the sensor made of it.
 
-Where the cameras of a setup stand, and what they see.
-
-The names of the generated recordings: valid NTU RGB+D names, spread over every protocol's two sides.
+Names are valid ones of NTU RGB+D, spread over every protocol's two sides.
 """
 
 from __future__ import annotations
@@ -16,119 +14,18 @@ import numpy.typing as npt
 
 from skelact.errors import ConfigurationError
 from skelact.formats.ntu import NtuName
+from skelact.formats.protocol import NTU60_TRAIN_SUBJECTS
 from skelact.synthetic.actions import BY_NUMBER, act_out
 from skelact.synthetic.kinematics import Array, turn
 from skelact.synthetic.performer import draw_performer
 from skelact.synthetic.sensor import SensorTrack, track_people
 
 _RECORDING_STREAM = 2
-"""Keeps the draws of recordings apart from those of performers and setups."""
-
-
-@dataclass(frozen=True)
-class SyntheticRecording:
-    """A recording with its truth. M people, T frames, V = 25 joints of NTU-25."""
-
-    name: NtuName
-    positions: Array
-    """(M, T, V, 3) true joints, metres, the performer first; camera axes: x to its left, y up, z forward."""
-    present: npt.NDArray[np.bool_]
-    """(M, T): whether the sensor saw the person."""
-    tracks: tuple[SensorTrack, ...]
-    """What the sensor wrote, with all its errors, in the order of the bodies in a frame."""
-
-    @property
-    def num_frames(self) -> int:
-        """Number of frames T, those in which nobody is seen included."""
-        return int(self.positions.shape[1])
-
-    @property
-    def label(self) -> int:
-        """Class index from 0."""
-        return self.name.action - 1
-
-
-def simulate(name: NtuName, seed: int) -> SyntheticRecording:
-    """Act out and record the recording called ``name`` of the data set with ``seed``.
-
-    People depend on the seed and their number alone, cameras on the seed and the setup; everything else
-    depends on the seed and the whole name. The second person is from the performer's side of cross-subject.
-
-    Raises:
-        ConfigurationError: the name's action, camera or replication is not one that the generator has.
-    """
-    known = name.action in BY_NUMBER and name.camera in CAMERA_TURNS and name.replication in REPLICATION_TURNS
-    if not known:
-        codes = ", ".join(action.code for action in BY_NUMBER.values())
-        raise ConfigurationError(
-            f"{format_name(name)}: not a recording of this generator; expected camera 1 to 3, "
-            f"replication 1 or 2 and one of the actions {codes}"
-        )
-    rng = np.random.default_rng(
-        (seed, _RECORDING_STREAM, name.setup, name.camera, name.performer, name.replication, name.action)
-    )
-    action = BY_NUMBER[name.action]
-    people = [draw_performer(seed, name.performer)]
-    if action.num_people == 2:
-        side = TRAIN_PERFORMERS if name.performer in TRAIN_PERFORMERS else TEST_PERFORMERS
-        others = [number for number in side if number != name.performer]
-        people.append(draw_performer(seed, int(rng.choice(others))))
-    joints = act_out(action, tuple(people), rng)
-    heading = -REPLICATION_TURNS[name.replication] + rng.normal(0.0, 0.06)
-    world = joints @ turn(np.array(heading)).T
-    positions = place_camera(seed, name.setup, name.camera).view(world)
-    tracks, present = track_people(positions, rng)
-    return SyntheticRecording(name, positions, present, tracks)
-
-
 _SETUP_STREAM = 3
-"""Keeps the draws of setups apart from those of performers and recordings."""
+"""Keep the draws of recordings and of setups apart, and both from those of performers."""
 
-CAMERA_TURNS = {1: 0.0, 2: -np.pi / 4, 3: np.pi / 4}
-"""Angle (rad) at which each camera looks at the scene. Camera 1 stands in the middle."""
-REPLICATION_TURNS = {1: CAMERA_TURNS[2], 2: CAMERA_TURNS[3]}
-"""Angle of the camera that people face: first the one side camera, then the other, as in NTU RGB+D (Shahroudy
-et al. 2016). Camera 1 thus sees everybody at 45 degrees, the others from the front or the side."""
-
-_AIM_HEIGHT = 0.95
-"""Height of the point at which cameras look, metres."""
-
-
-@dataclass(frozen=True)
-class Camera:
-    """A camera that looks at the middle of the scene."""
-
-    turn: float
-    """Around the scene, rad."""
-    height: float
-    """Above the floor, metres."""
-    distance: float
-    """From the middle of the scene along the floor, metres."""
-
-    def view(self, points: Array) -> Array:
-        """Return world points (..., 3) in the camera's axes: x to its left, y up, z forward, metres.
-
-        World axes: the floor is y = 0, the scene's middle the origin, and the camera with turn 0 is at -z.
-        """
-        cosine, sine = np.cos(self.turn), np.sin(self.turn)
-        around = np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
-        pitch = np.arctan2(self.height - _AIM_HEIGHT, self.distance)
-        cosine, sine = np.cos(pitch), np.sin(pitch)
-        tilt = np.array([[1.0, 0.0, 0.0], [0.0, cosine, sine], [0.0, -sine, cosine]])
-        moved = points @ around.T + (0.0, -self.height, self.distance)
-        return np.asarray(moved @ tilt.T)
-
-
-def place_camera(seed: int, setup: int, camera: int) -> Camera:
-    """Return camera 1, 2 or 3 of a setup; all three share its distance and height but for small errors."""
-    rng = np.random.default_rng((seed, _SETUP_STREAM, setup))
-    distance, height = rng.uniform(2.8, 3.6), rng.uniform(0.8, 1.9)
-    errors = rng.normal(0.0, (0.05, 0.06, 0.06), (3, 3))[camera - 1]
-    return Camera(CAMERA_TURNS[camera] + errors[0], height + errors[1], distance + errors[2])
-
-
-TRAIN_PERFORMERS = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
-"""Training performers of NTU-60 cross-subject (Shahroudy et al. 2016, section 3.2.1)."""
+TRAIN_PERFORMERS = NTU60_TRAIN_SUBJECTS
+"""Performers of the training side of cross-subject."""
 TEST_PERFORMERS = tuple(person for person in range(1, 41) if person not in TRAIN_PERFORMERS)
 """The other twenty."""
 
@@ -160,6 +57,15 @@ _PERFORMERS_TO_AVOID = {
 
 _ACTION_STRIDE = 7
 """By how many places the order of people and cameras is shifted from one action to the next."""
+
+CAMERA_TURNS = {1: 0.0, 2: -np.pi / 4, 3: np.pi / 4}
+"""Angle (rad) at which each camera looks at the scene. Camera 1 stands in the middle."""
+REPLICATION_TURNS = {1: CAMERA_TURNS[2], 2: CAMERA_TURNS[3]}
+"""Angle of the camera that people face: first the one side camera, then the other, as in NTU RGB+D (Shahroudy
+et al. 2016). Camera 1 thus sees everybody at 45 degrees, the others from the front or the side."""
+
+_AIM_HEIGHT = 0.95
+"""Height of the point at which cameras look, metres."""
 
 
 def format_name(name: NtuName) -> str:
@@ -208,3 +114,87 @@ def recording_name(index: int, actions: Sequence[int]) -> NtuName:
     places = _places()
     setup, camera, performer, replication = places[(place + _ACTION_STRIDE * turn) % len(places)]
     return NtuName(setup, camera, performer, replication, actions[turn])
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A camera that looks at the middle of the scene."""
+
+    turn: float
+    """Around the scene, rad."""
+    height: float
+    """Above the floor, metres."""
+    distance: float
+    """From the middle of the scene along the floor, metres."""
+
+    def view(self, points: Array) -> Array:
+        """Return world points (..., 3) in the camera's axes: x to its left, y up, z forward, metres.
+
+        World axes: the floor is y = 0, the scene's middle the origin, and the camera with turn 0 is at -z.
+        """
+        cosine, sine = np.cos(self.turn), np.sin(self.turn)
+        around = np.array([[cosine, 0.0, sine], [0.0, 1.0, 0.0], [-sine, 0.0, cosine]])
+        pitch = np.arctan2(self.height - _AIM_HEIGHT, self.distance)
+        cosine, sine = np.cos(pitch), np.sin(pitch)
+        tilt = np.array([[1.0, 0.0, 0.0], [0.0, cosine, sine], [0.0, -sine, cosine]])
+        moved = points @ around.T + (0.0, -self.height, self.distance)
+        return np.asarray(moved @ tilt.T)
+
+
+def place_camera(seed: int, setup: int, camera: int) -> Camera:
+    """Return camera 1, 2 or 3 of a setup; all three share its distance and height but for small errors."""
+    rng = np.random.default_rng((seed, _SETUP_STREAM, setup))
+    distance, height = rng.uniform(2.8, 3.6), rng.uniform(0.8, 1.9)
+    errors = rng.normal(0.0, (0.05, 0.06, 0.06), (3, 3))[camera - 1]
+    return Camera(CAMERA_TURNS[camera] + errors[0], height + errors[1], distance + errors[2])
+
+
+@dataclass(frozen=True)
+class SyntheticRecording:
+    """A recording with its truth. M people, T frames, V = 25 joints of NTU-25."""
+
+    name: NtuName
+    positions: Array
+    """(M, T, V, 3) true joints, metres, the performer first; camera axes: x to its left, y up, z forward."""
+    present: npt.NDArray[np.bool_]
+    """(M, T): whether the sensor saw the person."""
+    tracks: tuple[SensorTrack, ...]
+    """What the sensor wrote, with all its errors, in the order of the bodies in a frame."""
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames T, those in which nobody is seen included."""
+        return int(self.positions.shape[1])
+
+
+def simulate(name: NtuName, seed: int) -> SyntheticRecording:
+    """Act out and record the recording called ``name`` of the data set with ``seed``.
+
+    People depend on the seed and their number alone, cameras on the seed and the setup; everything else
+    depends on the seed and the whole name. The second person is from the performer's side of cross-subject.
+
+    Raises:
+        ConfigurationError: the name's action, camera or replication is not one that the generator has.
+    """
+    known = name.action in BY_NUMBER and name.camera in CAMERA_TURNS and name.replication in REPLICATION_TURNS
+    if not known:
+        codes = ", ".join(action.code for action in BY_NUMBER.values())
+        raise ConfigurationError(
+            f"{format_name(name)}: not a recording of this generator; expected camera 1 to 3, "
+            f"replication 1 or 2 and one of the actions {codes}"
+        )
+    rng = np.random.default_rng(
+        (seed, _RECORDING_STREAM, name.setup, name.camera, name.performer, name.replication, name.action)
+    )
+    action = BY_NUMBER[name.action]
+    people = [draw_performer(seed, name.performer)]
+    if action.num_people == 2:
+        side = TRAIN_PERFORMERS if name.performer in TRAIN_PERFORMERS else TEST_PERFORMERS
+        others = [number for number in side if number != name.performer]
+        people.append(draw_performer(seed, int(rng.choice(others))))
+    joints = act_out(action, tuple(people), rng)
+    heading = -REPLICATION_TURNS[name.replication] + rng.normal(0.0, 0.06)
+    world = joints @ turn(np.array(heading)).T
+    positions = place_camera(seed, name.setup, name.camera).view(world)
+    tracks, present = track_people(positions, rng)
+    return SyntheticRecording(name, positions, present, tracks)

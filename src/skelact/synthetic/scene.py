@@ -1,6 +1,6 @@
-"""A take: who acts, with which hand, when and how large. Actions are written against it.
+"""The scene of a take, against which actions are written: who acts, with which hand, when and how large.
 
-What a person does besides the action: posture, sway, glances, shifts of weight, a restless free hand.
+Besides the action, a person has a posture, sways, glances, shifts weight and moves a restless free hand.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The sensor's errors: noise, hidden joints that are guessed, single joints that jump.
-
-The sensor's body tracker: ids, gaps, people found late, and bodies that are none.
-"""
+"""The sensor: noise, guessed and jumping joints; and its tracker: ids, gaps, and bodies that are none."""
 
 from __future__ import annotations
 

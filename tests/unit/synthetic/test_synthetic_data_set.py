@@ -12,7 +12,7 @@ ACTIONS = list(ACTION_NAMES)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_a_larger_set_begins_with_the_smaller(tmp_path: Path) -> None:
-    few = write_data_set(tmp_path / "few", sequences=5, seed=3)
+    few = write_data_set(str(tmp_path / "few"), sequences=5, seed=3)
     more = write_data_set(tmp_path / "more", sequences=8, seed=3)
     others = write_data_set(tmp_path / "others", sequences=5, seed=4)
     assert [path.name for path in few] == [path.name for path in more[:5]]
