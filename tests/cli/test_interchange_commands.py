@@ -9,7 +9,7 @@ import pytest
 
 from skelact.cli.main import main
 from skelact.formats.archives import raw_files
-from skelact.formats.exclusions import read_account
+from skelact.formats.exclusions import read_exclusions
 from skelact.formats.known import find_data_set
 from skelact.store.protocols import split
 from skelact.store.recordings import fingerprint
@@ -56,7 +56,7 @@ def test_the_documented_example(recordings: Path, tmp_path: Path, capsys: Captur
     assert sequence.joint_present is not None
     assert sequence.joint_present[0, 1].tolist() == [True, True, True, False]
     assert (store.fps, store.topology.name, store.topology.centre) == (25.0, "stick", 0)
-    assert read_account(path) == []
+    assert read_exclusions(path) == []
     assert main(["data", "verify", str(path)]) == 0
     assert main(["data", "info", str(path)]) == 0
     assert "xroom" in capsys.readouterr().out
@@ -96,12 +96,14 @@ def test_bvh_files_with_a_manifest_can_be_trained_on(tmp_path: Path, capsys: Cap
     assert store.class_names == ["rest", "wave"]
     assert store.labels.tolist() == [0, 0, 1, 1]
     assert (split(store, "given").train.tolist(), split(store, "given").test.tolist()) == ([0, 2], [1, 3])
-    assert [(each.file, each.reason) for each in read_account(path)] == [("extra.bvh", "not in the manifest")]
+    assert [(each.file, each.reason) for each in read_exclusions(path)] == [
+        ("extra.bvh", "not in the manifest")
+    ]
     (tmp_path / "names.txt").write_text("wave\njump\n")
     others = [*("data", "prepare", "bvh", str(folder), str(tmp_path / "other"))]
     assert main([*others, "--class-names", str(tmp_path / "names.txt")]) == 0
     assert Store.open(tmp_path / "other").names == ["wave-01", "wave-02"]
-    left_out = [each.detail for each in read_account(tmp_path / "other")]
+    left_out = [each.detail for each in read_exclusions(tmp_path / "other")]
     assert sum("'rest' is not one of --class-names" in detail for detail in left_out) == 2
     (folder / "manifest.csv").unlink()
     assert main(["data", "prepare", "bvh", str(folder), str(tmp_path / "no-labels")]) == 0
@@ -115,7 +117,7 @@ def test_what_is_not_used_is_listed(recordings: Path, tmp_path: Path) -> None:
     (recordings / "rest-02.json").write_text("{")
     path = tmp_path / "store"
     assert main(["data", "prepare", "pose-json", str(recordings), str(path), "--min-confidence", "0.5"]) == 0
-    assert [(entry.file, entry.reason) for entry in read_account(path)] == [
+    assert [(entry.file, entry.reason) for entry in read_exclusions(path)] == [
         ("other.json", "not in the manifest"),
         ("rest-01", "in the manifest, but not there"),
         ("rest-02.json", "malformed file"),
@@ -134,7 +136,7 @@ def test_names_and_numbers_of_classes(recordings: Path, tmp_path: Path, capsys: 
     assert main([*prepare, "--class-names", str(names)]) == 0
     store = Store.open(tmp_path / "store")
     assert (store.class_names, store.labels.tolist()) == (["wave", "rest"], [1, 0, -1])
-    assert "'rets' is not one of --class-names (did you mean 'rest'?)" in str(read_account(store.path)[0])
+    assert "'rets' is not one of --class-names (did you mean 'rest'?)" in str(read_exclusions(store.path)[0])
     assert str(tmp_path) not in (store.path / "meta.json").read_text()
     names.write_text("wave\n\nrest\n")
     capsys.readouterr()
@@ -203,7 +205,7 @@ def test_a_first_body_that_was_never_seen(recordings: Path, tmp_path: Path) -> N
     for name, raw in (("pose-json", recordings), ("npz", tmp_path / "a.npz")):
         path = tmp_path / name
         assert main(["data", "prepare", name, str(raw), str(path)]) == 0
-        assert read_account(path) == []
+        assert read_exclusions(path) == []
         store = Store.open(path)
         sequence = store.sequence(len(store) - 1 if name == "npz" else 2)
         assert sequence.num_bodies == 1

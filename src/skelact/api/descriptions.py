@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from skelact.errors import DataError
-from skelact.formats.exclusions import count_by_reason, read_account
+from skelact.formats.exclusions import count_by_reason, read_exclusions
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.overview import (
     MOST_VALUES,
@@ -33,7 +33,7 @@ def describe_store(store: Store, width: int | None = None) -> str:
     quartiles = ", ".join(f"{value:.0f}" for value in np.quantile(frames, [0.25, 0.5, 0.75]))
     people = ", ".join(f"{count:,} with {number}" for number, count in body_counts(store).items())
     size = sum(file.stat().st_size for file in store.path.iterdir())
-    left_out = count_by_reason(read_account(store.path))
+    left_out = count_by_reason(read_exclusions(store.path))
     rows = [
         ("store", f"{store.path}  ({size / 1e6:,.1f} MB, content {store.content_hash[:16]})"),
         ("data set", f"{store.data_set}, made with {_options(store)}"),

@@ -25,7 +25,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from skelact.errors import DataError
-from skelact.formats.exclusions import UnusableRecordingError, one_line, printable
+from skelact.formats.exclusions import UnusableRecordingError, error_text, printable
 
 UNREADABLE = "unreadable file"
 
@@ -89,7 +89,7 @@ class RawFile:
                 raise EOFError(f"{len(data)} of {length} bytes")
             return data
         except (*_DAMAGED, OSError, RuntimeError) as error:  # RuntimeError: a zip with a password
-            detail = f"cannot be read ({one_line(error)}); copy it again from the release"
+            detail = f"cannot be read ({error_text(error)}); copy it again from the release"
             raise UnusableRecordingError(UNREADABLE, self.name, "", detail) from error
 
 
@@ -158,7 +158,9 @@ def _is_archive(path: Path) -> bool:
             head = file.read(8)
         return head.startswith(tuple(_OPENERS)) or zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
     except (*_DAMAGED, OSError) as error:
-        raise DataError(f"{path}: cannot be read ({one_line(error)}); check that you may read it") from error
+        raise DataError(
+            f"{path}: cannot be read ({error_text(error)}); check that you may read it"
+        ) from error
 
 
 def _in_folder(folder: Path) -> list[RawFile]:
@@ -231,5 +233,5 @@ def _in_tar(path: Path, scratch: Path) -> list[RawFile]:
 def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(
         f"{path}: neither a folder nor a readable .zip, .tar, .tar.gz, .tar.xz or .tar.bz2 file "
-        f"({one_line(error)}); copy it again or give the folder with the recordings"
+        f"({error_text(error)}); copy it again or give the folder with the recordings"
     )

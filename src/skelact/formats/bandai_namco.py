@@ -6,8 +6,6 @@ not tell which.
 
 Source: M. Kobayashi et al., Motion capture dataset for practical use of AI-based motion editing and
 stylization, 2023 (arXiv:2306.08861).
-
-The Bandai-Namco Research Motion Dataset 2 as a data set.
 """
 
 from __future__ import annotations
@@ -45,7 +43,7 @@ TOPOLOGY = Topology(
 )
 """The joints in the files' order; the store refuses a file with another hierarchy."""
 
-_NAME = re.compile(r"dataset-2_([a-z-]+)_([a-z]+)_(\d{3})")
+_NAME = re.compile(r"dataset-2_([a-z-]+)_([a-z]+)_\d{3}")
 _FLOOR_JOINT = "joint_Root"
 
 
@@ -57,8 +55,6 @@ class BandaiNamcoName:
     """Place in :data:`CONTENTS`."""
     style: int
     """Place in :data:`STYLES`."""
-    number: int
-    """Number of the recording with this content and style, from 1."""
 
 
 def parse_name(name: str) -> BandaiNamcoName:
@@ -72,7 +68,7 @@ def parse_name(name: str) -> BandaiNamcoName:
         raise UnusableRecordingError(
             BAD_NAME, name, "", "expected a content and a style of the data set, as dataset-2_walk_active_001"
         )
-    return BandaiNamcoName(CONTENTS.index(match[1]), STYLES.index(match[2]), int(match[3]))
+    return BandaiNamcoName(CONTENTS.index(match[1]), STYLES.index(match[2]))
 
 
 def read_sequence(file: str, name: str, data: bytes) -> SkeletonSequence:
@@ -112,7 +108,7 @@ def bandai_namco_data_set() -> DataSet:
         class_names=tuple(content.replace("-", " ") for content in CONTENTS),
         suffix=SUFFIX,
         example="dataset-2_walk_active_001.bvh",
-        belongs=_in_bandai_namco,
+        is_member=_in_bandai_namco,
         read=partial(one_sequence, read_sequence),
         num_sequences=2902,
         attribute_values={"style": STYLES},

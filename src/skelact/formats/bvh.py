@@ -1,4 +1,4 @@
-"""BVH motion capture files: any hierarchy, any channels, one body.
+"""BVH motion capture files, any hierarchy, any channels, one body; and ``bvh``, the data set of any of them.
 
 After the hierarchy (:mod:`skelact.formats.bvh_hierarchy`) a file goes on with::
 
@@ -8,10 +8,7 @@ After the hierarchy (:mod:`skelact.formats.bvh_hierarchy`) a file goes on with::
     one line a frame, of as many numbers as the joints have channels
 
 Lines end with LF or CRLF; blank lines are skipped. The format does not state its unit of length.
-
-Forward kinematics of a BVH file: from offsets, positions and angles to the place of every joint.
-
-The data set ``bvh``: any folder of BVH files.
+Forward kinematics turns offsets, positions and angles into the place of every joint.
 """
 
 from __future__ import annotations
@@ -28,11 +25,11 @@ import numpy.typing as npt
 from skelact.errors import ConfigurationError
 from skelact.formats.archives import RawFile
 from skelact.formats.bvh_hierarchy import Hierarchy, kept_joints, parse_hierarchy, to_topology
-from skelact.formats.data_set import DataSet, Named, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
 from skelact.formats.exclusions import UnusableRecordingError, malformed, quote
 from skelact.formats.manifest import with_manifest
 from skelact.formats.number_text import float_of
-from skelact.formats.settings import own_class_names, recorded
+from skelact.formats.settings import class_names_setting, recorded_settings
 from skelact.skeleton.sequence import SkeletonSequence
 
 SUFFIX = ".bvh"
@@ -257,7 +254,7 @@ def bvh_data_set() -> DataSet:
         class_names=None,
         suffix=SUFFIX,
         example="anything.bvh",
-        belongs=any_name,
+        is_member=any_name,
         read=not_surveyed,
         settings={"scale": CENTIMETRE, "class_names": None},
         survey=_survey,
@@ -272,12 +269,12 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         ConfigurationError: a setting that cannot be used.
     """
     settings = data_set.settings
-    scale, names = settings["scale"], own_class_names(settings)
+    scale, names = settings["scale"], class_names_setting(settings)
     if not isinstance(scale, (int, float)) or not 0 < scale < float("inf"):
         raise ConfigurationError(f"--scale is {scale}; expected the files' unit of length in metres, as 0.01")
-    used = replace(data_set, class_names=names, settings=recorded(settings, None, names))
+    used = replace(data_set, class_names=names, settings=recorded_settings(settings, None, names))
     return with_manifest(used, files, partial(_described, scale=float(scale)), names)
 
 
-def _described(file: RawFile, *, scale: float) -> Named:
-    return Named(read_sequence(file.name, file.stem, file.read(), scale=scale))
+def _described(file: RawFile, *, scale: float) -> LabelledSequence:
+    return LabelledSequence(read_sequence(file.name, file.stem, file.read(), scale=scale))

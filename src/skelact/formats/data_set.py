@@ -17,7 +17,7 @@ from skelact.skeleton.topology import Topology
 
 
 @dataclass(frozen=True)
-class Named:
+class LabelledSequence:
     """A sequence whose file tells its class or an attribute by name; the store gives the names numbers."""
 
     sequence: SkeletonSequence
@@ -25,7 +25,7 @@ class Named:
     """``label`` (the class) or an attribute's name, and the value's name: ``{"label": "jump"}``."""
 
 
-Item = SkeletonSequence | Named | Exclusion
+Item = SkeletonSequence | LabelledSequence | Exclusion
 """One sequence of a file, not yet centred, or why one in it (or the file) is not used."""
 
 Reader = Callable[[RawFile], Iterable[Item]]
@@ -79,7 +79,7 @@ class DataSet:
     """Ending of its recordings' files."""
     example: str
     """A recording's file name, for messages."""
-    belongs: Callable[[str], bool]
+    is_member: Callable[[str], bool]
     """Tells by a recording's name whether it is part of the data set; raises where it is no such name."""
     read: Reader
     """Turns a file into clean sequences, not yet centred."""
@@ -101,7 +101,7 @@ class DataSet:
     """What :attr:`survey` wants the user to know, a line each."""
     attribute_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of an attribute's numbers 0, 1, ..., for attributes whose values have names."""
-    own_protocols: tuple[Protocol, ...] = ()
+    given_protocols: tuple[Protocol, ...] = ()
     """Splits that the side files give; the store carries them."""
     attachments: Callable[[DataSet, Sequence[str]], Mapping[str, str]] | None = None
     """Returns text files to put into the store (name, content), given the data set and the names of the

@@ -1,7 +1,4 @@
-"""The error of a recording that cannot be used: what a preparation sets aside and counts.
-
-The account of a preparation: every recording that was not used, and why.
-"""
+"""Recordings that cannot be used: the error that tells why, and the table of all that were left out."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ class UnusableRecordingError(DataError):
     def __init__(self, reason: str, file: str, place: str, detail: str) -> None:
         super().__init__(": ".join(part for part in (file, place, detail) if part))
         self.reason = reason
-        """A few words under which the account counts the recording, e.g. ``malformed file``."""
+        """A few words under which a preparation counts the recording, e.g. ``malformed file``."""
         self.file = file
         """The recording's file, as it is called in its folder or archive."""
         self.place = place
@@ -52,7 +49,7 @@ def shown(value: object) -> str:
         return f"a very large {type(value).__name__}"
 
 
-def one_line(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Return an error of another library for a message: printable, in one line, and not too long."""
     return printable(" ".join(str(error).split()))[:200] or type(error).__name__
 
@@ -70,7 +67,7 @@ def malformed(file: str, line: int, detail: str) -> UnusableRecordingError:
 
 
 FILE_NAME = "excluded.csv"
-"""Where the account stands inside the store."""
+"""Where the table stands inside the store."""
 REPEATED = "a recording of this name came before"
 
 
@@ -104,7 +101,7 @@ def count_by_reason(exclusions: Iterable[Exclusion]) -> dict[str, int]:
 
 
 def to_csv(exclusions: Iterable[Exclusion]) -> str:
-    """Return the account as CSV with a header, ordered by file."""
+    """Return the exclusions as CSV with a header, ordered by file."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(field.name for field in fields(Exclusion))
@@ -112,17 +109,17 @@ def to_csv(exclusions: Iterable[Exclusion]) -> str:
     return text.getvalue()
 
 
-def read_account(store: Path) -> list[Exclusion]:
-    """Return the account of the store in folder ``store``; empty for a store that was written without one.
+def read_exclusions(store: str | Path) -> list[Exclusion]:
+    """Return what was left out of the store in folder ``store``; nothing for a store without the table.
 
     Raises:
-        DataError: the file is not such an account.
+        DataError: the file is not such a table.
     """
-    path = store / FILE_NAME
+    path = Path(store) / FILE_NAME
     if not path.exists():
         return []
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return [Exclusion(**row) for row in csv.DictReader(file)]
     except (TypeError, ValueError, csv.Error) as error:
-        raise DataError(f"{path}: not an account of excluded files; prepare the data set again") from error
+        raise DataError(f"{path}: not a table of excluded files; prepare the data set again") from error

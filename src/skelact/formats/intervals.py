@@ -41,13 +41,13 @@ def to_csv(intervals: Iterable[ActionInterval]) -> str:
     return text.getvalue()
 
 
-def read_intervals(store: Path) -> list[ActionInterval]:
+def read_intervals(store: str | Path) -> list[ActionInterval]:
     """Return the intervals of the untrimmed store in folder ``store``.
 
     Raises:
         DataError: the store has none, or its file cannot be read.
     """
-    path = store / FILE_NAME
+    path = Path(store) / FILE_NAME
     if not path.is_file():
         raise DataError(f"{store}: no {FILE_NAME}; prepare the recordings with --untrimmed")
     try:

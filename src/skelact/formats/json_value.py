@@ -20,23 +20,23 @@ class JsonValue:
     """The way to the value, e.g. ``bodies[0].positions[3]``; empty for the whole."""
     value: Any
 
-    def refuse(self, detail: str) -> NoReturn:
+    def fail(self, detail: str) -> NoReturn:
         """Raise the error of a file whose value here is wrong."""
         raise UnusableRecordingError(MALFORMED, self.file, self.path or "the whole", detail)
 
     def table(self, keys: set[str]) -> dict[str, JsonValue]:
         """Return the values of an object, whose keys are some of ``keys``; those not there as null."""
         if not isinstance(self.value, dict):
-            self.refuse(f"{kind_of(self.value)}; expected an object with {', '.join(sorted(keys))}")
+            self.fail(f"{json_type(self.value)}; expected an object with {', '.join(sorted(keys))}")
         for key in self.value.keys() - keys:
-            self.refuse(f"unknown key {key[:40]!r}{suggest(key[:40], keys)}")
+            self.fail(f"unknown key {key[:40]!r}{suggest(key[:40], keys)}")
         prefix = f"{self.path}." if self.path else ""
         return {key: JsonValue(self.file, f"{prefix}{key}", self.value.get(key)) for key in keys}
 
     def items(self, expected: str) -> list[JsonValue]:
         """Return the values of a list."""
         if not isinstance(self.value, list):
-            self.refuse(f"{kind_of(self.value)}; expected {expected}")
+            self.fail(f"{json_type(self.value)}; expected {expected}")
         return [JsonValue(self.file, f"{self.path}[{n}]", value) for n, value in enumerate(self.value)]
 
 
@@ -74,7 +74,7 @@ def parse_json(file: str, data: bytes) -> JsonValue:
         raise UnusableRecordingError(MALFORMED, file, "", f"not JSON that can be read ({error})") from error
 
 
-def kind_of(value: object) -> str:
+def json_type(value: object) -> str:
     """Return what a value is, in JSON's words, for a message."""
     if isinstance(value, list):
         return f"{len(value)} values"

@@ -12,10 +12,10 @@ from skelact.formats.bvh import bvh_data_set
 from skelact.formats.data_set import DataSet
 from skelact.formats.msr_action3d import msr_action3d_data_set
 from skelact.formats.ntu import ntu_data_set
-from skelact.formats.padded_npz import padded_npz
+from skelact.formats.padded_npz import padded_npz_data_set
 from skelact.formats.pku_mmd import pku_data_set
-from skelact.formats.pose_json import pose_json
-from skelact.formats.pyskl import pyskl
+from skelact.formats.pose_json import pose_json_data_set
+from skelact.formats.pyskl import pyskl_data_set
 
 
 @cache
@@ -29,9 +29,9 @@ def data_sets() -> dict[str, DataSet]:
         pku_data_set(2),
         bandai_namco_data_set(),
         bvh_data_set(),
-        padded_npz(),
-        pyskl(),
-        pose_json(),
+        padded_npz_data_set(),
+        pyskl_data_set(),
+        pose_json_data_set(),
     )
     return {data_set.name: data_set for data_set in known}
 

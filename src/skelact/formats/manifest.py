@@ -4,8 +4,7 @@ The first line names the columns. ``file`` is needed: a recording's path in its 
 ``label`` is the class by name. ``split`` makes the protocol ``given`` of ``train`` and ``test`` (empty:
 neither), and ``split_xsub`` the protocol ``xsub``. Any other column, e.g. ``subject``, is an attribute:
 numbers, or names. An empty field is an unknown one.
-
-Recordings of one's own with a manifest beside them: it says what the files do not, or says it better.
+What a manifest says of a recording goes before what the recording's file says.
 """
 
 from __future__ import annotations
@@ -19,10 +18,9 @@ from functools import partial
 
 from skelact.errors import DataError, suggest
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, Item, Named
+from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError
-from skelact.formats.protocol import GIVEN, SIDES, attribute_of
-from skelact.formats.settings import own_protocol
+from skelact.formats.protocol import GIVEN, SIDES, attribute_of, given_protocol
 
 MANIFEST_FILE = "manifest.csv"
 
@@ -32,7 +30,7 @@ _REMEDY = "correct the line or write the table again as UTF-8 CSV"
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManifestEntry:
     """A manifest's line."""
 
     label: str | None
@@ -47,12 +45,12 @@ class Entry:
 class Manifest:
     """A table of recordings."""
 
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, ManifestEntry]
     """By the path or name in the column ``file``."""
     protocols: tuple[str, ...]
     """Names of the protocols whose splits it gives."""
 
-    def find(self, file: str, stem: str) -> Entry | None:
+    def find(self, file: str, stem: str) -> ManifestEntry | None:
         """Return the line of the recording with this path and this name, or None."""
         return self.entries.get(file) or self.entries.get(stem)
 
@@ -92,7 +90,7 @@ def read_manifest(file: str, data: bytes) -> Manifest:
     is_number = {
         column: all(_is_count(row[columns.index(column)]) for _, row in rows[1:]) for column in others
     }
-    entries: dict[str, Entry] = {}
+    entries: dict[str, ManifestEntry] = {}
     for line, row in rows[1:]:
         fields = {column: value for column, value in zip(columns, row, strict=True) if value}
         key = fields.get("file", "").replace("\\", "/").removeprefix("./")
@@ -104,7 +102,7 @@ def read_manifest(file: str, data: bytes) -> Manifest:
             for column, protocol in splits.items()
             if column in fields
         }
-        entries[key] = Entry(
+        entries[key] = ManifestEntry(
             label=fields.get("label"),
             numbers={
                 column: int(fields[column]) for column in others if column in fields and is_number[column]
@@ -144,7 +142,7 @@ def _side(file: str, line: int, column: str, value: str) -> int:
 NOT_LISTED = "not in the manifest"
 NOT_THERE = "in the manifest, but not there"
 
-Describe = Callable[[RawFile], Named]
+Describe = Callable[[RawFile], LabelledSequence]
 """Reads a file of one sequence, with the names that it tells itself. It goes to other processes."""
 
 
@@ -183,7 +181,7 @@ def with_manifest(
             *(Exclusion(entry, NOT_THERE) for entry in table.entries if entry not in listed),
         ),
         attribute_values={attribute_of(name): SIDES for name in table.protocols},
-        own_protocols=tuple(own_protocol(name) for name in table.protocols),
+        given_protocols=tuple(given_protocol(name) for name in table.protocols),
     )
 
 
@@ -208,4 +206,4 @@ def _read(
     if "label" in words and names is not None and words["label"] not in names:
         detail = f"{words['label']!r} is not one of --class-names{suggest(words['label'], names)}"
         raise UnusableRecordingError(MALFORMED, file.name, "label", detail)
-    yield Named(sequence, words)
+    yield LabelledSequence(sequence, words)

@@ -104,7 +104,7 @@ def msr_action3d_data_set() -> DataSet:
         class_names=CLASS_NAMES,
         suffix=SUFFIX,
         example="a01_s02_e03_skeleton3D.txt",
-        belongs=_in_msr,
+        is_member=_in_msr,
         read=partial(one_sequence, read_sequence),
         num_sequences=566,
         missing=frozenset({"a13_s09_e02_skeleton3D"}),

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import DataError
-from skelact.formats.exclusions import one_line
+from skelact.formats.exclusions import error_text
 
 MAX_ROW_BYTES = 1 << 28
 """Largest row that is read; the largest of the published files is 0.4 MB."""
@@ -61,18 +61,19 @@ class RowArray:
                     raise EOFError("more bytes than its header tells")
         except _DAMAGED as error:
             raise DataError(
-                f"{self.path}: {self.name}: row {row}: cannot be read ({one_line(error)}); "
+                f"{self.path}: {self.name}: row {row}: cannot be read ({error_text(error)}); "
                 "copy the file again"
             ) from error
 
 
-def open_arrays(path: Path, names: tuple[str, ...]) -> dict[str, RowArray]:
+def open_arrays(path: str | Path, names: tuple[str, ...]) -> dict[str, RowArray]:
     """Find the arrays ``names`` in the ``.npz`` file ``path``; nothing but their headers is read.
 
     Raises:
         DataError: the file or an array is missing or damaged, or an array holds Python objects, lies in
             Fortran order, has no rows, has rows that are too large, or has another size than its header says.
     """
+    path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a .npz file with the arrays {', '.join(names)}")
     try:
@@ -87,7 +88,7 @@ def open_arrays(path: Path, names: tuple[str, ...]) -> dict[str, RowArray]:
                     )
             return {name: _open_array(path, archive, members[f"{name}.npy"]) for name in names}
     except _DAMAGED as error:
-        raise DataError(f"{path}: not a readable .npz file ({one_line(error)}); copy it again") from error
+        raise DataError(f"{path}: not a readable .npz file ({error_text(error)}); copy it again") from error
 
 
 def _open_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> RowArray:
@@ -102,7 +103,7 @@ def _open_array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
             warnings.simplefilter("ignore", UserWarning)
             shape, in_fortran_order, dtype = _VERSIONS[version](head)
     except (ValueError, TypeError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
-        raise DataError(f"{path}: {name}: not a NumPy array ({one_line(error)}); copy it again") from error
+        raise DataError(f"{path}: {name}: not a NumPy array ({error_text(error)}); copy it again") from error
     array = RowArray(path, name, tuple(int(size) for size in shape), dtype, head.tell())
     if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
         raise DataError(f"{path}: {name}: holds {dtype}, which is not read; expected an array of numbers")

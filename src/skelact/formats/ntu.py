@@ -87,7 +87,7 @@ def read_ntu(file: str, name: str, data: bytes) -> SkeletonSequence:
 
 def ntu_data_set(number: int) -> DataSet:
     """Return NTU RGB+D ``number``, 60 or 120."""
-    belongs = _in_ntu60 if number == 60 else _in_ntu120
+    is_member = _in_ntu60 if number == 60 else _in_ntu120
     return DataSet(
         name=f"ntu{number}",
         summary=f"NTU RGB+D {number}: .skeleton files, in folders or the released archives",
@@ -96,10 +96,10 @@ def ntu_data_set(number: int) -> DataSet:
         class_names=NTU_60 if number == 60 else NTU_120,
         suffix=SUFFIX,
         example="S001C002P003R001A008.skeleton",
-        belongs=belongs,
+        is_member=is_member,
         read=partial(one_sequence, read_ntu),
         num_sequences=56_578 if number == 60 else 113_945,
-        missing=frozenset(filter(belongs, ntu_missing())),
+        missing=frozenset(filter(is_member, ntu_missing())),
     )
 
 

@@ -11,9 +11,7 @@ The files hold no names, no subjects and no absence. A body-frame whose joints a
 absent one: in the origin, or where the published scripts moved the origin to when they centred a recording.
 Frames without a body at the end are padding. A sequence is called by its side and row, ``train-0``.
 
-The data set ``npz``: whatever lies in the padded ``.npz`` of CTR-GCN, MAMP and their relatives.
-
-The raw data is that file, or a folder with it.
+The raw data of the data set ``npz`` is that file, or a folder with it.
 """
 
 from __future__ import annotations
@@ -31,14 +29,13 @@ from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, any_name, not_surveyed
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.formats.npy_rows import RowArray, open_arrays
-from skelact.formats.protocol import GIVEN, SIDES, attribute_of
+from skelact.formats.protocol import GIVEN, SIDES, attribute_of, given_protocol
 from skelact.formats.settings import (
+    class_names_setting,
+    fps_setting,
     numbered_classes,
-    own_class_names,
-    own_fps,
-    own_protocol,
-    own_topology,
-    recorded,
+    recorded_settings,
+    topology_setting,
 )
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.tables import NTU_25
@@ -111,7 +108,7 @@ class PaddedNpz:
         return np.ascontiguousarray(positions), np.ascontiguousarray(present[:end].T)
 
 
-def open_padded_npz(path: Path, topology: Topology) -> PaddedNpz:
+def open_padded_npz(path: str | Path, topology: Topology) -> PaddedNpz:
     """Open a file and read its classes; the positions stay where they are.
 
     Args:
@@ -122,6 +119,7 @@ def open_padded_npz(path: Path, topology: Topology) -> PaddedNpz:
         DataError: the file is missing or damaged, an array has another shape or type than in the module's
             table, both sides differ in them, or a row of classes is not one-hot.
     """
+    path = Path(path)
     arrays = open_arrays(path, ("x_train", "y_train", "x_test", "y_test"))
     positions = arrays["x_train"], arrays["x_test"]
     classes = arrays["y_train"], arrays["y_test"]
@@ -164,7 +162,7 @@ def _labels(array: RowArray) -> npt.NDArray[np.int32]:
 SUFFIX = ".npz"
 
 
-def padded_npz() -> DataSet:
+def padded_npz_data_set() -> DataSet:
     """Return the data set as it is before its file is known."""
     return DataSet(
         name="npz",
@@ -174,14 +172,14 @@ def padded_npz() -> DataSet:
         class_names=None,
         suffix=SUFFIX,
         example="NTU60_CS.npz",
-        belongs=any_name,
+        is_member=any_name,
         read=not_surveyed,
         settings={"topology": NTU_25.name, "fps": None, "class_names": None},
-        survey=survey,
+        survey=_survey,
     )
 
 
-def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
+def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     """Open the one file among ``files``.
 
     Raises:
@@ -196,19 +194,19 @@ def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     path = packed[0].container
     if packed[0].is_packed:
         raise DataError(f"{path}: holds {packed[0].name}; unpack it and give the {SUFFIX} file itself")
-    topology = own_topology(settings)
+    topology = topology_setting(settings)
     assert topology is not None  # it has a default
     npz = open_padded_npz(path, topology)
-    names = own_class_names(settings, npz.num_classes)
+    names = class_names_setting(settings, npz.num_classes)
     return replace(
         data_set,
         topology=topology,
-        fps=own_fps(settings),
+        fps=fps_setting(settings),
         class_names=names or numbered_classes(npz.num_classes),
-        read=partial(_read, npz, own_fps(settings)),
-        settings=recorded(settings, topology, names),
+        read=partial(_read, npz, fps_setting(settings)),
+        settings=recorded_settings(settings, topology, names),
         attribute_values={attribute_of(GIVEN): SIDES},
-        own_protocols=(own_protocol(GIVEN),),
+        given_protocols=(given_protocol(GIVEN),),
     )
 
 

@@ -44,14 +44,14 @@ def pku_data_set(phase: int) -> DataSet:
         class_names=CLASS_NAMES,
         suffix=pku_mmd_files.SUFFIX,
         example="skeleton/0001-L.txt" if phase == 1 else "skeleton/A01N01-L.txt",
-        belongs=partial(_belongs, phase),
+        is_member=partial(_is_member, phase),
         read=partial(_read_trimmed, {}, {}, None),
         settings={"max_frames": None, "untrimmed": False},
         survey=partial(_survey, phase),
     )
 
 
-def _belongs(phase: int, name: str) -> bool:
+def _is_member(phase: int, name: str) -> bool:
     return pku_mmd_files.split_of(name) is None and pku_mmd_files.phase_of(name) == phase
 
 
@@ -99,7 +99,7 @@ def _survey(phase: int, data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         excluded_files=(*tree.excluded, *excluded, *bad_splits),
         remarks=tuple(remarks),
         attribute_values={RECORDING: tuple(numbers), "camera": pku_mmd_files.VIEWS},
-        own_protocols=tuple(protocols),
+        given_protocols=tuple(protocols),
         attachments=partial(_attach_intervals, intervals) if untrimmed else None,
     )
 
@@ -127,7 +127,7 @@ def _sort_files(phase: int, files: Sequence[RawFile]) -> _Tree:
 
 def _is_recording(phase: int, name: str) -> bool:
     try:
-        return _belongs(phase, name)
+        return _is_member(phase, name)
     except UnusableRecordingError:
         return False
 

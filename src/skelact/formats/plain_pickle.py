@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import DataError
-from skelact.formats.exclusions import one_line
+from skelact.formats.exclusions import error_text
 
 _DTYPE = re.compile(r"[<>|=]?([biufUS]\d{1,7})")
 _DAMAGE = (
@@ -54,7 +54,7 @@ def load_plain(name: str, file: IO[bytes], size: int) -> object:
     except OSError as error:
         raise DataError(f"{name}: cannot be read ({error.strerror or error}); expected a pickle") from error
     except _DAMAGE as error:
-        found = f"{type(error).__name__}: {one_line(error)}"
+        found = f"{type(error).__name__}: {error_text(error)}"
         raise DataError(f"{name}: not a whole pickle of plain data ({found}); copy it again") from error
 
 

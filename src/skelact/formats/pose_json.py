@@ -17,7 +17,7 @@
 ``null`` stands for what was not seen: instead of a frame of a body, or of a joint of a frame. A joint whose
 confidence is null, 0 or below a threshold was not seen either.
 
-The data set ``pose-json``: recordings of one's own, a pose-JSON file each, and a manifest where wanted.
+The raw data of the data set ``pose-json`` is a folder of such files, and a manifest where wanted.
 """
 
 from __future__ import annotations
@@ -31,11 +31,16 @@ import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, suggest
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, Named, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
 from skelact.formats.exclusions import UnusableRecordingError
-from skelact.formats.json_value import JsonValue, kind_of, parse_json
+from skelact.formats.json_value import JsonValue, json_type, parse_json
 from skelact.formats.manifest import with_manifest
-from skelact.formats.settings import own_class_names, own_min_confidence, own_topology, recorded
+from skelact.formats.settings import (
+    class_names_setting,
+    min_confidence_setting,
+    recorded_settings,
+    topology_setting,
+)
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
@@ -82,22 +87,22 @@ def read_pose_json(
     if unit.value is None:
         unit = JsonValue(file, "unit", "m")
     if not isinstance(unit.value, str) or unit.value not in UNITS:
-        unit.refuse(f"{unit.value!r:.40}; expected m, cm, mm or pixel")
+        unit.fail(f"{unit.value!r:.40}; expected m, cm, mm or pixel")
     fps = table["fps"]
     if fps.value is not None and not (_is_number(fps.value) and 0 < fps.value < 1e6):
-        fps.refuse(f"{fps.value!r:.40}; expected frames a second, more than 0")
+        fps.fail(f"{fps.value!r:.40}; expected frames a second, more than 0")
     bodies = table["bodies"].items("a list of bodies")
     if not 0 < len(bodies) <= MAX_BODIES:
-        table["bodies"].refuse(f"{len(bodies)} bodies; expected 1 to {MAX_BODIES}")
+        table["bodies"].fail(f"{len(bodies)} bodies; expected 1 to {MAX_BODIES}")
     read = [_body(body, topology, min_confidence) for body in bodies]
     shapes = [positions.shape for positions, _ in read]
     for body, shape in zip(bodies, shapes, strict=True):
         if shape != shapes[0]:
-            body.refuse(
+            body.fail(
                 f"{shape[0]} frames in {shape[2]}-D, the first body has {shapes[0][0]} in {shapes[0][2]}-D"
             )
     if unit.value == "pixel" and shapes[0][2] != 2:
-        unit.refuse("'pixel' with 3-D positions; expected m, cm or mm")
+        unit.fail("'pixel' with 3-D positions; expected m, cm or mm")
     joint_present = np.stack([seen for _, seen in read])
     if not joint_present.any():
         raise UnusableRecordingError(NOTHING_SEEN, file, "", "expected at least one joint that is not null")
@@ -127,14 +132,14 @@ def _topology(place: JsonValue, default: Topology | None) -> Topology:
         return default
     if isinstance(place.value, str):
         if place.value not in TOPOLOGIES:
-            place.refuse(f"{place.value[:40]!r} is not known{suggest(place.value[:40], TOPOLOGIES)}")
+            place.fail(f"{place.value[:40]!r} is not known{suggest(place.value[:40], TOPOLOGIES)}")
         return TOPOLOGIES[place.value]
     if place.value is None:
-        place.refuse(f"missing; expected one of {', '.join(sorted(TOPOLOGIES))}, or joints and parents")
+        place.fail(f"missing; expected one of {', '.join(sorted(TOPOLOGIES))}, or joints and parents")
     try:
         return topology_of(place.value, place.path, default_name="own")
     except ConfigurationError as error:
-        place.refuse(str(error).removeprefix(f"{place.path}: "))
+        place.fail(str(error).removeprefix(f"{place.path}: "))
 
 
 def _body(
@@ -145,7 +150,7 @@ def _body(
     num_joints = topology.num_joints
     frames = table["positions"].items("a list of frames")
     if not frames:
-        table["positions"].refuse("no frames; expected at least one")
+        table["positions"].fail("no frames; expected at least one")
     seen = np.zeros((len(frames), num_joints), np.bool_)
     numbers: list[object] = []
     num_coordinates = 0
@@ -153,15 +158,15 @@ def _body(
         if frame.value is None:
             continue
         if not isinstance(frame.value, list) or len(frame.value) != num_joints:
-            frame.refuse(f"{kind_of(frame.value)}; expected {num_joints} joints of {topology.name}, or null")
+            frame.fail(f"{json_type(frame.value)}; expected {num_joints} joints of {topology.name}, or null")
         for index, joint in enumerate(frame.value):
             if joint is None:
                 continue
             num_coordinates = num_coordinates or (len(joint) if isinstance(joint, list) else 0)
             if not isinstance(joint, list) or len(joint) != num_coordinates or num_coordinates not in (2, 3):
-                found = f"joint {topology.joints[index]}: {kind_of(joint)}"
+                found = f"joint {topology.joints[index]}: {json_type(joint)}"
                 expected = num_coordinates if num_coordinates in (2, 3) else "2 or 3"
-                frame.refuse(f"{found}; expected {expected} coordinates, or null")
+                frame.fail(f"{found}; expected {expected} coordinates, or null")
             numbers += joint
             row[index] = True
     positions = np.zeros((len(frames), num_joints, num_coordinates or 3))
@@ -177,12 +182,12 @@ def _confidence(place: JsonValue, shape: tuple[int, int]) -> npt.NDArray[np.floa
     """Return (T, V) confidences, 0 for null."""
     frames = place.items("a list of frames")
     if len(frames) != shape[0]:
-        place.refuse(f"{len(frames)} frames, positions have {shape[0]}")
+        place.fail(f"{len(frames)} frames, positions have {shape[0]}")
     numbers: list[object] = []
     for frame in frames:
         values = [None] * shape[1] if frame.value is None else frame.value
         if not isinstance(values, list) or len(values) != shape[1]:
-            frame.refuse(f"{kind_of(values)}; expected {shape[1]} numbers, or null")
+            frame.fail(f"{json_type(values)}; expected {shape[1]} numbers, or null")
         numbers += [0 if value is None else value for value in values]
     return _finite(place, numbers).reshape(shape)
 
@@ -190,13 +195,13 @@ def _confidence(place: JsonValue, shape: tuple[int, int]) -> npt.NDArray[np.floa
 def _finite(place: JsonValue, numbers: list[object]) -> npt.NDArray[np.float64]:
     if not set(map(type, numbers)) <= {int, float}:
         odd = next(value for value in numbers if type(value) not in (int, float))
-        place.refuse(f"holds {kind_of(odd)}; expected numbers, or null for what was not seen")
+        place.fail(f"holds {json_type(odd)}; expected numbers, or null for what was not seen")
     try:
         array = np.array(numbers, np.float64)
     except OverflowError:
         array = np.array([np.inf])
     if not (np.abs(array) <= np.finfo(np.float32).max).all():
-        place.refuse("holds a number too large; expected finite ones")
+        place.fail("holds a number too large; expected finite ones")
     return array
 
 
@@ -206,7 +211,7 @@ def _fact(place: JsonValue) -> int | str | None:
     if value is None or (isinstance(value, str) and value.strip()):
         return value if value is None else str(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
-        place.refuse(f"{str(value)[:40]!r}; expected a number from 0, a name, or null")
+        place.fail(f"{str(value)[:40]!r}; expected a number from 0, a name, or null")
     return value
 
 
@@ -214,7 +219,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def pose_json() -> DataSet:
+def pose_json_data_set() -> DataSet:
     """Return the data set as it is before its folder is known."""
     return DataSet(
         name="pose-json",
@@ -224,14 +229,14 @@ def pose_json() -> DataSet:
         class_names=None,
         suffix=SUFFIX,
         example="jump-01.json",
-        belongs=any_name,
+        is_member=any_name,
         read=not_surveyed,
         settings={"topology": None, "class_names": None, "min_confidence": 0.0},
-        survey=survey,
+        survey=_survey,
     )
 
 
-def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
+def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     """Read the manifest among ``files``, if there is one.
 
     Raises:
@@ -239,12 +244,12 @@ def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         ConfigurationError: a setting that cannot be used.
     """
     settings = data_set.settings
-    topology, names = own_topology(settings), own_class_names(settings)
-    describe = partial(_described, topology=topology, min_confidence=own_min_confidence(settings))
-    used = replace(data_set, class_names=names, settings=recorded(settings, topology, names))
+    topology, names = topology_setting(settings), class_names_setting(settings)
+    describe = partial(_described, topology=topology, min_confidence=min_confidence_setting(settings))
+    used = replace(data_set, class_names=names, settings=recorded_settings(settings, topology, names))
     return with_manifest(used, files, describe, names)
 
 
-def _described(file: RawFile, *, topology: Topology | None, min_confidence: float) -> Named:
+def _described(file: RawFile, *, topology: Topology | None, min_confidence: float) -> LabelledSequence:
     pose = read_pose_json(file.name, file.stem, file.read(), topology=topology, min_confidence=min_confidence)
-    return Named(pose.sequence, pose.names)
+    return LabelledSequence(pose.sequence, pose.names)

@@ -15,8 +15,7 @@ Other keys are not read. Splits are called ``xsub_train`` and ``xsub_val`` (or `
 protocol ``xsub``; ``train`` and ``val`` alone make the protocol ``given``, ``train1`` and ``test1`` protocol
 ``1``. The pickle is read whole; see :mod:`skelact.formats.plain_pickle` for what it may hold.
 
-The data set ``pyskl``: whatever lies in PYSKL's pickle. The raw data is that file,
-or a folder or an archive with it.
+The raw data of the data set ``pyskl`` is that file, or a folder or an archive with it.
 """
 
 from __future__ import annotations
@@ -36,15 +35,14 @@ from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, any_name, not_surveyed
 from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError, shown
 from skelact.formats.plain_pickle import array_of, load_plain
-from skelact.formats.protocol import GIVEN, SIDES, TEST, TRAIN, attribute_of
+from skelact.formats.protocol import GIVEN, SIDES, TEST, TRAIN, attribute_of, given_protocol
 from skelact.formats.settings import (
+    class_names_setting,
+    fps_setting,
+    min_confidence_setting,
     numbered_classes,
-    own_class_names,
-    own_fps,
-    own_min_confidence,
-    own_protocol,
-    own_topology,
-    recorded,
+    recorded_settings,
+    topology_setting,
 )
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.tables import COCO_17, NTU_25
@@ -267,7 +265,7 @@ SKELETONS = {(25, 3): NTU_25, (17, 2): COCO_17}
 """By joints and coordinates, the skeletons of the files that PYSKL's authors released."""
 
 
-def pyskl() -> DataSet:
+def pyskl_data_set() -> DataSet:
     """Return the data set as it is before its file is known."""
     return DataSet(
         name="pyskl",
@@ -277,14 +275,14 @@ def pyskl() -> DataSet:
         class_names=None,
         suffix=SUFFIX,
         example="ntu60_3danno.pkl",
-        belongs=any_name,
+        is_member=any_name,
         read=not_surveyed,
         settings={"topology": None, "fps": None, "class_names": None, "min_confidence": 0.0},
-        survey=survey,
+        survey=_survey,
     )
 
 
-def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
+def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     """Read the one pickle among ``files``.
 
     Raises:
@@ -297,18 +295,18 @@ def survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         found = f"{len(pickles)} {SUFFIX} files" if pickles else f"no {SUFFIX} file"
         raise DataError(f"{files[0].container.parent}: {found}; give the path of the one pickle")
     content = _open(pickles[0])
-    topology = own_topology(settings) or _known(content)
-    names = own_class_names(settings, content.num_classes)
-    min_confidence = own_min_confidence(settings)
+    topology = topology_setting(settings) or _known(content)
+    names = class_names_setting(settings, content.num_classes)
+    min_confidence = min_confidence_setting(settings)
     return replace(
         data_set,
         topology=topology,
-        fps=own_fps(settings),
+        fps=fps_setting(settings),
         class_names=names or numbered_classes(content.num_classes),
-        read=partial(_read, content, topology, own_fps(settings), min_confidence),
-        settings=recorded(settings, topology, names),
+        read=partial(_read, content, topology, fps_setting(settings), min_confidence),
+        settings=recorded_settings(settings, topology, names),
         attribute_values={attribute_of(name): SIDES for name in content.protocols},
-        own_protocols=tuple(own_protocol(name) for name in content.protocols),
+        given_protocols=tuple(given_protocol(name) for name in content.protocols),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a user tells of data that does not tell it itself: its skeleton, its classes, its frame rate."""
+"""The user's settings for data that does not tell it itself: its skeleton, its classes, its frame rate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from skelact.errors import ConfigurationError, DataError
-from skelact.formats.protocol import TEST, TRAIN, Protocol, attribute_of
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.topology_file import find_topology
@@ -16,7 +15,7 @@ from skelact.skeleton.topology_file import find_topology
 MAX_CLASSES = 100_000
 
 
-def own_topology(settings: Mapping[str, object]) -> Topology | None:
+def topology_setting(settings: Mapping[str, object]) -> Topology | None:
     """Return the topology that ``--topology`` names, or None without it.
 
     Raises:
@@ -26,7 +25,7 @@ def own_topology(settings: Mapping[str, object]) -> Topology | None:
     return None if name is None else find_topology(str(name))
 
 
-def own_fps(settings: Mapping[str, object]) -> float | None:
+def fps_setting(settings: Mapping[str, object]) -> float | None:
     """Return the frames a second of ``--fps``, or None without it.
 
     Raises:
@@ -38,7 +37,7 @@ def own_fps(settings: Mapping[str, object]) -> float | None:
     return None if fps is None else float(fps)
 
 
-def own_min_confidence(settings: Mapping[str, object]) -> float:
+def min_confidence_setting(settings: Mapping[str, object]) -> float:
     """Return the threshold of ``--min-confidence``.
 
     Raises:
@@ -50,7 +49,7 @@ def own_min_confidence(settings: Mapping[str, object]) -> float:
     return float(threshold)
 
 
-def own_class_names(settings: Mapping[str, object], num_classes: int = 0) -> tuple[str, ...] | None:
+def class_names_setting(settings: Mapping[str, object], num_classes: int = 0) -> tuple[str, ...] | None:
     """Return the names in the file of ``--class-names``, a line each; None without it.
 
     Args:
@@ -83,15 +82,15 @@ def own_class_names(settings: Mapping[str, object], num_classes: int = 0) -> tup
     return tuple(names)
 
 
-def recorded(
+def recorded_settings(
     settings: Mapping[str, object], topology: Topology | None, class_names: tuple[str, ...] | None
 ) -> dict[str, object]:
     """Return the settings as a store records them: what files told by a hash of their content, no paths.
 
     Args:
         settings: the user's.
-        topology: what :func:`own_topology` made of them, or what was found without.
-        class_names: what :func:`own_class_names` made of them.
+        topology: what :func:`topology_setting` made of them, or what was found without.
+        class_names: what :func:`class_names_setting` made of them.
     """
     found = dict(settings)
     if topology is not None:
@@ -109,8 +108,3 @@ def _hash(content: object) -> str:
 def numbered_classes(num_classes: int) -> tuple[str, ...]:
     """Return names for classes that have none: ``class 1``, ``class 2``, ..."""
     return tuple(f"class {number + 1}" for number in range(num_classes))
-
-
-def own_protocol(name: str) -> Protocol:
-    """Return the protocol ``name`` of data that brings its own split along."""
-    return Protocol(name, attribute_of(name), (TRAIN,), (TEST,))

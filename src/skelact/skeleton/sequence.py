@@ -1,7 +1,4 @@
-"""One recording: joint positions of one or more bodies over time.
-
-Bodies that a file has room for, but that were never seen.
-"""
+"""One recording: joint positions of one or more bodies over time."""
 
 from __future__ import annotations
 

@@ -26,23 +26,24 @@ _MAX_NAME = 64
 _KEYS = ("name", "joints", "parents", "pairs", "centre")
 
 
-def find_topology(name_or_path: str) -> Topology:
+def find_topology(name_or_path: str | Path) -> Topology:
     """Return the topology called ``name_or_path``, or the one in the YAML file of this path.
 
     Raises:
         ConfigurationError: there is no such topology or file, or the file does not hold a topology.
     """
+    name_or_path = str(name_or_path)
     if name_or_path in TOPOLOGIES:
         return TOPOLOGIES[name_or_path]
     if name_or_path.endswith(SUFFIXES):
-        return load_topology(Path(name_or_path))
+        return load_topology(name_or_path)
     raise ConfigurationError(
         f"no topology {name_or_path!r}{suggest(name_or_path, TOPOLOGIES)}; "
         "one of your own is given as a .yaml file"
     )
 
 
-def load_topology(path: Path) -> Topology:
+def load_topology(path: str | Path) -> Topology:
     """Read a topology from a YAML file.
 
     Raises:
@@ -50,7 +51,7 @@ def load_topology(path: Path) -> Topology:
             file and the key.
     """
     try:
-        table = yaml.safe_load(path.read_text(encoding="utf-8"))
+        table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:

@@ -13,7 +13,7 @@ from skelact.formats.exclusions import (
     Exclusion,
     UnusableRecordingError,
     count_by_reason,
-    read_account,
+    read_exclusions,
     to_csv,
 )
 from skelact.skeleton.conversion import Conversion, plan_conversion
@@ -130,5 +130,5 @@ def _write(
                 writer.attach(name, intervals.to_csv(kept))
             elif name != FILE_NAME:
                 writer.attach(name, (source.path / name).read_text(encoding="utf-8"))
-        writer.attach(FILE_NAME, to_csv([*read_account(source.path), *exclusions]))
+        writer.attach(FILE_NAME, to_csv([*read_exclusions(source.path), *exclusions]))
         return ConvertedStore(writer.finish(), conversion, exclusions)

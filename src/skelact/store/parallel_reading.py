@@ -16,7 +16,7 @@ import numpy as np
 
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, Item, Named
+from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.skeleton.view import centre
 from skelact.store.packing import PackedSequence, pack
@@ -61,7 +61,7 @@ class ReadJob:
     def _packed(self, file: RawFile, item: Item) -> PackedSequence | Exclusion:
         if isinstance(item, Exclusion):
             return item
-        named = item if isinstance(item, Named) else Named(item)
+        named = item if isinstance(item, LabelledSequence) else LabelledSequence(item)
         sequence = named.sequence
         if not sequence.present.any():
             detail = "all joints of all bodies are zero; expected a body in at least one frame"

@@ -20,7 +20,7 @@ from skelact.formats.exclusions import (
     Exclusion,
     UnusableRecordingError,
     count_by_reason,
-    read_account,
+    read_exclusions,
     to_csv,
 )
 from skelact.formats.known import find_data_set, with_settings
@@ -204,7 +204,7 @@ class _Preparation:
         remarks = list(self.job.data_set.remarks)
         if not self.overwrite and (done := finished_part(path, shard, self.source)):
             remarks.append(f"part {shard} was finished before, and is left as it is")
-            return PreparationResult(done.store, len(files), read_account(path), remarks)
+            return PreparationResult(done.store, len(files), read_exclusions(path), remarks)
         skeleton = first_skeleton(self.job)
         if skeleton is None:
             num_files = counted(len(self.job.files), "recording")
@@ -230,7 +230,7 @@ class _Preparation:
             positions=self.job.position_type,
             num_coordinates=num_coordinates,
             attribute_values=data_set.attribute_values,
-            protocols=[protocol.to_dict() for protocol in data_set.own_protocols],
+            protocols=[protocol.to_dict() for protocol in data_set.given_protocols],
             overwrite=self.overwrite,
         )
         if writer.had_leftover and self.on_remark:

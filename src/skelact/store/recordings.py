@@ -70,7 +70,7 @@ def select(data_set: DataSet, raw: Path, files: Sequence[RawFile]) -> tuple[list
         try:
             if file.suffix != data_set.suffix:
                 exclusions.append(Exclusion(file.name, f"not a {data_set.suffix} file"))
-            elif not data_set.belongs(stem):
+            elif not data_set.is_member(stem):
                 exclusions.append(Exclusion(file.name, f"not part of {data_set.name}"))
             elif stem in data_set.missing:
                 exclusions.append(Exclusion(file.name, LISTED))

@@ -23,7 +23,7 @@ import numpy as np
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet
-from skelact.formats.exclusions import Exclusion, UnusableRecordingError, read_account
+from skelact.formats.exclusions import Exclusion, UnusableRecordingError, read_exclusions
 from skelact.skeleton.topology import Topology
 from skelact.store.columns import LABEL, MIXED, Columns, SequenceRecord
 from skelact.store.packing import PackedSequence
@@ -148,7 +148,7 @@ class Part:
         """
         with ExitStack() as opened:
             sequences = self._sequences(data_set, opened)
-            exclusions: Iterable[Exclusion] = read_account(self.store.path)  # of all files, told at once
+            exclusions: Iterable[Exclusion] = read_exclusions(self.store.path)  # of all files, told at once
             for file, num in zip(files, self.num_sequences, strict=True):
                 yield FileResult(file.name, chain(exclusions, islice(sequences, num)))
                 exclusions = ()

@@ -32,7 +32,7 @@ def packed(folder: Path, kind: str) -> Path:
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar", "gztar", "xztar", "bztar"])
 def test_all_containers_give_the_same_files(folder: Path, kind: str) -> None:
-    with raw_files(packed(folder, kind)) as files:
+    with raw_files(str(packed(folder, kind))) as files:
         assert [file.name for file in files] == ["b/one.txt", "three.txt", "a/two.txt"]  # by file name
         assert {file.name: file.read() for file in files} == CONTENT
         assert (files[0].stem, files[0].suffix) == ("one", ".txt")

@@ -8,7 +8,7 @@ from skelact.store.protocols import find_protocol
 
 def test_name() -> None:
     facts = parse_name("dataset-2_walk-turn-left_elderly_012")
-    assert facts == BandaiNamcoName(CONTENTS.index("walk-turn-left"), STYLES.index("elderly"), 12)
+    assert facts == BandaiNamcoName(CONTENTS.index("walk-turn-left"), STYLES.index("elderly"))
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_complete_sizes_are_all_files_less_the_missing() -> None:
     ],
 )
 def test_which_recordings_belong(data_set: str, name: str, expected: bool) -> None:
-    assert find_data_set(data_set).belongs(name) is expected
+    assert find_data_set(data_set).is_member(name) is expected
 
 
 def test_unknown_data_set() -> None:

@@ -35,7 +35,7 @@ def write(path: Path, **other: np.ndarray) -> Path:
 def test_sequences_are_what_the_arrays_hold(tmp_path: Path, save: object) -> None:
     path, raw = tmp_path / "a.npz", arrays()
     save(path, **raw)  # type: ignore[operator]
-    npz = open_padded_npz(path, NTU_25)
+    npz = open_padded_npz(str(path), NTU_25)
     assert (len(npz), npz.num_classes) == (3, 4)
     first, second, third = npz.sequences(fps=30.0)
     assert isinstance(first, SkeletonSequence)

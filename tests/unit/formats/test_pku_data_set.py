@@ -107,7 +107,7 @@ def test_untrimmed_recordings_with_their_intervals(raw: Path, tmp_path: Path) ->
     assert store.names == ["0001-L", "0001-R", "0002-M"]
     assert store.array("num_frames").tolist() == [400, 60, 50]
     assert store.labels.tolist() == [-1, -1, -1]
-    assert read_intervals(store.path) == [
+    assert read_intervals(str(store.path)) == [
         ActionInterval("0001-L", 5, 0, 350),
         ActionInterval("0001-L", 6, 10, 20),
         ActionInterval("0001-L", 7, 15, 35),

@@ -18,7 +18,7 @@ def test_a_topology_from_a_file(tmp_path: Path) -> None:
         "my-rig", ("hand_left", "hips", "spine", "hand_right"), (2, 1, 1, 2), ((0, 3),), centre=2
     )
     assert load_topology(path) == expected
-    assert find_topology(str(path)) == expected
+    assert load_topology(str(path)) == find_topology(path) == find_topology(str(path)) == expected
 
 
 def test_pairs_and_centre_may_be_left_out(tmp_path: Path) -> None:

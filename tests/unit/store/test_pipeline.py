@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skelact.errors import ConfigurationError, DataError
-from skelact.formats.exclusions import Exclusion, count_by_reason, read_account, to_csv
+from skelact.formats.exclusions import Exclusion, count_by_reason, read_exclusions, to_csv
 from skelact.store.prepare import Progress, prepare
 from skelact.store.protocols import split
 from skelact.store.store import Store
@@ -53,9 +53,9 @@ def digests(store: Path) -> dict[str, str]:
 
 
 def test_every_file_is_used_or_accounted_for(store: Store) -> None:
-    account = read_account(store.path)
+    exclusions = read_exclusions(str(store.path))
     assert len(store) == 50
-    assert {entry.file: entry.reason for entry in account} == {
+    assert {entry.file: entry.reason for entry in exclusions} == {
         "S001C001P001R003A001.skeleton": "malformed file",
         "S001C002P005R002A008.skeleton": "listed as missing or incomplete",
         "S020C001P050R001A001.skeleton": "not part of ntu60",
@@ -63,8 +63,8 @@ def test_every_file_is_used_or_accounted_for(store: Store) -> None:
         "part0/S001C001P001R002A001.skeleton": "a recording of this name came before",
         "readme.txt": "not a .skeleton file",
     }
-    assert account[0].place.startswith("line ")
-    assert sum(count_by_reason(account).values()) == 6
+    assert exclusions[0].place.startswith("line ")
+    assert sum(count_by_reason(exclusions).values()) == 6
 
 
 def test_sequences_stand_in_the_order_of_their_names(store: Store) -> None:
@@ -145,7 +145,7 @@ def test_the_store_is_sound(store: Store) -> None:
 def test_accounts_survive_commas_and_quotes(tmp_path: Path) -> None:
     entries = [Exclusion("b.txt", "reason", "line 2", 'found "x, y"'), Exclusion("a, b.txt", "other")]
     (tmp_path / "excluded.csv").write_text(to_csv(entries))
-    assert read_account(tmp_path) == sorted(entries, key=lambda entry: entry.file)
+    assert read_exclusions(tmp_path) == sorted(entries, key=lambda entry: entry.file)
 
 
 def test_synthetic_recordings_go_the_whole_way(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from skelact.errors import ConfigurationError, DataError
-from skelact.formats.exclusions import read_account
+from skelact.formats.exclusions import read_exclusions
 from skelact.store import partial
 from skelact.store import writer as store_writer
 from skelact.store.prepare import PreparationResult, prepare
@@ -300,7 +300,7 @@ def test_strict_parts_and_strict_joining(raw: Path, tmp_path: Path) -> None:
         prepare("ntu60", raw, store, num_workers=1, shard=(number, 2))
     with pytest.raises(DataError, match="stopped by --strict"):
         prepare("ntu60", raw, store, num_workers=1, strict=True)
-    assert read_account(tmp_path / "store.part-1-of-2") != []
+    assert read_exclusions(tmp_path / "store.part-1-of-2") != []
 
 
 def test_nothing_usable(tmp_path: Path, ntu_text: Callable[..., bytes]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
-from skelact.formats.exclusions import FILE_NAME, Exclusion, read_account, to_csv
+from skelact.formats.exclusions import FILE_NAME, Exclusion, read_exclusions, to_csv
 from skelact.formats.protocol import Protocol
 from skelact.skeleton.conversion import plan_conversion
 from skelact.skeleton.sequence import SkeletonSequence
@@ -71,7 +71,7 @@ def test_all_goes_along_but_the_skeleton(store: Store, tmp_path: Path) -> None:
     assert "coco-17" in new.meta["options"]["converted_from"]
     assert (new.path / "notes.txt").read_text() == "of interest"
     assert converted.exclusions == [Exclusion("s3", NOTHING_LEFT)]
-    assert [entry.file for entry in read_account(new.path)] == ["bad.json", "s3"]
+    assert [entry.file for entry in read_exclusions(new.path)] == ["bad.json", "s3"]
     assert find_problems(new) == []
     assert done == [1, 2, 3, 4]
 
