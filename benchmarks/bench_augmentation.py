@@ -14,10 +14,12 @@ from torch.nn.functional import pad
 
 from alternate import compare, parse_rounds, peak_memory
 from skelact.clips.augmentation import augment
-from skelact.clips.augmentation_settings import STRONG, AugmentationDraws, draw_augmentations
+from skelact.clips.augmentation_draws import AugmentationDraws, draw_augmentations
 from skelact.clips.rotation import rotation_matrices
+from skelact.pretraining.contrastive.objective import ContrastiveObjective
 from skelact.skeleton.tables import NTU_25
 
+STRONG = ContrastiveObjective().strong
 SHAPE = (128, 2, 50, 25, 3)
 
 

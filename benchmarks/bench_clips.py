@@ -15,7 +15,7 @@ import torch
 from alternate import compare, parse_rounds, peak_memory
 from skelact.clips.rotation import rotation_matrices
 from skelact.clips.settings import ClipSettings
-from skelact.clips.source import ClipSource
+from skelact.clips.source import ClipSource, draw_crops
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 from skelact.store.store import Store
@@ -75,7 +75,7 @@ def main() -> None:
 
         def ours() -> None:
             for batch in order:
-                source.train(batch, generator)
+                source.train(batch, draw_crops(len(batch), generator))
 
         def plain() -> None:
             for batch in plain_order:
@@ -83,7 +83,7 @@ def main() -> None:
 
         name = f"training clips, batches of {BATCH}"
         compare(name, ours, plain, rounds, BATCH * BATCHES, "clips", own_allocator=True)
-        held = peak_memory(lambda: source.train(order[0], generator))
+        held = peak_memory(lambda: source.train(order[0], draw_crops(BATCH, generator)))
         print(f"  memory of one batch while it is made: {held / 2**20:.1f} MiB, the batch itself included")
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, dropout
 
 from alternate import compare, peak_memory
-from skelact.clips.augmentation_settings import AugmentationDraws, draw_augmentations
+from skelact.clips.augmentation_draws import AugmentationDraws, draw_augmentations
 from skelact.clips.source import Clips
 from skelact.density.learned import LearnedDensity
 from skelact.models.sizes import ProjectionConfig, STGCNConfig

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from skelact.clips.settings import ClipSettings
-from skelact.clips.source import ClipSource, draw
+from skelact.clips.source import ClipSource, draw_crops
 from skelact.errors import ConfigurationError, DataError
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20
@@ -54,13 +54,9 @@ def test_indices_are_integers(small_store: Store, indices: object) -> None:
 
 
 def test_training_clips_need_numbers_for_exactly_their_clips(small_store: Store) -> None:
-    source, generator = ClipSource(small_store, ClipSettings()), torch.Generator()
-    with pytest.raises(ConfigurationError, match="either a generator or draws"):
-        source.train([0, 1])
-    with pytest.raises(ConfigurationError, match="either a generator or draws"):
-        source.train([0, 1], generator, draws=draw(2, generator))
+    source = ClipSource(small_store, ClipSettings())
     with pytest.raises(ConfigurationError, match="draws for 3 clips, but 2 indices"):
-        source.train([0, 1], draws=draw(3, generator))
+        source.train([0, 1], draw_crops(3, torch.Generator()))
 
 
 def test_flat_skeletons_are_not_rotated(tmp_path: Path) -> None:
@@ -78,5 +74,7 @@ def test_flat_skeletons_are_not_rotated(tmp_path: Path) -> None:
         store = writer.finish()
     with pytest.raises(ConfigurationError, match="set rotation=0"):
         ClipSource(store, ClipSettings())
-    clips = ClipSource(store, ClipSettings(rotation=0, num_frames=5)).train([0], torch.Generator())
+    clips = ClipSource(store, ClipSettings(rotation=0, num_frames=5)).train(
+        [0], draw_crops(1, torch.Generator())
+    )
     assert clips.positions.shape == (1, 2, 5, 20, 2)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from skelact.clips.settings import ClipSettings
-from skelact.clips.source import ClipSource, draw
+from skelact.clips.source import ClipSource, draw_crops
 from skelact.errors import DataError
 from skelact.training.config import TrainingConfig
 from skelact.training.loop import fit, make_fabric
@@ -33,7 +33,7 @@ class MeanTask:
     def batch(self, step):
         if step.number == self.at_step:
             self.act()
-        draws = draw(len(step.indices), step.generator)
+        draws = draw_crops(len(step.indices), step.generator)
         return self.source.train(step.indices[step.share], draws=draws[step.share]).positions
 
     def loss(self, model, batch):

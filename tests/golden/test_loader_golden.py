@@ -9,7 +9,7 @@ import torch
 from skelact.clips.rotation import rotate, rotation_matrices
 from skelact.clips.sampling import train_windows
 from skelact.clips.settings import ClipSettings
-from skelact.clips.source import Clips, ClipSource, Draws
+from skelact.clips.source import Clips, ClipSource, CropDraws
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 from skelact.store.store import Store
@@ -53,12 +53,12 @@ def test_test_clips(golden_dir: Path, tmp_path: Path, stream: str) -> None:
     np.testing.assert_array_equal(clips.present, numbers["eval_joint"].any((1, 2, 3)))
 
 
-def draws_for(numbers: Numbers, angles: np.ndarray) -> Draws:
+def draws_for(numbers: Numbers, angles: np.ndarray) -> CropDraws:
     """The draws that lead to the published crops and to ``angles`` of at most 0.3 rad."""
     room = numbers["valid_frames"] - numbers["crop_length"] + 1
     start = (numbers["crop_start"] + 0.5) / room
     turns = angles.astype(np.float64) / 0.3 / 2 + 0.5
-    return Draws(torch.from_numpy(np.column_stack([numbers["u"], start, turns])))
+    return CropDraws(torch.from_numpy(np.column_stack([numbers["u"], start, turns])))
 
 
 @pytest.mark.usefixtures("either_reader")

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import torch
 
+from augmentations import MILD, STRONG
 from skelact.clips.augmentation import augment
-from skelact.clips.augmentation_settings import MILD, STRONG, draw_augmentations
+from skelact.clips.augmentation_draws import draw_augmentations
 from skelact.models.heads import ProjectionHead
 from skelact.models.sizes import ProjectionConfig, STGCNConfig
 from skelact.models.st_gcn import STGCN

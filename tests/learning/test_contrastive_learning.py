@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.clips.augmentation_settings import MILD
+from augmentations import MILD
 from skelact.clips.mixture import MixedSource
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource

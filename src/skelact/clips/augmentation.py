@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skelact.clips.augmentation_settings import AugmentationDraws
+from skelact.clips.augmentation_draws import AugmentationDraws
 from skelact.clips.distortions import (
     exchange_joints,
     kept_axes,
@@ -49,7 +49,7 @@ def augment(
     """Return augmented clips; they are made on the clips' device, and absent bodies are zero.
 
     In frames in which a present body is not seen, it has a position all the same (``gaps="hold"`` of
-    :class:`.dataset.ClipSettings`), and a missing joint has that of another; both are treated like the rest.
+    :class:`.settings.ClipSettings`), and a missing joint has that of another; both are treated like the rest.
 
     Args:
         positions: (N, M, T, V, C) joint positions in m, the joint stream; other streams are made afterwards.

@@ -1,12 +1,11 @@
 """Reading the frames of many bodies at once from a store, and making of them what clips show.
 
-A compiled kernel does it in one pass; whole tensors do it where numba is not there or not wanted, and for
-stores in which joints are missing.
+A compiled kernel does it in one pass; whole tensors do it where it is not wanted, and for stores in which
+joints are missing. Those take the places of joints that were seen.
 """
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -18,16 +17,58 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from skelact.clips.missing_joints import JointSubstitutes
 from skelact.clips.rotation import rotate
-from skelact.clips.sampling import Interpolation, Whole, Windows
+from skelact.clips.sampling import IntArray, Interpolation, Windows
 from skelact.clips.streams import to_stream
 from skelact.errors import DataError
-from skelact.formats.ntu_file import NO_NUMBA
+from skelact.processor import numba_is_wanted
+from skelact.skeleton.topology import Topology
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.store import Store
 
 BODIES_AT_A_TIME = 64  # few enough that their positions stay in the processor's cache from step to step
+
+
+class JointSubstitutes:
+    """Finds a seen joint for every joint of a skeleton.
+
+    A missing joint takes the position of its nearest ancestor that was seen; where none of its ancestors was,
+    that of the seen joint with the fewest bones to the root (of several, the first in the topology). So no
+    position is made up, a missing joint's bone is 0, and nothing ever lies at the origin by default.
+    """
+
+    def __init__(self, topology: Topology) -> None:
+        depths = [0] * topology.num_joints
+        for joint in range(topology.num_joints):
+            ancestor = joint
+            while ancestor != topology.root:
+                ancestor = topology.parents[ancestor]
+                depths[joint] += 1
+        self._parents = topology.parents
+        self._outwards = sorted(range(topology.num_joints), key=lambda joint: depths[joint])
+
+    def find(self, is_seen: Tensor) -> Tensor:
+        """Return the joint whose position each joint takes; a seen joint takes its own.
+
+        Args:
+            is_seen: (R, V) bool, at least one joint in every row.
+
+        Returns:
+            (R, V) int64.
+
+        Raises:
+            ValueError: a row without a seen joint.
+        """
+        if not is_seen.any(1).all():
+            raise ValueError("a body of which no joint was seen has no position")
+        root, *others = self._outwards
+        nearest_root = is_seen[:, self._outwards].int().argmax(1)  # the first True
+        substitutes = torch.empty(is_seen.shape, dtype=torch.int64)
+        substitutes[:, root] = torch.tensor(self._outwards)[nearest_root]
+        for joint in others:
+            above = substitutes[:, self._parents[joint]]
+            substitutes[:, joint] = torch.where(is_seen[:, joint], joint, above)
+        return substitutes
 
 
 class BodyFrames:
@@ -44,9 +85,9 @@ class BodyFrames:
         stream: what is made of the positions, one of :data:`skelact.clips.streams.STREAMS`.
     """
 
-    num_frames: Whole
+    num_frames: IntArray
     """(N,) frames of each sequence."""
-    num_bodies: Whole
+    num_bodies: IntArray
     """(N,) bodies of each sequence, at most ``max_bodies``."""
     body_shape: tuple[int, int]
     """Joints V and coordinates C of a body."""
@@ -85,7 +126,7 @@ class BodyFrames:
             self._joint_present = share_memory(store.array("joint_present"))
             self._substitutes = JointSubstitutes(store.topology)
 
-    def frame_numbers(self, sequence: int) -> Whole:
+    def frame_numbers(self, sequence: int) -> IntArray:
         """Return the numbers, in the recording, of the frames of a sequence that show a body that is kept."""
         numbers = self._store.array("frame_numbers")[
             slice(*self._store.array("frame_start")[sequence : sequence + 2])
@@ -98,7 +139,7 @@ class BodyFrames:
             numbers = numbers[(kept >= 0).any(0)]
         return numbers.astype(np.int64)
 
-    def seen(self, sequences: Whole, windows: Windows) -> npt.NDArray[np.bool_]:
+    def seen(self, sequences: IntArray, windows: Windows) -> npt.NDArray[np.bool_]:
         """Return (N, M): whether body m is present in any frame of the window of sequence n.
 
         Args:
@@ -110,7 +151,7 @@ class BodyFrames:
         seen_NM[clip, body] = (self._encoded(sequences[clip], body, _frames(windows)[clip]) >= 0).any(1)
         return seen_NM
 
-    def seen_joints(self, sequences: Whole, bodies: Whole, windows: Windows) -> Tensor:
+    def seen_joints(self, sequences: IntArray, bodies: IntArray, windows: Windows) -> Tensor:
         """Return (P, V) bool: whether each joint of P bodies was there in any frame of the body's window.
 
         Only for a store in which :attr:`joints_missing`.
@@ -127,9 +168,9 @@ class BodyFrames:
     def write(
         self,
         out: Tensor,
-        places: Whole,
-        sequences: Whole,
-        bodies: Whole,
+        places: IntArray,
+        sequences: IntArray,
+        bodies: IntArray,
         frames: Interpolation,
         turns: npt.NDArray[np.float32] | None,
     ) -> None:
@@ -173,7 +214,7 @@ class BodyFrames:
                 positions = rotate(positions, torch.from_numpy(turns[part]))
             out[torch.from_numpy(places[part])] = to_stream(positions, self._stream, self._store.topology)
 
-    def _read(self, sequences: Whole, bodies: Whole, frames: Interpolation) -> Tensor:
+    def _read(self, sequences: IntArray, bodies: IntArray, frames: Interpolation) -> Tensor:
         """Return the positions (P, T, V, C) of P bodies at T interpolated frames."""
         frames_PT2 = np.stack((frames.lower, frames.upper), axis=-1)
         weights_PT2 = np.stack((1 - frames.weight, frames.weight), axis=-1)
@@ -196,7 +237,7 @@ class BodyFrames:
         )
         return positions.view(*frames.lower.shape, *self.body_shape)
 
-    def _with_substitutes(self, sequences: Whole, row_PT2: Tensor) -> Tensor:
+    def _with_substitutes(self, sequences: IntArray, row_PT2: Tensor) -> Tensor:
         """Return the rows (P, T, 2, V, C) as stored, missing joints at their substitutes' places."""
         rows, place = torch.unique(row_PT2, return_inverse=True)
         try:
@@ -212,19 +253,19 @@ class BodyFrames:
         filled_RVC = bodies_RVC.gather(1, substitutes_RV[..., None].expand_as(bodies_RVC))
         return filled_RVC[place]
 
-    def _scales(self, sequences: Whole) -> npt.NDArray[np.float32]:
+    def _scales(self, sequences: IntArray) -> npt.NDArray[np.float32]:
         """Return (P,) by what each sequence's stored positions are multiplied: 1 where they are exact."""
         if self._scale is None:
             return np.ones(len(sequences), np.float32)
         scales: npt.NDArray[np.float32] = self._scale[sequences]
         return scales
 
-    def _begin(self, sequences: Whole, bodies: Whole) -> Whole:
+    def _begin(self, sequences: IntArray, bodies: IntArray) -> IntArray:
         """Return where the frames of each body begin among the rows."""
-        begin: Whole = self._row_start[sequences] + bodies * self.num_frames[sequences]
+        begin: IntArray = self._row_start[sequences] + bodies * self.num_frames[sequences]
         return begin
 
-    def _encoded(self, sequences: Whole, bodies: Whole, frames: Whole) -> npt.NDArray[np.int32]:
+    def _encoded(self, sequences: IntArray, bodies: IntArray, frames: IntArray) -> npt.NDArray[np.int32]:
         """Return, of the shape of ``frames`` (P, ...), each frame's row, ``~row`` if absent."""
         begin = self._begin(sequences, bodies).reshape(-1, *[1] * (frames.ndim - 1))
         encoded: npt.NDArray[np.int32] = self._rows[begin + frames]
@@ -233,21 +274,19 @@ class BodyFrames:
 
 @cache
 def _kernel() -> Callable[..., None] | None:
-    """Load the compiled kernel when the first batch is read, if numba is there and wanted."""
-    if os.environ.get(NO_NUMBA, "0") not in ("", "0"):
+    """Load the compiled kernel when the first batch is read, if it is wanted."""
+    if not numba_is_wanted():
         return None
-    try:
-        from skelact.clips.kernel import write_bodies
-    except ImportError:
-        return None
+    from skelact.clips.kernel import write_bodies
+
     kernel: Callable[..., None] = write_bodies
     return kernel
 
 
-def _frames(windows: Windows) -> Whole:
+def _frames(windows: Windows) -> IntArray:
     """Return (N, L): the frames of each window, its last one repeated to the longest window's length L."""
     step = np.minimum(np.arange(windows.length.max()), windows.length[:, None] - 1)
-    frames: Whole = windows.start[:, None] + step
+    frames: IntArray = windows.start[:, None] + step
     return frames
 
 

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from skelact.clips.augmentation_settings import AugmentationDraws
+from skelact.clips.augmentation_draws import AugmentationDraws
 from skelact.clips.rotation import rotation_matrices
 from skelact.clips.settings import AugmentationSettings
 from skelact.errors import ConfigurationError

@@ -7,7 +7,7 @@ topology mix; ``skelact data convert`` brings them there. A class is its name, s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,17 @@ import torch
 from torch import Tensor
 
 from skelact.clips.settings import ClipSettings
-from skelact.clips.source import Clips, ClipSource, Draws, drawn, sequence_numbers
+from skelact.clips.source import Clips, ClipSource, CropDraws, check_draws, sequence_numbers
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.skeleton.topology import Topology
+from skelact.store.protocols import Indices
 from skelact.store.store import Store
 
 WEIGHTS = ("size", "equal")
-Indices = npt.NDArray[np.int64]
 
 
 class MixedSource:
-    """Makes batches of clips from several stores; used as a :class:`ClipSource` is.
+    """Makes batches of training clips from several stores, as a :class:`ClipSource` does from one.
 
     Args:
         sources: a source for each store, with the same settings on the same device.
@@ -153,50 +153,22 @@ class MixedSource:
         mixed: Indices = torch.cat(parts)[torch.randperm(len(indices), generator=generator)].numpy()
         return mixed
 
-    def train(
-        self,
-        indices: Sequence[int] | npt.NDArray[Any] | Tensor,
-        generator: torch.Generator | None = None,
-        *,
-        draws: Draws | None = None,
-    ) -> Clips:
+    def train(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor, draws: CropDraws) -> Clips:
         """Return randomly cropped and rotated clips, as :meth:`ClipSource.train` does.
 
         Raises:
             DataError: no index, or one outside the stores.
-            ConfigurationError: both or neither of ``generator`` and ``draws``, or draws for another number
-                of clips.
+            ConfigurationError: draws for another number of clips.
         """
-        chosen = self._check(indices)
-        uniform = drawn(len(chosen), generator, draws).uniform
-        return self._mix(
-            chosen,
-            lambda source, places, rows: source.train(rows, draws=Draws(uniform[places])),
-        )
-
-    def test(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Clips:
-        """Return the middle of the sequences, as :meth:`ClipSource.test` does.
-
-        Raises:
-            DataError: no index, or one outside the stores.
-        """
-        return self._mix(self._check(indices), lambda source, places, rows: source.test(rows))
-
-    def _check(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Tensor:
-        return sequence_numbers(indices, len(self), f"{len(self.sources)} stores")
-
-    def _store_of(self, indices: Tensor) -> Tensor:
-        """Return the number of the store of each sequence."""
-        return torch.searchsorted(self._starts, indices, right=True) - 1
-
-    def _mix(self, chosen: Tensor, make: Callable[[ClipSource, Tensor, Tensor], Clips]) -> Clips:
-        """Make the clips store by store, and put them where they were asked for."""
+        chosen = sequence_numbers(indices, len(self), f"{len(self.sources)} stores")
+        check_draws(draws, len(chosen))
         store_of = self._store_of(chosen)
         made: list[tuple[Tensor, Clips]] = []
         for number, source in enumerate(self.sources):
             places = (store_of == number).nonzero()[:, 0]
             if len(places):
-                clips = make(source, places, chosen[places] - self._starts[number])
+                rows = chosen[places] - self._starts[number]
+                clips = source.train(rows, CropDraws(draws.uniform[places]))
                 labels = self._labels[number].to(self.device)[clips.labels]
                 made.append((places, clips._replace(labels=labels)))
         back = torch.cat([places for places, _ in made]).argsort().to(self.device)
@@ -210,6 +182,10 @@ class MixedSource:
             indices=chosen.to(self.device),
             joint_present=joint_present,
         )
+
+    def _store_of(self, indices: Tensor) -> Tensor:
+        """Return the number of the store of each sequence."""
+        return torch.searchsorted(self._starts, indices, right=True) - 1
 
 
 def _joint_present(clips: Clips) -> Tensor:

@@ -11,31 +11,31 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Whole = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 
 
 class Windows(NamedTuple):
     """A stretch of consecutive frames of each sequence."""
 
-    start: Whole
+    start: IntArray
     """(N,): first frame."""
-    length: Whole
+    length: IntArray
     """(N,): number of frames, at least 1."""
 
 
 class Interpolation(NamedTuple):
     """Each frame of a clip as a mean of two frames of its sequence."""
 
-    lower: Whole
+    lower: IntArray
     """(N, T): the earlier frame."""
-    upper: Whole
+    upper: IntArray
     """(N, T): the later frame; equal to ``lower`` at the window's last frame."""
     weight: npt.NDArray[np.float32]
     """(N, T) in [0, 1]: the later frame's share."""
 
 
 def train_windows(
-    num_frames: Whole,
+    num_frames: IntArray,
     share: npt.NDArray[np.float64],
     start: npt.NDArray[np.float64],
     min_share: float,
@@ -59,7 +59,7 @@ def train_windows(
     return Windows((start * room).astype(np.int64), length)
 
 
-def centre_windows(num_frames: Whole, share: float) -> Windows:
+def centre_windows(num_frames: IntArray, share: float) -> Windows:
     """Return the windows left when ``int((1 - share) n / 2)`` frames are dropped at either end.
 
     Args:

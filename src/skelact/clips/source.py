@@ -17,7 +17,7 @@ from torch import Tensor
 
 from skelact.clips.body_frames import BodyFrames
 from skelact.clips.rotation import rotation_matrices
-from skelact.clips.sampling import Whole, Windows, centre_windows, interpolate, train_windows
+from skelact.clips.sampling import IntArray, Windows, centre_windows, interpolate, train_windows
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError, DataError
 from skelact.store.store import Store
@@ -39,11 +39,11 @@ class Clips(NamedTuple):
     joint_present: Tensor | None = None
     """(N, M, V) bool: True where the joint was there in at least one frame of the crop; None where the store
     has all joints. In frames without it, a joint stands where
-    :class:`skelact.clips.missing_joints.JointSubstitutes` says."""
+    :class:`skelact.clips.body_frames.JointSubstitutes` says."""
 
 
 @dataclass(frozen=True)
-class Draws:
+class CropDraws:
     """The random numbers of training clips; ``draws[a:b]`` are those of the clips a to b."""
 
     uniform: Tensor
@@ -52,11 +52,11 @@ class Draws:
     def __len__(self) -> int:
         return len(self.uniform)
 
-    def __getitem__(self, part: slice) -> Draws:
-        return Draws(self.uniform[part])
+    def __getitem__(self, part: slice) -> CropDraws:
+        return CropDraws(self.uniform[part])
 
 
-def draw(num: int, generator: torch.Generator) -> Draws:
+def draw_crops(num: int, generator: torch.Generator) -> CropDraws:
     """Draw the random numbers of ``num`` training clips: five a clip, clip by clip.
 
     What is drawn depends on ``num`` and the generator alone, not on the settings, so several processes that
@@ -71,23 +71,17 @@ def draw(num: int, generator: torch.Generator) -> Draws:
     """
     if generator.device.type != "cpu":
         raise ConfigurationError(f"clips are drawn with a CPU generator, not one on {generator.device}")
-    return Draws(torch.rand((num, NUMBERS_PER_SEQUENCE), dtype=torch.float64, generator=generator))
+    return CropDraws(torch.rand((num, NUMBERS_PER_SEQUENCE), dtype=torch.float64, generator=generator))
 
 
-def drawn(num: int, generator: torch.Generator | None, draws: Draws | None) -> Draws:
-    """Return the numbers of ``num`` training clips: ``draws``, or new ones from ``generator``.
+def check_draws(draws: CropDraws, num: int) -> None:
+    """Refuse draws for another number of clips than ``num``.
 
     Raises:
-        ConfigurationError: both or neither of them, or draws for another number of clips.
+        ConfigurationError: they are.
     """
-    if (generator is None) == (draws is None):
-        raise ConfigurationError("training clips need either a generator or draws")
-    if draws is None:
-        assert generator is not None
-        return draw(num, generator)
     if len(draws) != num:
         raise ConfigurationError(f"draws for {len(draws)} clips, but {num} indices")
-    return draws
 
 
 def sequence_numbers(
@@ -144,27 +138,20 @@ class ClipSource:
     def __len__(self) -> int:
         return len(self._labels)
 
-    def train(
-        self,
-        indices: Sequence[int] | npt.NDArray[Any] | Tensor,
-        generator: torch.Generator | None = None,
-        *,
-        draws: Draws | None = None,
-    ) -> Clips:
+    def train(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor, draws: CropDraws) -> Clips:
         """Return randomly cropped and rotated clips of the sequences ``indices``.
 
         Args:
             indices: (N,) places in the store; a sequence may be named more than once.
-            generator: a CPU generator, from which :func:`draw` takes the numbers; or
-            draws: the numbers themselves, drawn before.
+            draws: the random numbers of the N clips.
 
         Raises:
             DataError: no index, or one outside the store.
-            ConfigurationError: both or neither of ``generator`` and ``draws``, or draws for another number
-                of clips.
+            ConfigurationError: draws for another number of clips.
         """
         chosen = self._check(indices)
-        settings, uniform = self.settings, drawn(len(chosen), generator, draws).uniform.numpy()
+        check_draws(draws, len(chosen))
+        settings, uniform = self.settings, draws.uniform.numpy()
         windows = train_windows(
             self._frames.num_frames[chosen],
             uniform[:, 0],
@@ -188,7 +175,7 @@ class ClipSource:
         windows = centre_windows(self._frames.num_frames[chosen], self.settings.test_crop_share)
         return self._clips(chosen, windows, None)
 
-    def num_taken_whole(self, indices: Whole) -> int:
+    def num_taken_whole(self, indices: IntArray) -> int:
         """Return how many of the sequences ``indices``, (N,), are too short to be cropped for training."""
         return int((self._frames.num_frames[indices] <= self.settings.min_crop_frames).sum())
 
@@ -214,17 +201,17 @@ class ClipSource:
             )
         return self._clips(chosen, windows, None)
 
-    def frame_numbers(self, index: int) -> Whole:
+    def frame_numbers(self, index: int) -> IntArray:
         """Return the numbers, from 0, of the frames of a sequence in which a body is present, ascending.
 
         Bodies beyond the settings' ``max_bodies`` do not count.
         """
         return self._frames.frame_numbers(index)
 
-    def _check(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Whole:
+    def _check(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> IntArray:
         return sequence_numbers(indices, len(self), str(self.store.path)).numpy()
 
-    def _clips(self, chosen: Whole, windows: Windows, angles: npt.NDArray[np.float64] | None) -> Clips:
+    def _clips(self, chosen: IntArray, windows: Windows, angles: npt.NDArray[np.float64] | None) -> Clips:
         settings, device = self.settings, self.device
         present = self._frames.seen(chosen, windows)
         clip, body = np.nonzero(present)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skelact.clips.augmentation_settings import AugmentationDraws
+from skelact.clips.augmentation_draws import AugmentationDraws
 from skelact.clips.settings import AugmentationSettings
 
 

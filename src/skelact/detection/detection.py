@@ -18,7 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from skelact.clips.sampling import Whole
+from skelact.clips.sampling import IntArray
 from skelact.clips.source import ClipSource
 from skelact.detection.layer import UNUSED, draw_frames, fit_layer
 from skelact.detection.metrics import Detection, DetectionMetrics, score_detections
@@ -227,7 +227,7 @@ def evaluate_detection(
 
 def _frames_to_learn(
     source: ClipSource, truth: DetectionTruth, background: int, config: DetectionConfig
-) -> tuple[list[Whole], Tensor]:
+) -> tuple[list[IntArray], Tensor]:
     """Return the frames drawn of each recording, and (R, frames_per_recording) their labels, then UNUSED.
 
     Frames are counted among those of the recording in which a body is present.
@@ -247,7 +247,7 @@ def _frames_to_learn(
 
 
 def _rows(
-    encoder: Backbone, source: ClipSource, recording: int, frames: Whole, config: DetectionConfig
+    encoder: Backbone, source: ClipSource, recording: int, frames: IntArray, config: DetectionConfig
 ) -> Tensor:
     """Return the (frames_per_recording, D) features of the frames drawn; zeros behind them."""
     features = frame_features(encoder, source, recording, config.windows)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skelact.clips.sampling import Whole
+from skelact.clips.sampling import IntArray
 from skelact.detection.settings import LayerConfig
 from skelact.errors import DataError
 from skelact.evaluation.logistic import LogisticRegression, fit_path
@@ -18,7 +18,9 @@ UNUSED = -1
 """Label of a place that no frame was drawn for."""
 
 
-def draw_frames(labels: Whole, background: int, config: LayerConfig, generator: torch.Generator) -> Whole:
+def draw_frames(
+    labels: IntArray, background: int, config: LayerConfig, generator: torch.Generator
+) -> IntArray:
     """Draw the frames of a recording to learn from: all frames of actions alike likely, all others too.
 
     Args:

@@ -26,7 +26,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from skelact.detection.segments import Real, Whole, temporal_overlap
+from skelact.clips.sampling import IntArray
+from skelact.detection.segments import Real, temporal_overlap
 from skelact.errors import DataError
 from skelact.files import write_file
 from skelact.formats.intervals import ActionInterval
@@ -135,7 +136,7 @@ def score_detections(
     )
 
 
-def match(detections: Sequence[Detection], intervals: Sequence[ActionInterval]) -> tuple[Whole, Real]:
+def match(detections: Sequence[Detection], intervals: Sequence[ActionInterval]) -> tuple[IntArray, Real]:
     """Return (P,) the interval each detection belongs to, -1 for none, and (P,) how much it overlaps it."""
     of_place = _groups([(each.recording, each.action) for each in intervals])
     start, end = (np.array([getattr(each, name) for each in intervals]) for name in ("start", "end"))
@@ -149,7 +150,7 @@ def match(detections: Sequence[Detection], intervals: Sequence[ActionInterval]) 
     return truth, overlap
 
 
-def average_precision(confidence: Real, truth: Whole, num_intervals: int) -> float:
+def average_precision(confidence: Real, truth: IntArray, num_intervals: int) -> float:
     """Return the area under the interpolated curve of precision over recall.
 
     Args:

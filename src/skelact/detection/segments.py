@@ -7,20 +7,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from skelact.clips.sampling import IntArray
 from skelact.detection.settings import SegmentConfig
 
 Real = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
 
 
 class Segments(NamedTuple):
     """S stretches of a recording, each with a class."""
 
-    action: Whole
+    action: IntArray
     """(S,) class."""
-    start: Whole
+    start: IntArray
     """(S,) first frame."""
-    end: Whole
+    end: IntArray
     """(S,) frame after the last."""
     confidence: Real
     """(S,) higher for a likelier one."""
@@ -59,7 +59,7 @@ def smooth(scores: Real, width: int) -> Real:
     return mean
 
 
-def find_runs(is_above: npt.NDArray[np.bool_], max_gap: int) -> tuple[Whole, Whole, Whole]:
+def find_runs(is_above: npt.NDArray[np.bool_], max_gap: int) -> tuple[IntArray, IntArray, IntArray]:
     """Return class, first frame and frame after the last of the runs in (T, K), by class and start.
 
     Runs of a class with at most ``max_gap`` frames between them are one.
@@ -74,7 +74,7 @@ def find_runs(is_above: npt.NDArray[np.bool_], max_gap: int) -> tuple[Whole, Who
     return action[begins], start[begins], end[ends]
 
 
-def suppress(segments: Segments, max_overlap: float) -> Whole:
+def suppress(segments: Segments, max_overlap: float) -> IntArray:
     """Return the places of the segments that stay, in their order.
 
     Args:
@@ -93,7 +93,7 @@ def suppress(segments: Segments, max_overlap: float) -> Whole:
 
 
 def temporal_overlap(
-    start: Whole | np.int64, end: Whole | np.int64, other_start: Whole, other_end: Whole
+    start: IntArray | np.int64, end: IntArray | np.int64, other_start: IntArray, other_end: IntArray
 ) -> Real:
     """Return the frames two intervals have in common, as a share of those between both ends, in [0, 1]."""
     common = np.minimum(end, other_end) - np.maximum(start, other_start)
@@ -101,7 +101,7 @@ def temporal_overlap(
     return share
 
 
-def _contrast(total: Real, action: Whole, start: Whole, end: Whole, margin: float) -> Real:
+def _contrast(total: Real, action: IntArray, start: IntArray, end: IntArray, margin: float) -> Real:
     """Return (S,) the mean inside each segment less the mean beside it, given sums over frames (T + 1, K)."""
     beside = np.ceil(margin * (end - start)).astype(np.int64)
     before, after = np.maximum(start - beside, 0), np.minimum(end + beside, len(total) - 1)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skelact.clips.sampling import Whole, Windows
+from skelact.clips.sampling import IntArray, Windows
 from skelact.clips.source import Clips, ClipSource
 from skelact.detection.settings import WindowConfig
 from skelact.evaluation.features import BATCH_SIZE
@@ -74,7 +74,7 @@ def steps_of_frames(windows: Windows, num_steps: int) -> tuple[Tensor, Tensor]:
     Of T' steps, step i shows the frames whose middle lies in the i-th of T' equal parts of the window.
     """
     length = int(windows.length[0])
-    within: Whole = np.arange(length)
+    within: IntArray = np.arange(length)
     frames = torch.from_numpy(windows.start[:, None] + within)
     steps = torch.from_numpy((2 * within + 1) * num_steps // (2 * length))
     return frames, steps.expand(len(frames), -1)

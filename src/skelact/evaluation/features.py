@@ -13,7 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from skelact.clips.source import Clips, ClipSource, draw
+from skelact.clips.source import Clips, ClipSource, draw_crops
 from skelact.models.backbone import Backbone, frozen
 from skelact.models.heads import pool
 from skelact.progress import progress
@@ -140,7 +140,7 @@ def extract_crops(
     Returns:
         (N, D) embeddings on the CPU, in the order of ``indices``, in every process.
     """
-    draws = draw(len(indices), generator_for(seed, "crops", number))
+    draws = draw_crops(len(indices), generator_for(seed, "crops", number))
 
     def embed_crops(part: slice) -> Tensor:
         return embed(encoder, source.train(indices[part], draws=draws[part]))

@@ -17,7 +17,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from skelact.clips.source import Clips, ClipSource, draw
+from skelact.clips.source import Clips, ClipSource, draw_crops
 from skelact.errors import SkelactError
 from skelact.evaluation.features import in_batches, labels_of
 from skelact.evaluation.linear import LastEpochMetrics, TestMonitor, check_labels, follow_first_process
@@ -55,7 +55,7 @@ class ClassifierTask:
 
     def batch(self, step: Step) -> Clips:
         """Make the clips of a share of the batch."""
-        draws = draw(len(step.indices), step.generator)
+        draws = draw_crops(len(step.indices), step.generator)
         return self.source.train(step.indices[step.share], draws=draws[step.share])
 
     def loss(self, model: nn.Module, batch: Clips) -> tuple[Tensor, int]:

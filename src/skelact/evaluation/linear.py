@@ -17,7 +17,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from skelact.clips.source import Clips, ClipSource, draw
+from skelact.clips.source import Clips, ClipSource, draw_crops
 from skelact.errors import DataError
 from skelact.evaluation.features import embed, extract_features, labels_of
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
@@ -120,7 +120,7 @@ class LinearTask:
 
     def batch(self, step: Step) -> Clips:
         """Make the clips of a share of the batch."""
-        draws = draw(len(step.indices), step.generator)
+        draws = draw_crops(len(step.indices), step.generator)
         return self.source.train(step.indices[step.share], draws=draws[step.share])
 
     def loss(self, model: nn.Module, batch: Clips) -> tuple[Tensor, int]:

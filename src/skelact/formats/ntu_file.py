@@ -16,7 +16,6 @@ errors.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -27,15 +26,13 @@ import numpy.typing as npt
 
 from skelact.formats.exclusions import UnusableRecordingError, malformed, quote
 from skelact.formats.number_text import fits_float32, float_of, text_lines
+from skelact.processor import numba_is_wanted
 from skelact.skeleton.tables import NTU_25
 
 if TYPE_CHECKING:
     from skelact.formats.ntu_scanner import Scan
 
 REPEATED_BODY = "a body id twice in one frame"
-
-NO_NUMBA = "SKELACT_NO_NUMBA"
-"""Environment variable: 1 leaves the compiled scanner out."""
 
 _NUM_JOINTS = NTU_25.num_joints
 _BODY_FIELDS, _JOINT_FIELDS = 10, 12
@@ -90,7 +87,7 @@ def parse_recording(file: str, data: bytes) -> NtuRecording:
 @cache
 def _scanner() -> Callable[[bytes], Scan | None] | None:
     """Load the compiled scanner when the first file is read, if it is wanted."""
-    if os.environ.get(NO_NUMBA, "0") not in ("", "0"):
+    if not numba_is_wanted():
         return None
     from skelact.formats.ntu_scanner import scan
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from torch import nn
 
 from skelact.clips.mixture import MixedSource
-from skelact.clips.sampling import Whole
+from skelact.clips.sampling import IntArray
 from skelact.clips.source import ClipSource
 from skelact.errors import SkelactError
 from skelact.files import sha256, write_json
@@ -44,7 +44,7 @@ class PretrainingTask(Task[Any], Protocol):
     def monitor(self, epoch: int, model: nn.Module) -> dict[str, float]:
         """Return the family's own numbers for the log, after ``epoch`` epochs."""
 
-    def warn(self, sides: Sequence[Whole]) -> None:
+    def warn(self, sides: Sequence[IntArray]) -> None:
         """Warn of what in the settings does not suit the training sequences, (N_s,) of each store."""
 
 

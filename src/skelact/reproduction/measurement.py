@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from skelact.clips.mixture import MixedSource
-from skelact.clips.source import ClipSource, draw
+from skelact.clips.source import ClipSource, draw_crops
 from skelact.evaluation.features import embed
 from skelact.pretraining.methods import family_of
 from skelact.reproduction.cells import Cell, Pretraining
@@ -111,7 +111,7 @@ class Measurement:
 
         @torch.no_grad()
         def look(indices: Indices) -> Tensor:
-            return embed(model.encoder, source.train(indices, draws=draw(len(indices), generator)))
+            return embed(model.encoder, source.train(indices, draws=draw_crops(len(indices), generator)))
 
         taken = seconds_a_clip(learn, train), seconds_a_clip(look, train)
         model.zero_grad(set_to_none=True)

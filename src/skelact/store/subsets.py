@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, DataError
+from skelact.store.protocols import Indices
 from skelact.store.store import Store
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

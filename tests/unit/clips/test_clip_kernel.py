@@ -13,8 +13,8 @@ import torch
 from skelact.clips import body_frames
 from skelact.clips import kernel as clip_kernel
 from skelact.clips.settings import STREAMS, ClipSettings
-from skelact.clips.source import ClipSource, draw
-from skelact.formats.ntu_file import NO_NUMBA
+from skelact.clips.source import ClipSource, draw_crops
+from skelact.processor import NO_NUMBA
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20
 from skelact.store.store import Store
@@ -67,7 +67,7 @@ def test_the_kernel_makes_the_clips_that_tensors_make(
     )
     source = ClipSource(store, settings)
     indices = [*range(len(store))] * 12  # more bodies than tensors hold at a time
-    draws = draw(len(indices), torch.Generator().manual_seed(5))
+    draws = draw_crops(len(indices), torch.Generator().manual_seed(5))
     made = []
     for kernel in (clip_kernel.write_bodies, None):
         monkeypatch.setattr(body_frames, "_kernel", lambda kernel=kernel: kernel)
@@ -111,7 +111,8 @@ def test_a_batch_loads_numba_and_starts_no_threads(small_store: Store) -> None:
         print("numba" in sys.modules)
         torch.set_num_threads(3)
         before = num_threads()
-        source.train([*range(10)] * 40, torch.Generator())
+        draws = clip_source.draw_crops(400, torch.Generator())
+        source.train([*range(10)] * 40, draws)
         source.test([*range(10)] * 40)
         print(num_threads() - before)
         torch.ones(1_000_000).add(1)
@@ -131,12 +132,6 @@ def test_a_batch_loads_numba_and_starts_no_threads(small_store: Store) -> None:
 def test_the_kernel_can_be_left_out(value: str, is_wanted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NO_NUMBA, value)
     assert body_frames._kernel.__wrapped__() is (clip_kernel.write_bodies if is_wanted else None)
-
-
-def test_without_numba_there_is_no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(NO_NUMBA, raising=False)
-    monkeypatch.setitem(sys.modules, "skelact.clips.kernel", None)  # importing it fails
-    assert body_frames._kernel.__wrapped__() is None
 
 
 def test_compiles_without_a_cache_where_none_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:

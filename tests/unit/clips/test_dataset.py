@@ -9,7 +9,7 @@ import torch
 from skelact.clips.body_frames import share_memory
 from skelact.clips.rotation import rotation_matrices
 from skelact.clips.settings import ClipSettings
-from skelact.clips.source import Clips, ClipSource, draw
+from skelact.clips.source import Clips, ClipSource, draw_crops
 from skelact.clips.streams import to_stream
 from skelact.store.store import Store
 
@@ -79,7 +79,7 @@ def test_clips_equal_the_slow_version(small_store: Store, settings: ClipSettings
     source = ClipSource(small_store, settings)
     indices = [9, *range(len(small_store)), 3]
     assert_equals_slow(source.test(indices), small_store, settings, None)
-    draws = draw(len(indices), torch.Generator().manual_seed(4))
+    draws = draw_crops(len(indices), torch.Generator().manual_seed(4))
     assert_equals_slow(source.train(indices, draws=draws), small_store, settings, draws.uniform)
 
 
@@ -98,15 +98,15 @@ def test_every_clip_shows_somebody_even_when_bodies_are_left_out(small_store: St
     source = ClipSource(small_store, ClipSettings(max_bodies=1, min_crop_frames=1, min_crop_share=0.01))
     generator = torch.Generator().manual_seed(0)
     for _ in range(20):
-        clips = source.train(range(len(small_store)), generator)
+        clips = source.train(range(len(small_store)), draw_crops(len(small_store), generator))
         assert clips.present.all()
 
 
 def test_processes_that_share_a_batch_make_the_clips_of_one(small_store: Store) -> None:
     source = ClipSource(small_store, ClipSettings(num_frames=12))
     indices = [8, 1, 9, 3, 4, 5]
-    whole = source.train(indices, torch.Generator().manual_seed(7))
-    draws = draw(len(indices), torch.Generator().manual_seed(7))
+    draws = draw_crops(len(indices), torch.Generator().manual_seed(7))
+    whole = source.train(indices, draws)
     parts = [source.train(indices[a : a + 2], draws=draws[a : a + 2]) for a in (0, 2, 4)]
     assert whole.joint_present is None  # the store has all joints
     for field, expected in zip(Clips._fields, whole, strict=True):
@@ -114,22 +114,18 @@ def test_processes_that_share_a_batch_make_the_clips_of_one(small_store: Store) 
             assert torch.equal(torch.cat([getattr(part, field) for part in parts]), expected)
 
 
-def test_draws_are_five_numbers_a_clip_whatever_the_settings(small_store: Store) -> None:
-    states = []
-    for settings in (ClipSettings(), ClipSettings(rotation=0, min_crop_share=1, stream="bone")):
-        generator = torch.Generator().manual_seed(1)
-        ClipSource(small_store, settings).train([1, 2, 3], generator)
-        states.append(generator.get_state())
-    generator = torch.Generator().manual_seed(1)
-    torch.rand(15, dtype=torch.float64, generator=generator)
-    assert torch.equal(states[0], states[1])
-    assert torch.equal(states[0], generator.get_state())
+def test_draws_are_five_numbers_a_clip() -> None:
+    generator, other = (torch.Generator().manual_seed(1) for _ in range(2))
+    draws = draw_crops(3, generator)
+    assert torch.equal(draws.uniform.flatten(), torch.rand(15, dtype=torch.float64, generator=other))
+    assert torch.equal(generator.get_state(), other.get_state())
+    assert torch.equal(draws[1:].uniform, draws.uniform[1:])
 
 
 def test_training_clips_vary_and_test_clips_do_not(small_store: Store) -> None:
     source = ClipSource(small_store, ClipSettings())
     generator = torch.Generator().manual_seed(0)
-    first, second = (source.train([9], generator).positions for _ in range(2))
+    first, second = (source.train([9], draw_crops(1, generator)).positions for _ in range(2))
     assert not torch.equal(first, second)
     assert torch.equal(source.test([9]).positions, source.test([9]).positions)
 
@@ -159,6 +155,6 @@ def test_positions_are_neither_copied_nor_warned_about(small_store: Store) -> No
 def test_everything_after_reading_is_on_the_device(small_store: Store, stream: str) -> None:
     # the meta device computes nothing and refuses to mix with the CPU
     source = ClipSource(small_store, ClipSettings(num_frames=8, stream=stream), device="meta")
-    clips = source.train([0, 5, 9], torch.Generator())
+    clips = source.train([0, 5, 9], draw_crops(3, torch.Generator()))
     assert {tensor.device.type for tensor in clips if tensor is not None} == {"meta"}
     assert clips.positions.shape == (3, 2, 8, 25, 3)

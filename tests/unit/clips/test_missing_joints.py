@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.clips.missing_joints import JointSubstitutes
+from skelact.clips.body_frames import JointSubstitutes
 from skelact.clips.settings import ClipSettings
-from skelact.clips.source import ClipSource
+from skelact.clips.source import ClipSource, draw_crops
 from skelact.errors import DataError
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20
@@ -101,8 +101,9 @@ def test_missing_joints_take_their_substitutes_place(store: Store, tmp_path: Pat
         [SkeletonSequence(one.name, filled(one), one.present, KINECT_20, label=0) for one in sequences],
     )
     settings = ClipSettings(num_frames=24, gaps=gaps)
-    expected = ClipSource(plain, settings).train([0, 1, 0], torch.Generator().manual_seed(3))
-    clips = ClipSource(store, settings).train([0, 1, 0], torch.Generator().manual_seed(3))
+    draws = draw_crops(3, torch.Generator().manual_seed(3))
+    expected = ClipSource(plain, settings).train([0, 1, 0], draws)
+    clips = ClipSource(store, settings).train([0, 1, 0], draws)
     assert expected.joint_present is None
     torch.testing.assert_close(clips.positions, expected.positions, atol=1e-6, rtol=0)
     assert torch.equal(clips.present, expected.present)

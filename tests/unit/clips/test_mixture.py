@@ -8,7 +8,7 @@ import torch
 
 from skelact.clips.mixture import MixedSource
 from skelact.clips.settings import ClipSettings
-from skelact.clips.source import ClipSource, Draws, draw
+from skelact.clips.source import ClipSource, CropDraws, draw_crops
 from skelact.errors import ConfigurationError, DataError
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20, NTU_25
@@ -52,26 +52,25 @@ def mixed(small_store: Store, tmp_path: Path) -> MixedSource:
 def test_clips_are_those_of_the_stores(mixed: MixedSource) -> None:
     first, second = mixed.sources
     indices = [12, 0, 10, 5, 0]
-    draws = draw(5, torch.Generator().manual_seed(1))
+    draws = draw_crops(5, torch.Generator().manual_seed(1))
     clips = mixed.train(indices, draws=draws)
     assert clips.indices.tolist() == indices
     assert clips.joint_present is not None
     for place, index in enumerate(indices):
         source, row = (first, index) if index < 10 else (second, index - 10)
-        alone = source.train([row], draws=Draws(draws.uniform[place : place + 1]))
+        alone = source.train([row], draws=CropDraws(draws.uniform[place : place + 1]))
         torch.testing.assert_close(clips.positions[place], alone.positions[0], atol=1e-6, rtol=0)
         assert torch.equal(clips.present[place], alone.present[0])
         names = source.store.class_names
         assert mixed.class_names[clips.labels[place]] == names[alone.labels[0]]
         seen = alone.present[0, :, None].expand(-1, 25) if index < 10 else alone.joint_present[0]  # type: ignore[index]
         assert torch.equal(clips.joint_present[place], seen)
-    assert torch.equal(mixed.test([11]).positions, second.test([1]).positions)
 
 
 def test_the_whole_is_described(mixed: MixedSource) -> None:
     assert (len(mixed), mixed.data_set, mixed.class_names) == (13, "random+other", list("abcd"))
-    assert mixed.test([9]).labels.tolist() == [-1]
-    assert mixed.test([10, 11]).labels.tolist() == [2, 0]
+    clips = mixed.train([9, 10, 11], draw_crops(3, torch.Generator()))
+    assert clips.labels.tolist() == [-1, 2, 0]
     assert len(mixed.content_hash) == 64
     assert MixedSource(mixed.sources[:1]).content_hash == mixed.stores[0].content_hash
     assert mixed.content_hash not in [store.content_hash for store in mixed.stores]
@@ -82,8 +81,9 @@ def test_the_whole_is_described(mixed: MixedSource) -> None:
 
 def test_one_store_alone_is_itself(small_store: Store) -> None:
     source = ClipSource(small_store, SETTINGS)
-    alone = MixedSource([source]).train([3, 4], torch.Generator().manual_seed(2))
-    expected = source.train([3, 4], torch.Generator().manual_seed(2))
+    draws = draw_crops(2, torch.Generator().manual_seed(2))
+    alone = MixedSource([source]).train([3, 4], draws)
+    expected = source.train([3, 4], draws)
     torch.testing.assert_close(alone.positions, expected.positions, atol=1e-6, rtol=0)
     assert alone.joint_present is None
 
@@ -137,13 +137,11 @@ def test_indices_are_a_list_of_integers(mixed: MixedSource, indices: list[object
     with pytest.raises(
         DataError, match=r"2 stores: (a batch needs a list of at least one|sequence numbers are integers)"
     ):
-        mixed.test(indices)  # type: ignore[arg-type]
+        mixed.train(indices, draw_crops(1, torch.Generator()))  # type: ignore[arg-type]
 
 
 def test_numbers_and_indices_are_checked(mixed: MixedSource) -> None:
     with pytest.raises(DataError, match="2 stores: there is no sequence 13; sequences are numbered 0 to 12"):
-        mixed.test([13])
-    with pytest.raises(ConfigurationError, match="either a generator or draws"):
-        mixed.train([0])
+        mixed.train([13], draw_crops(1, torch.Generator()))
     with pytest.raises(ConfigurationError, match="draws for 2 clips, but 1 indices"):
-        mixed.train([0], draws=draw(2, torch.Generator()))
+        mixed.train([0], draws=draw_crops(2, torch.Generator()))

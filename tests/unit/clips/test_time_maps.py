@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from skelact.clips.augmentation_settings import NONE, STRONG, draw_augmentations
+from augmentations import NONE, STRONG
+from skelact.clips.augmentation_draws import draw_augmentations
 from skelact.clips.time_maps import (
     blur_weights,
     draw_moments,

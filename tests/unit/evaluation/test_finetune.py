@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from skelact.clips.settings import ClipSettings
-from skelact.clips.source import ClipSource
+from skelact.clips.source import ClipSource, draw_crops
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.finetune import ClassifierTask, build_classifier, classify, finetune
 from skelact.evaluation.linear import TestMonitor
@@ -49,7 +49,7 @@ def train(source, out, config=CONFIG, **options):
 
 def test_every_parameter_gets_a_finite_gradient(source):
     model = build_classifier(start(), 4, CONFIG).train()
-    clips = source.train(np.arange(6), torch.Generator().manual_seed(0))
+    clips = source.train(np.arange(6), draw_crops(6, torch.Generator().manual_seed(0)))
     loss, number = ClassifierTask(model, source, 0.1).loss(model, clips)
     loss.backward()
     assert number == 6

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from skelact.formats import ntu_file, ntu_scanner
 from skelact.formats.exclusions import UnusableRecordingError
+from skelact.processor import NO_NUMBA
 
 Writer = Callable[..., bytes]
 HEADER = "1\n1\n7 0 1 1 1 1 0 0.1 0.2 2\n25\n"
@@ -136,7 +137,7 @@ def test_numba_is_loaded_with_the_first_file_and_only_if_wanted() -> None:
     for value, expected in (("0", "False True"), ("1", "False False")):
         result = subprocess.run(
             [sys.executable, "-c", code],
-            env={**os.environ, ntu_file.NO_NUMBA: value},
+            env={**os.environ, NO_NUMBA: value},
             capture_output=True,
             text=True,
             check=True,
@@ -145,7 +146,7 @@ def test_numba_is_loaded_with_the_first_file_and_only_if_wanted() -> None:
 
 
 def test_without_numba_files_are_read_line_by_line(ntu_text: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(ntu_file.NO_NUMBA, "1")
+    monkeypatch.setenv(NO_NUMBA, "1")
     monkeypatch.setattr(ntu_file, "_scanner", ntu_file._scanner.__wrapped__)
     assert ntu_file._scanner() is None
     recording = ntu_file.parse_recording("file", ntu_text([[], [(5, np.ones((25, 3)))]]))

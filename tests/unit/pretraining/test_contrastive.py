@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from skelact.clips.augmentation_settings import MILD, NONE, STRONG, draw_augmentations
+from augmentations import MILD, NONE, STRONG
+from skelact.clips.augmentation_draws import draw_augmentations
 from skelact.clips.source import Clips
 from skelact.errors import ConfigurationError
 from skelact.models.sizes import ProjectionConfig, STGCNConfig

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, pdist
 
-from skelact.clips.augmentation_settings import draw_augmentations
+from skelact.clips.augmentation_draws import draw_augmentations
 from skelact.clips.mixture import MixedSource
-from skelact.clips.sampling import Whole
-from skelact.clips.source import draw
+from skelact.clips.sampling import IntArray
+from skelact.clips.source import draw_crops
 from skelact.density.learned import bandwidth_range
 from skelact.errors import SkelactWarning
 from skelact.models.backbone import num_time_steps
@@ -128,7 +128,7 @@ class ContrastiveTask:
     def batch(self, step: Step) -> Views:
         """Make the views of a share of the batch; all random numbers are drawn for the whole of it."""
         num, generator, config = len(step.indices), step.generator, self.model.config
-        clip_draws = draw(num, generator)
+        clip_draws = draw_crops(num, generator)
         shape = (num, *self._shape)
         key_draws = draw_augmentations(shape, config.augmentation, generator)
         query_settings = config.strong if config.adaptive else config.augmentation
@@ -173,7 +173,7 @@ class ContrastiveTask:
             signs["prime_share"] = float(gather_rows(shares.unsqueeze(1)).mean())
         return signs | bandwidth_range(self.model.density)
 
-    def warn(self, sides: Sequence[Whole]) -> None:
+    def warn(self, sides: Sequence[IntArray]) -> None:
         """Warn of training sequences, (N_s,) of each store, that the memory bank does not suit."""
         warn_of_false_negatives(self.model.config.bank, sum(map(len, sides)))
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from skelact.clips.augmentation import Augmented, augment
-from skelact.clips.augmentation_settings import AugmentationDraws
+from skelact.clips.augmentation_draws import AugmentationDraws
 from skelact.clips.distortions import exchange_joints
 from skelact.clips.source import Clips
 from skelact.clips.streams import to_stream

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from skelact.clips.mixture import MixedSource
-from skelact.clips.sampling import Whole
-from skelact.clips.source import ClipSource, draw
+from skelact.clips.sampling import IntArray
+from skelact.clips.source import ClipSource, draw_crops
 from skelact.density.learned import bandwidth_range
 from skelact.errors import SkelactWarning
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.training.loop import Indices, Step
 
 
-def warn_of_whole_sequences(sources: Sequence[ClipSource], sides: Sequence[Whole]) -> None:
+def warn_of_whole_sequences(sources: Sequence[ClipSource], sides: Sequence[IntArray]) -> None:
     """Warn of training sequences that are mostly too short to be cropped, so that they look alike every time.
 
     Args:
@@ -60,7 +60,7 @@ class MaskedTask:
     def batch(self, step: Step) -> MaskedBatch:
         """Make the clips of a share of the batch, and draw what is hidden of them."""
         num, bodies = len(step.indices), self.source.settings.max_bodies
-        draws = draw(num, step.generator)
+        draws = draw_crops(num, step.generator)
         uniform = torch.rand(num, bodies, self.num_tokens, generator=step.generator)
         clips = self.source.train(step.indices[step.share], draws=draws[step.share])
         uniform = uniform[step.share].to(clips.positions.device)
@@ -78,7 +78,7 @@ class MaskedTask:
         """Return the range of the bandwidths, where they are learned."""
         return bandwidth_range(self.model.density)
 
-    def warn(self, sides: Sequence[Whole]) -> None:
+    def warn(self, sides: Sequence[IntArray]) -> None:
         """Warn of training sequences, (N_s,) of each store, that the clips' settings do not suit."""
         warn_of_whole_sequences(self.source.sources, sides)
 

@@ -1,31 +1,14 @@
-"""Which augmentations contrastive learning uses, how strong they are, and the random numbers they take."""
+"""The random numbers of augmented clips."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from skelact.clips.settings import AugmentationSettings
 from skelact.errors import ConfigurationError
-
-ORDINARY = AugmentationSettings()
-"""All augmentations at ordinary strength."""
-STRONG = replace(ORDINARY, noise_sigma=0.05)
-"""All augmentations, with five times the noise: for joints that are not prime."""
-MILD = replace(ORDINARY, flip=False, rotation=False, noise=False, blur=False, axis_mask=False, rescale=False)
-"""Crop and shear alone: for prime joints."""
-NONE = replace(MILD, crop=False, shear=False)
-"""Nothing at all."""
-STRENGTHS: Mapping[str, AugmentationSettings] = {
-    "none": NONE,
-    "mild": MILD,
-    "ordinary": ORDINARY,
-    "strong": STRONG,
-}
-"""The named strengths."""
 
 # How many uniform numbers each augmentation takes, in the order they are drawn.
 _COUNTS = {
