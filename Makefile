@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 TORCH_ARGS ?=
 DEMO_OUT ?= demo
 
-.PHONY: help setup demo test test-fast lint format bench results clean
+.PHONY: help setup demo test test-fast lint format docs bench results clean
 help:
 	@echo "make setup      the environment alone, in $(VENV)"
 	@echo "make demo       set up, then the main job on the built-in data set (about 6 minutes on 2 cores)"
 	@echo "make test       set up, then every test"
 	@echo "make test-fast  the tests for daily use (under 2 minutes)"
 	@echo "make lint       ruff and mypy"
+	@echo "make docs       the documentation as a site, in site/"
 	@echo "make bench      every benchmark, one after the other"
 	@echo "make results    the tables of docs/results from the files in results/"
 
@@ -20,10 +21,10 @@ setup: $(VENV)/.ready
 
 # torch first and pinned: whatever needs it afterwards finds it there
 $(VENV)/.ready: pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed (set PYTHON=...)"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed (set PYTHON=...)"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(TORCH_ARGS) torch==2.13.0
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,docs]"
 	@touch $@
 
 demo: setup
@@ -44,6 +45,9 @@ format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: setup
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
@@ -51,4 +55,4 @@ results: setup
 	$(BIN)/skelact reproduce small --out . --table docs/results
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,66 @@
+"""Small raw data in the formats of the public data sets, to try out documents with."""
+
+from pathlib import Path
+
+import numpy as np
+
+from skelact.formats.bandai_namco import CONTENTS
+from skelact.formats.bandai_namco import TOPOLOGY as BANDAI_NAMCO
+from untrimmed_recordings import write_untrimmed
+
+NUM_FRAMES = 24
+TESTED = (("elderly", 1), ("elderly", 2), ("exhausted", 1), ("feminine", 1))
+
+
+def write_msr_action3d(folder: Path) -> None:
+    """Write one recording of each of the 20 actions by three people, one of whom trains."""
+    random = np.random.default_rng(0)
+    for action in range(1, 21):
+        for subject in (1, 2, 4):
+            pose = random.uniform(-1, 1, (20, 3)) + np.array([0, 0, 3])
+            path = pose + np.cumsum(random.normal(0, 0.02, (NUM_FRAMES, 20, 3)), 0)
+            lines = [f"{x:.6f} {y:.6f} {z:.6f} 1.000000\n" for x, y, z in path.reshape(-1, 3)]
+            (folder / f"a{action:02}_s{subject:02}_e01_skeleton3D.txt").write_text("".join(lines))
+
+
+def write_bandai_namco(folder: Path) -> None:
+    """Write one recording of each content in two styles that train and all that test, of one of these two."""
+    random = np.random.default_rng(0)
+    rotations = "CHANNELS 3 Zrotation Xrotation Yrotation"
+    hierarchy = ["HIERARCHY", "ROOT joint_Root", "{", "OFFSET 0 0 0"]
+    hierarchy.append("CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation")
+
+    def write(joint: int) -> None:
+        hierarchy.extend([f"JOINT {BANDAI_NAMCO.joints[joint]}", "{", "OFFSET 3 10 1", rotations])
+        children = [child for parent, child in BANDAI_NAMCO_BONES if parent == joint]
+        for child in children:
+            write(child)
+        if not children:
+            hierarchy.extend(["End Site", "{", "OFFSET 0 5 0", "}"])
+        hierarchy.append("}")
+
+    write(0)
+    hierarchy.append("}")
+    for content in CONTENTS:
+        for style, number in (("active", 1), ("normal", 1), *TESTED):
+            turns = 40 * np.cumsum(random.normal(0, 0.1, (NUM_FRAMES, 6 + 3 * 21)), 0)
+            motion = [f"Frames: {NUM_FRAMES}", "Frame Time: 0.0333333"]
+            motion += [" ".join(f"{value:.4f}" for value in frame) for frame in turns]
+            text = "\n".join([*hierarchy, "MOTION", *motion]) + "\n"
+            (folder / f"dataset-2_{content}_{style}_{number:03}.bvh").write_text(text)
+
+
+BANDAI_NAMCO_BONES = [(parent, joint) for joint, parent in enumerate(BANDAI_NAMCO.parents) if parent != joint]
+
+
+def write_pku_mmd(folder: Path) -> None:
+    """Write the folders of both parts: untrimmed recordings, labels, a split by people."""
+    for part, suffix in (("v1", ""), ("v2", "_v2")):
+        write_untrimmed(folder / part, num_train=3, num_test=2, num_actions=3, seed=0)
+        split = folder / part / "cross_subject.txt"
+        split.rename(split.with_stem(f"cross_subject{suffix}"))
+    for kind in ("skeleton", "label"):
+        for number, path in enumerate(sorted((folder / "v2" / kind).iterdir())):
+            path.rename(path.with_name(f"A01N{number + 1:02}-M.txt"))
+    names = ",".join(f"A01N{number + 1:02}-M" for number in range(3))
+    (folder / "v2" / "cross_subject_v2.txt").write_text(f"Training videos:\n{names}\n")
