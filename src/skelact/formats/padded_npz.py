@@ -31,6 +31,7 @@ from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.formats.npy_rows import RowArray, open_arrays
 from skelact.formats.protocol import GIVEN, SIDES, attribute_of, given_protocol
 from skelact.formats.settings import (
+    MAX_CLASSES,
     class_names_setting,
     fps_setting,
     numbered_classes,
@@ -44,7 +45,6 @@ from skelact.skeleton.topology import Topology
 NUM_COORDINATES = 3
 NO_BODY = "no body in any frame"
 BAD_POSITIONS = "positions that cannot be used"
-MAX_CLASSES = 100_000
 
 
 @dataclass(frozen=True)

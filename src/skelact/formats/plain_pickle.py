@@ -4,8 +4,8 @@ A pickle is a program. Names outside a short list are refused before they are lo
 runs on a file's word: its own unpickling follows pointers that a file makes up. Arrays are put together here
 from checked shapes, types and bytes.
 
-Reading takes time and memory in proportion to the file. No container is a key or a member of a set, for the
-hash of tuples in tuples, each twice, takes for ever.
+Reading takes memory in proportion to the file: no false count is believed, and no content is copied over and
+over. No container is a key or a member of a set: the hash of tuples in tuples, each twice, takes for ever.
 """
 
 from __future__ import annotations

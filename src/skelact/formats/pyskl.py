@@ -37,6 +37,7 @@ from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingEr
 from skelact.formats.plain_pickle import array_of, load_plain
 from skelact.formats.protocol import GIVEN, SIDES, TEST, TRAIN, attribute_of, given_protocol
 from skelact.formats.settings import (
+    MAX_CLASSES,
     class_names_setting,
     fps_setting,
     min_confidence_setting,
@@ -51,7 +52,6 @@ from skelact.skeleton.topology import Topology
 ALL_ZERO = "all joints zero"
 BAD_POSITIONS = "positions that cannot be used"
 UNKNOWN_NAME = "named in a split, but has no annotation"
-MAX_CLASSES = 100_000
 HEIGHT, WIDTH = "image_height", "image_width"
 """Attributes that keep the image's size in pixels."""
 
