@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from skelact.api.data import prepare as prepare
-    from skelact.api.evaluation import Result as Result
+    from skelact.api.evaluating import Result as Result
     from skelact.api.evaluation import evaluate as evaluate
     from skelact.api.listings import data_sets as data_sets
     from skelact.api.listings import methods as methods
@@ -28,7 +28,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Model": "api.model",
-    "Result": "api.evaluation",
+    "Result": "api.evaluating",
     "Store": "store.store",
     "data_sets": "api.listings",
     "evaluate": "api.evaluation",

@@ -16,10 +16,9 @@ from skelact.skeleton.topology_file import find_topology
 from skelact.store.convert import ConvertedStore, convert_store
 from skelact.store.prepare import prepare as prepare_store
 from skelact.store.shards import parse_shard
-from skelact.store.store import Store
+from skelact.store.store import Data, Store, as_store
 from skelact.store.verify import compare_counts, find_problems
 
-Data = Store | str | Path
 PositionType = Literal["float32", "int16"]
 EXPORTS = ("padded-npz", "pyskl")
 DAMAGED = 1
@@ -364,11 +363,6 @@ def info(store: Annotated[Data, Option(str)], *, figure: PathLike | None = None)
 
         data_figure(opened, Path(figure))
     return describe_store(opened)
-
-
-def as_store(data: Data) -> Store:
-    """Return the store in a folder, or the store itself."""
-    return data if isinstance(data, Store) else Store.open(data)
 
 
 def _left_out(store: Store, exclusions: list[Exclusion]) -> list[str]:

@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
-import numpy as np
-import numpy.typing as npt
-
-from skelact.api.data import Data, as_store
+from skelact.api.evaluating import (
+    Evaluation,
+    FrozenOptions,
+    Result,
+    Run,
+    accuracy_lines,
+    training_settings,
+)
 from skelact.api.model import Model, as_model
 from skelact.configuration import (
     Fields,
@@ -25,27 +28,18 @@ from skelact.configuration import (
     Table,
     instantiate,
     keywords_of,
-    merge,
-    named_config,
     names_closest,
-    read_config,
 )
 from skelact.detection.settings import DetectionConfig, LayerConfig, SegmentConfig, WindowConfig
 from skelact.errors import ConfigurationError, suggest
 from skelact.evaluation.settings import FastLinearConfig, LinearConfig
-from skelact.store.protocols import Split, split
-from skelact.store.store import Store
+from skelact.store.protocols import Split
+from skelact.store.store import Data, as_store
 from skelact.training.config import TrainingConfig
 
 if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+    pass
 
-    from skelact.clips.source import ClipSource
-    from skelact.evaluation.metrics import ClassificationMetrics
-    from skelact.models.pretrained import Pretrained
-
-Run = Model | str | Path
-Schema = TypeVar("Schema")
 EVALUATIONS = {
     "linear": "evaluation:linear",
     "linear-fast": "evaluation:linear_fast",
@@ -60,61 +54,6 @@ EVALUATIONS = {
     "ensemble": "evaluation:ensemble",
 }
 """The evaluations by name: the module of this folder and the function."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What an evaluation found; ``print(result)`` shows it as the command does."""
-
-    path: Path
-    """The result file."""
-    content: Mapping[str, Any]
-    """All that the file says: numbers, configuration, data, code."""
-    text: str
-    """The lines that the command prints."""
-
-    def __str__(self) -> str:
-        return self.text
-
-    @cached_property
-    def metrics(self) -> Mapping[str, Any]:
-        """The file's numbers; of an evaluation with several variants (k of kNN) those of the first."""
-        metrics: Mapping[str, Any] = self.content["metrics"]
-        first = next(iter(metrics.values()), None)
-        return first if isinstance(first, Mapping) and "top1" in first else metrics
-
-    @property
-    def top1(self) -> float:
-        """Share of the test sequences whose own class has the highest score, in [0, 1]."""
-        return float(self.metrics["top1"])
-
-    @property
-    def mean_class(self) -> float:
-        """Mean accuracy over the classes that occur, in [0, 1]."""
-        return float(self.metrics["mean_class_accuracy"])
-
-    @property
-    def per_class(self) -> dict[str, float | None]:
-        """Accuracy of each class by its name; None for a class without test sequences."""
-        return dict(zip(self.content["class_names"], self.metrics["per_class"], strict=True))
-
-    @property
-    def confusion(self) -> npt.NDArray[np.int64]:
-        """(K, K) number of test sequences by true class (row) and predicted class (column)."""
-        return np.array(self.metrics["confusion"], np.int64)
-
-
-class FrozenOptions(TypedDict, total=False):
-    """What evaluations without training of a network have in common."""
-
-    untrained: bool
-    """evaluate the same encoder before any training, to compare"""
-    seed: int
-    """decides the weights of an untrained encoder, and all that is drawn (default: 0)"""
-    devices: int
-    """devices that share the sequences (default: 1)"""
-    accelerator: Literal["auto", "cpu", "gpu"]
-    """of what kind (default: auto)"""
 
 
 # nothing is kept on disk between epochs, and the layer that is trained is too small to compile
@@ -150,7 +89,7 @@ def linear(
         DataError: no model or no store at the place named.
     """
     from skelact.evaluation.linear import evaluate_linear
-    from skelact.training.loop import make_fabric
+    from skelact.training.devices import make_fabric
 
     given = {"training": training}
     settings = training_settings(
@@ -485,179 +424,3 @@ def find_evaluation(name: str) -> Callable[..., Result]:
         raise ConfigurationError(f"no evaluation {name!r}{suggest(name, EVALUATIONS)}")
     module, function = EVALUATIONS[name].split(":")
     return getattr(import_module(f"skelact.api.{module}"), function)  # type: ignore[no-any-return]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A model, the data it is evaluated on, and where that is computed."""
-
-    model: Model
-    pretrained: Pretrained
-    """The model's encoder, or the same untrained, on the device."""
-    trained: bool
-    store: Store
-    protocol: str
-    split: Split
-    source: ClipSource
-    fabric: Fabric
-    started: float
-
-    @classmethod
-    def of(
-        cls,
-        run: Run,
-        data: Data,
-        protocol: str,
-        fabric: Fabric,
-        *,
-        untrained: bool,
-        seed: int,
-        sides: Split | None = None,
-    ) -> Evaluation:
-        """Load what is named, onto the device of ``fabric``.
-
-        Args:
-            run: a model or its folder.
-            data: a store or its folder.
-            protocol: its name.
-            fabric: the devices, launched.
-            untrained: whether to take the same encoder before any training.
-            seed: decides the weights of an untrained encoder.
-            sides: the split, where it is not that of the protocol.
-        """
-        from skelact.clips.source import ClipSource
-
-        store = as_store(data)
-        sides = sides or split(store, protocol)
-        model = as_model(run)
-        model.pretrained.check(store)
-        pretrained = model.pretrained.untrained(seed) if untrained else model.pretrained
-        pretrained.encoder.to(fabric.device)
-        source = ClipSource(store, pretrained.clips, fabric.device)
-        started = time.perf_counter()
-        return cls(model, pretrained, not untrained, store, protocol, sides, source, fabric, started)
-
-    @classmethod
-    def frozen(
-        cls, run: Run, data: Data, protocol: str, options: FrozenOptions, sides: Split | None = None
-    ) -> Evaluation:
-        """Do the same for an evaluation with :class:`FrozenOptions`."""
-        return cls.of(
-            run,
-            data,
-            protocol,
-            fabric_of(options.get("devices", 1), options.get("accelerator", "auto")),
-            untrained=options.get("untrained", False),
-            seed=options.get("seed", 0),
-            sides=sides,
-        )
-
-    @property
-    def is_first_process(self) -> bool:
-        """Whether this process writes and prints; of several only the first does."""
-        return self.fabric.global_rank == 0
-
-    def write(
-        self,
-        evaluation: str,
-        config: Mapping[str, Any],
-        metrics: ClassificationMetrics | Mapping[str, Any],
-        lines: Sequence[str],
-        *,
-        scored: Mapping[str, ClassificationMetrics] | None = None,
-        class_names: Sequence[str] | None = None,
-        head: str | None = None,
-    ) -> Result:
-        """Write the result file, in the first process, and return the result.
-
-        Args:
-            evaluation: its name.
-            config: its settings, the seed among them.
-            metrics: what it found.
-            lines: what the command prints of it.
-            scored: as of :func:`skelact.results.files.write_result`; default: the metrics.
-            class_names: what the classes are called; default: the store's.
-            head: the first line that is printed; default: what is evaluated on what.
-        """
-        from skelact.results.files import FOLDER, result, result_name, write_result
-
-        if isinstance(metrics, Mapping):
-            numbers = metrics
-        else:
-            numbers, scored = metrics.to_dict(), {"": metrics} if scored is None else scored
-        content = result(
-            evaluation,
-            self.pretrained,
-            self.store,
-            self.protocol,
-            self.split,
-            trained=self.trained,
-            config=config,
-            metrics=numbers,
-            seconds=time.perf_counter() - self.started,
-            device=self.fabric.device,
-            class_names=class_names,
-        )
-        if self.is_first_process:
-            names = [self.store.names[index] for index in self.split.test]
-            path = write_result(self.model.run, content, names, scored)
-        else:
-            path = self.model.run / FOLDER / f"{result_name(content)}.json"
-        method = self.model.method if self.trained else "untrained"
-        default = (
-            f"{method} on {self.store.data_set} {self.protocol}: "
-            f"{len(self.split.train)} training, {len(self.split.test)} test sequences"
-        )
-        return Result(path, content, "\n".join([head or default, *lines, f"  {path}"]))
-
-
-def fabric_of(devices: int, accelerator: Literal["auto", "cpu", "gpu"]) -> Fabric:
-    """Return the launched Fabric for features that are computed on so many devices of a kind."""
-    from skelact.training.loop import make_fabric
-
-    # of the settings of a training only the devices matter here; the batch is one that divides among them
-    return make_fabric(TrainingConfig(devices=devices, accelerator=accelerator, batch_size=max(1, devices)))
-
-
-def training_settings(
-    name: str,
-    schema: type[Schema],
-    config: PathLike | None,
-    given: Table,
-    epochs: int | None,
-    seed: int | None,
-    without_effect: Sequence[str] = (),
-) -> Schema:
-    """Return an evaluation's settings: those published, under those of a file, under those given.
-
-    Args:
-        name: of the published settings, ``configs/evaluate/<name>.yaml``.
-        schema: the data class that they make.
-        config: a YAML file.
-        given: settings as such a file holds them; None is a setting that is not given.
-        epochs: of the training, or None.
-        seed: of the training, or None.
-        without_effect: settings of the training that do nothing here.
-
-    Raises:
-        ConfigurationError: an unknown setting, or a value that does not fit.
-    """
-    file = {} if config is None else read_config(Path(config), schema)
-    own = {key: value for key, value in given.items() if value is not None}
-    short = {key: value for key, value in (("epochs", epochs), ("seed", seed)) if value is not None}
-    for layer in (file, own):
-        for key in without_effect:
-            if key in layer.get("training", {}):
-                raise ConfigurationError(
-                    f"evaluate {name}: --training.{key} has no effect here; leave it out"
-                )
-    content = merge(named_config("evaluate", name), file, own, {"training": short} if short else {})
-    return instantiate(schema, content, f"evaluate {name}")
-
-
-def accuracy_lines(metrics: ClassificationMetrics) -> list[str]:
-    """Return the lines that every classification prints."""
-    return [
-        f"  top-1 {100 * metrics.top1:5.1f} %   mean of classes {100 * metrics.mean_class_accuracy:5.1f} %",
-        f"  top-5 {100 * metrics.top5:5.1f} %",
-    ]

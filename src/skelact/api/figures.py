@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from skelact.api.data import Data, as_store
-from skelact.api.evaluation import Evaluation, FrozenOptions, Run, fabric_of
+from skelact.api.evaluating import Evaluation, FrozenOptions, Run, fabric_of
 from skelact.api.model import as_model
 from skelact.configuration import Option, PathLike, names_closest
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.store.protocols import split
-from skelact.store.store import Store
+from skelact.store.store import Data, Store, as_store
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
-from skelact.api.data import Data, as_store
-from skelact.api.evaluation import Result, Run, accuracy_lines, training_settings
+from skelact.api.evaluating import Result, Run, accuracy_lines, training_settings
 from skelact.api.model import as_model
 from skelact.clips.settings import ClipSettings
 from skelact.configuration import Fields, Option, PathLike, Table, names_closest
@@ -18,7 +17,7 @@ from skelact.evaluation.settings import FinetuneConfig, SupervisedConfig
 from skelact.files import sha256, write_file
 from skelact.models.sizes import MaskedSizes
 from skelact.store.protocols import Split, split
-from skelact.store.store import Store
+from skelact.store.store import Data, Store, as_store
 from skelact.store.subsets import Subset, draw_subset, read_subset
 from skelact.training.config import TrainingConfig
 
@@ -325,7 +324,7 @@ def _train(
     from skelact.clips.source import ClipSource
     from skelact.evaluation.finetune import finetune as fit
     from skelact.results.files import FOLDER, result, result_name, write_result
-    from skelact.training.loop import make_fabric
+    from skelact.training.devices import make_fabric
 
     fabric = make_fabric(config.training)
     store, folder = as_store(data), Path(out)

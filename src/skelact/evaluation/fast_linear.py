@@ -16,8 +16,7 @@ from torch import Tensor
 
 from skelact.clips.source import ClipSource
 from skelact.errors import DataError
-from skelact.evaluation.features import extract_crops, extract_sides
-from skelact.evaluation.linear import check_labels
+from skelact.evaluation.features import check_labels, extract_crops, extract_sides
 from skelact.evaluation.logistic import LogisticRegression, fit_path
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.evaluation.settings import FastLinearConfig

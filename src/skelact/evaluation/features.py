@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from skelact.clips.source import Clips, ClipSource, draw_crops
+from skelact.errors import DataError
 from skelact.models.backbone import Backbone, frozen
 from skelact.models.heads import pool
 from skelact.progress import progress
@@ -187,3 +188,18 @@ def in_batches(
     if not rows:  # more processes than sequences: learn the shape from the first sequence
         rows = [compute(slice(0, 1)).cpu()[:0]]
     return gather(torch.cat(rows), num, fabric)
+
+
+def check_labels(source: ClipSource, split: Split) -> None:
+    """Raise DataError unless there is something to test and every sequence of the split has a label."""
+    if not len(split.test):
+        raise DataError(f"{source.store.path}: there is no test sequence to evaluate on")
+    labels: np.ndarray[Any, Any] = np.asarray(source.store.labels)
+    for side, indices in (("training", split.train), ("test", split.test)):
+        without = indices[labels[indices] < 0]
+        if len(without):
+            name = source.store.names[int(without[0])]
+            raise DataError(
+                f"{source.store.path}: {len(without)} {side} sequences have no label, the first is {name}; "
+                "choose a protocol without them, or prepare the data with their labels"
+            )

@@ -19,8 +19,8 @@ from torch.nn.functional import cross_entropy
 
 from skelact.clips.source import Clips, ClipSource, draw_crops
 from skelact.errors import SkelactError
-from skelact.evaluation.features import in_batches, labels_of
-from skelact.evaluation.linear import LastEpochMetrics, TestMonitor, check_labels, follow_first_process
+from skelact.evaluation.features import check_labels, in_batches, labels_of
+from skelact.evaluation.linear import LastEpochMetrics, TestMonitor, follow_first_process
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.files import write_json

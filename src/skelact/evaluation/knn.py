@@ -11,8 +11,7 @@ from torch.nn import functional as F
 
 from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
-from skelact.evaluation.features import extract_sides
-from skelact.evaluation.linear import check_labels
+from skelact.evaluation.features import check_labels, extract_sides
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.models.backbone import Backbone
 from skelact.store.protocols import Split

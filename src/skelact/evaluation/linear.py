@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from skelact.clips.source import Clips, ClipSource, draw_crops
-from skelact.errors import DataError
-from skelact.evaluation.features import embed, extract_features, labels_of
+from skelact.evaluation.features import check_labels, embed, extract_features, labels_of
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
 from skelact.models.backbone import Backbone, frozen
 from skelact.models.heads import LinearHead
@@ -179,18 +176,3 @@ def evaluate_linear(
         task = LinearTask(encoder, head, source)
         fit(task, split.train, config, fabric, title=title, monitors=[monitor])
     return monitor.result()
-
-
-def check_labels(source: ClipSource, split: Split) -> None:
-    """Raise DataError unless there is something to test and every sequence of the split has a label."""
-    if not len(split.test):
-        raise DataError(f"{source.store.path}: there is no test sequence to evaluate on")
-    labels: np.ndarray[Any, Any] = np.asarray(source.store.labels)
-    for side, indices in (("training", split.train), ("test", split.test)):
-        without = indices[labels[indices] < 0]
-        if len(without):
-            name = source.store.names[int(without[0])]
-            raise DataError(
-                f"{source.store.path}: {len(without)} {side} sequences have no label, the first is {name}; "
-                "choose a protocol without them, or prepare the data with their labels"
-            )

@@ -10,9 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from skelact.clips.source import ClipSource
-from skelact.evaluation.features import extract_sides
+from skelact.evaluation.features import check_labels, extract_sides
 from skelact.evaluation.knn import SIMILARITIES_AT_A_TIME, check_features
-from skelact.evaluation.linear import check_labels
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.models.backbone import Backbone
 from skelact.store.protocols import Split

@@ -243,3 +243,12 @@ def content_hash_of(meta: Mapping[str, object]) -> str:
     """Return the SHA-256 of all that ``meta.json`` says but the hash itself."""
     text = json.dumps({key: value for key, value in meta.items() if key != "content_hash"}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+Data = Store | str | Path
+"""A store, or its folder."""
+
+
+def as_store(data: Data) -> Store:
+    """Return the store in a folder, or the store itself."""
+    return data if isinstance(data, Store) else Store.open(data)
