@@ -112,7 +112,7 @@ class Part:
         Raises:
             DataError: it is not that part.
         """
-        store = Store.open(path)
+        store = Store.open(path, may_be_empty=True)
         try:
             table = json.loads((path / PART_FILE).read_text(encoding="utf-8"))
             part = cls(

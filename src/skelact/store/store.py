@@ -61,12 +61,16 @@ class Store:
     meta: Mapping[str, Any]
 
     @classmethod
-    def open(cls, path: Path | str) -> Store:
+    def open(cls, path: Path | str, *, may_be_empty: bool = False) -> Store:
         """Open the store in folder ``path``.
 
+        Args:
+            path: its folder.
+            may_be_empty: open even a part of a store of which no recording could be used.
+
         Raises:
-            DataError: the folder is missing, unfinished, of another format, or an array's file has the wrong
-                size.
+            DataError: the folder is missing, unfinished, of another format, without any sequence, or an
+                array's file has the wrong size.
         """
         path = Path(path)
         if not path.is_dir():
@@ -94,6 +98,8 @@ class Store:
             if size != expected:
                 state = "missing" if size < 0 else f"{size} bytes long, expected {expected}"
                 raise DataError(f"{file}: {state}; the store is damaged, prepare the data set again")
+        if not may_be_empty and arrays.get("num_bodies", {}).get("shape") == [0]:
+            raise DataError(f"{path}: a part without a sequence; join all parts with 'skelact data prepare'")
         return cls(path, meta)
 
     def __repr__(self) -> str:

@@ -201,7 +201,7 @@ class StoreWriter:
         self._meta["content_hash"] = content_hash_of(self._meta)
         (self._partial.folder / META).write_text(json.dumps(self._meta, indent=1) + "\n")
         self._partial.publish()
-        return Store.open(self.path)
+        return Store.open(self.path, may_be_empty=may_be_empty)
 
     def __enter__(self) -> StoreWriter:
         return self
