@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 # Extra arguments for installing PyTorch, e.g. the index of its CPU-only build.
 TORCH_ARGS ?=
 DEMO_OUT ?= demo
+# Options of gpu-check, e.g. --device cpu.
+GPU_ARGS ?=
 
-.PHONY: help setup demo test test-fast lint format docs bench results clean
+.PHONY: help setup demo test test-fast lint format docs bench gpu-check gpu-wheels results clean
 help:
 	@echo "make setup      the environment alone, in $(VENV)"
 	@echo "make demo       set up, then the main job on the built-in data set (about 6 minutes on 2 cores)"
@@ -15,6 +17,8 @@ help:
 	@echo "make lint       ruff and mypy"
 	@echo "make docs       the documentation as a site, in site/"
 	@echo "make bench      every benchmark, one after the other"
+	@echo "make gpu-check  does everything work on this GPU, and how fast (7 minutes, no network needed)"
+	@echo "make gpu-wheels the packages that gpu-check needs beside PyTorch, for a machine without a network"
 	@echo "make results    the tables of docs/results from the files in results/"
 
 setup: $(VENV)/.ready
@@ -50,6 +54,13 @@ docs: setup
 
 bench: setup
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# no setup: a machine with a GPU may have PyTorch and no network
+gpu-check:
+	$$(test -x $(BIN)/python && echo $(BIN)/python || echo python3) benchmarks/gpu_check.py $(GPU_ARGS)
+
+gpu-wheels: setup
+	$(BIN)/python benchmarks/gpu_check.py --fetch-wheels
 
 results: setup
 	$(BIN)/skelact reproduce small --out . --table docs/results

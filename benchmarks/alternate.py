@@ -151,3 +151,13 @@ def peak_memory(call: Work) -> int:
         held += change
         peak = max(peak, held)
     return peak
+
+
+def most_memory(call: Work, device: str = "cpu") -> int:
+    """Do the same on a CPU, or on a GPU as its allocator counts it."""
+    if device == "cpu":
+        return peak_memory(call)
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    call()
+    return torch.cuda.max_memory_allocated() - before

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, dropout
 
-from alternate import compare, peak_memory
+from alternate import compare, most_memory
 from skelact.clips.augmentation_draws import AugmentationDraws, draw_augmentations
 from skelact.clips.source import Clips
 from skelact.density.learned import LearnedDensity
@@ -129,15 +130,15 @@ def check(model: ContrastiveModel, views: Views) -> None:
     model.train()
 
 
-def main() -> None:
-    options = parse()
-    device = torch.device(options.device)
+def build(device: torch.device, batch: int) -> tuple[Callable[..., float], Callable[[], float]]:
+    """Return a step of ours, which can be told to use bfloat16, and a plain one; checked to be the same."""
+    torch.backends.cudnn.allow_tf32 = False  # float32 is what is compared
     generator = torch.Generator().manual_seed(0)
-    shape = (options.batch, SLOTS, FRAMES, 25, 3)
+    shape = (batch, SLOTS, FRAMES, 25, 3)
     present = torch.zeros(shape[:2], dtype=torch.bool)
     present[:, 0] = True
     positions = torch.randn(shape, generator=generator).cumsum(2) * 0.05 * present[:, :, None, None, None]
-    where = torch.arange(options.batch)
+    where = torch.arange(batch)
     clips = Clips(*(part.to(device) for part in (positions, present, where, where)))
     config = ContrastiveObjective()
     torch.manual_seed(0)
@@ -154,23 +155,27 @@ def main() -> None:
         model.advance(keys)
         return loss.item()  # waits for the device
 
-    def ours() -> float:
-        output = model(make_views(clips, NTU_25, config, "joint", *draws))
+    def ours(bf16: bool = False) -> float:
+        views = make_views(clips, NTU_25, config, "joint", *draws)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            output = model(views)
         return finish(output.loss, output.key)
 
     def plain() -> float:
         loss = plain_step(model, plain_views(clips, config, draws))
         return finish(loss, torch.zeros(0, 128, device=device))
 
+    return ours, plain
+
+
+def main() -> None:
+    options = parse()
+    device = torch.device(options.device)
+    ours, plain = build(device, options.batch)
     compare("STJD-CL step", ours, plain, options.rounds, work=options.batch, unit="clips")
-    if device.type == "cuda":
-        for name, step in (("ours", ours), ("baseline", plain)):
-            torch.cuda.reset_peak_memory_stats()
-            step()
-            print(f"  peak memory, {name}: {torch.cuda.max_memory_allocated() / 2**20:,.0f} MiB")
-    else:
-        for name, step in (("ours", ours), ("baseline", plain)):
-            print(f"  peak memory beyond weights and bank, {name}: {peak_memory(step) / 2**20:,.0f} MiB")
+    for name, step in (("ours", ours), ("baseline", plain)):
+        held = most_memory(step, device.type) / 2**20
+        print(f"  peak memory beyond weights and bank, {name}: {held:,.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -16,13 +16,14 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from alternate import compare, parse_rounds, peak_memory
+from alternate import compare, most_memory, parse_rounds
 from skelact.models.sizes import MaskedSizes
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.masked.objective import MaskedObjective
@@ -103,6 +104,41 @@ def count_operations(call: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
+def build(
+    sizes: MaskedSizes, num_frames: int = NUM_FRAMES, config: MaskedObjective | None = None
+) -> tuple[MaskedModel, PlainModel]:
+    """Return our model and the plain one, with the same weights, on the CPU."""
+    torch.manual_seed(0)
+    config = MaskedObjective() if config is None else config
+    encoder = sizes.encoder(NUM_JOINTS, 3, num_frames)
+    ours = MaskedModel(encoder, sizes.decoder(), config)
+    plain = PlainModel(encoder, sizes.decoder(), replace(config, absent="include"))
+    plain.load_state_dict(ours.state_dict())
+    for part in (plain.encoder, plain.decoder):
+        part.blocks = nn.ModuleList(PlainBlock(block) for block in part.blocks)
+    return ours, plain
+
+
+def make_data(model: MaskedModel, num_clips: int, bodies: int) -> list[Tensor]:
+    """Return clips of two body slots of which so many show somebody, and what else a step takes."""
+    encoder = model.encoder.config
+    shape = (num_clips, NUM_SLOTS, encoder.num_frames, NUM_JOINTS, 3)
+    generator = torch.Generator().manual_seed(0)
+    clips = torch.randn(shape, generator=generator).cumsum(2) * 0.01
+    uniform = torch.rand(num_clips, NUM_SLOTS, encoder.num_tokens, generator=generator)
+    present = torch.ones(num_clips, NUM_SLOTS, dtype=torch.bool)
+    present[:, bodies:] = False
+    return [clips * present[..., None, None, None], present, uniform]
+
+
+def useful_operations(model: MaskedModel, data: list[Tensor]) -> float:
+    """Return the operations that a step of ``model``, on the CPU, needs for ``data``."""
+    few = [x[:4] for x in data]
+    counted = count_operations(lambda: model(*few).loss.backward())
+    model.zero_grad(set_to_none=True)
+    return counted * len(data[0]) / len(few[0])
+
+
 def matmul_rate(device: str, dtype: torch.dtype) -> float:
     """Return the operations a second of a large square matrix product, the best of ten."""
     size = MATRIX[device]
@@ -122,14 +158,10 @@ def wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def most_memory(device: str, call: Callable[[], object]) -> int:
-    """Return the most bytes that ``call`` holds beyond those that were there before."""
-    if device == "cpu":
-        return peak_memory(call)
-    torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated()
-    call()
-    return torch.cuda.max_memory_allocated() - before
+@torch.no_grad()
+def check(ours: MaskedModel, plain: PlainModel, data: list[Tensor]) -> None:
+    """The two compute the same loss, before anything is trained."""
+    torch.testing.assert_close(ours(*data).loss, plain(*data), rtol=1e-4, atol=1e-4)
 
 
 def make_step(
@@ -158,29 +190,13 @@ def main() -> None:
     own_allocator = device == "cpu" and not options.kept_blocks
     if options.kept_blocks:
         keep_large_blocks()
-    torch.manual_seed(0)
-    sizes, num_clips = MaskedSizes(), options.clips or NUM_CLIPS[device]
-    encoder = sizes.encoder(NUM_JOINTS, 3, NUM_FRAMES)
-    ours = MaskedModel(encoder, sizes.decoder(), MaskedObjective())
-    plain = PlainModel(encoder, sizes.decoder(), MaskedObjective(absent="include"))
-    plain.load_state_dict(ours.state_dict())
-    for part in (plain.encoder, plain.decoder):
-        part.blocks = nn.ModuleList(PlainBlock(block) for block in part.blocks)
-    clips = torch.randn(num_clips, NUM_SLOTS, NUM_FRAMES, NUM_JOINTS, 3).cumsum(2) * 0.01
-    uniform = torch.rand(num_clips, NUM_SLOTS, encoder.num_tokens)
-    data, operations = {}, {}
-    for bodies in (2, 1):
-        present = torch.ones(num_clips, NUM_SLOTS, dtype=torch.bool)
-        present[:, bodies:] = False
-        data[bodies] = [clips * present[..., None, None, None], present, uniform]
-        few = [x[:4] for x in data[bodies]]
-        counted = count_operations(lambda few=few: ours(*few).loss.backward())
-        operations[bodies] = counted * num_clips / len(few[0])
-    ours.zero_grad(set_to_none=True)
-
+    num_clips = options.clips or NUM_CLIPS[device]
+    ours, plain = build(MaskedSizes())
+    data = {bodies: make_data(ours, num_clips, bodies) for bodies in (2, 1)}
+    operations = {bodies: useful_operations(ours, tensors) for bodies, tensors in data.items()}
     ours, plain = ours.to(device), plain.to(device)
     data = {bodies: [x.to(device) for x in tensors] for bodies, tensors in data.items()}
-    torch.testing.assert_close(ours(*data[2]).loss, plain(*data[2]))  # the same, before anything is trained
+    check(ours, plain, data[2])
     optimiser = build_optimiser(ours, TrainingConfig())
     plain_optimiser = torch.optim.AdamW(plain.parameters(), lr=1e-3, foreach=False)
     rates = {dtype: matmul_rate(device, dtype) for dtype in (torch.float32, torch.bfloat16)}
@@ -200,7 +216,7 @@ def main() -> None:
                 achieved = operations[bodies] / statistics.median(result.ours)
                 shares = ", ".join(f"{achieved / rate:.0%} of {kind}" for kind, rate in rates.items())
                 print(f"  operations    {operations[bodies] / 1e9:,.0f} GFLOP a step, {shares}")
-                fast, slow = most_memory(device, step), most_memory(device, plain_step)
+                fast, slow = most_memory(step, device), most_memory(plain_step, device)
                 print(
                     f"  peak memory   ours {fast / 2**20:.0f} MiB, "
                     f"baseline {slow / 2**20:.0f} MiB, 1 / {slow / fast:.1f}"
