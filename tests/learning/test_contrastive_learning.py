@@ -139,7 +139,7 @@ def test_a_query_learns_to_know_its_clip_among_others(source, backbone, lr, shar
         make_fabric(training),
         title="",
         after_step=task.after_step,
-        monitors=[task.monitor],
+        callbacks=[task.monitor],
     )
     of_one_who_cannot_tell = math.log(1 + 8 + 1)  # the key, the bank, the other joints
     assert np.mean([line["loss"] for line in history[-5:]]) < share * of_one_who_cannot_tell

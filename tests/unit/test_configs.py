@@ -72,8 +72,7 @@ def test_the_published_contrastive_setting_is_the_default_of_the_classes():
     settings = find_method("stjd-cl").settings("base", {"data": ["s"], "protocol": ["xsub"]})
     config = instantiate(ContrastiveRun, settings)
     assert (config.model, config.contrast) == (ContrastiveSizes(), ContrastiveObjective())
-    schedule = config.training.schedule()
-    assert [schedule.rate(epoch) for epoch in (0, 249.9, 250, 299)] == [0.1, 0.1, 0.01, 0.01]
+    assert [config.training.rate(epoch) for epoch in (0, 249.9, 250, 299)] == [0.1, 0.1, 0.01, 0.01]
 
 
 def test_a_method_has_the_sizes_of_its_family_only():

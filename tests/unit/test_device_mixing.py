@@ -98,7 +98,7 @@ def train(store, method, own, device, folder):
             folder=folder,
             resume=epochs == 2,
             after_step=task.after_step,
-            monitors=[task.monitor, monitor],
+            callbacks=[task.monitor, monitor],
         )
     return model, config, [epoch["loss"] for epoch in losses], fabric
 

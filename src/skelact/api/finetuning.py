@@ -183,9 +183,7 @@ def transfer(
             )
         if num_frames is None:
             return begin
-        from skelact.models.pretrained import with_num_frames
-
-        resampled = with_num_frames(begin.pretrained, num_frames)
+        resampled = begin.pretrained.with_num_frames(num_frames)
         return StartingEncoder(resampled, {**begin.settings, "num_frames": num_frames})
 
     return _train("transfer", _settings("finetune", options), data, protocol, out, start, options)

@@ -146,8 +146,8 @@ def pretrain(
         Path(out),
         resume=resume,
         load_initial=load_initial_weights,
-        monitors=_monitors(run, monitor_knn_every),
-        drawings=_drawings(run),
+        callbacks=_monitors(run, monitor_knn_every),
+        figure_callbacks=_drawings(run),
         title="" if quiet else None,
     )
     return Model(out)

@@ -150,7 +150,7 @@ def finetune(
         folder=out,
         resume=has_checkpoint,
         rate_scales=layer_decay_scales(model, config.layer_decay),
-        monitors=[monitor],
+        callbacks=[monitor],
     )
     if monitor.last is None:  # it had been trained to the end before it was resumed
         monitor.test(epochs, model)

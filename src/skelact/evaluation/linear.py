@@ -174,5 +174,5 @@ def evaluate_linear(
             encoder, source, split.test, fabric=fabric, title=title and "test features"
         )
         task = LinearTask(encoder, head, source)
-        fit(task, split.train, config, fabric, title=title, monitors=[monitor])
+        fit(task, split.train, config, fabric, title=title, callbacks=[monitor])
     return monitor.result()

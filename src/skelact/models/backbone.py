@@ -28,10 +28,13 @@ def build_backbone(
     """Return the untrained backbone whose sizes ``config`` gives, for skeletons of ``topology``.
 
     Raises:
-        ConfigurationError: sizes for another number of joints than the topology has.
+        ConfigurationError: sizes for another number of joints than the topology has, or an ``absent`` that
+            the backbone does not know.
     """
     if isinstance(config, STGCNConfig):
-        return STGCN(config, topology, absent)
+        if absent != STGCN.absent:
+            raise ConfigurationError(f"absent is {absent!r}, but an ST-GCN skips absent bodies: 'skip'")
+        return STGCN(config, topology)
     if config.num_joints != topology.num_joints:
         raise ConfigurationError(
             f"encoder.num_joints is {config.num_joints}, but {topology.name} has {topology.num_joints} joints"

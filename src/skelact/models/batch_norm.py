@@ -15,6 +15,9 @@ from torch.nn.functional import batch_norm
 
 from skelact.errors import ConfigurationError
 
+MOMENTUM = 0.1
+"""Share of a batch in the running statistics."""
+
 
 class BatchNorm(nn.Module):
     """Normalises every channel of (..., C) over all other axes, and over all processes while it trains.
@@ -23,7 +26,6 @@ class BatchNorm(nn.Module):
 
     Args:
         num_channels: channels C.
-        momentum: share of a batch in the running statistics.
         epsilon: added to the variance.
         affine: whether a learned weight and bias follow for every channel.
     """
@@ -31,11 +33,9 @@ class BatchNorm(nn.Module):
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(
-        self, num_channels: int, momentum: float = 0.1, epsilon: float = 1e-5, *, affine: bool = True
-    ) -> None:
+    def __init__(self, num_channels: int, epsilon: float = 1e-5, *, affine: bool = True) -> None:
         super().__init__()
-        self.momentum, self.epsilon = momentum, epsilon
+        self.epsilon = epsilon
         self.weight = nn.Parameter(torch.ones(num_channels)) if affine else None
         self.bias = nn.Parameter(torch.zeros(num_channels)) if affine else None
         self.register_buffer("running_mean", torch.zeros(num_channels))
@@ -61,7 +61,7 @@ class BatchNorm(nn.Module):
             self.weight,
             self.bias,
             self.training,
-            self.momentum,
+            MOMENTUM,
             self.epsilon,
         )
         return normalised.movedim(1, -1)
@@ -74,8 +74,8 @@ class BatchNorm(nn.Module):
         mean = total[:-1] / count
         variance = _sum((rows - mean).square().sum(0)) / count
         with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            self.running_mean.lerp_(mean, MOMENTUM)
+            self.running_var.lerp_(variance * count / (count - 1), MOMENTUM)
         normalised = (rows - mean) * (variance + self.epsilon).rsqrt()
         if self.weight is not None and self.bias is not None:
             normalised = normalised * self.weight + self.bias

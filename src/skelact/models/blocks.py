@@ -1,12 +1,9 @@
 """The pre-norm transformer block that encoder and decoder are made of.
 
-Shape legend: B bodies, L tokens, D width, H heads, E width of a head.
+Its attention has a faster backward pass for bfloat16 on a CPU; its branches can be skipped (stochastic depth,
+Huang et al., ECCV 2016); what is cheap can be computed again instead of kept.
 
-Multi-head attention, and a faster way back for bfloat16 on a CPU.
-
-Shape legend: B bodies, H heads, Q queries, L tokens, E width of a head.
-
-Stochastic depth (Huang et al., ECCV 2016): while training, a body skips a block's branch now and then.
+Shape legend: B bodies, L tokens, Q queries, D width, H heads, E width of a head.
 """
 
 from __future__ import annotations
@@ -25,10 +22,10 @@ from skelact.errors import ConfigurationError
 from skelact.models.embedding import gather_tokens
 
 SCORES_AT_ONCE = 2**20
-"""Scores that one step of :class:`HeadByHead` holds: 2 MiB, about the fast cache of a core."""
+"""Scores that one step of :class:`PerHeadAttention` holds: 2 MiB, about the fast cache of a core."""
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Return softmax(q k^T / sqrt(E)) v without keeping the scores.
 
     Args:
@@ -41,12 +38,12 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """
     on_cpu_in_bf16 = q.device.type == "cpu" and q.dtype == torch.bfloat16
     if on_cpu_in_bf16 and torch.is_grad_enabled() and not torch.compiler.is_compiling():
-        out: Tensor = HeadByHead.apply(q, k, v)  # type: ignore[no-untyped-call]
+        out: Tensor = PerHeadAttention.apply(q, k, v)  # type: ignore[no-untyped-call]
         return out
     return scaled_dot_product_attention(q, k, v)
 
 
-class HeadByHead(torch.autograd.Function):
+class PerHeadAttention(torch.autograd.Function):
     """Attention whose backward pass takes a few heads at a time, each with its whole matrix of scores.
 
     torch's fused backward pass (2.13) is slower in bfloat16 than in float32 on a CPU, for it works in tiles
@@ -56,7 +53,7 @@ class HeadByHead(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Return (B, H, Q, E) attended values; see :func:`attend`."""
+        """Return (B, H, Q, E) attended values; see :func:`attention`."""
         ctx.save_for_backward(q, k, v)
         return scaled_dot_product_attention(q, k, v)
 
@@ -128,11 +125,11 @@ def set_stochastic_depth(encoder: nn.Module, rate: float) -> None:
             branch.rate = each
 
 
-MANY = 8
+MIN_BODIES_TO_CHECKPOINT = 8
 """Bodies from which on memory counts for more than the time that keeping less costs."""
-WIDE = 256
+MIN_WIDTH_TO_CHECKPOINT = 256
 """Width from which on that time is a few percent; a LayerNorm is cheap only beside a wide linear layer."""
-MLP_PARTS = 3
+MLP_CHUNKS = 3
 """Parts in which a batch goes through an MLP, so that its wide hidden layer is at work for one only."""
 
 
@@ -162,7 +159,7 @@ class SelfAttention(nn.Module):
             query, key_value = torch.split(qkv, [width, 2 * width], dim=-1)
             (q,) = self.heads(gather_tokens(query, wanted), 1)
             k, v = self.heads(key_value, 2)
-        out: Tensor = self.out(rearrange(attend(q, k, v), "B H L E -> B L (H E)"))
+        out: Tensor = self.out(rearrange(attention(q, k, v), "B H L E -> B L (H E)"))
         return out
 
     def heads(self, x: Tensor, number: int) -> tuple[Tensor, ...]:
@@ -198,7 +195,7 @@ class Block(nn.Module):
 
     def qkv(self, x: Tensor) -> Tensor:
         """Return the (..., 3 * D) queries, keys and values of (..., D) tokens."""
-        return recomputed(lambda x: self.attention.qkv(self.attention_norm(x)), x, is_worth_recomputing(x))
+        return checkpointed(lambda x: self.attention.qkv(self.attention_norm(x)), x, should_checkpoint(x))
 
     def after_qkv(self, x: Tensor, qkv: Tensor, wanted: Tensor | None = None) -> Tensor:
         """Do the rest of the block, for all tokens or for some.
@@ -213,24 +210,24 @@ class Block(nn.Module):
         """
         attended = self.branch(self.attention(qkv, wanted))
         x = (x if wanted is None else gather_tokens(x, wanted)) + attended
-        worth = is_worth_recomputing(x)
-        parts = [self.normed_mlp(part, worth) for part in x.chunk(MLP_PARTS)]
+        worth = should_checkpoint(x)
+        parts = [self.normed_mlp(part, worth) for part in x.chunk(MLP_CHUNKS)]
         out: Tensor = x + self.branch(torch.cat(parts))
         return out
 
     def normed_mlp(self, x: Tensor, worth: bool) -> Tensor:
         """Return the MLP of normed (B, L, D) tokens."""
         into, gelu, out_of = self.mlp
-        hidden = recomputed(lambda x: into(self.mlp_norm(x)), x, worth)
-        return recomputed(lambda hidden: out_of(gelu(hidden)), hidden, worth)
+        hidden = checkpointed(lambda x: into(self.mlp_norm(x)), x, worth)
+        return checkpointed(lambda hidden: out_of(gelu(hidden)), hidden, worth)
 
 
-def is_worth_recomputing(x: Tensor) -> bool:
+def should_checkpoint(x: Tensor) -> bool:
     """Return whether the way back of (B, L, D) tokens should do cheap steps again rather than keep them."""
-    return x.shape[-1] >= WIDE and len(x) >= MANY
+    return x.shape[-1] >= MIN_WIDTH_TO_CHECKPOINT and len(x) >= MIN_BODIES_TO_CHECKPOINT
 
 
-def recomputed(function: Callable[[Tensor], Tensor], x: Tensor, worth: bool) -> Tensor:
+def checkpointed(function: Callable[[Tensor], Tensor], x: Tensor, worth: bool) -> Tensor:
     """Return ``function(x)``, a cheap step and then a linear layer, and keep ``x`` alone for the way back.
 
     If that is ``worth`` it, the backward pass does the cheap step (a LayerNorm, a GELU) again instead of

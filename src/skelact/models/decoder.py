@@ -45,10 +45,10 @@ class Decoder(nn.Module):
         table = self.positions()  # (L, D)
         hidden = self.mask_token + table
         visible = self.embed(latent) + table[keep]  # (B, K, D)
-        x = put(visible, hidden, keep)  # (B, L, D)
+        x = scatter_tokens(visible, hidden, keep)  # (B, L, D)
         # hidden tokens are the same in every body, so their way into the first block is computed once
         first = blocks[0].qkv
-        qkv = put(first(visible), first(hidden), keep)
+        qkv = scatter_tokens(first(visible), first(hidden), keep)
         for block, following in pairwise(blocks):
             x = block.after_qkv(x, qkv)
             qkv = following.qkv(x)
@@ -57,7 +57,7 @@ class Decoder(nn.Module):
         return out
 
 
-def put(tokens: Tensor, table: Tensor, place: Tensor) -> Tensor:
+def scatter_tokens(tokens: Tensor, table: Tensor, place: Tensor) -> Tensor:
     """Copy an (L, D) table for every body and put (B, K, D) tokens at (B, K) places; gives (B, L, D)."""
     copies = table.to(tokens.dtype).expand(len(tokens), -1, -1)
     return copies.scatter(1, place.unsqueeze(-1).expand_as(tokens), tokens)

@@ -35,14 +35,13 @@ class SkeletonEncoder(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         initialise(self)
 
-    def forward(self, clips: Tensor, present: Tensor | None = None, absent: Absent | None = None) -> Tensor:
+    def forward(self, clips: Tensor, present: Tensor | None = None) -> Tensor:
         """Return the features of every body.
 
         Args:
             clips: (N, M, T, V, C) joint positions in metres.
             present: (N, M) bool, True for bodies in the clip; by default those with a coordinate that is
                 not zero.
-            absent: overrides the encoder's own setting for this call.
 
         Returns:
             (N, M, T', V, D) features.
@@ -54,7 +53,7 @@ class SkeletonEncoder(nn.Module):
         cfg = self.config
         present = present_bodies(clips) if present is None else present
         bodies = clips[present]  # (B, T, V, C)
-        include = (absent or self.absent) == "include" and not bool(present.all())
+        include = self.absent == "include" and not bool(present.all())
         if include:
             bodies = torch.cat([bodies, bodies.new_zeros(1, *clips.shape[2:])])
         tokens = patchify(bodies, cfg.patch_frames).flatten(1, 2)  # (B, L, p * C)

@@ -1,18 +1,12 @@
-"""From a feature map to one embedding a sequence, and from there to class scores.
-
-The projection head of contrastive learning; it is dropped afterwards.
-
-An encoder and a head that learn together: from clips to class scores.
-"""
+"""What stands on a backbone: pooling, heads for classes and for contrast, a classifier."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
+from skelact.models.backbone import Backbone
 from skelact.models.batch_norm import BatchNorm
-from skelact.models.encoder import SkeletonEncoder
 from skelact.models.sizes import Absent, ProjectionConfig
-from skelact.models.st_gcn import STGCN
 
 
 def pool(features: Tensor, present: Tensor, absent: Absent = "skip") -> Tensor:
@@ -122,7 +116,7 @@ class ProjectionHead(nn.Sequential):
 class Classifier(nn.Module):
     """Maps clips to class scores by an encoder and the published head for fine-tuning."""
 
-    def __init__(self, encoder: SkeletonEncoder | STGCN, head: FinetuneHead) -> None:
+    def __init__(self, encoder: Backbone, head: FinetuneHead) -> None:
         super().__init__()
         self.encoder, self.head = encoder, head
 

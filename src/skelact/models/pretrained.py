@@ -1,7 +1,4 @@
-"""A trained encoder on disk: ``weights.safetensors`` and ``card.json``, which says what the weights are.
-
-Encoders for clips of another length than they were trained on.
-"""
+"""A trained encoder on disk: ``weights.safetensors`` and ``card.json``, which says what the weights are."""
 
 from __future__ import annotations
 
@@ -18,11 +15,10 @@ from torch import Tensor
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError, DataError
 from skelact.files import read_json
-from skelact.models.backbone import build_backbone
+from skelact.models.backbone import Backbone, build_backbone
 from skelact.models.embedding import resample_table
 from skelact.models.encoder import SkeletonEncoder
-from skelact.models.sizes import EncoderConfig, STGCNConfig
-from skelact.models.st_gcn import STGCN
+from skelact.models.sizes import Absent, EncoderConfig, STGCNConfig
 from skelact.skeleton.topology import Topology
 from skelact.store.store import Store
 
@@ -41,7 +37,7 @@ KINDS: Mapping[str, type[EncoderConfig] | type[STGCNConfig]] = {
 class Pretrained:
     """An encoder and all that is needed to use it."""
 
-    encoder: SkeletonEncoder | STGCN
+    encoder: Backbone
     """The encoder, in evaluation mode."""
     topology: Topology
     """The skeleton it was trained on."""
@@ -67,9 +63,34 @@ class Pretrained:
                 "there, or train a model on it as it is"
             )
 
+    def with_num_frames(self, num_frames: int) -> Pretrained:
+        """Return the same for clips of ``num_frames``, with the encoder's table of time steps resampled.
+
+        Args:
+            num_frames: frames T of the new clips.
+
+        Raises:
+            ConfigurationError: a length that does not divide into the encoder's patches.
+        """
+        encoder, clips = self.encoder, replace(self.clips, num_frames=num_frames)
+        if not isinstance(encoder, SkeletonEncoder):  # other backbones take clips of any length
+            return replace(self, clips=clips)
+        patch_frames = encoder.config.patch_frames
+        if num_frames < 1 or num_frames % patch_frames:
+            raise ConfigurationError(
+                f"num_frames is {num_frames}, expected a multiple of {patch_frames}, the frames of a patch"
+            )
+        config = replace(encoder.config, num_frames=num_frames)
+        with torch.random.fork_rng(devices=[]):  # its random start is overwritten
+            resampled = SkeletonEncoder(config, encoder.absent)
+        weights = dict(encoder.state_dict())
+        weights["positions.time"] = resample_table(weights["positions.time"], config.num_steps)
+        resampled.load_state_dict(weights)
+        return replace(self, encoder=resampled.eval(), clips=clips)
+
 
 def model_card(
-    encoder: SkeletonEncoder | STGCN, topology: Topology, clips: ClipSettings, about: Mapping[str, Any]
+    encoder: Backbone, topology: Topology, clips: ClipSettings, about: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the card of an encoder; ``about`` adds the method, the configuration and where it came from."""
     kind = next(name for name, sizes in KINDS.items() if isinstance(encoder.config, sizes))
@@ -102,25 +123,38 @@ def load_pretrained(folder: Path | str) -> Pretrained:
             "'skelact pretrain ... --resume'"
         )
     card = read_json(folder / CARD, "train the model again")
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        found = card.get("format") if isinstance(card, dict) else card
+        raise DataError(f"{folder / CARD}: format {found!r:.60}, this version reads {FORMAT!r}")
+    if "encoder" not in card:
+        raise DataError(f"{folder / CARD}: says nothing of an encoder; expected {EXPECTED}")
+    config, absent, topology, clips = _read_card(folder / CARD, card)
     try:
-        if card["format"] != FORMAT:
-            raise DataError(f"{folder / CARD}: format {card['format']!r}, this version reads {FORMAT!r}")
-        if "encoder" not in card:
-            raise DataError(f"{folder / CARD}: says nothing of an encoder; expected {EXPECTED}")
-        sizes = dict(card["encoder"])
-        absent = sizes.pop("absent")
-        config = KINDS[sizes.pop("kind", "transformer")](**sizes)
-        topology, clips = Topology.from_dict(card["topology"]), ClipSettings(**card["clips"])
         encoder = build_backbone(config, topology, absent)
     except ConfigurationError as error:
         raise DataError(f"{folder / CARD}: the card says what does not fit ({error})") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{folder / CARD}: unreadable ({error!r}); train the model again") from error
     encoder.load_state_dict(_encoder_weights(folder / WEIGHTS, encoder))
     return Pretrained(encoder.eval(), topology, clips, card)
 
 
-def _encoder_weights(path: Path, encoder: SkeletonEncoder | STGCN) -> dict[str, Tensor]:
+def _read_card(
+    path: Path, card: Mapping[str, Any]
+) -> tuple[EncoderConfig | STGCNConfig, Absent, Topology, ClipSettings]:
+    """Return the sizes, what becomes of absent bodies, the skeleton and the clips that a card tells of."""
+    try:
+        sizes = dict(card["encoder"])
+        absent = sizes.pop("absent")
+        config = KINDS[sizes.pop("kind", "transformer")](**sizes)
+        return config, absent, Topology.from_dict(card["topology"]), ClipSettings(**card["clips"])
+    except ConfigurationError as error:
+        raise DataError(f"{path}: the card says what does not fit ({error})") from error
+    except KeyError as error:
+        raise DataError(f"{path}: unreadable (nothing known of {error}); train the model again") from error
+    except (TypeError, ValueError, AttributeError) as error:  # a value of another kind
+        raise DataError(f"{path}: unreadable ({error}); train the model again") from error
+
+
+def _encoder_weights(path: Path, encoder: Backbone) -> dict[str, Tensor]:
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
@@ -137,31 +171,3 @@ def _encoder_weights(path: Path, encoder: SkeletonEncoder | STGCN) -> dict[str, 
                 f"the card says {tuple(expected.shape)}"
             )
     return weights
-
-
-def with_num_frames(pretrained: Pretrained, num_frames: int) -> Pretrained:
-    """Return an encoder for clips of ``num_frames``: its table of time steps resampled, all else the same.
-
-    Args:
-        pretrained: the encoder; it is not changed.
-        num_frames: frames T of the new clips.
-
-    Raises:
-        ConfigurationError: a length that does not divide into the encoder's patches.
-    """
-    encoder = pretrained.encoder
-    clips = replace(pretrained.clips, num_frames=num_frames)
-    if not isinstance(encoder, SkeletonEncoder):  # other backbones take clips of any length
-        return replace(pretrained, clips=clips)
-    patch_frames = encoder.config.patch_frames
-    if num_frames < 1 or num_frames % patch_frames:
-        raise ConfigurationError(
-            f"num_frames is {num_frames}, expected a multiple of {patch_frames}, the frames of a patch"
-        )
-    config = replace(encoder.config, num_frames=num_frames)
-    with torch.random.fork_rng(devices=[]):  # its random start is overwritten
-        resampled = SkeletonEncoder(config, encoder.absent)
-    weights = dict(encoder.state_dict())
-    weights["positions.time"] = resample_table(weights["positions.time"], config.num_steps)
-    resampled.load_state_dict(weights)
-    return replace(pretrained, encoder=resampled.eval(), clips=clips)

@@ -31,7 +31,7 @@ from skelact.store.protocols import split
 from skelact.store.store import Store
 from skelact.training.checkpoints import write_safetensors
 from skelact.training.log import GO_ON
-from skelact.training.loop import Drawing, Monitor, Task, fit, make_fabric
+from skelact.training.loop import Callback, FigureCallback, Task, fit, make_fabric
 from skelact.training.run_folder import open_folder, read_settings
 
 
@@ -72,8 +72,8 @@ def pretrain(
     *,
     resume: bool = False,
     load_initial: LoadInitialWeights = load_run_weights,
-    monitors: Sequence[Monitor] = (),
-    drawings: Sequence[Drawing] = (),
+    callbacks: Sequence[Callback] = (),
+    figure_callbacks: Sequence[FigureCallback] = (),
     title: str | None = None,
 ) -> MaskedModel | ContrastiveModel:
     """Train a model and leave it in ``out``.
@@ -86,8 +86,8 @@ def pretrain(
         load_initial: loads what ``config.init`` names; by default that is a run folder, with
             ``load_initial_weights`` of ``skelact.compat.published_weights`` also a published checkpoint. Not
             called where ``resume`` finds a checkpoint.
-        monitors: called after every epoch; their numbers go into the log.
-        drawings: called with every checkpoint; their figures go to TensorBoard, if it is on.
+        callbacks: called after every epoch; their numbers go into the log.
+        figure_callbacks: called with every checkpoint; their figures go to TensorBoard, if it is on.
         title: what the progress line calls it, default the method's name; none with an empty title.
 
     Raises:
@@ -141,8 +141,8 @@ def pretrain(
         resume=has_checkpoint,
         order=lambda generator: source.epoch_order(train, generator),
         after_step=task.after_step,
-        monitors=[task.monitor, *monitors],
-        drawings=drawings,
+        callbacks=[task.monitor, *callbacks],
+        figure_callbacks=figure_callbacks,
     )
     if fabric.global_rank == 0:
         weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}

@@ -25,8 +25,8 @@ from skelact.training.log import RunLog, open_log
 from skelact.training.optimisers import build_optimiser
 from skelact.training.randomness import derive_seed
 from skelact.training.speed import Speed, peak_memory
-from skelact.training.steps import Indices, Order, Plan, Step, made_ahead
-from skelact.training.update import Batch, Drawing, Monitor, Task, not_finite, update
+from skelact.training.steps import Indices, Order, Plan, Step, prefetch
+from skelact.training.update import Batch, Callback, FigureCallback, Task, not_finite, update
 
 
 class RunStoppedError(SkelactError):
@@ -55,9 +55,9 @@ def stop_signals() -> Iterator[list[int]]:
 
 
 __all__ = [
-    "Drawing",
+    "Callback",
+    "FigureCallback",
     "Indices",
-    "Monitor",
     "Order",
     "RunStoppedError",
     "Step",
@@ -79,8 +79,8 @@ def fit(
     order: Order | None = None,
     rate_scales: Mapping[str, float] | None = None,
     after_step: Callable[[], None] | None = None,
-    monitors: Sequence[Monitor] = (),
-    drawings: Sequence[Drawing] = (),
+    callbacks: Sequence[Callback] = (),
+    figure_callbacks: Sequence[FigureCallback] = (),
 ) -> list[dict[str, float]]:
     """Train ``task`` on the sequences ``indices``.
 
@@ -99,8 +99,8 @@ def fit(
             :func:`skelact.training.optimisers.build_optimiser`.
         after_step: called in every process after every step of the optimiser, before any checkpoint: the
             place for what follows the weights, like a momentum copy.
-        monitors: called after every epoch; their numbers go into the log.
-        drawings: called with every checkpoint; their figures go to TensorBoard, if it is on.
+        callbacks: called after every epoch; their numbers go into the log.
+        figure_callbacks: called with every checkpoint; their figures go to TensorBoard, if it is on.
 
     Returns:
         The numbers of every epoch that this call trained.
@@ -123,7 +123,7 @@ def fit(
             raise ValueError("a run that keeps nothing on disk cannot be resumed")
         state = load_newest_checkpoint(folder / "checkpoints", task.model, plain_optimiser)
         done, sums = int(state["step"]), _Sums(**state["sums"])
-    schedule, history = config.schedule(), []
+    history: list[dict[str, float]] = []
 
     def save() -> None:
         if folder is not None and is_first:
@@ -153,13 +153,13 @@ def fit(
         )
         signals = stack.enter_context(stop_signals())
         steps = stack.enter_context(
-            made_ahead(lambda parts: [task.batch(part) for part in parts], plan.steps(done), config.workers)
+            prefetch(lambda parts: [task.batch(part) for part in parts], plan.steps(done), config.workers)
         )
         for epoch in range(done // per_epoch, config.epochs):
             started, begun_at, must_stop = time.perf_counter(), done, False
             model.train()
             for position in range(done % per_epoch, per_epoch):
-                rate = schedule.rate(epoch + position / per_epoch)
+                rate = config.rate(epoch + position / per_epoch)
                 for group in optimiser.param_groups:
                     group["lr"] = rate * group["rate_scale"]
                 parts, batches = next(steps)
@@ -192,7 +192,7 @@ def fit(
             }
             if speed:
                 metrics["matmul_share"] = speed.share(seconds)
-            for monitor in monitors:
+            for monitor in callbacks:
                 metrics |= monitor(epoch + 1, task.model)
             sums = _Sums()
             history.append(metrics)
@@ -200,7 +200,7 @@ def fit(
             is_last = epoch + 1 == config.epochs
             if (epoch + 1) % config.checkpoint_every == 0 or is_last or must_stop:
                 save()
-                for drawing in drawings if log.shows_figures else ():
+                for drawing in figure_callbacks if log.shows_figures else ():
                     log.draw(drawing(epoch + 1, task.model), done)
             if must_stop and not is_last:
                 raise stopped_error()

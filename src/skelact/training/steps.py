@@ -133,7 +133,7 @@ Made = TypeVar("Made")
 
 
 @contextmanager
-def made_ahead(
+def prefetch(
     make: Callable[[Item], Made], items: Iterable[Item], workers: int
 ) -> Iterator[Iterator[tuple[Item, Made]]]:
     """Give an iterator over the items, each with what ``make`` makes of it, in order, made ahead of time.

@@ -54,11 +54,11 @@ class Task(Protocol[Batch]):
         """Return what sequences are called, for messages."""
 
 
-Monitor = Callable[[int, nn.Module], Mapping[str, float]]
+Callback = Callable[[int, nn.Module], Mapping[str, float]]
 """Called after every epoch, in every process, with the number of epochs done and the task's model; what it
 returns in the first process goes into the log. It leaves weights, mode and random numbers as they are."""
 
-Drawing = Callable[[int, nn.Module], "Mapping[str, Figure]"]
+FigureCallback = Callable[[int, nn.Module], "Mapping[str, Figure]"]
 """The same for figures; called in the first process, with every checkpoint, if there is a log that shows
 them."""
 

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from skelact.models import blocks as attention
-from skelact.models.blocks import Block, HeadByHead, attend
+from skelact.models import blocks
+from skelact.models.blocks import Block, PerHeadAttention, attention
 from skelact.models.decoder import Decoder
 from skelact.models.sizes import DecoderConfig, EncoderConfig
 
@@ -22,16 +22,16 @@ def inputs(num_queries, dtype):
 @pytest.mark.parametrize("scores_at_once", [1, 2 * 7 * 9, 2**20])  # one head, two of three, all
 @pytest.mark.parametrize("num_queries", [7, 9])
 def test_gradients_head_by_head_are_those_of_the_whole(monkeypatch, scores_at_once, num_queries):
-    monkeypatch.setattr(attention, "SCORES_AT_ONCE", scores_at_once)
+    monkeypatch.setattr(blocks, "SCORES_AT_ONCE", scores_at_once)
     qkv, grad = inputs(num_queries, torch.float64)
     expected = torch.autograd.grad(by_hand(*qkv), qkv, grad)
-    torch.testing.assert_close(torch.autograd.grad(HeadByHead.apply(*qkv), qkv, grad), expected)
+    torch.testing.assert_close(torch.autograd.grad(PerHeadAttention.apply(*qkv), qkv, grad), expected)
 
 
 def test_bfloat16_on_a_cpu_goes_head_by_head_and_keeps_its_accuracy():
     qkv, grad = inputs(9, torch.bfloat16)
-    out = attend(*qkv)
-    assert "HeadByHead" in type(out.grad_fn).__name__
+    out = attention(*qkv)
+    assert "PerHeadAttention" in type(out.grad_fn).__name__
     exact = [x.detach().float().requires_grad_() for x in qkv]
     expected = torch.autograd.grad(by_hand(*exact), exact, grad.float())
     for ours, wanted in zip(torch.autograd.grad(out, qkv, grad), expected, strict=True):

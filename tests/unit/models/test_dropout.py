@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from skelact.errors import ConfigurationError
-from skelact.models.dropout import Dropout
+from skelact.models.st_gcn import Dropout
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

@@ -8,7 +8,7 @@ from skelact.errors import ConfigurationError
 from skelact.models.blocks import StochasticDepth, set_stochastic_depth
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.heads import FinetuneHead
-from skelact.models.pretrained import Pretrained, with_num_frames
+from skelact.models.pretrained import Pretrained
 from skelact.models.sizes import EncoderConfig, STGCNConfig
 from skelact.models.st_gcn import STGCN
 from skelact.skeleton.tables import NTU_25
@@ -65,11 +65,11 @@ def test_the_head_keeps_joints_apart_and_skips_absent_bodies():
 
 def test_an_encoder_takes_clips_of_another_length():
     pretrained = Pretrained(SkeletonEncoder(SIZES).eval(), NTU_25, ClipSettings(num_frames=16), {})
-    longer = with_num_frames(pretrained, 32)
+    longer = pretrained.with_num_frames(32)
     assert longer.clips.num_frames == 32
     assert longer.encoder(torch.randn(1, 1, 32, 25, 3)).shape == (1, 1, 8, 25, 16)
-    same = with_num_frames(pretrained, 16)
+    same = pretrained.with_num_frames(16)
     clips = torch.randn(1, 1, 16, 25, 3)
     torch.testing.assert_close(same.encoder(clips), pretrained.encoder(clips), atol=1e-5, rtol=1e-5)
     with pytest.raises(ConfigurationError, match="a multiple of 4"):
-        with_num_frames(pretrained, 30)
+        pretrained.with_num_frames(30)

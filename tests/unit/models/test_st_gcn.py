@@ -117,15 +117,6 @@ def test_bodies_that_are_absent_change_nothing():
         torch.testing.assert_close(value, alone.state_dict()[name])
 
 
-def test_absent_bodies_are_run_as_published_when_asked_for():
-    model = network().eval()
-    clips, present = torch.randn(1, 2, 6, 5, 3), torch.tensor([[True, False]])
-    clips[~present] = 0
-    features = model(clips, present, absent="include")
-    torch.testing.assert_close(features, model(clips, torch.ones_like(present)))
-    assert features[0, 1].abs().sum() > 0
-
-
 def test_clips_that_show_nobody_have_features_of_zero():
     model = network().train()
     features = model(torch.zeros(2, 2, 4, 5, 3))
@@ -177,8 +168,8 @@ def test_sizes_that_make_no_network(settings, message):
 def test_clips_of_another_skeleton_are_refused():
     with pytest.raises(ConfigurationError, match="5 joints, 3 coordinates"):
         network()(torch.randn(1, 1, 6, 25, 3))
-    with pytest.raises(ConfigurationError, match="did you mean 'skip'"):
-        STGCN(SMALL, CHAIN, absent="skp")
+    with pytest.raises(ConfigurationError, match="absent is 'include', but an ST-GCN skips"):
+        build_backbone(SMALL, CHAIN, absent="include")
 
 
 def test_both_backbones_are_backbones():

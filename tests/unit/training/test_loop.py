@@ -147,7 +147,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
             make_fabric(CONFIG),
             title="",
             folder=tmp_path,
-            monitors=[remember],
+            callbacks=[remember],
         )
     assert torch.isfinite(weights(task)).all()
     assert (tmp_path / "checkpoints" / "step-000000010.safetensors").exists()
@@ -166,7 +166,7 @@ def test_log_holds_one_line_an_epoch_and_what_monitors_say(tmp_path):
         make_fabric(CONFIG),
         title="",
         folder=tmp_path,
-        monitors=[lambda epoch, model: {"double": 2.0 * epoch}],
+        callbacks=[lambda epoch, model: {"double": 2.0 * epoch}],
     )
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert lines == history
@@ -280,12 +280,12 @@ def test_figures_come_with_checkpoints_where_they_are_shown(tmp_path, monkeypatc
             shown.append("closed")
 
     monkeypatch.setattr("skelact.training.log.TensorBoard", Album)
-    drawings = [lambda epoch, model: {"masks": f"figure of epoch {epoch}"}]
+    figure_callbacks = [lambda epoch, model: {"masks": f"figure of epoch {epoch}"}]
     for tensorboard in (False, True):
         config = replace(CONFIG, tensorboard=tensorboard)
         folder = tmp_path / str(tensorboard)
         fabric = make_fabric(config)
-        fit(ToyTask(), INDICES, config, fabric, title="", folder=folder, drawings=drawings)
+        fit(ToyTask(), INDICES, config, fabric, title="", folder=folder, figure_callbacks=figure_callbacks)
     expected = [("masks", f"figure of epoch {epoch}", 5 * epoch) for epoch in (2, 4, 6)]
     assert shown == [*expected, "closed"]
 

@@ -1,11 +1,11 @@
 import pytest
 
 from skelact.errors import ConfigurationError
-from skelact.training.config import TrainingConfig, WarmupCosine, WarmupDrop
+from skelact.training.config import TrainingConfig
 
 
 def test_rate_rises_from_zero_to_the_peak_and_falls_to_the_end():
-    schedule = WarmupCosine(lr=1.0, min_lr=0.2, warmup_epochs=4, epochs=24)
+    schedule = TrainingConfig(lr=1.0, min_lr=0.2, warmup_share=4 / 24, epochs=24)
     assert schedule.rate(0) == 0
     assert schedule.rate(2) == pytest.approx(0.5)
     assert schedule.rate(4) == pytest.approx(1.0)
@@ -32,14 +32,17 @@ def test_settings_outside_their_range_are_refused(change, message):
 
 
 def test_a_drop_is_constant_before_and_after():
-    schedule = WarmupDrop(lr=1.0, min_lr=0.1, warmup_epochs=2, drop_epoch=300 * (5 / 6), epochs=300)
+    schedule = TrainingConfig(lr=1.0, min_lr=0.1, warmup_share=2 / 300, drop_share=5 / 6, epochs=300)
     assert [schedule.rate(epoch) for epoch in (0, 1, 2, 249.99, 250, 300)] == [0, 0.5, 1, 1, 0.1, 0.1]
 
 
 def test_a_drop_outside_the_training_is_refused():
-    for warmup, drop in ((5, 4), (0, 11), (-1, 4)):
-        with pytest.raises(ConfigurationError, match="expected 0 <= warm-up <= fall <= epochs"):
-            WarmupDrop(1.0, 0.1, warmup, drop, 10)
-    with pytest.raises(ConfigurationError, match=r"drop_share is 1\.2, expected"):
-        TrainingConfig(drop_share=1.2)
-    assert TrainingConfig(epochs=10, lr=1.0, warmup_share=0.0, drop_share=0.5).schedule().rate(5) == 5e-4
+    for warmup, drop in ((0.5, 0.4), (0.0, 1.2), (0.05, -0.1)):
+        with pytest.raises(ConfigurationError, match=rf"drop_share is {drop}, expected"):
+            TrainingConfig(warmup_share=warmup, drop_share=drop)
+    assert TrainingConfig(epochs=10, lr=1.0, warmup_share=0.0, drop_share=0.5).rate(5) == 5e-4
+
+
+def test_a_warm_up_may_take_the_whole_training():
+    config = TrainingConfig(epochs=4, lr=1.0, warmup_share=1.0)
+    assert [config.rate(epoch) for epoch in (0, 2, 4)] == [0, 0.5, 1.0]
