@@ -94,7 +94,7 @@ def finetune(
     source: ClipSource,
     split: Split,
     config: FinetuneConfig,
-    out: Path,
+    out: str | Path,
     fabric: Fabric,
     *,
     about: Mapping[str, Any],
@@ -125,6 +125,7 @@ def finetune(
         ConfigurationError: settings that are not those of the run to resume, or do not fit the encoder.
         RunStoppedError: the run was asked to stop; a checkpoint was written.
     """
+    out = Path(out)
     check_labels(source, split)
     class_names = source.store.class_names
     model = build_classifier(pretrained, len(class_names), config)

@@ -26,14 +26,11 @@ MODEL, OPTIMISER = "model/", "optimiser/"
 
 
 def save_checkpoint(
-    folder: Path, model: nn.Module, optimiser: Optimizer, progress: Mapping[str, Any], keep: int
+    folder: str | Path, model: nn.Module, optimiser: Optimizer, progress: Mapping[str, Any], keep: int
 ) -> Path:
     """Write ``folder/step-<step>.safetensors`` and remove all but the ``keep`` newest.
 
     Files of later steps are removed as well: the run went back behind them because they are damaged.
-
-    Raises:
-        DataError: the folder or the file cannot be written; older checkpoints stay.
 
     Args:
         folder: where checkpoints lie; made if needed.
@@ -41,12 +38,16 @@ def save_checkpoint(
         optimiser: its moments are stored; rates and decays come from the configuration.
         progress: JSON-ready; ``progress["step"]`` is the number of steps done.
         keep: checkpoints to keep.
+
+    Raises:
+        DataError: the folder or the file cannot be written; older checkpoints stay.
     """
     tensors = {MODEL + name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         for name, value in state.items():
             if value is not None:
                 tensors[f"{OPTIMISER}{index}/{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
+    folder = Path(folder)
     path = folder / f"step-{progress['step']:09d}.safetensors"
     write_safetensors(path, tensors, {"progress": json.dumps(dict(progress))})
     known = sorted(folder.glob("step-*.safetensors"))
@@ -56,7 +57,9 @@ def save_checkpoint(
     return path
 
 
-def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+def write_safetensors(
+    path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None
+) -> None:
     """Write tensors to ``path`` so that the file is there whole or not at all.
 
     Raises:
@@ -69,7 +72,7 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
         raise DataError(f"{path}: cannot be written ({error}); {GO_ON}") from error
 
 
-def load_newest_checkpoint(folder: Path, model: nn.Module, optimiser: Optimizer) -> dict[str, Any]:
+def load_newest_checkpoint(folder: str | Path, model: nn.Module, optimiser: Optimizer) -> dict[str, Any]:
     """Load the newest readable checkpoint into ``model`` and ``optimiser``; return its progress.
 
     A damaged checkpoint is passed over with a warning.
@@ -77,7 +80,7 @@ def load_newest_checkpoint(folder: Path, model: nn.Module, optimiser: Optimizer)
     Raises:
         DataError: there is no readable checkpoint, or it belongs to another model.
     """
-    for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
+    for path in sorted(Path(folder).glob("step-*.safetensors"), reverse=True):
         try:
             with safe_open(path, framework="pt") as file:
                 progress: dict[str, Any] = json.loads(file.metadata()["progress"])

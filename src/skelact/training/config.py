@@ -8,7 +8,6 @@ from typing import Literal
 
 from skelact.errors import ConfigurationError
 
-
 NUMERICALLY_NEUTRAL = ("workers", "checkpoint_every", "keep_checkpoints", "tensorboard")
 """Settings of a training that change no number, so that a resumed run may have others."""
 ROUNDING_ONLY = ("devices", "accelerator", "compile")

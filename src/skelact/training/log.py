@@ -48,8 +48,8 @@ class JsonLines:
 
     shows_figures = False
 
-    def __init__(self, path: Path, resume_at: int = 0) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, resume_at: int = 0) -> None:
+        self.path = Path(path)
         kept = [line for line in read_metrics(path) if line["epoch"] < resume_at] if resume_at else []
         write_file(path, "".join(json.dumps(line) + "\n" for line in kept), GO_ON)
 
@@ -79,7 +79,7 @@ class TensorBoard:
 
     shows_figures = True
 
-    def __init__(self, folder: Path, resume_at: int = 0) -> None:
+    def __init__(self, folder: str | Path, resume_at: int = 0) -> None:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
@@ -87,7 +87,7 @@ class TensorBoard:
                 f"training.tensorboard: the package 'tensorboard' cannot be loaded ({error}); "
                 "pip install tensorboard, or leave training.tensorboard at false"
             ) from error
-        self.folder = folder
+        self.folder = Path(folder)
         with writing(folder, GO_ON):
             self._writer = SummaryWriter(str(folder), purge_step=resume_at + 1)
 
@@ -110,8 +110,9 @@ class TensorBoard:
             self._writer.close()
 
 
-def read_metrics(path: Path) -> list[dict[str, float]]:
+def read_metrics(path: str | Path) -> list[dict[str, float]]:
     """Return the lines of a metrics file; a last line cut short by a crash is left out."""
+    path = Path(path)
     if not path.exists():
         return []
     lines = []
@@ -144,13 +145,14 @@ class RunLog:
 
 
 @contextmanager
-def open_log(folder: Path, done: int, steps_per_epoch: int, tensorboard: bool) -> Iterator[RunLog]:
+def open_log(folder: str | Path, done: int, steps_per_epoch: int, tensorboard: bool) -> Iterator[RunLog]:
     """Open the log of a run that has done ``done`` steps in ``folder``, and close it at the end of the block.
 
     Raises:
         ConfigurationError: TensorBoard is wanted and not installed.
         DataError: the folder cannot be written.
     """
+    folder = Path(folder)
     with writing(folder, GO_ON):
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:

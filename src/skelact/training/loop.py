@@ -1,6 +1,6 @@
-"""The one training loop, on Lightning Fabric. It knows no method: a :class:`.task.Task` does.
+"""The one training loop, on Lightning Fabric. It knows no method: a :class:`.Task` does.
 
-Stopping a run on request: the step in progress is finished and saved first.
+A run that is asked to stop finishes the step in progress and saves it first.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def fit(
     fabric: Fabric,
     *,
     title: str,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     resume: bool = False,
     order: Order | None = None,
     rate_scales: Mapping[str, float] | None = None,
@@ -112,6 +112,7 @@ def fit(
         NotFiniteError: loss or gradient are no longer finite; the last checkpoint is kept.
         RunStoppedError: SIGTERM or SIGINT came, to any of the processes; a checkpoint was written first.
     """
+    folder = None if folder is None else Path(folder)
     plan = Plan(indices, config, fabric.global_rank, fabric.world_size, order)
     per_epoch, is_first = plan.steps_per_epoch, fabric.global_rank == 0
     plain_optimiser = build_optimiser(task.model, config, rate_scales)

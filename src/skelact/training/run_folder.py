@@ -16,7 +16,7 @@ CONFIG = "config.yaml"
 
 
 def open_folder(
-    out: Path, config: Mapping[str, Any], resume: bool, defaults: Mapping[str, Any] | None = None
+    out: str | Path, config: Mapping[str, Any], resume: bool, defaults: Mapping[str, Any] | None = None
 ) -> None:
     """Make the run folder and write its configuration, or with ``resume`` check the one that is there.
 
@@ -31,6 +31,7 @@ def open_folder(
             written.
         ConfigurationError: the run in it has another configuration; the message names the key.
     """
+    out = Path(out)
     if not resume:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise DataError(
@@ -48,14 +49,14 @@ def open_folder(
             )
 
 
-def read_settings(out: Path) -> dict[str, Any]:
+def read_settings(out: str | Path) -> dict[str, Any]:
     """Return the configuration that a run was started with.
 
     Raises:
         DataError: the folder holds no run.
     """
     try:
-        settings = yaml.safe_load((out / CONFIG).read_text())
+        settings = yaml.safe_load((Path(out) / CONFIG).read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise DataError(f"{out}: holds no run to resume ({' '.join(str(error).split())})") from error
     if not isinstance(settings, dict):

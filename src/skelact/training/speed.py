@@ -1,4 +1,7 @@
-"""How fast a run is, measured against what its device can do, and how much memory it takes."""
+"""How fast a run is, measured against what its device can do, and how much memory it takes.
+
+Fabric's own monitor knows the rates of some GPUs and of no CPU, and counts no attention on a CPU.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Which sequences each step of a run sees: orders of epochs, batches, shares of processes, parts.
+"""Which sequences each step of a run sees, and how its batches are made while the model computes.
 
-Making the next batches in background threads while the model computes.
+Orders of epochs, batches, shares of processes, parts; and the threads that make the next ones.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""One step of the optimiser, from a batch computed in parts on one process or several.
+"""One step of the optimiser: what a method supplies to it, and what becomes of a loss that is not finite.
 
-What a training run is about: the part that a method supplies.
-
-What is said and written when loss or gradient are no longer finite.
+The batch is computed in parts, on one process or several; the gradients are those of the whole.
 """
 
 from __future__ import annotations
@@ -147,7 +145,7 @@ class NotFiniteError(SkelactError):
 
 
 def not_finite(
-    update: Update, step: int, epoch: int, names: Sequence[str], folder: Path | None
+    update: Update, step: int, epoch: int, names: Sequence[str], folder: str | Path | None
 ) -> NotFiniteError:
     """Return the error of a step, its whole batch written to ``folder/not-finite.json`` if there is a folder.
 
@@ -161,6 +159,7 @@ def not_finite(
     more = len(names) - MOST_NAMES
     listed = ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
     if folder is not None:
+        report = Path(folder) / REPORT
         content = {
             "step": step,
             "epoch": epoch,
@@ -168,8 +167,8 @@ def not_finite(
             "grad_norm": str(update.grad_norm),
             "sequences": list(names),
         }
-        write_json(folder / REPORT, content, GO_ON)
-        listed += f", all in {folder / REPORT}"
+        write_json(report, content, GO_ON)
+        listed += f", all in {report}"
     return NotFiniteError(
         f"the loss is {update.loss} at step {step} (epoch {epoch}, norm of the gradient {update.grad_norm}; "
         f"sequences {listed}); the last checkpoint is kept; look at these sequences, or try a lower learning "

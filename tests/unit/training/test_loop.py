@@ -69,7 +69,8 @@ def logged(folder):
 @pytest.fixture
 def uninterrupted(tmp_path):
     task = ToyTask()
-    train(task, tmp_path / "whole")
+    train(task, str(tmp_path / "whole"))  # a path may be a text
+    assert not task.model.training
     return weights(task), logged(tmp_path / "whole" / "metrics.jsonl")
 
 
