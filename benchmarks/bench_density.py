@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alternate import Work, compare, parse_rounds, peak_memory
-from skelact.density import joint_density
+from skelact.density.kernel import joint_density
 
 SHAPE = (64, 30, 25, 16)
 

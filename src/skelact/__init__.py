@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from skelact.api.model import Model as Model
     from skelact.api.model import load as load
     from skelact.api.pretraining import pretrain as pretrain
+    from skelact.density.positions import density_change as density_change
+    from skelact.density.positions import joint_density as joint_density
+    from skelact.density.positions import prime_joints as prime_joints
     from skelact.store.store import Store as Store
 
 __version__ = "0.1.0"
@@ -30,6 +33,9 @@ _HOMES = {
     "Model": "api.model",
     "Result": "api.evaluating",
     "Store": "store.store",
+    "density_change": "density.positions",
+    "joint_density": "density.positions",
+    "prime_joints": "density.positions",
     "data_sets": "api.listings",
     "evaluate": "api.evaluation",
     "load": "api.model",

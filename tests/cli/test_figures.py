@@ -116,7 +116,8 @@ def test_prime_joints_of_a_run_are_drawn_and_printed(tiny_run, store_path, title
     assert all(len(row) == 3 and row == sorted(row, reverse=True) for row in numbers)
     name, title, label = titles[0]
     assert (name, title) == ("it.png", f"{tiny_run}: stjd-mp\nntu60 xview")
-    assert "in the highest 25 % of the sequence\ndensity: fixed, of its input\n20 of 20 test" in label
+    assert "in the highest 25 % of the sequence\ndensity: of joint positions, bandwidth 0.6 body" in label
+    assert "20 of 20 test sequences" in label
     wanted = [store.class_names[place] for place in reversed(occurring[:2])]
     assert main(["figures", "prime-joints", *on, "--classes", json.dumps(wanted)]) == 0
     rows = capsys.readouterr().out.splitlines()[1:-1]
@@ -139,6 +140,38 @@ def test_prime_joints_that_cannot_be_drawn_are_refused(tiny_run, store_path, tmp
         printed = capsys.readouterr().err
         assert message in printed
         assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize("what", ["strip", "density"])
+def test_a_recording_is_drawn_from_a_store_alone(store_path, titles, tmp_path, capsys, what):
+    store = Store.open(store_path)
+    out = tmp_path / "it.png"
+    for sequence in (store.names[3], "3"):
+        command = ["figures", what, "--data", str(store_path), "--sequence", sequence, "--out", str(out)]
+        assert main(command) == 0
+        assert capsys.readouterr().out == f"  {out}\n"
+    assert titles[0] == titles[1]
+    assert main([*command, "--sequence", store.names[3][:-1] + "9"]) == 2
+    printed = capsys.readouterr().err
+    assert "no sequence" in printed
+    assert "did you mean" in printed
+    assert printed.count("\n") == 1
+
+
+def test_the_loss_of_a_run_is_drawn(tiny_run, titles, tmp_path, capsys):
+    out = tmp_path / "it.pdf"
+    assert main(["figures", "loss", "--run", str(tiny_run), "--out", str(out)]) == 0
+    assert titles == [("it.pdf", str(tiny_run), "epochs done")]
+    assert main(["figures", "loss", "--run", str(tmp_path), "--out", str(out)]) == 2
+    assert "metrics.jsonl: not there, or no epoch is done" in capsys.readouterr().err
+
+
+def test_prime_joints_of_a_store_alone_are_drawn(store_path, titles, tmp_path, capsys):
+    out = tmp_path / "it.png"
+    on = ["--data", str(store_path), "--protocol", "xview", "--out", str(out)]
+    assert main(["figures", "prime-joints", *on]) == 0
+    assert titles[0][1] == "ntu60 xview"
+    assert "density: of joint positions" in titles[0][2]
 
 
 def test_the_draw_of_sequences_follows_the_seed(small_store):

@@ -135,7 +135,7 @@ def test_mae_is_the_published_one(load):
 
 def test_density_masking_at_full_length_keeps_the_published_tokens(load):
     from skelact.compat.mamp_checkpoint import Parameters, _density_parameters
-    from skelact.density import FixedDensity
+    from skelact.density.published import FixedDensity
 
     arrays = load("stjd_masking_full")
     density = FixedDensity(12, 25)

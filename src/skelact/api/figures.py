@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Unpack
 
@@ -206,57 +207,144 @@ def tsne(
 
 @names_closest
 def prime_joints(
-    run: Annotated[Run, Option(str)],
     data: Data,
     protocol: str,
     *,
     out: PathLike,
+    run: Annotated[Run | None, Option(str | None)] = None,
     classes: list[str] | None = None,
     devices: int = 1,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
 ) -> Drawn:
     """Draw which joints are prime in which action: the mean prime mask of each class's test sequences.
 
-    A joint is prime where its density changes most. The run is one with a joint density: of a contrastive run
-    its own detector tells, of a masked run the change of the density that steers what is hidden. Bodies and
-    joints that were not seen do not count. The three most prime joints of each class are printed.
+    A joint is prime where its density changes most. Of a contrastive run its own detector tells; of other
+    runs, and of a store alone, the density of joint positions. The picture says which. Bodies and joints that
+    were not seen do not count. The three most prime joints of each class are printed.
 
     Args:
-        run: run folder of 'skelact pretrain'
         data: store whose test sequences are looked at
         protocol: protocol, e.g. xsub
         out: the figure, .png, .svg or .pdf
+        run: run folder of 'skelact pretrain'; default: the store alone
         classes: names of the classes to show; default: all
         devices: devices that share the sequences
         accelerator: of what kind
 
     Raises:
-        ConfigurationError: an unknown class or protocol, or a method without a density.
+        ConfigurationError: an unknown class or protocol.
         DataError: no model or store at the place named, or a figure that cannot be written.
     """
     from skelact.clips.source import ClipSource
-    from skelact.evaluation.prime_joints import class_prime_joints, definition, load_prime_model
+    from skelact.evaluation.prime_joints import class_prime_joints, definition, load_detector
     from skelact.reports.canvas import check_name
-    from skelact.reports.skeletons import check_classes_fit, prime_joint_figure
+    from skelact.reports.skeletons import CLIPS, check_classes_fit, prime_joint_figure
 
     check_name(Path(out))
     fabric = fabric_of(devices, accelerator)
-    store, model = as_store(data), as_model(run)
+    store, model = as_store(data), None if run is None else as_model(run)
     test = split(store, protocol).test
     chosen = select_classes(store, test, classes)
     check_classes_fit(len(chosen.classes))
-    model.pretrained.check(store)
-    prime_model = load_prime_model(model.run).to(fabric.device)
-    source = ClipSource(store, model.pretrained.clips, fabric.device)
+    detecting, clips = None, CLIPS
+    if model is not None:
+        model.pretrained.check(store)
+        detecting, clips = load_detector(model.run), model.pretrained.clips
+    source = ClipSource(store, clips, fabric.device)
     found = class_prime_joints(
-        prime_model, source, chosen.sequences, chosen.classes, fabric=fabric, title="prime joints"
+        detecting, source, chosen.sequences, chosen.classes, fabric=fabric, title="prime joints"
     )
     if fabric.global_rank != 0:
         return Drawn(Path(out))
-    title = f"{model.run}: {model.method}\n{store.data_set} {protocol}"
-    about = f"{definition(prime_model)}\n{len(chosen.sequences):,} of {len(test):,} test sequences"
+    title = f"{store.data_set} {protocol}"
+    if model is not None:
+        title = f"{model.run}: {model.method}\n{title}"
+    about = f"{definition(detecting)}\n{len(chosen.sequences):,} of {len(test):,} test sequences"
     figure = prime_joint_figure(found, store.topology, title=title, about=about)
     return _write(figure, out, found.table(store.topology, NUM_PRINTED))
+
+
+@names_closest
+def loss(run: Annotated[Run, Option(str)], *, out: PathLike) -> Drawn:
+    """Draw the mean loss of every epoch of a run, finished or not.
+
+    Args:
+        run: run folder of 'skelact pretrain', or of an evaluation that trains
+        out: the figure, .png, .svg or .pdf
+
+    Raises:
+        DataError: the folder holds no log, or one without an epoch; or a figure that cannot be written.
+    """
+    from skelact.reports.canvas import check_name
+    from skelact.reports.figures import loss_figure
+    from skelact.training.log import read_metrics
+
+    check_name(out)
+    folder = run if isinstance(run, str | Path) else run.run
+    path = Path(folder) / "metrics.jsonl"
+    history = read_metrics(path)
+    if not history:
+        raise DataError(f"{path}: not there, or no epoch is done; give the folder of a run")
+    return _write(loss_figure(history, title=str(folder)), out)
+
+
+@names_closest
+def strip(data: Data, *, out: PathLike, sequence: str = "0") -> Drawn:
+    """Draw a few moments of a recording side by side, with its prime joints marked.
+
+    A joint is prime where the density of joint positions around it changes most. The first body is drawn.
+
+    Args:
+        data: store that holds the recording
+        out: the figure, .png, .svg or .pdf
+        sequence: its name, or its number in the store
+
+    Raises:
+        DataError: no store at the place named, nobody in the recording, or a figure that cannot be written.
+        ConfigurationError: no such sequence.
+    """
+    from skelact.reports.canvas import check_name
+    from skelact.reports.skeletons import Recording, strip_figure
+
+    check_name(out)
+    store = as_store(data)
+    return _write(strip_figure(Recording.of(store, find_sequence(store, sequence))), out)
+
+
+@names_closest
+def density(data: Data, *, out: PathLike, sequence: str = "0") -> Drawn:
+    """Draw how the density of joint positions changes over a recording, joint by joint.
+
+    Args:
+        data: store that holds the recording
+        out: the figure, .png, .svg or .pdf
+        sequence: its name, or its number in the store
+
+    Raises:
+        DataError: as of :func:`strip`.
+        ConfigurationError: no such sequence.
+    """
+    from skelact.reports.canvas import check_name
+    from skelact.reports.skeletons import Recording, density_figure
+
+    check_name(out)
+    store = as_store(data)
+    return _write(density_figure(Recording.of(store, find_sequence(store, sequence))), out)
+
+
+def find_sequence(store: Store, name: str) -> int:
+    """Return the place of a sequence in its store, which is named by its name or its number.
+
+    Raises:
+        ConfigurationError: there is none; the message names the closest.
+    """
+    if name in store.names:
+        return store.names.index(name)
+    if name.isdecimal() and int(name) < len(store):
+        return int(name)
+    close = get_close_matches(name, store.names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"its {len(store):,} are numbered from 0"
+    raise ConfigurationError(f"{store.path}: no sequence {name!r} ({hint})")
 
 
 def draw_sequences(indices: npt.NDArray[np.int64], num: int, seed: int) -> npt.NDArray[np.int64]:

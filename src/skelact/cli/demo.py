@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jsonargparse import ArgumentParser, Namespace
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
@@ -27,15 +29,18 @@ from skelact.evaluation.settings import LinearConfig
 from skelact.files import read_json, write_json
 from skelact.models.pretrained import CARD, load_pretrained
 from skelact.pretraining.config import MaskedRun
-from skelact.pretraining.methods import MASKED, find_method
+from skelact.pretraining.methods import find_method
 from skelact.pretraining.run import pretrain
-from skelact.reports.run_figures import draw_confusion, draw_density, draw_training
+from skelact.reports.canvas import write_figure
+from skelact.reports.figures import confusion_figure, loss_figure
+from skelact.reports.skeletons import Recording, density_figure, strip_figure
 from skelact.results.files import result, write_result
 from skelact.results.statistics import mean_interval
 from skelact.store.prepare import prepare
 from skelact.store.protocols import split
 from skelact.store.store import Store
 from skelact.synthetic import write_data_set
+from skelact.training.log import read_metrics
 from skelact.training.loop import RunStoppedError
 from skelact.training.randomness import derive_seed
 
@@ -137,8 +142,14 @@ def train(out: Path, store: Store, seed: int, epochs: int) -> Path:
             pretrain(config, run_folder, resume=run_folder.exists())
         except RunStoppedError:
             raise RunStoppedError("the demo was stopped; run the same command to go on") from None
-    draw_training(run_folder)
+    draw(run_folder, "loss.png", loss_figure(read_metrics(run_folder / "metrics.jsonl")))
     return run_folder
+
+
+def draw(run_folder: Path, name: str, figure: Figure) -> None:
+    """Write a figure into the run's folder ``figures``."""
+    (run_folder / "figures").mkdir(exist_ok=True)
+    write_figure(figure, run_folder / "figures" / name)
 
 
 def evaluate(run_folder: Path, store: Store, seed: int, trained: bool, epochs: int) -> Scores:
@@ -175,8 +186,14 @@ def evaluate(run_folder: Path, store: Store, seed: int, trained: bool, epochs: i
     record("linear", {"seed": seed, "training": asdict(training)}, linear, between - started)
     record("knn", {"seed": seed, "k": [1]}, nearest, finished - between)
     if trained:
-        draw_confusion(run_folder, linear, store.class_names)
-        draw_density(run_folder, MASKED.load(run_folder), source, int(sides.test[0]))
+        occurring = np.flatnonzero(linear.confusion.sum(0) + linear.confusion.sum(1))
+        names = [store.class_names[index] for index in occurring]
+        shown = linear.confusion[np.ix_(occurring, occurring)]
+        title = "Linear evaluation, test sequences"
+        draw(run_folder, "confusion.png", confusion_figure(shown, names, title=title))
+        recording = Recording.of(store, int(sides.test[0]))
+        draw(run_folder, "strip.png", strip_figure(recording))
+        draw(run_folder, "density.png", density_figure(recording))
     return Scores(linear.top1, nearest.top1)
 
 

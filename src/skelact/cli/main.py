@@ -94,6 +94,9 @@ COMMANDS = tuple(
             "draw which joints are prime in which action",
             "",
         ),
+        ("figures strip", "api.figures:strip", "draw a recording with its prime joints", ""),
+        ("figures density", "api.figures:density", "draw how joint density changes over a recording", ""),
+        ("figures loss", "api.figures:loss", "draw the loss of a run", ""),
         ("reproduce", "cli.reproduce", "compute a table of results, cell by cell", "suite"),
         ("completion", "cli.completion:completion", "print the completion of a shell", "shell"),
     )

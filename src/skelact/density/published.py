@@ -9,7 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from skelact.density.kernel import FirstStep, density_change, joint_density
+from skelact.density.kernel import density_change, joint_density
+
+NUM_FEATURES = 16
+"""Channels of the convolution."""
 
 
 class FixedDensity(nn.Module):
@@ -21,7 +24,6 @@ class FixedDensity(nn.Module):
     Args:
         patch_size: numbers in a patch, frames times coordinates.
         num_joints: joints V.
-        num_features: channels of the convolution.
     """
 
     conv_weight: Tensor
@@ -30,17 +32,17 @@ class FixedDensity(nn.Module):
     log_channel_weight: Tensor
     log_joint_weight: Tensor
 
-    def __init__(self, patch_size: int, num_joints: int, num_features: int = 16) -> None:
+    def __init__(self, patch_size: int, num_joints: int) -> None:
         super().__init__()
-        convolution = nn.Conv1d(patch_size, num_features, kernel_size=3, padding=1)
+        convolution = nn.Conv1d(patch_size, NUM_FEATURES, kernel_size=3, padding=1)
         self.register_buffer("conv_weight", convolution.weight.detach().clone())
         self.register_buffer("conv_bias", convolution.bias.detach().clone())  # type: ignore[union-attr]
-        self.register_buffer("log_bandwidth", torch.zeros(num_joints, num_features))
-        self.register_buffer("log_channel_weight", torch.zeros(num_features))
+        self.register_buffer("log_bandwidth", torch.zeros(num_joints, NUM_FEATURES))
+        self.register_buffer("log_channel_weight", torch.zeros(NUM_FEATURES))
         self.register_buffer("log_joint_weight", torch.zeros(num_joints))
 
     def features(self, patches: Tensor) -> Tensor:
-        """Return (..., V, num_features) features of (..., V, patch_size) patches."""
+        """Return (..., V, 16) features of (..., V, patch_size) patches."""
         flat = patches.reshape(-1, *patches.shape[-2:])
         channels = nn.functional.conv1d(flat.mT, self.conv_weight, self.conv_bias, padding=1)
         return channels.mT.reshape(*patches.shape[:-1], len(self.conv_bias))
@@ -54,6 +56,6 @@ class FixedDensity(nn.Module):
             log_joint_weight=self.log_joint_weight,
         )
 
-    def forward(self, patches: Tensor, first: FirstStep = "zero") -> Tensor:
+    def forward(self, patches: Tensor) -> Tensor:
         """Return (..., T', V) density change of (..., T', V, patch_size) patches."""
-        return density_change(self.density(patches), first)
+        return density_change(self.density(patches))

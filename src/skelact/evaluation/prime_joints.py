@@ -1,12 +1,13 @@
 """Which joints are prime in which action: the prime mask of test clips, averaged over each class.
 
-Two kinds of runs have one. In a contrastive run the detector gives it, from the momentum encoder's features.
-A masked run has the change of its joint density, which is turned into a mask in the same way.
+A contrastive run's own detector gives the mask, from the density it learned with. For other runs, and for
+data alone, the density of joint positions does, in the same way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,20 +18,17 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from skelact.clips.source import Clips, ClipSource
-from skelact.errors import ConfigurationError, DataError
+from skelact.density import kernel
+from skelact.density.positions import BANDWIDTH, MOTIONLESS_CHANGE, joint_density
+from skelact.errors import DataError
 from skelact.evaluation.features import BATCH_SIZE, Indices, in_batches, labels_of
 from skelact.models.backbone import frozen
-from skelact.models.embedding import patchify
 from skelact.models.pretrained import load_pretrained
 from skelact.pretraining.contrastive.model import ContrastiveModel
 from skelact.pretraining.contrastive.objective import DetectorConfig
 from skelact.pretraining.contrastive.prime_detector import prime_mask
-from skelact.pretraining.masked.model import MaskedModel
-from skelact.pretraining.run import load_model
+from skelact.pretraining.methods import CONTRASTIVE, family_of_card
 from skelact.skeleton.topology import Topology
-
-PrimeModel = ContrastiveModel | MaskedModel
-"""A model with a joint density."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,34 +58,30 @@ class ClassPrimeJoints:
         return lines
 
 
-def load_prime_model(run: str | Path) -> PrimeModel:
-    """Load the model of a finished run whose joint density says which joints are prime.
+def load_detector(run: str | Path) -> ContrastiveModel | None:
+    """Load the model of a finished run whose own detector says which joints are prime, by their density.
+
+    Returns:
+        None where the run has none: the density of positions tells.
 
     Raises:
-        DataError: the folder holds no finished model, or an encoder alone.
-        ConfigurationError: the run has no joint density.
+        DataError: the folder holds no finished model.
     """
-    model = load_model(run)
-    if model.density is not None:
-        return model
-    card = load_pretrained(run).card
-    raise ConfigurationError(
-        f"{run}: a run of {card['method']}, without the joint density that makes joints prime; give one of "
-        "stjd-cl, stjd-cl-positions, stjd-mp or stjd-mp-visible"
-    )
+    if family_of_card(load_pretrained(run).card) is not CONTRASTIVE:
+        return None
+    model = CONTRASTIVE.load(run)
+    return model if model.density is not None else None
 
 
-def definition(model: PrimeModel) -> str:
-    """Return two lines that say what makes a joint prime in ``model``."""
-    detector = DetectorConfig()
-    if isinstance(model, ContrastiveModel):
-        detector = model.config.detector
-        of_what = "features of the momentum encoder" if detector.source == "features" else "joint positions"
-        density = f"density: {detector.density}, of {of_what}"
+def definition(model: ContrastiveModel | None) -> str:
+    """Return two lines that say what makes a joint prime in ``model``, or by the density of positions."""
+    detector = DetectorConfig() if model is None else model.config.detector
+    if model is None:
+        density = f"density: of joint positions, bandwidth {BANDWIDTH:g} body sizes"
+    elif detector.source == "features":
+        density = f"density: {detector.density}, of features of the run's momentum encoder"
     else:
-        config = model.config
-        of_features = config.density == "learned" and config.density_source == "features"
-        density = f"density: {config.density}, of {'features of the encoder' if of_features else 'its input'}"
+        density = f"density: {detector.density} by the run, of joint positions"
     if detector.threshold is None:
         change = f"is in the highest {100 * detector.share:g} % of the sequence"
     else:
@@ -96,44 +90,48 @@ def definition(model: PrimeModel) -> str:
 
 
 @torch.no_grad()
-def prime_joints(model: PrimeModel, clips: Clips, positions: Tensor) -> Tensor:
+def prime_joints(model: ContrastiveModel | None, clips: Clips, positions: Tensor) -> Tensor:
     """Return how prime each joint is at each time step.
 
     Of a contrastive run it is what its own detector gives, with the share or threshold it was trained with.
-    Of a masked run the change of density gets the soft border that detectors have by default: the quarter of
-    the sequence's joints, over all time steps, whose density changes most gets more than 1/2. That is
-    :func:`.prime_detector.prime_mask` and not the set of :func:`skelact.density.hard_prime_mask`, which
-    counts by the body and takes joints that were not seen for others: so both kinds of runs mean the same.
-    As published, a fixed density has no change in its first time step, where therefore no joint is prime.
+    The change of the density of positions gets the soft border that detectors have by default: the quarter of
+    the sequence's joints, over all frames, whose density changes most gets more than 1/2.
 
     Args:
-        model: in evaluation mode, on the clips' device.
+        model: in evaluation mode, on the clips' device; None: the density of positions tells.
         clips: N clips.
         positions: (N, M, T, V, C) joint positions of the same clips, whatever stream they show.
 
     Returns:
-        (N, M, T', V) in [0, 1]; 0 where nothing was seen, 1/2 in a sequence without motion.
+        (N, M, T', V) in [0, 1], of positions T' = T; 0 where nothing was seen, 1/2 in a sequence without
+        motion.
 
     Raises:
         ConfigurationError: clips of other sizes than the model's.
-        DataError: features or a density that are not finite.
+        DataError: positions or features that are not finite.
     """
-    counts = seen_joints(clips)
-    model.encoder.check(clips.positions)
-    if isinstance(model, ContrastiveModel):
+    seen = seen_joints(clips)
+    if model is not None:
+        model.encoder.check(clips.positions)
         assert model.detector is not None  # as loaded
         features = model.key_encoder(clips.positions, clips.present)
         _check_finite(features, clips)
-        mask: Tensor = model.detector(features, counts, positions=positions)
+        mask: Tensor = model.detector(features, seen, positions=positions)
         return mask
-    of_bodies = model.signal(patchify(clips.positions[clips.present], model.encoder.config.patch_frames))
-    assert of_bodies is not None  # as loaded
-    change = of_bodies.new_zeros(*clips.present.shape, *of_bodies.shape[1:])
-    change[clips.present] = of_bodies
-    _check_finite(change, clips)
+    _check_finite(positions, clips)
+    places = seen.unsqueeze(2).expand(positions.shape[:-1])  # (N, M, T, V)
+    density = torch.zeros_like(positions[..., 0])
+    if clips.present.any():
+        bodies = torch.where(places[..., None], positions, torch.nan)[clips.present]
+        density[clips.present] = joint_density(bodies).nan_to_num()
     detector = DetectorConfig()
-    places = counts.unsqueeze(2).expand(change.shape)
-    return prime_mask(change, places, share=detector.share, tau=detector.tau)
+    return prime_mask(
+        kernel.density_change(density, first="copy"),
+        places,
+        share=detector.share,
+        tau=detector.tau,
+        smallest=MOTIONLESS_CHANGE * density.flatten(1).sum(1) / places.flatten(1).sum(1).clamp(min=1),
+    )
 
 
 def seen_joints(clips: Clips) -> Tensor:
@@ -172,7 +170,7 @@ def class_means(sums: Tensor, labels: Tensor, classes: Sequence[int]) -> npt.NDA
 
 
 def class_prime_joints(
-    model: PrimeModel,
+    model: ContrastiveModel | None,
     source: ClipSource,
     indices: Indices,
     classes: Sequence[int],
@@ -183,7 +181,7 @@ def class_prime_joints(
     """Return how prime each joint is in each class, over the test clips (centre crop) of sequences.
 
     Args:
-        model: it is not changed.
+        model: it is not changed; None: the density of positions tells.
         source: where the clips come from.
         indices: (N,) sequences of the store.
         classes: the K classes, in the order that is wanted.
@@ -192,9 +190,8 @@ def class_prime_joints(
 
     Raises:
         ConfigurationError: clips of other sizes than the model's.
-        DataError: features or a density that are not finite.
+        DataError: positions or features that are not finite.
     """
-
     shows_joints = source.settings.stream == "joint"
     joints = ClipSource(source.store, replace(source.settings, stream="joint"), source.device)
 
@@ -203,7 +200,7 @@ def class_prime_joints(
         positions = clips.positions if shows_joints else joints.test(indices[part]).positions
         return joint_sums(prime_joints(model, clips, positions), seen_joints(clips))
 
-    with frozen(model, source.device):
+    with nullcontext() if model is None else frozen(model, source.device):
         sums = in_batches(sums_of, len(indices), BATCH_SIZE, fabric=fabric, title=title)
     labels = labels_of(source, indices)
     return ClassPrimeJoints(
@@ -219,5 +216,6 @@ def _check_finite(values: Tensor, clips: Clips) -> None:
     if wrong.any():
         sequence = int(clips.indices[wrong][0])
         raise DataError(
-            f"what the model sees in sequence {sequence} is not finite; did the training diverge?"
+            f"what is seen in sequence {sequence} is not finite; is the store damaged, or did the training "
+            "diverge?"
         )

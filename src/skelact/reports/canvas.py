@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+from matplotlib.text import Text
 
-from skelact.errors import DataError
+from skelact.errors import DataError, SkelactWarning
 
 COLOUR_MAP = "cividis"
 INK, GREY, MISSING = "#262626", "#8c8c8c", "#e6e6e6"
@@ -44,24 +48,75 @@ def quiet_bar(bar: Axes) -> None:
     bar.spines[:].set_visible(False)
 
 
-def check_name(path: Path) -> None:
+def check_name(path: str | Path) -> None:
     """Raise DataError unless a figure can get this name; called before the work that it would show."""
+    path = Path(path)
     if path.suffix.lower() not in NO_DATE:
         raise DataError(f"{path}: figures are written as {', '.join(NO_DATE)}; give the file such an ending")
     if not path.parent.is_dir():
         raise DataError(f"{path}: cannot be written (no folder {path.parent}); make it, or choose another")
 
 
-def write_figure(figure: Figure, path: Path) -> None:
+def write_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG, SVG (letters as outlines) or PDF (fonts embedded), by the name's ending.
+
+    Its texts are what they say, dollar signs included. Letters that the usual font lacks are drawn with one
+    that has them; where there is none, a warning names them.
 
     Raises:
         DataError: the name has another ending, or the file cannot be written.
     """
+    path = Path(path)
     check_name(path)
+    texts = _texts(figure)
+    for text in texts:
+        text.set_parse_math(False)
+    _choose_fonts(texts)
     try:
-        with rc_context({"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "skelact"}):
+        with (
+            rc_context({"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "skelact"}),
+            warnings.catch_warnings(),
+        ):
+            warnings.filterwarnings("ignore", "Glyph .* missing from")  # said already
             metadata = NO_DATE[path.suffix.lower()]
             figure.savefig(path, dpi=DOTS_PER_INCH, facecolor="white", metadata=metadata)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def _texts(figure: Figure) -> list[Text]:
+    """Return all texts of a figure, those of its ticks included."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.get_ticklabels(which="both")  # makes them
+    return [text for text in figure.findobj(Text) if isinstance(text, Text)]
+
+
+def _choose_fonts(texts: Sequence[Text]) -> None:
+    """Give texts with letters that the usual font lacks another font for those, as far as there is one."""
+    usual = get_font(findfont(FontProperties()))
+    lacking = _lacking({letter for text in texts for letter in text.get_text()}, str(usual.fname))
+    if not lacking:
+        return
+    files = {font.fname: font.name for font in fontManager.ttflist}
+    still = {path: _lacking(lacking, path) for path in files}
+    best = min(still, key=lambda path: (len(still[path]), path))
+    for text in texts:
+        if lacking & {*text.get_text()}:
+            text.set_fontfamily([usual.family_name, files[best]])
+    if still[best]:
+        warnings.warn(
+            f"no font of this machine has the letters {' '.join(sorted(still[best])[:5])}: boxes stand for "
+            "them; install one that has them, such as the package fonts-noto-cjk",
+            SkelactWarning,
+            stacklevel=3,
+        )
+
+
+def _lacking(letters: set[str], font: str) -> set[str]:
+    """Return the letters that a font file does not have."""
+    try:
+        known = get_font(font).get_charmap()
+    except (OSError, RuntimeError):  # a file that is no font after all
+        return letters
+    return {letter for letter in letters if letter.isprintable() and ord(letter) not in known}

@@ -1,18 +1,23 @@
-"""The skeleton strip: a few moments of a recording side by side, with its prime joints marked.
+"""Figures of skeletons: a recording as a strip, numbers by joint and time, and prime joints by class.
 
-Which joints are prime in which action, as a map of classes and joints.
+Whatever is called prime in a recording is so by the density of its joints' positions.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from matplotlib import colormaps
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from skelact.clips.settings import ClipSettings
+from skelact.clips.source import ClipSource
+from skelact.density.positions import BANDWIDTH, density_change, joint_density, prime_joints, rank_joints
 from skelact.errors import DataError
 from skelact.evaluation.prime_joints import ClassPrimeJoints
 from skelact.reports.canvas import (
@@ -23,91 +28,162 @@ from skelact.reports.canvas import (
     VERMILION,
     new_figure,
     quiet_bar,
-    write_figure,
 )
-from skelact.reports.figures import limb_order
 from skelact.skeleton.topology import Topology
+from skelact.store.store import Store
 
 GAP = 0.25  # between two skeletons, as a share of the widest one
+NUM_SHOWN = 8
+"""Moments of a strip."""
+SHARE = 0.15
+"""Share of a recording's joints, over all moments, that a strip marks as prime."""
+CLIPS = ClipSettings(num_frames=32)
+"""How a recording is shown: few moments, so that joints move more from one to the next than their noise."""
+DENSITY = f"density of joint positions, bandwidth {BANDWIDTH:g} body sizes"
+"""What pictures of a recording say of the density they show."""
 
 
-def skeleton_strip(
-    positions: npt.ArrayLike,
-    topology: Topology,
-    highlight: npt.ArrayLike,
-    path: Path,
-    *,
-    num_frames: int = 8,
-    fps: float | None = None,
-    title: str = "",
-) -> None:
-    """Draw evenly spaced frames of one body from the front, joints of ``highlight`` marked.
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """The first body of a recording, as its pictures show it."""
+
+    positions: npt.NDArray[np.float64]
+    """(T, V, C) in metres; NaN where a joint was not seen."""
+    topology: Topology
+    """Its skeleton."""
+    title: str
+    """Its name and action."""
+    frame_seconds: float | None
+    """Seconds from one moment to the next; None where the frame rate is unknown."""
+
+    @classmethod
+    def of(cls, store: Store, sequence: int) -> Recording:
+        """Return what is shown of a sequence of a store.
+
+        Raises:
+            DataError: no such sequence, or nobody in it.
+        """
+        clip = ClipSource(store, CLIPS).test([sequence])
+        bodies = clip.present[0].nonzero()[:, 0].tolist()
+        if not bodies:
+            raise DataError(f"{store.path}: nobody is in sequence {store.names[sequence]}")
+        body = bodies[0]
+        positions = clip.positions[0, body].double().numpy()
+        if clip.joint_present is not None:
+            positions[:, ~clip.joint_present[0, body].numpy()] = np.nan
+        label = int(clip.labels[0])
+        action = store.class_names[label] if label >= 0 else "no label"
+        seconds = None
+        if store.fps is not None:
+            shown = int(store.array("num_frames")[sequence]) * CLIPS.test_crop_share
+            seconds = shown / store.fps / CLIPS.num_frames
+        return cls(positions, store.topology, f"{store.names[sequence]}: {action}", seconds)
+
+
+def strip_figure(recording: Recording) -> Figure:
+    """Return a figure of a few moments side by side, from the front, with the prime joints marked.
 
     The first coordinate goes to the right and the second upwards, as in the camera's frame of the Kinect;
-    all skeletons have one scale. Frames in which all joints lie at the origin are those of an absent body and
-    stay empty.
+    all skeletons have one scale. The joints that are most prime over the whole recording are named above.
 
     Args:
-        positions: (T, V, C) in metres, C at least 2.
-        topology: the skeleton, of V joints.
-        highlight: (T, V) bool, True for prime joints.
-        path: the file, .png, .svg or .pdf.
-        num_frames: how many frames to show, at most; all of them in shorter recordings.
-        fps: frames a second; with it, times in s stand under the skeletons, else frame numbers.
-        title: heading of the figure.
-
-    Raises:
-        DataError: shapes that do not fit, a position that is not finite, no frame to show, or a file that
-            cannot be written.
+        recording: what is shown.
     """
-    joints = np.asarray(positions, np.float64)
-    marked = np.asarray(highlight)
-    if joints.ndim != 3 or joints.shape[1] != topology.num_joints or joints.shape[2] < 2:
-        expected = f"(frames, {topology.num_joints} joints of {topology.name}, 2 or 3 coordinates)"
-        raise DataError(f"{path}: not drawn, positions of shape {joints.shape}, expected {expected}")
-    if marked.shape != joints.shape[:2] or marked.dtype != np.bool_:
-        raise DataError(
-            f"{path}: not drawn, prime joints of shape {marked.shape} and type {marked.dtype}, "
-            f"expected {joints.shape[:2]} and bool"
-        )
-    if len(joints) == 0 or num_frames < 1:
-        raise DataError(f"{path}: not drawn, {num_frames} of {len(joints)} frames leave none to show")
-    if not np.isfinite(joints).all():
-        frame, joint = np.argwhere(~np.isfinite(joints))[0, :2]
-        raise DataError(
-            f"{path}: not drawn, frame {frame}, joint {joint} holds a position that is not finite"
-        )
-
-    shown = np.linspace(0, len(joints) - 1, min(num_frames, len(joints))).round().astype(int)
-    flat, marked = joints[shown, :, :2], marked[shown]
-    there = np.asarray(flat.any((1, 2)))
-    middles = (flat[..., 0].min(1) + flat[..., 0].max(1)) / 2
-    step = max(float(np.ptp(flat[..., 0], axis=1).max()), 0.1) * (1 + GAP)
+    positions, topology = recording.positions, recording.topology
+    is_prime = prime_joints(positions, share=SHARE)
+    ranked = rank_joints(torch.from_numpy(density_change(joint_density(positions))))
+    shown = np.linspace(0, len(positions) - 1, min(NUM_SHOWN, len(positions))).round().astype(int)
+    flat, marked = positions[shown, :, :2].copy(), is_prime[shown]
+    widths = np.nanmax(flat[..., 0], 1) - np.nanmin(flat[..., 0], 1)
+    middles = (np.nanmax(flat[..., 0], 1) + np.nanmin(flat[..., 0], 1)) / 2
+    step = max(float(widths.max()), 0.1) * (1 + GAP)
     places = step * np.arange(len(shown))
     flat[..., 0] += (places - middles)[:, None]
     bones = np.array(topology.bones).reshape(-1, 2)
 
-    height = float(np.ptp(flat[there][..., 1])) if there.any() else step
+    height = float(np.nanmax(flat[..., 1]) - np.nanmin(flat[..., 1]))
     width = min(max(1.5 * len(shown), 4), 14)
-    figure, axes = new_figure(width, 1.2 + (width - 0.8) * height / (step * len(shown)))
+    figure, axes = new_figure(width, 1.5 + (width - 0.8) * height / (step * len(shown)))
+    lines = flat[:, bones].reshape(-1, 2, 2)
     axes.add_collection(
-        LineCollection(list(flat[there][:, bones].reshape(-1, 2, 2)), colors=GREY, linewidths=1.5)
+        LineCollection(list(lines[~np.isnan(lines).any((1, 2))]), colors=GREY, linewidths=1.5)
     )
     x, y = flat[..., 0], flat[..., 1]
-    prime = marked & there[:, None]
-    plain = ~marked & there[:, None]
-    axes.scatter(x[plain], y[plain], s=6, color=INK, zorder=2)
-    axes.scatter(x[prime], y[prime], s=34, color=VERMILION, zorder=3, label="prime joint")
+    axes.scatter(x[~marked], y[~marked], s=6, color=INK, zorder=2)
+    axes.scatter(x[marked], y[marked], s=34, color=VERMILION, zorder=3, label="prime joint")
     axes.set_aspect("equal")
     axes.set_xlim(-step / 2, places[-1] + step / 2)
-    labels = [f"{frame / fps:.2f}" if fps else str(frame) for frame in shown]
-    axes.set_xticks(places, labels)
+    seconds = recording.frame_seconds
+    axes.set_xticks(places, [f"{frame * seconds:.2f}" if seconds else str(frame) for frame in shown])
     axes.grid(axis="y", color=MISSING)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
-    axes.set(xlabel="time (s)" if fps else "frame", ylabel="height (m)", title=title)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, fontsize=8, borderpad=0)
-    write_figure(figure, path)
+    most = ", ".join(topology.joints[joint] for joint in ranked[:6])
+    axes.set(xlabel=f"{'time (s)' if seconds else 'moment'}\n{DENSITY}", ylabel="height (m)")
+    axes.set_title(f"{recording.title}\nmost prime: {most}", fontsize=10, loc="left")
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, fontsize=9, borderpad=0)
+    return figure
+
+
+def density_figure(recording: Recording) -> Figure:
+    """Return a figure of the change of joint density over time, one row a joint, limb by limb.
+
+    Args:
+        recording: what is shown.
+    """
+    change = density_change(joint_density(recording.positions))
+    label = "change of density from moment to moment"
+    title = f"{recording.title}\n{DENSITY}"
+    return joint_map(change, recording.topology, label, step_seconds=recording.frame_seconds, title=title)
+
+
+def joint_map(
+    values: npt.NDArray[np.floating[Any]],
+    topology: Topology,
+    label: str,
+    *,
+    largest: float | None = None,
+    step_seconds: float | None = None,
+    title: str = "",
+) -> Figure:
+    """Return a figure of a number that is not negative for every time step and joint, limb by limb.
+
+    Args:
+        values: (T', V).
+        topology: the skeleton, of V joints.
+        label: what the number is.
+        largest: end of the scale; None: the largest value.
+        step_seconds: duration of a time step in s; None, where unknown, numbers the steps.
+        title: heading of the figure.
+    """
+    order = limb_order(topology)
+    figure, axes = new_figure(7.5, 1.5 + 0.19 * topology.num_joints)
+    axes.spines[:].set_visible(False)
+    length = len(values) * (step_seconds or 1)
+    image = axes.imshow(
+        values.T[order],
+        cmap=COLOUR_MAP,
+        vmin=0,
+        vmax=largest,
+        aspect="auto",
+        interpolation="nearest",
+        extent=(0, length, topology.num_joints - 0.5, -0.5),
+    )
+    axes.set_yticks(range(topology.num_joints), [topology.joints[joint] for joint in order], fontsize=8)
+    axes.set(xlabel="time step" if step_seconds is None else "time (s)", ylabel="joint")
+    axes.set_title(title, fontsize=10)
+    quiet_bar(figure.colorbar(image, ax=axes, label=label).ax)
+    return figure
+
+
+def limb_order(topology: Topology) -> list[int]:
+    """Return the joints depth first from the root, so that the joints of a limb stand together."""
+    order: list[int] = []
+    waiting = [topology.root]
+    while waiting:
+        order.append(waiting.pop())
+        waiting += [joint for joint, parent in reversed(topology.bones) if parent == order[-1]]
+    return order
 
 
 MOST_CLASSES = 60

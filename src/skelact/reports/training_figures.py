@@ -17,7 +17,7 @@ from skelact.models.embedding import patchify
 from skelact.pretraining.contrastive.model import ContrastiveModel
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.reports.canvas import BLUE, GREY, new_figure
-from skelact.reports.figures import joint_map, limb_order
+from skelact.reports.skeletons import joint_map, limb_order
 from skelact.skeleton.topology import Topology
 from skelact.store.store import Store
 from skelact.training.randomness import generator_for

@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from skelact.density import FixedDensity, density_change, hard_prime_mask, joint_density, soft_prime_mask
+from skelact.density.kernel import density_change, joint_density
+from skelact.density.published import FixedDensity
 
 
 def slow_density(f, h, w, a):
@@ -99,33 +100,3 @@ def test_fixed_density_has_nothing_to_learn():
     density = FixedDensity(patch_size=12, num_joints=25)
     assert list(density.parameters()) == []
     assert density(torch.randn(2, 5, 25, 12)).shape == (2, 5, 25)
-
-
-def test_soft_mask_lies_between_zero_and_one_and_passes_gradients():
-    # not the body's largest: that one is 1 of itself whatever it is
-    change = torch.arange(1.0, 41.0).reshape(2, 4, 5).requires_grad_()
-    mask = soft_prime_mask(change)
-    assert mask.gt(0).all()
-    assert mask.lt(1).all()
-    mask[0, 1, 2].backward()
-    assert change.grad is not None
-    assert change.grad[0].any()
-    assert not change.grad[1].any()
-
-
-def test_a_body_in_which_nothing_changes_has_no_prime_joints():
-    still = torch.zeros(1, 4, 5, requires_grad=True)
-    soft = soft_prime_mask(still)
-    assert torch.equal(soft, torch.full((1, 4, 5), 0.5))
-    soft.sum().backward()
-    assert torch.isfinite(still.grad).all()
-    assert not hard_prime_mask(still.detach()).any()
-
-
-def test_hard_mask_holds_the_largest_changes():
-    change = torch.arange(20.0).reshape(1, 4, 5)
-    mask = hard_prime_mask(change, share=0.22)
-    assert mask.sum() == 5
-    assert mask[0, 3].all()
-    with pytest.raises(ValueError, match="fraction"):
-        hard_prime_mask(change, share=0.0)

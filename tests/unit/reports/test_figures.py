@@ -1,13 +1,16 @@
+import warnings
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.font_manager import fontManager, get_font
 from matplotlib.image import imread
 
-from skelact.errors import DataError
-from skelact.reports.figures import confusion_matrix, density_change_map, limb_order, loss_curve
-from skelact.reports.skeletons import skeleton_strip
+from skelact.errors import DataError, SkelactWarning
+from skelact.reports.canvas import write_figure
+from skelact.reports.figures import confusion_figure, loss_figure
+from skelact.reports.skeletons import Recording, density_figure, limb_order, strip_figure
 from skelact.skeleton.tables import KINECT_20, NTU_25
 from skelact.skeleton.topology import Topology
 
@@ -25,47 +28,43 @@ def count(path: Path, colour: np.ndarray) -> int:
     return int((np.abs(colours(path) - colour).max(-1) < 0.02).sum())
 
 
-def walk(num_frames: int = 20) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(1, 25, 3)) + 0.01 * np.arange(num_frames)[:, None, None]
+def moving(num_frames: int = 32) -> Recording:
+    """A body at rest, whose left hand comes to its head."""
+    positions = np.repeat(np.random.default_rng(0).normal(size=(1, 25, 3)), num_frames, 0)
+    share = np.linspace(0, 1, num_frames)[:, None]
+    positions[:, 7] += share * (positions[:, 3] + 0.1 - positions[:, 7])
+    return Recording(positions, NTU_25, "walk", None)
 
 
 def test_loss_curve(tmp_path: Path) -> None:
     history = [{"epoch": epoch, "loss": 1 / (epoch + 1)} for epoch in range(20)]
-    loss_curve(history, tmp_path / "loss.png")
-    loss_curve(history[:1], tmp_path / "first.png", title="one epoch")
+    write_figure(loss_figure(history), tmp_path / "loss.png")
+    write_figure(loss_figure(history[:1], title="one epoch"), tmp_path / "first.png")
     blue = np.array([0x00, 0x72, 0xB2]) / 255
     assert count(tmp_path / "loss.png", blue) > count(tmp_path / "first.png", blue) > 0
 
 
 @pytest.mark.parametrize("history", [[], [{"epoch": 0}], [{"loss": 1.0}]])
-def test_loss_curve_needs_epochs_with_losses(tmp_path: Path, history: list[dict[str, float]]) -> None:
+def test_a_loss_curve_needs_epochs_with_losses(history: list[dict[str, float]]) -> None:
     with pytest.raises(DataError, match="not drawn"):
-        loss_curve(history, tmp_path / "loss.png")
-    assert not (tmp_path / "loss.png").exists()
+        loss_figure(history)
 
 
 @pytest.mark.parametrize("num", [1, 4, 70])
 def test_confusion_matrix(tmp_path: Path, num: int) -> None:
-    counts = np.eye(num, dtype=np.int64) * 3
-    confusion_matrix(counts, [f"class {number}" for number in range(num)], tmp_path / "confusion.png")
+    names = [f"class {number}" for number in range(num)]
+    write_figure(confusion_figure(np.eye(num, dtype=np.int64) * 3, names), tmp_path / "confusion.png")
     full = np.array(matplotlib.colormaps["cividis"](1.0)[:3])
     assert count(tmp_path / "confusion.png", full) > 1000
+    with pytest.raises(DataError, match=r"\(2, 3\) for 2 class names"):
+        confusion_figure(np.zeros((2, 3)), ["a", "b"])
 
 
 def test_a_class_without_sequences_is_grey(tmp_path: Path) -> None:
-    confusion_matrix([[2, 1], [0, 0]], ["a", "b"], tmp_path / "confusion.png")
-    confusion_matrix([[2, 1], [1, 1]], ["a", "b"], tmp_path / "full.png")
+    write_figure(confusion_figure([[2, 1], [0, 0]], ["a", "b"]), tmp_path / "confusion.png")
+    write_figure(confusion_figure([[2, 1], [1, 1]], ["a", "b"]), tmp_path / "full.png")
     grey = np.full(3, 0xE6 / 255)
     assert count(tmp_path / "confusion.png", grey) > count(tmp_path / "full.png", grey) + 1000
-
-
-def test_density_change_map(tmp_path: Path) -> None:
-    change = np.zeros((30, 25))
-    change[12, 3] = 1e-6
-    density_change_map(change, NTU_25, tmp_path / "steps.png")
-    density_change_map(change, NTU_25, tmp_path / "seconds.png", step_seconds=0.1, title="wave")
-    assert colours(tmp_path / "steps.png").std() > 0.1
-    assert colours(tmp_path / "seconds.png").std() > 0.1
 
 
 @pytest.mark.parametrize("topology", [NTU_25, KINECT_20], ids=lambda topology: topology.name)
@@ -79,52 +78,81 @@ def test_limb_order_keeps_limbs_together(topology: Topology) -> None:
     assert names[place : place + 4] == ["ShoulderLeft", "ElbowLeft", "WristLeft", "HandLeft"]
 
 
-def test_strip_marks_prime_joints_alone(tmp_path: Path) -> None:
-    positions = walk()
-    nothing, some = np.zeros((20, 25), bool), np.zeros((20, 25), bool)
-    some[:, 4] = True
-    skeleton_strip(positions, NTU_25, nothing, tmp_path / "plain.png", num_frames=4)
-    skeleton_strip(positions, NTU_25, some, tmp_path / "some.png", num_frames=4, fps=30, title="walk")
-    legend = count(tmp_path / "plain.png", VERMILION)
+def test_a_strip_marks_prime_joints_and_names_the_most_prime(tmp_path: Path) -> None:
+    figure = strip_figure(moving())
+    axes = figure.axes[0]
+    assert axes.get_title(loc="left").startswith("walk\nmost prime: ")
+    first = axes.get_title(loc="left").split("most prime: ")[1].split(", ")
+    assert len(first) == 6
+    assert "HandLeft" in first
+    assert "density of joint positions" in axes.get_xlabel()
+    write_figure(figure, tmp_path / "some.png")
+    still = moving()
+    still.positions[:] = still.positions[:1]
+    write_figure(strip_figure(still), tmp_path / "none.png")
+    legend = count(tmp_path / "none.png", VERMILION)
     assert count(tmp_path / "some.png", VERMILION) > 3 * legend > 0
 
 
-def test_strip_leaves_absent_frames_empty(tmp_path: Path) -> None:
-    positions = walk(3)
-    everything = np.ones((3, 25), bool)
-    skeleton_strip(positions, NTU_25, everything, tmp_path / "three.png")
-    positions[1:] = 0
-    skeleton_strip(positions, NTU_25, everything, tmp_path / "one.png")
-    assert count(tmp_path / "three.png", VERMILION) > 2 * count(tmp_path / "one.png", VERMILION)
-    skeleton_strip(np.zeros_like(positions), NTU_25, everything, tmp_path / "none.png")
+def test_joints_that_were_not_seen_are_not_drawn() -> None:
+    recording = moving()
+    recording.positions[:, 12:20] = np.nan  # the legs
+    plain, prime = strip_figure(recording).axes[0].collections[1:]
+    assert len(plain.get_offsets()) + len(prime.get_offsets()) == 8 * 25
+    assert np.isnan(np.asarray(plain.get_offsets().filled(np.nan))).any(1).sum() == 8 * 8
 
 
-def test_shapes_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    path, primes = tmp_path / "x.png", np.zeros((20, 25), bool)
-    with pytest.raises(DataError, match=r"x.png: .*\(2, 3\) for 2 class names"):
-        confusion_matrix(np.zeros((2, 3)), ["a", "b"], path)
-    with pytest.raises(DataError, match="25 joints of ntu-25"):
-        density_change_map(np.zeros((30, 20)), NTU_25, path)
-    with pytest.raises(DataError, match="step 2, joint 4 is not finite"):
-        density_change_map(np.where(np.arange(100).reshape(4, 25) == 54, np.nan, 0.0), NTU_25, path)
-    with pytest.raises(DataError, match="20 joints of kinect-20"):
-        skeleton_strip(walk(), KINECT_20, primes, path)
-    with pytest.raises(DataError, match="prime joints of shape"):
-        skeleton_strip(walk(), NTU_25, primes[:5], path)
-    with pytest.raises(DataError, match="and bool"):
-        skeleton_strip(walk(), NTU_25, primes.astype(float), path)
-    with pytest.raises(DataError, match="leave none to show"):
-        skeleton_strip(walk(), NTU_25, primes, path, num_frames=0)
-    with pytest.raises(DataError, match="frame 3, joint 1"):
-        skeleton_strip(
-            np.where(np.arange(1500).reshape(20, 25, 3) == 229, np.nan, walk()), NTU_25, primes, path
-        )
-    assert not path.exists()
+def test_a_density_map_shows_when_and_where(tmp_path: Path) -> None:
+    recording = moving()
+    figure = density_figure(recording)
+    (image,) = figure.axes[0].images
+    order = limb_order(NTU_25)
+    assert image.get_array().argmax() // 32 in (order.index(7), order.index(3))
+    write_figure(figure, tmp_path / "steps.png")
+    assert colours(tmp_path / "steps.png").std() > 0.1
+
+
+def test_a_recording_comes_from_a_store(small_store) -> None:
+    recording = Recording.of(small_store, 7)
+    assert recording.positions.shape == (32, 25, 3)
+    assert recording.title == "sequence7: d"
+    assert recording.frame_seconds == pytest.approx(120 * 0.95 / 30 / 32)
 
 
 def test_files_that_cannot_be_written_are_named(tmp_path: Path) -> None:
-    history = [{"epoch": 0, "loss": 1.0}]
+    figure = loss_figure([{"epoch": 0, "loss": 1.0}])
     with pytest.raises(DataError, match=r"written as .png, .svg, .pdf"):
-        loss_curve(history, tmp_path / "loss.jpg")
+        write_figure(figure, tmp_path / "loss.jpg")
     with pytest.raises(DataError, match="cannot be written"):
-        loss_curve(history, tmp_path / "no" / "loss.png")
+        write_figure(figure, tmp_path / "no" / "loss.png")
+
+
+def test_a_dollar_sign_is_one_and_what_no_font_has_is_said(tmp_path: Path, monkeypatch) -> None:
+    usual = [font for font in fontManager.ttflist if font.name == "DejaVu Sans"]
+    monkeypatch.setattr(fontManager, "ttflist", usual)
+    names = ["a$b_{", "$x^2$", "喝水"]
+    figure = confusion_figure(np.eye(3), names, title="$$")
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        write_figure(figure, tmp_path / "it.png")
+    assert [warning.category for warning in found] == [SkelactWarning]
+    assert "no font of this machine has the letters 喝 水" in str(found[0].message)
+    labels = figure.axes[0].get_xticklabels()
+    assert [label.get_text() for label in labels] == names
+    assert not any(label.get_parse_math() for label in labels)
+
+
+def test_a_font_that_has_the_letters_is_taken(tmp_path: Path) -> None:
+    letters = "喝水"
+    known = [
+        font
+        for font in fontManager.ttflist
+        if {*map(ord, letters)} <= get_font(font.fname).get_charmap().keys()
+    ]
+    if not known:
+        pytest.skip("no font here has Chinese letters")
+    figure = confusion_figure(np.eye(1), [letters])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_figure(figure, tmp_path / "it.png")
+    assert figure.axes[0].get_xticklabels()[0].get_fontfamily()[1] in {font.name for font in known}

@@ -5,8 +5,7 @@ import pytest
 
 from skelact.errors import DataError
 from skelact.evaluation.prime_joints import ClassPrimeJoints
-from skelact.reports.figures import limb_order
-from skelact.reports.skeletons import MOST_CLASSES, prime_joint_figure
+from skelact.reports.skeletons import MOST_CLASSES, limb_order, prime_joint_figure
 from skelact.skeleton.topology import Topology
 
 CHAIN = Topology("two limbs", ("end a", "root", "end b", "middle b"), (1, 1, 3, 1))

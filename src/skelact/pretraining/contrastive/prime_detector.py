@@ -14,10 +14,8 @@ from torch.nn.functional import adaptive_avg_pool1d
 
 from skelact.density.kernel import density_change
 from skelact.density.learned import LearnedDensity
+from skelact.density.positions import MOTIONLESS_CHANGE
 from skelact.pretraining.contrastive.objective import DetectorConfig
-
-STILL = 1e-5
-"""A sequence in which no density changes by this share of the mean density counts as one without motion."""
 
 
 class PrimeDetector(nn.Module):
@@ -106,7 +104,7 @@ class PrimeDetector(nn.Module):
         density = density * counts.unsqueeze(2)
         total = counts.flatten(1).sum(1).clamp(min=1) * density.shape[2]
         mean = density.detach().flatten(1).sum(1) / total
-        return density_change(density, first="copy"), STILL * mean
+        return density_change(density, first="copy"), MOTIONLESS_CHANGE * mean
 
 
 def to_steps(change: Tensor, num_steps: int) -> Tensor:
