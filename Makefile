@@ -7,12 +7,14 @@ TORCH_ARGS ?=
 DEMO_OUT ?= demo
 # Options of gpu-check, e.g. --device cpu.
 GPU_ARGS ?=
+# Tests that run side by side, with a thread each.
+JOBS ?= 2
 
 .PHONY: help setup demo test test-fast lint format docs bench gpu-check gpu-wheels results clean
 help:
 	@echo "make setup      the environment alone, in $(VENV)"
-	@echo "make demo       set up, then the main job on the built-in data set (about 6 minutes on 2 cores)"
-	@echo "make test       set up, then every test"
+	@echo "make demo       set up, then the main job on the built-in data set (under 6 minutes on 2 cores)"
+	@echo "make test       set up, then ruff, mypy and every test, JOBS=2 at a time (under 10 minutes on 2 cores)"
 	@echo "make test-fast  the tests for daily use (under 2 minutes)"
 	@echo "make lint       ruff and mypy"
 	@echo "make docs       the documentation as a site, in site/"
@@ -35,10 +37,10 @@ demo: setup
 	$(BIN)/skelact demo --out $(DEMO_OUT)
 
 test: setup lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 test-fast: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Where the published numbers and real recordings are (tests skip where they are missing); a small store."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from skelact.store.store import Store
 from skelact.store.writer import StoreWriter
 from untrimmed_recordings import write_untrimmed
 
+if "OMP_NUM_THREADS" not in os.environ:  # one each: tests run side by side, and their work is small
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
+    torch.set_num_threads(1)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

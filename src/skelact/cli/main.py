@@ -13,7 +13,7 @@ from typing import Any
 
 from skelact import __version__
 from skelact.errors import SkelactError, SkelactWarning
-from skelact.processor import keep_large_blocks
+from skelact.processor import set_up_command
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Command:
 COMMANDS = tuple(
     Command(tuple(words.split()), function, summary, tuple(positional.split()))
     for words, function, summary, positional in (
-        ("demo", "cli.demo", "the main job, end to end, on the built-in data set", ""),
+        ("demo", "api.demo:demo", "the main job, end to end, on the built-in data set", ""),
         ("data synth", "api.data:synth", "write a synthetic data set in the raw NTU RGB+D format", "out"),
         ("data prepare", "api.data:prepare", "turn raw recordings into a store", "data_set raw store"),
         ("data info", "api.data:info", "show what a store holds", "store"),
@@ -200,8 +200,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(usage(arguments[0]))
         return 0
     try:
+        set_up_command()
         function, options = parse(arguments)
-        keep_large_blocks()
         with warnings.catch_warnings():
             warnings.showwarning = in_one_line(warnings.showwarning)
             result = function(**options)

@@ -36,6 +36,7 @@ from skelact.pretraining.identity import (
     encoder_identity,
     evaluation_identity,
 )
+from skelact.processor import choose_threads
 from skelact.store.protocols import Split
 from skelact.training.checkpoints import write_safetensors
 from skelact.training.log import GO_ON, METRICS, read_metrics
@@ -129,6 +130,7 @@ def finetune(
     check_labels(source, split)
     class_names = source.store.class_names
     model = build_classifier(pretrained, len(class_names), config)
+    choose_threads(sum(parameter.numel() for parameter in model.parameters()))
     settings = {**about, **asdict(config), "data_hash": source.store.content_hash}
     _open_once(out, settings, resume, fabric)
     has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))

@@ -7,7 +7,7 @@ The last epoch is the result; the best epoch on test data only stands beside it,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +22,7 @@ from skelact.models.backbone import Backbone, frozen
 from skelact.models.heads import LinearHead
 from skelact.store.protocols import Split
 from skelact.training.config import TrainingConfig
-from skelact.training.loop import Indices, Step, fit, make_fabric
+from skelact.training.loop import Callback, Indices, Step, fit, make_fabric
 from skelact.training.randomness import derive_seed
 
 TEST_TOP1 = "test_top1"
@@ -137,6 +137,7 @@ def evaluate_linear(
     *,
     fabric: Fabric | None = None,
     title: str = "linear",
+    callbacks: Sequence[Callback] = (),
 ) -> LastEpochMetrics:
     """Train a linear layer on frozen features; return what it scores on the test side after the last epoch.
 
@@ -149,6 +150,7 @@ def evaluate_linear(
         config: how the layer is trained.
         fabric: the devices; default: those of the configuration.
         title: what the progress line calls it; none without a title.
+        callbacks: called after every epoch.
 
     Raises:
         DataError: a sequence without a label, or no test sequence.
@@ -174,5 +176,5 @@ def evaluate_linear(
             encoder, source, split.test, fabric=fabric, title=title and "test features"
         )
         task = LinearTask(encoder, head, source)
-        fit(task, split.train, config, fabric, title=title, callbacks=[monitor])
+        fit(task, split.train, config, fabric, title=title, callbacks=[monitor, *callbacks])
     return monitor.result()

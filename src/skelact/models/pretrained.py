@@ -19,6 +19,7 @@ from skelact.models.backbone import Backbone, build_backbone
 from skelact.models.embedding import resample_table
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.sizes import Absent, EncoderConfig, STGCNConfig
+from skelact.processor import choose_threads
 from skelact.skeleton.topology import Topology
 from skelact.store.store import Store
 
@@ -134,6 +135,7 @@ def load_pretrained(folder: Path | str) -> Pretrained:
     except ConfigurationError as error:
         raise DataError(f"{folder / CARD}: the card says what does not fit ({error})") from error
     encoder.load_state_dict(_encoder_weights(folder / WEIGHTS, encoder))
+    choose_threads(sum(parameter.numel() for parameter in encoder.parameters()))
     return Pretrained(encoder.eval(), topology, clips, card)
 
 

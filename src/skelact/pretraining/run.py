@@ -26,6 +26,7 @@ from skelact.pretraining.identity import IDENTITY, SEEDS, with_identity
 from skelact.pretraining.masked.initialisation import InitialWeights, LoadInitialWeights, initialise
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.methods import MASKED, family_of, family_of_card
+from skelact.processor import choose_threads
 from skelact.provenance import code_version, package_versions
 from skelact.store.protocols import split
 from skelact.store.store import Store
@@ -107,6 +108,7 @@ def pretrain(
     sides = [split(store, name).train for store, (_, name) in zip(stores, config.sides, strict=True)]
     train = source.joined(sides)
     model: MaskedModel | ContrastiveModel = family.build(config, source)
+    choose_threads(sum(parameter.numel() for parameter in model.parameters()))
     task = family.task(model, source)
     if fabric.global_rank == 0:
         task.warn(sides)
