@@ -3,12 +3,14 @@
 import os
 import pickle
 
+import numpy as np
 import pytest
 import torch
+from numpy._core.multiarray import scalar
 
 from skelact.compat.mamp_export import published_decoder, published_encoder
 from skelact.compat.published_weights import import_weights, load_initial_weights
-from skelact.compat.torch_file import read_torch_file
+from skelact.compat.torch_file import STATE_DICT_KEYS, _load, read_torch_file
 from skelact.errors import DataError
 from skelact.models.sizes import DecoderConfig, EncoderConfig
 from skelact.pretraining.masked.model import MaskedModel
@@ -24,6 +26,16 @@ class Intruder:
 
     def __reduce__(self):
         return os.mkdir, (str(self.trace),)
+
+
+class Forged:
+    """Claims to be a number of a type that has none."""
+
+    def __init__(self, *arguments):
+        self.arguments = arguments
+
+    def __reduce__(self):
+        return scalar, self.arguments
 
 
 @pytest.fixture
@@ -109,14 +121,56 @@ def test_a_file_without_parameters_says_what_it_holds(write, content, message):
 
 
 def test_parameters_are_found_in_every_nest(write, parameters):
-    wrapped = {f"module.{name}": value for name, value in parameters.items()}
-    for content in (
-        parameters,
-        {"model": parameters},
-        {"state_dict": wrapped},
-        {"model": {"state_dict": wrapped}},
-    ):
-        assert read_torch_file(write(content)).parameters.keys() == parameters.keys()
+    for key in STATE_DICT_KEYS:
+        for content in ({key: parameters}, {"epoch": 3, key: {"state_dict": parameters}}):
+            assert read_torch_file(write(content)).parameters.keys() == parameters.keys()
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "encoder_q.", "module.encoder_q.model."])
+def test_what_all_names_begin_with_is_taken_off(write, parameters, prefix):
+    wrapped = {prefix + name: value for name, value in parameters.items()}
+    assert read_torch_file(write({"state_dict": wrapped})).parameters.keys() == parameters.keys()
+
+
+def test_names_of_which_some_begin_alike_stay(write, parameters):
+    content = {**parameters, "model.extra": torch.zeros(1)}
+    assert read_torch_file(write(content)).parameters.keys() == content.keys()
+    one = {"model.weight": torch.zeros(1)}
+    assert read_torch_file(write(one)).parameters.keys() == one.keys()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(
+    "number",
+    [np.float64(0.5), np.float32(-2.5), np.int64(-7), np.uint8(200), np.bool_(True), np.float16(1.5)],
+)
+def test_numbers_of_numpy_beside_the_parameters_do_not_matter(write, parameters, number, zipped):
+    content = {"model": parameters, "best": number, "num_heads": np.int64(4)}
+    path = write(content, _use_new_zipfile_serialization=zipped)
+    assert read_torch_file(path).num_heads == 4
+    with path.open("rb") as file:
+        found = _load(path, file)["best"]
+    assert found == number
+    assert type(found) is type(number.item())
+
+
+def test_a_number_that_is_none_is_refused(write, parameters):
+    pointer = np.zeros(1, object)[0:1].astype("O")
+    with pytest.raises(DataError, match=r"refused, for it names numpy|not a whole file"):
+        read_torch_file(write({"model": parameters, "best": pointer}))
+    forged = Forged(np.dtype("O"), b"\x08" * 8)  # would be taken for an address
+    with pytest.raises(DataError, match="not a whole file"):
+        read_torch_file(write({"model": parameters, "best": forged}))
+
+
+def test_names_are_shown_escaped_in_one_line(write):
+    path = write({"model": {f"\x1b[31mk{number}\n": torch.zeros(1) for number in range(3)}})
+    with pytest.raises(DataError, match="no parameter 'joints_embed") as caught:
+        import_weights(path, path.with_name("run"), NTU_25)
+    assert str(caught.value).isprintable()
+    with pytest.raises(DataError, match="no parameters in it") as caught:
+        read_torch_file(write({"\x1b[2J": 3}))
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(

@@ -134,12 +134,12 @@ def test_mae_is_the_published_one(load):
 
 
 def test_density_masking_at_full_length_keeps_the_published_tokens(load):
-    from skelact.compat.mamp_checkpoint import Parameters, _density_parameters
+    from skelact.compat.mamp_checkpoint import StateDictReader, _density_parameters
     from skelact.density.published import FixedDensity
 
     arrays = load("stjd_masking_full")
     density = FixedDensity(12, 25)
-    density.load_state_dict(_density_parameters(Parameters(state_dict(arrays))))
+    density.load_state_dict(_density_parameters(StateDictReader(state_dict(arrays))))
     patches = patchify(clips_of(arrays).flatten(0, 1), 4)
     values, change = density.density(patches), density(patches)
     close(values, arrays["density"], atol=1e-11, rtol=0)

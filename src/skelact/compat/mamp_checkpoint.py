@@ -1,8 +1,7 @@
 """Published checkpoints of MAMP and STJD-MP: their parameter names and shapes become our modules.
 
-Sizes are read off the shapes; only the number of heads leaves no trace and must be given.
-
-Parameters of a foreign model, looked up by name and checked as they are taken.
+Sizes are read off the shapes; only the number of heads leaves no trace and must be given. Parameters are
+looked up by name and checked as they are taken.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from skelact.density.published import FixedDensity
 from skelact.errors import ConfigurationError, DataError
+from skelact.formats.exclusions import printable
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.sizes import Absent, DecoderConfig, EncoderConfig
 from skelact.pretraining.masked.model import MaskedModel
@@ -24,7 +24,7 @@ StateDict = Mapping[str, Any]
 """Parameters by their published names; arrays do as well as tensors."""
 
 
-class Parameters:
+class StateDictReader:
     """Looks parameters up by published name.
 
     Args:
@@ -43,7 +43,7 @@ class Parameters:
         try:
             found = self.state_dict[parameter]
         except KeyError:
-            some = ", ".join(list(self.state_dict)[:3])
+            some = ", ".join(printable(name[:40]) for name in list(self.state_dict)[:3])
             raise DataError(
                 f"{self.name}: no parameter {parameter!r} among {len(self.state_dict)} ({some}, ...); "
                 "is it a MAMP or STJD-MP checkpoint?"
@@ -135,7 +135,7 @@ def encoder_from_state_dict(
     Raises:
         DataError: a parameter is missing, does not fit the others, or holds what is not a finite number.
     """
-    reader = Parameters(state_dict, name)
+    reader = StateDictReader(state_dict, name)
     config = _encoder_config(reader, num_heads)
     parameters = _encoder_parameters(reader, config)  # before anything of the sizes it claims is made
     encoder = SkeletonEncoder(config, absent)
@@ -164,7 +164,7 @@ def pretrainer_from_state_dict(
         DataError: a parameter is missing, does not fit the others, or holds what is not a finite number.
         ConfigurationError: the method does not fit the sizes.
     """
-    reader = Parameters(state_dict, name)
+    reader = StateDictReader(state_dict, name)
     if DECODER not in state_dict:
         raise DataError(
             f"{name}: holds no decoder, so it is not from pre-training (or from after it); "
@@ -184,7 +184,7 @@ def pretrainer_from_state_dict(
     return model
 
 
-def _encoder_config(reader: Parameters, num_heads: int) -> EncoderConfig:
+def _encoder_config(reader: StateDictReader, num_heads: int) -> EncoderConfig:
     width, num_coordinates, patch_frames, _ = reader.shape("joints_embed.proj.weight", 4)
     try:
         return EncoderConfig(
@@ -201,7 +201,7 @@ def _encoder_config(reader: Parameters, num_heads: int) -> EncoderConfig:
         raise DataError(f"{reader.name}: {error}; {OWN_HEADS}") from error
 
 
-def _decoder_config(reader: Parameters, num_heads: int) -> DecoderConfig:
+def _decoder_config(reader: StateDictReader, num_heads: int) -> DecoderConfig:
     width = reader.shape(DECODER, 2)[0]
     hidden = reader.shape("decoder_blocks.0.mlp.fc1.weight", 2)[0]
     try:
@@ -210,7 +210,7 @@ def _decoder_config(reader: Parameters, num_heads: int) -> DecoderConfig:
         raise DataError(f"{reader.name}: {error}; {OWN_HEADS}") from error
 
 
-def _encoder_parameters(reader: Parameters, config: EncoderConfig) -> dict[str, Tensor]:
+def _encoder_parameters(reader: StateDictReader, config: EncoderConfig) -> dict[str, Tensor]:
     # a convolution whose stride is its kernel is a linear layer on patches: (D, C, p, 1) -> (D, p * C)
     kernel = reader["joints_embed.proj.weight"].flatten(2)
     return {
@@ -223,7 +223,7 @@ def _encoder_parameters(reader: Parameters, config: EncoderConfig) -> dict[str, 
     }
 
 
-def _decoder_parameters(reader: Parameters, depth: int) -> dict[str, Tensor]:
+def _decoder_parameters(reader: StateDictReader, depth: int) -> dict[str, Tensor]:
     return {
         "mask_token": reader["mask_token"].reshape(1, -1),
         **_tables(reader, DECODER_TABLES),
@@ -236,7 +236,7 @@ def _decoder_parameters(reader: Parameters, depth: int) -> dict[str, Tensor]:
     }
 
 
-def _density_parameters(reader: Parameters) -> dict[str, Tensor]:
+def _density_parameters(reader: StateDictReader) -> dict[str, Tensor]:
     for theirs in POSITIVE.values():
         if not (reader[theirs] > 0).all():
             raise DataError(
@@ -249,7 +249,7 @@ def _density_parameters(reader: Parameters) -> dict[str, Tensor]:
     }
 
 
-def _blocks(reader: Parameters, prefix: str, depth: int) -> dict[str, Tensor]:
+def _blocks(reader: StateDictReader, prefix: str, depth: int) -> dict[str, Tensor]:
     return {
         f"blocks.{block}.{ours}.{kind}": reader[f"{prefix}.{block}.{theirs}.{kind}"]
         for block in range(depth)
@@ -258,7 +258,7 @@ def _blocks(reader: Parameters, prefix: str, depth: int) -> dict[str, Tensor]:
     }
 
 
-def _tables(reader: Parameters, names: Mapping[str, str]) -> dict[str, Tensor]:
+def _tables(reader: StateDictReader, names: Mapping[str, str]) -> dict[str, Tensor]:
     return {ours: reader[theirs].reshape(-1, reader.shape(theirs, 4)[3]) for theirs, ours in names.items()}
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from skelact.compat.mamp_checkpoint import BLOCK_PARTS, DECODER_LAYERS, POSITIVE
-from skelact.compat.torch_file import NESTS, NUM_HEADS
+from skelact.compat.torch_file import NUM_HEADS, STATE_DICT_KEYS
 from skelact.density.published import FixedDensity
 from skelact.files import new_file
 from skelact.models.decoder import Decoder
@@ -74,7 +74,7 @@ def write_published(path: Path, parameters: Mapping[str, Tensor], num_heads: int
         DataError: the file exists, or cannot be written.
     """
     with new_file(path, overwrite) as file:
-        torch.save({NESTS[0]: dict(parameters), NUM_HEADS: num_heads}, file)
+        torch.save({STATE_DICT_KEYS[0]: dict(parameters), NUM_HEADS: num_heads}, file)
 
 
 def _blocks(own: Mapping[str, Tensor], prefix: str, depth: int) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from skelact.compat.mamp_export import (
     published_encoder,
     write_published,
 )
-from skelact.compat.torch_file import TorchFile, read_torch_file
+from skelact.compat.torch_file import Checkpoint, read_torch_file
 from skelact.density.published import FixedDensity
 from skelact.errors import ConfigurationError, DataError
 from skelact.files import write_json
@@ -69,8 +69,8 @@ def load_initial_weights(path: str) -> InitialWeights:
 
 
 def import_weights(
-    path: Path,
-    run: Path,
+    path: str | Path,
+    run: str | Path,
     topology: Topology,
     *,
     num_frames: int | None = None,
@@ -100,6 +100,7 @@ def import_weights(
         DataError: the file is damaged, unsafe or no such checkpoint, or the folder is taken.
         ConfigurationError: a topology of another number of joints, or sizes that do not fit.
     """
+    path, run = Path(path), Path(run)
     file = read_torch_file(path)
     heads = num_heads if num_heads is not None else file.num_heads or PUBLISHED_HEADS
     if file.num_heads not in (None, heads):
@@ -132,7 +133,7 @@ def import_weights(
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportSummary:
     """What an exported checkpoint holds."""
 
     num_parameters: int
@@ -145,7 +146,7 @@ class Exported:
     """What of the run the published code has no place for."""
 
 
-def export_weights(run: Path, path: Path, *, overwrite: bool = False) -> Exported:
+def export_weights(run: str | Path, path: str | Path, *, overwrite: bool = False) -> ExportSummary:
     """Write a run's weights as a checkpoint of the published code.
 
     Args:
@@ -157,6 +158,7 @@ def export_weights(run: Path, path: Path, *, overwrite: bool = False) -> Exporte
         DataError: the folder holds no finished model, or one that is no skeleton transformer; or the file
             exists, or cannot be written.
     """
+    run, path = Path(run), Path(path)
     pretrained = load_pretrained(run)
     encoder = pretrained.encoder
     if not isinstance(encoder, SkeletonEncoder):
@@ -172,11 +174,11 @@ def export_weights(run: Path, path: Path, *, overwrite: bool = False) -> Exporte
     parameters = {name: value for part in parts.values() for name, value in part.items()}
     write_published(path, parameters, encoder.config.num_heads, overwrite)
     num_parameters = sum(value.numel() for value in parameters.values())
-    return Exported(num_parameters, encoder.config.num_heads, tuple(parts), left_out)
+    return ExportSummary(num_parameters, encoder.config.num_heads, tuple(parts), left_out)
 
 
 def _converted(
-    file: TorchFile, num_heads: int, method: Method | None, absent: Absent
+    file: Checkpoint, num_heads: int, method: Method | None, absent: Absent
 ) -> tuple[EncoderConfig, dict[str, Tensor], dict[str, Any]]:
     """Return the encoder's sizes, all weights by our names, and what the card says of them."""
     name, has_density = str(file.path), DENSITY in file.parameters

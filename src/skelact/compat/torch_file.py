@@ -1,8 +1,10 @@
 """Checkpoints written by ``torch.save``, read without running what they hold.
 
 A pickle is a program, so nothing but tensors, numbers, text and plain containers is let in
-(``weights_only=True``), and one class besides: ``argparse.Namespace``, in which published checkpoints keep
-their command line. It has attributes and no code of its own, so building one runs nothing.
+(``weights_only=True``), and two things besides. ``argparse.Namespace``, in which published checkpoints keep
+their command line, has attributes and no code of its own, so building one runs nothing. NumPy's numbers,
+such as a best accuracy, are put together here from checked types and bytes: no code of NumPy runs on a file's
+word.
 """
 
 from __future__ import annotations
@@ -10,26 +12,26 @@ from __future__ import annotations
 import argparse
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import torch
 
 from skelact.errors import DataError
 from skelact.files import sha256
+from skelact.formats.exclusions import printable
 
-NESTS = ("model", "state_dict")
-"""Keys under which a checkpoint may keep its parameters."""
-WRAPPER = "module."
-"""What several-device training puts before every name."""
+STATE_DICT_KEYS = ("model", "state_dict", "model_state_dict", "net")
+"""Keys under which a checkpoint may keep its parameters, perhaps one within another."""
 NUM_HEADS = "num_heads"
 """Key under which our exports state the number of heads, which the parameters do not show."""
 
 
 @dataclass(frozen=True)
-class TorchFile:
+class Checkpoint:
     """What is used of a checkpoint."""
 
     path: Path
@@ -37,18 +39,19 @@ class TorchFile:
     sha256: str
     """SHA-256 of the file."""
     parameters: Mapping[str, Any]
-    """By published names, nests and wrappers taken off; not checked any further."""
+    """By published names, without what all names begin with; not checked any further."""
     num_heads: int | None
     """Attention heads, where the file states them."""
 
 
-def read_torch_file(path: Path) -> TorchFile:
+def read_torch_file(path: str | Path) -> Checkpoint:
     """Read a ``.pth`` or ``.pt`` file.
 
     Raises:
         DataError: it cannot be read, is damaged or no such file, holds objects that could run code, or no
             parameters.
     """
+    path = Path(path)
     try:
         digest = sha256(path)
         with path.open("rb") as file:
@@ -63,12 +66,12 @@ def read_torch_file(path: Path) -> TorchFile:
     num_heads = content.get(NUM_HEADS)
     if not (num_heads is None or (type(num_heads) is int and num_heads > 0)):
         raise DataError(f"{path}: {NUM_HEADS} is {num_heads!r}, expected a positive number; export it again")
-    return TorchFile(path, digest, _parameters(path, content), num_heads)
+    return Checkpoint(path, digest, _parameters(path, content), num_heads)
 
 
 def _load(path: Path, file: IO[bytes]) -> object:
     try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals([argparse.Namespace]):
+        with warnings.catch_warnings(), torch.serialization.safe_globals(SAFE):
             warnings.simplefilter("ignore")  # what is wrong is said below
             return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # the file could be read; on damaged bytes PyTorch raises all kinds of errors
@@ -84,16 +87,49 @@ def _load(path: Path, file: IO[bytes]) -> object:
 
 
 def _parameters(path: Path, content: Mapping[Any, Any]) -> Mapping[str, Any]:
-    for nest in NESTS:
-        if isinstance(content.get(nest), Mapping):
-            content = content[nest]
+    for _ in STATE_DICT_KEYS:  # no deeper: a mapping can hold itself
+        inner = [content[key] for key in STATE_DICT_KEYS if isinstance(content.get(key), Mapping)]
+        content = inner[0] if inner else content
     named = {name: value for name, value in content.items() if isinstance(name, str)}
     if not any(isinstance(value, torch.Tensor) for value in named.values()):
-        keys = ", ".join(str(key)[:40] for key in list(content)[:5]) or "nothing"
+        keys = ", ".join(printable(str(key)[:40]) for key in list(content)[:5]) or "nothing"
         raise DataError(
-            f"{path}: no parameters in it, nor under {' or '.join(map(repr, NESTS))} (it holds {keys}); "
-            "expected a checkpoint of MAMP or STJD-MP"
+            f"{path}: no parameters in it, nor under {' or '.join(map(repr, STATE_DICT_KEYS))} (it holds "
+            f"{keys}); expected a checkpoint of MAMP or STJD-MP"
         )
-    if all(name.startswith(WRAPPER) for name in named):
-        named = {name.removeprefix(WRAPPER): value for name, value in named.items()}
+    while len(named) > 1 and len(firsts := {name.partition(".")[:2] for name in named}) == 1:
+        first, dot = firsts.pop()  # of training on several devices, of Lightning, or of a contrastive method
+        if not dot:
+            break
+        named = {name.removeprefix(first + dot): value for name, value in named.items()}
     return named
+
+
+class _NumberType:
+    """What stands for ``numpy.dtype``: the kind and size of a number, the byte order given by a state."""
+
+    def __init__(self, code: object, *flags: object) -> None:
+        self.code, self.order = str(code), "="
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.order = str(state[1])
+
+
+def _number(kind: object, data: object) -> object:
+    """Return one of NumPy's numbers as Python's."""
+    if not (isinstance(kind, _NumberType) and re.fullmatch(r"[biuf][1248]", kind.code)):
+        raise ValueError("a number of no known type")
+    if kind.order not in ("<", ">", "|", "=") or not isinstance(data, bytes):
+        raise ValueError("a number of no known form")
+    order = "" if kind.order == "|" else kind.order
+    (value,) = np.frombuffer(data, np.dtype(order + kind.code))
+    return value.item()
+
+
+SAFE: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    argparse.Namespace,
+    (_NumberType, "numpy.dtype"),
+    (_number, "numpy.core.multiarray.scalar"),
+    (_number, "numpy._core.multiarray.scalar"),
+]
+"""What a checkpoint may name besides tensors, with what is built in its place."""
