@@ -136,9 +136,8 @@ def run_side_by_side(jobs: Sequence[Job], at_once: int, overall: Overall) -> lis
         finally:
             for _, process in running.values():
                 process.terminate()
-            for connection, (_, process) in running.items():
-                connection.close()
-                process.join()
+            for _, process in running.values():
+                process.join()  # with the connection open, or telling of an epoch fails before it is saved
     return [scores[job.seed] for job in jobs]
 
 
