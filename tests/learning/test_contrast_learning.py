@@ -14,7 +14,7 @@ from skelact.models.st_gcn import STGCN
 from skelact.pretraining.contrastive.losses import info_nce, prime_contrast
 from skelact.pretraining.contrastive.memory_bank import MemoryBank
 from skelact.pretraining.contrastive.model import MomentumCopy, masked_pool, prime_pool
-from skelact.pretraining.contrastive.views import adaptive
+from skelact.pretraining.contrastive.views import mix_views
 from skelact.skeleton.tables import NTU_25
 
 SIZES = STGCNConfig(channels=(8, 16), strides=(1, 2), kernel=3, dropout=0.0)
@@ -40,7 +40,7 @@ def test_gradients_reach_the_mask_the_query_and_the_heads_but_no_momentum_copy()
     draws = draw_augmentations(positions.shape, STRONG, torch.Generator().manual_seed(0))
     mild = augment(positions, present, NTU_25, MILD, draws)
     strong = augment(positions, present, NTU_25, STRONG, draws, mild.moments)
-    view = adaptive(mild.positions, strong.positions, mask)
+    view = mix_views(mild.positions, strong.positions, mask)
     features = query(view, present)
     z_q = head(masked_pool(features, torch.ones_like(mask), present))
     prime, other = prime_pool(key(positions, present), mask, present)
@@ -54,7 +54,7 @@ def test_gradients_reach_the_mask_the_query_and_the_heads_but_no_momentum_copy()
     for copy in copies:
         assert all(parameter.grad is None for parameter in copy.parameters())
     through_the_view = torch.autograd.grad(
-        adaptive(mild.positions, strong.positions, logits.sigmoid()).square().sum(), logits
+        mix_views(mild.positions, strong.positions, logits.sigmoid()).square().sum(), logits
     )
     assert through_the_view[0].abs().max() > 0
 

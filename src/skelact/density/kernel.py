@@ -5,9 +5,8 @@ With features ``f[t, i, c]`` of V joints and C channels the density of joint i a
     D_t(i) = (2 pi)^(-C/2) sum_j a_j prod_c w_c / h[j,c] exp(-((f[t,j,c] - f[t,i,c]) / h[j,c])^2 / 2)
 
 (Gunasekara et al., IEEE TBIOM 7(4), 2025; bandwidths ``h`` belong to the neighbour j). The sum of squares is
-a product of matrices, so nothing of size (..., V, V, C) ever exists.
-
-The change of joint density from one time step to the next: the signal that steers masking.
+a product of matrices, so nothing of size (..., V, V, C) ever exists. Its change from one time step to the
+next is the signal that steers masking.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Figures by class: how often a method is right about each, and where two methods differ.
-
-The figure of learning curves: accuracy by the share of labels, for several methods.
-"""
+"""Figures of results: accuracy by class, differences of two methods, and accuracy by the share of labels."""
 
 from __future__ import annotations
 

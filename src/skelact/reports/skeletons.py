@@ -5,6 +5,7 @@ Whatever is called prime in a recording is so by the density of its joints' posi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,9 +133,14 @@ def density_figure(recording: Recording) -> Figure:
         recording: what is shown.
     """
     change = density_change(joint_density(recording.positions))
-    label = "change of density from moment to moment"
-    title = f"{recording.title}\n{DENSITY}"
-    return joint_map(change, recording.topology, label, step_seconds=recording.frame_seconds, title=title)
+    return joint_map(
+        change,
+        recording.topology,
+        "change of density from moment to moment",
+        largest=float(np.nanquantile(change, 0.99)) or None,  # a joint that jumps once would hide the others
+        step_seconds=recording.frame_seconds,
+        title=f"{recording.title}\n{DENSITY}",
+    )
 
 
 def joint_map(
@@ -152,7 +158,7 @@ def joint_map(
         values: (T', V).
         topology: the skeleton, of V joints.
         label: what the number is.
-        largest: end of the scale; None: the largest value.
+        largest: end of the scale, which then says that values may lie beyond; None: the largest value.
         step_seconds: duration of a time step in s; None, where unknown, numbers the steps.
         title: heading of the figure.
     """
@@ -162,7 +168,7 @@ def joint_map(
     length = len(values) * (step_seconds or 1)
     image = axes.imshow(
         values.T[order],
-        cmap=COLOUR_MAP,
+        cmap=colormaps[COLOUR_MAP].with_extremes(bad=MISSING),
         vmin=0,
         vmax=largest,
         aspect="auto",
@@ -172,7 +178,8 @@ def joint_map(
     axes.set_yticks(range(topology.num_joints), [topology.joints[joint] for joint in order], fontsize=8)
     axes.set(xlabel="time step" if step_seconds is None else "time (s)", ylabel="joint")
     axes.set_title(title, fontsize=10)
-    quiet_bar(figure.colorbar(image, ax=axes, label=label).ax)
+    extend = "max" if largest is not None and np.nanmax(values) > largest else "neither"
+    quiet_bar(figure.colorbar(image, ax=axes, label=label, extend=extend).ax)
     return figure
 
 
@@ -210,8 +217,9 @@ def prime_joint_figure(
     figure, axes = new_figure(4 + 0.25 * num_joints, 2.4 + 0.2 * max(num_classes, 4))
     axes.spines[:].set_visible(False)
     colours = colormaps[COLOUR_MAP].with_extremes(bad=MISSING)
+    largest = math.ceil(10 * np.nanmax(found.means, initial=0.1)) / 10
     image = axes.imshow(
-        found.means[:, order], cmap=colours, vmin=0, vmax=1, aspect="auto", interpolation="nearest"
+        found.means[:, order], cmap=colours, vmin=0, vmax=largest, aspect="auto", interpolation="nearest"
     )
     for place in range(1, num_joints):
         if topology.parents[order[place]] != order[place - 1]:

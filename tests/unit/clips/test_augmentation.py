@@ -10,7 +10,7 @@ from skelact.clips.augmentation_draws import draw_augmentations
 from skelact.clips.distortions import exchange_joints
 from skelact.clips.settings import AugmentationSettings
 from skelact.errors import ConfigurationError
-from skelact.pretraining.contrastive.views import adaptive, mask_to_frames
+from skelact.pretraining.contrastive.views import mask_to_frames, mix_views
 from skelact.skeleton.tables import COCO_17, NTU_25
 from skelact.skeleton.topology import Topology
 
@@ -255,12 +255,12 @@ def test_adaptive_views_are_mild_on_prime_joints_and_strong_on_others():
     mild, strong = torch.randn(2, 1, 8, 5, 3), torch.randn(2, 1, 8, 5, 3)
     mask = torch.zeros(2, 1, 2, 5)
     mask[..., 3] = 1
-    mixed = adaptive(mild, strong, mask)
+    mixed = mix_views(mild, strong, mask)
     torch.testing.assert_close(mixed[..., 3, :], mild[..., 3, :])
     torch.testing.assert_close(mixed[..., :3, :], strong[..., :3, :])
-    torch.testing.assert_close(adaptive(mild, mild, torch.rand(2, 1, 2, 5)), mild)
+    torch.testing.assert_close(mix_views(mild, mild, torch.rand(2, 1, 2, 5)), mild)
     with pytest.raises(ValueError, match="a mask of"):
-        adaptive(mild, strong, mask[..., :4])
+        mix_views(mild, strong, mask[..., :4])
 
 
 def test_a_mask_over_steps_becomes_one_over_frames():

@@ -7,24 +7,18 @@ augmented mildly where joints are prime and strongly elsewhere.
 
 Sources: Gunasekara et al., IEEE TBIOM 7(4), 2025; He et al., *MoCo*, CVPR 2020; for all settings Lin et al.,
 *ActCLR*, CVPR 2023. No code of STJD-CL is public: docs/methods.md says what is known and what is derived.
-
-Joint-aware pooling: one embedding from the part of a feature map that a mask chooses.
-
-The momentum copy: a slow average of a network, which gives steady targets.
-
-Source: He et al., *Momentum Contrast for Unsupervised Visual Representation Learning*, CVPR 2020.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from skelact.density.learned import LearnedDensity
-from skelact.errors import ConfigurationError, suggest
+from skelact.errors import ConfigurationError
 from skelact.models.backbone import build_backbone
 from skelact.models.heads import ProjectionHead
 from skelact.models.sizes import EncoderConfig, ProjectionConfig, STGCNConfig
@@ -92,32 +86,25 @@ def prime_pool(
     return prime, masked_pool(features, 1 - prime_mask, present, joint_present)
 
 
-Buffers = Literal["own", "copy"]
-
-
 class MomentumCopy(nn.Module):
     """A copy of a network whose weights follow the original's slowly and get no gradient.
 
-    Running statistics of normalisations are not weights. ``buffers="own"`` leaves them to the copy, which in
-    training mode sees batches of its own, as published; ``buffers="copy"`` takes the original's at every
-    update, for a copy that is used in evaluation mode.
+    Running statistics of normalisations are not weights: the copy, which in training mode sees batches of its
+    own, keeps its own, as published (He et al., *MoCo*, CVPR 2020).
 
     Args:
         network: the original; it is copied, not kept.
         momentum: share of the old weights that an update keeps, in [0, 1].
-        buffers: what becomes of running statistics.
 
     Raises:
-        ConfigurationError: a momentum outside [0, 1], or another word for ``buffers``.
+        ConfigurationError: a momentum outside [0, 1].
     """
 
-    def __init__(self, network: nn.Module, momentum: float = 0.999, buffers: Buffers = "own") -> None:
+    def __init__(self, network: nn.Module, momentum: float = 0.999) -> None:
         super().__init__()
         if not 0 <= momentum <= 1:
             raise ConfigurationError(f"momentum is {momentum}, expected a share in [0, 1]")
-        if buffers not in get_args(Buffers):
-            raise ConfigurationError(f"buffers is {buffers!r}{suggest(buffers, get_args(Buffers))}")
-        self.momentum, self.buffers_from = momentum, buffers
+        self.momentum = momentum
         self.network = copy.deepcopy(network).requires_grad_(False)
 
     @torch.no_grad()
@@ -132,10 +119,6 @@ class MomentumCopy(nn.Module):
             raise ValueError(f"not the original of this copy: {sorted(own.keys() ^ theirs.keys())} differ")
         for name, weight in own.items():
             weight.lerp_(theirs[name], 1 - self.momentum)
-        if self.buffers_from == "copy":
-            buffers = dict(original.named_buffers())
-            for name, buffer in self.network.named_buffers():
-                buffer.copy_(buffers[name])
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Run the copy. Its weights get no gradient; inputs that need one do, like a mask before a head."""

@@ -1,9 +1,8 @@
 """The views of a clip that contrastive learning compares: the key's, and the query's in its two strengths.
 
 The prime mask is found in the key's view. What is kept here brings it to the query's: both views are the same
-clip at moments of their own, one of them perhaps mirrored.
-
-Adaptive augmentation: mild where joints are prime, strong elsewhere.
+clip at moments of their own, one of them perhaps mirrored. The augmentation of the query is adaptive: mild
+where joints are prime, strong elsewhere.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def mask_to_frames(mask: Tensor, num_frames: int) -> Tensor:
     return resized.view(*mask.shape[:2], *resized.shape[1:]).mT
 
 
-def adaptive(mild: Tensor, strong: Tensor, prime_mask: Tensor) -> Tensor:
+def mix_views(mild: Tensor, strong: Tensor, prime_mask: Tensor) -> Tensor:
     """Return ``up(m) * mild + (1 - up(m)) * strong``: the view T1 of STJD-CL.
 
     Gunasekara et al., IEEE TBIOM 7(4), 2025. The two views should show the same moments, or a frame of the
@@ -164,7 +163,7 @@ def query_clips(views: Views, prime_mask: Tensor | None, topology: Topology, str
     if views.strong is not None:
         assert prime_mask is not None  # an adaptive view has a mask
         mask = mask_in_query(prime_mask, views, topology)
-        positions = adaptive(positions, views.strong, mask)
+        positions = mix_views(positions, views.strong, mask)
     return to_stream(positions, stream, topology)
 
 

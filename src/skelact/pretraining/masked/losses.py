@@ -1,6 +1,4 @@
-"""What hidden tokens are asked for: motion or coordinates, normalised.
-
-How a learned density gets its gradient from masked pre-training.
+"""What hidden tokens are asked for, motion or coordinates, normalised; and the loss of a learned density.
 
 Masking is a draw, which passes no gradient. Both ways here use the errors of the hidden tokens instead, and
 neither lets the density's gradient reach the model that predicts.

@@ -56,8 +56,6 @@ class MaskedOutput(NamedTuple):
     """(B, H, P) what they should have been."""
     selection: Selection
     """Which tokens were kept and which hidden."""
-    density_loss: Tensor | None
-    """() what a learned density makes small, without gradient."""
 
 
 class MaskedModel(nn.Module):
@@ -104,7 +102,7 @@ class MaskedModel(nn.Module):
         latent = self.encoder.encode(patches.flatten(1, 2), selection.keep)  # (B, K, D)
         prediction = self.decoder(latent, selection.keep, selection.hidden)  # (B, H, P)
         loss_per_token = (prediction.float() - target).square().mean(-1)
-        loss, density_loss = loss_per_token.mean(), None
+        loss = loss_per_token.mean()
         if config.density == "learned":
             assert logits is not None  # there is a density
             # with a negative tau the density tells what is kept visible: it learns alike, only the draw turns
@@ -114,9 +112,8 @@ class MaskedModel(nn.Module):
                 loss, for_density = weighted_losses(of_hidden, loss_per_token)
             else:
                 for_density = difficulty_loss(of_hidden, loss_per_token)
-            density_loss = for_density.detach()
-            loss = loss + (for_density - density_loss)
-        return MaskedOutput(loss, loss_per_token, prediction, target, selection, density_loss)
+            loss = loss + (for_density - for_density.detach())  # its gradient alone
+        return MaskedOutput(loss, loss_per_token, prediction, target, selection)
 
     def signal(self, patches: Tensor, is_present: Tensor | None = None) -> Tensor | None:
         """Return the (B, T', V) signal of density or motion, or None where chance alone decides.
