@@ -11,8 +11,8 @@ from skelact.formats.known import find_data_set
 from skelact.formats.protocol import Protocol
 from skelact.pretraining.methods import MASKED, find_method
 from skelact.reproduction.cells import cells_of_suite
-from skelact.reproduction.commands import Place, evaluate_words, pretrain_words
-from skelact.reproduction.remaining import check_stores
+from skelact.reproduction.commands import Workspace, evaluate_arguments, pretrain_arguments
+from skelact.reproduction.pending import check_stores
 from skelact.reproduction.suite_files import read_data_recipe, read_suite
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.store.protocols import protocols_of
@@ -96,7 +96,7 @@ def place(tmp_path_factory):
     needed = {read_data_recipe(cell.on.name).data_set for cell in CELLS}
     for name in needed | {cell.pretraining.data.data_set for cell in CELLS}:
         write_store(name, folder / "stores" / name)
-    return Place(folder / "stores", folder, accelerator="cpu")
+    return Workspace(folder / "stores", folder, accelerator="cpu")
 
 
 def test_every_data_set_is_there_with_the_classes_of_its_recipe(place):
@@ -112,18 +112,18 @@ def test_every_pretraining_and_every_evaluation_takes_a_step(place, data):
             continue
         if cell.members and cell.evaluation.name != "linear":
             continue  # scores are added up alike, whatever they come from
-        for pretraining in cell.line:
+        for pretraining in cell.prerequisites:
             recipe = (pretraining.data.name, pretraining.row.name)
             if pretraining.seed == 0 and recipe not in pretrained:
                 pretrained.add(recipe)
-                words = [*pretrain_words(pretraining, place), *tiny(pretraining), *ONE_STEP]
+                words = [*pretrain_arguments(pretraining, place), *tiny(pretraining), *ONE_STEP]
                 assert main(words) == 0, words
         family = find_method(cell.pretraining.row.method).family.settings
         evaluation = (cell.on.name, cell.evaluation.name, cell.trained, family, bool(cell.members))
         if evaluation not in evaluated:
             evaluated.add(evaluation)
             for each in (*cell.members, cell):
-                words = evaluate_words(each, place)
+                words = evaluate_arguments(each, place)
                 if "training" in each.expected and not each.members:
                     words += ["--epochs", "1", "--training.workers", "0"]
                 if each.evaluation.trains_encoder:

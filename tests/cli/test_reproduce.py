@@ -1,6 +1,7 @@
 """`skelact reproduce`: computes what is missing, goes on after a stop, and changes nothing that is done."""
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -50,7 +51,7 @@ def reproduce(tmp_path, store_path, monkeypatch):
     (tmp_path / "own.yaml").write_text(SUITE)
     ran = []
 
-    def run_command(words):
+    def run_command(words, one_thread=False):
         ran.append(words)
         return main(words)
 
@@ -170,7 +171,7 @@ def test_the_plan_shows_commands_that_parse_and_an_estimate(reproduce, tmp_path,
     for words in commands:
         parse(words)
     assert lines[-2] == "# 4 cells, 0 done; 6 commands left"
-    assert "6 from a short measurement here" in lines[-1]
+    assert lines[-1] == "# no estimate for 6 commands: none of their kind is finished"
     assert not (tmp_path / "runs").exists()
 
 
@@ -212,12 +213,12 @@ def test_a_part_is_chosen_and_later_known_from_its_files_elsewhere(reproduce, tm
 
 
 def test_a_failed_command_and_a_foreign_run_stop_the_suite(reproduce, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(execution, "run_command", lambda words: 2)
+    monkeypatch.setattr(execution, "run_command", lambda words, one_thread: 2)
     assert reproduce()[0] == 2
     assert "ended with status 2" in capsys.readouterr().err
-    monkeypatch.setattr(execution, "run_command", lambda words: 0)  # says done, but wrote nothing
+    monkeypatch.setattr(execution, "run_command", lambda words, one_thread: 0)  # says done, but wrote nothing
     assert reproduce("--only", "*/mae/knn/*")[0] == 2
-    assert "no result of synthetic/mae/knn/seed0 (none at all)" in capsys.readouterr().err
+    assert "mae-seed0: no finished run" in capsys.readouterr().err
     monkeypatch.undo()
     run = tmp_path / "runs" / "synthetic" / "mae-seed0"
     store = str(tmp_path / "stores" / "ntu60")
@@ -262,28 +263,45 @@ def test_one_table_of_a_suite(reproduce, capsys):
     assert "knn" not in plan
 
 
-def test_job_scripts_wait_for_the_weights_they_start_from(reproduce, tmp_path, capsys):
-    assert reproduce("--launcher", "slurm", "--sbatch=--partition=gpu") == (0, [])
-    assert "4 cells in 2 jobs" in capsys.readouterr().out
-    jobs = tmp_path / "jobs"
-    submit = (jobs / "submit.sh").read_text().splitlines()
-    assert "mae-seed0.sh" in submit[-2]
-    assert "--dependency=afterok:$job0" in submit[-1]
-    script = (jobs / "synthetic-stjd-mp-seed0.sh").read_text()
-    assert "#SBATCH --partition=gpu" in script
-    words = shlex.split(script.splitlines()[-1])
-    assert words[:4] == ["exec", sys.executable, "-m", "skelact.cli.main"]
-    options = parse(words[4:])[1]
-    assert options["options"].only == ["synthetic/stjd-mp/knn/seed0", "synthetic/stjd-mp/finetune/seed0"]
-    for path in jobs.iterdir():
-        assert subprocess.run(["bash", "-n", str(path)], check=False).returncode == 0
-
-    # what it starts from has no cell of its own: one job does both, so nothing is waited for
-    assert reproduce("--launcher", "slurm", "--only", "*/stjd-mp/*", "--out", str(tmp_path / "part")) == (
+def test_jobs_of_slurm_wait_for_the_weights_they_start_from(reproduce, tmp_path, capsys, monkeypatch):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    fake = """#!/bin/bash
+number=$(ls PLACE/*.job 2>/dev/null | wc -l)
+cp $1 PLACE/$number.job
+echo Submitted batch job $((number + 1))
+"""
+    for name, text in (("sbatch", fake.replace("PLACE", str(programs))), ("srun", "#!/bin/bash\n")):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    assert reproduce("--launcher", "slurm", "--sbatch", "partition=gpu", "--sbatch", "time=1:00:00") == (
         0,
         [],
     )
-    assert "dependency" not in (tmp_path / "part" / "jobs" / "submit.sh").read_text()
+    assert "4 cells in 2 jobs" in capsys.readouterr().out
+    first, second = ((programs / f"{number}.job").read_text().splitlines() for number in range(2))
+    assert {"#SBATCH --partition=gpu", "#SBATCH --time=1:00:00"} <= {*first} & {*second}
+    assert not any("dependency" in line for line in first)
+    assert "#SBATCH --dependency=afterok:1" in second
+    assert reproduce("--launcher", "slurm", "--sbatch=--partition=gpu")[0] == 2
+    assert "--sbatch partition=gpu" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["here", "local"])
+def test_two_workers_compute_what_one_does(reproduce, tmp_path, monkeypatch, launcher):
+    monkeypatch.undo()
+    words = ["reproduce", str(tmp_path / "own.yaml"), "--stores", str(tmp_path / "stores")]
+    for out, more in (("one", []), ("two", ["--launcher", launcher, "--jobs", "2"])):
+        assert main([*words, "--out", str(tmp_path / out), "--accelerator", "cpu", *more]) == 0
+    one, two = (results(tmp_path / name) for name in ("one", "two"))
+    assert sorted(one) == sorted(two) != []
+    for name, text in one.items():
+        first, second = json.loads(text), json.loads(two[name])
+        assert first["identity"] == second["identity"]
+        assert first["metrics"].keys() == second["metrics"].keys()
+    assert not list((tmp_path / "two" / "claims").iterdir())
 
 
 @pytest.mark.slow
@@ -307,4 +325,4 @@ def test_a_suite_that_is_told_to_stop_goes_on_in_the_middle_of_a_pretraining(tmp
     assert list((metrics.parent / "checkpoints").glob("step-*.safetensors"))
     plan = subprocess.run([*command, "--dry-run"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "--resume" in plan.stdout
-    assert "from the seconds that done ones took" in plan.stdout
+    assert "no estimate for 2 commands" in plan.stdout

@@ -17,22 +17,19 @@ from rich.console import Console
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.files import write_file
 from skelact.reproduction.cells import Cell, cells_of, cells_of_suite, choose
-from skelact.reproduction.commands import Accelerator, Place, command_line
-from skelact.reproduction.estimate import Recorded, estimate
-from skelact.reproduction.execution import collect, collect_result, run_all
-from skelact.reproduction.matching import Results
-from skelact.reproduction.measurement import Measurement
-from skelact.reproduction.recipes import Table
-from skelact.reproduction.remaining import (
+from skelact.reproduction.cluster import submit
+from skelact.reproduction.commands import Accelerator, Workspace, command_line
+from skelact.reproduction.execution import collect, run_all
+from skelact.reproduction.pending import (
+    Results,
     check_stores,
-    left_to_do,
+    expected_time,
     missing_stores,
-    not_collected,
-    results_folder,
+    pending_commands,
 )
-from skelact.reproduction.slurm import write_jobs
+from skelact.reproduction.recipes import Table
 from skelact.reproduction.suite_files import read_suite
-from skelact.reproduction.tables import fill, with_tables
+from skelact.reproduction.tables import render_table, with_tables
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -50,12 +47,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show the commands and how long they take")
     parser.add_argument(
         "--launcher",
-        type=Literal["here", "slurm"],
+        type=Literal["here", "local", "slurm"],
         default="here",
-        help="slurm: write job scripts, run nothing",
+        help="local, slurm: submit jobs, one for each pre-training with all that is evaluated of it",
     )
+    parser.add_argument("--jobs", type=int | None, help="commands or jobs side by side; default: 1")
     parser.add_argument(
-        "--sbatch", type=str, action="append", help="option for job scripts, e.g. --partition=gpu"
+        "--sbatch", type=str, action="append", help="setting of SLURM's jobs, e.g. partition=gpu; repeatable"
     )
     parser.add_argument("--devices", type=int, default=1, help="devices that share a run")
     parser.add_argument("--accelerator", type=Accelerator, default="auto", help="of what kind")
@@ -74,29 +72,37 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     """Do, show or write what is left of a suite, and print its tables."""
     tables = chosen_tables(read_suite(options.suite), options.only_table)
-    place = Place(Path(options.stores), Path(options.out), options.devices, options.accelerator)
+    workspace = Workspace(Path(options.stores), Path(options.out), options.devices, options.accelerator)
     cells = choose(cells_of_suite(tables, options.seeds), options.only or [])
     writes = [f"--{name}" for name in ("collect", "table") if options[name] is not None]
     if writes and options.dry_run:
         raise ConfigurationError(f"{writes[0]} writes, --dry-run does not: give one of them")
-    hashes = check_stores(cells, place)
-    results = Results([results_folder(place)], hashes)
+    if options.jobs is not None and options.jobs < 1:
+        raise ConfigurationError(f"--jobs {options.jobs}: expected 1 or more")
+    if options.sbatch and options.launcher != "slurm":
+        raise ConfigurationError("--sbatch is for --launcher slurm: leave it out")
+    hashes = check_stores(cells, workspace)
+    results = Results([workspace.results], hashes)
     for path in results.of_other_stores:
-        print(f"{path}: of another store than {place.stores} holds, does not count", file=sys.stderr)
+        print(f"{path}: of another store than {workspace.stores} holds, does not count", file=sys.stderr)
     if options.collect is not None:
-        take_over(Path(options.collect), cells, place, results)
+        take_over(Path(options.collect), cells, workspace, results)
     if options.table is not None:
         write_documents(Path(options.table), options, tables, results)
     if options.collect is not None or options.table is not None:
         return
     if options.dry_run:
-        show_plan(cells, place, results)
-    elif options.launcher == "slurm":
-        open_cells = [cell for cell in cells if results.find(cell) is None]
-        paths = write_jobs(options.suite, open_cells, place, options.sbatch or [])
-        print(f"{len(open_cells)} cells in {len(paths) - 1} jobs; submit them with: bash {paths[-1]}")
+        show_plan(cells, workspace, results)
+        return
+    require_stores(cells, workspace, results)
+    if options.launcher == "here":
+        run_all(cells, workspace, results, options.jobs or 1)
     else:
-        compute(cells, place, results)
+        open_cells = [cell for cell in cells if results.find(cell) is None]
+        numbers = submit(options.launcher, open_cells, workspace, options.sbatch or [], options.jobs)
+        print(f"{len(open_cells)} cells in {len(numbers)} jobs; their logs are in {workspace.out / 'jobs'}")
+        results.look_again()
+    if options.launcher != "slurm":
         show_tables(tables, results, cells, options.seeds)
 
 
@@ -113,7 +119,7 @@ def chosen_tables(tables: tuple[Table, ...], names: list[str] | None) -> tuple[T
     return tuple(table for table in tables if names is None or table.name in names)
 
 
-def take_over(folder: Path, cells: list[Cell], place: Place, results: Results) -> None:
+def take_over(folder: Path, cells: list[Cell], workspace: Workspace, results: Results) -> None:
     """Copy the results in ``folder`` that are those of cells without one.
 
     Raises:
@@ -121,13 +127,13 @@ def take_over(folder: Path, cells: list[Cell], place: Place, results: Results) -
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder to collect results from")
-    others, num = Results([folder], results.hashes), 0
+    others, num = Results([folder], results.known.hashes), 0
     for cell in cells:
         found = None if results.find(cell) else others.find(cell)
         if found is not None:
-            results.add(collect(*found, place.out / cell.file))
+            results.add(collect(*found, workspace.out / cell.file))
             num += 1
-    print(f"{folder}: {len(others.files)} results, {num} of them taken over to {results_folder(place)}")
+    print(f"{folder}: {len(others.files)} results, {num} of them taken over to {workspace.results}")
 
 
 def write_documents(path: Path, options: Namespace, tables: tuple[Table, ...], results: Results) -> None:
@@ -150,36 +156,27 @@ def write_documents(path: Path, options: Namespace, tables: tuple[Table, ...], r
     print(f"{path}: {len(tables)} tables")
 
 
-def show_plan(cells: list[Cell], place: Place, results: Results) -> None:
+def show_plan(cells: list[Cell], workspace: Workspace, results: Results) -> None:
     """Print the commands that are left, and how long they take."""
-    tasks = left_to_do(cells, place, results)
-    for task in tasks:
-        print(f"# {task.title}\n{command_line(task.words(place, results))}")
-    for path in missing_stores(cells, place):
+    pending = pending_commands(cells, workspace, results)
+    for command in pending:
+        print(f"# {command.title}\n{command_line(command.arguments(workspace, results))}")
+    for path in missing_stores(cells, workspace):
         print(f"# {path} is not there yet: skelact data prepare")
-    computing = {task.title for task in tasks} & {cell.name for cell in cells}
-    print(f"# {len(cells)} cells, {len(cells) - len(computing)} done; {len(tasks)} commands left")
-    if tasks:
-        print(f"# {estimate(tasks, Recorded(cells, place, results), Measurement(place))}")
+    computing = {command.title for command in pending} & {cell.name for cell in cells}
+    print(f"# {len(cells)} cells, {len(cells) - len(computing)} done; {len(pending)} commands left")
+    if pending:
+        print(f"# {expected_time(pending, cells, workspace, results)}")
 
 
-def compute(cells: list[Cell], place: Place, results: Results) -> None:
-    """Run what is left.
-
-    Raises:
-        DataError: a store is not there.
-        SkelactError: a command failed, or was stopped.
-    """
-    for cell in cells:
-        if results.find(cell) is None and not_collected(cell, place, results) is not None:
-            collect_result(cell, place, results)
-    tasks = left_to_do(cells, place, results)
-    missing = missing_stores([task.what for task in tasks if isinstance(task.what, Cell)], place)
+def require_stores(cells: list[Cell], workspace: Workspace, results: Results) -> None:
+    """Raise DataError where a store is not there that the cells without a result need."""
+    pending = pending_commands(cells, workspace, results)
+    missing = missing_stores([each.what for each in pending if isinstance(each.what, Cell)], workspace)
     if missing:
         raise DataError(
             f"{missing[0]}: there is no such store; make it with 'skelact data prepare', see docs/data.md"
         )
-    run_all(tasks, place, results, Recorded(cells, place, results))
 
 
 def show_tables(
@@ -189,4 +186,4 @@ def show_tables(
     chosen = {cell.name for cell in cells}
     for table in tables:
         if any(cell.name in chosen for cell in cells_of(table, seeds)):
-            Console().print(fill(table, results, seeds).rich())
+            Console().print(render_table(table, results, seeds).rich())

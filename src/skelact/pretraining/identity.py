@@ -26,7 +26,7 @@ IDENTITY, SEEDS = "identity", "seeds"
 NEUTRAL = {*NUMERICALLY_NEUTRAL, *ROUNDING_ONLY, "test_every"}
 """Settings that tell no methods apart, in whichever table they are."""
 _FOLDERS = {"run", "run_weights", "data"}
-_OF_A_RUN = {"data", "protocol", "method", "size", "init", "mixing"}
+RUN_NAMES = {"data", "protocol", "method", "size", "init", "mixing"}
 """Names and paths in a run's configuration; what they stand for is in the identity."""
 
 
@@ -78,7 +78,7 @@ def run_identity(config: RunConfig, data_hash: str | None, start: str | None = N
         data_hash: content hash of its data.
         start: identity of the weights that it starts from; None for random ones.
     """
-    settings = {key: value for key, value in changed(config).items() if key not in _OF_A_RUN}
+    settings = {key: value for key, value in changed(config).items() if key not in RUN_NAMES}
     return digest(
         {
             "family": _family(config),

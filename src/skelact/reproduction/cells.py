@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -12,17 +12,35 @@ from typing import Any
 from skelact.configuration import instantiate, merge
 from skelact.errors import ConfigurationError, suggest
 from skelact.pretraining.config import ContrastiveRun, MaskedRun
+from skelact.pretraining.identity import evaluation_identity, run_identity, untrained_identity
 from skelact.pretraining.methods import DEFAULT_METHOD, find_method
 from skelact.reproduction.evaluations import Evaluation, Settings
-from skelact.reproduction.recipes import DataRecipe, Row, Table
+from skelact.reproduction.recipes import DatasetSpec, MethodRow, Table
+from skelact.results.identity import DRAW_NOTHING, ensemble_identity
+
+
+@dataclass
+class KnownData:
+    """What identities of results need to know of the data."""
+
+    hashes: dict[str, Any]
+    """Content hash of each data set's store, by its name."""
+    learned: dict[str, Any] = field(default_factory=dict)
+    """The same of data sets that are known from what models learned from alone."""
+    sizes: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Sequences of the training side, by data set and protocol."""
+
+    def hash_of(self, data_set: str) -> Any:
+        """Return a data set's content hash, None where it is not known."""
+        return self.hashes.get(data_set, self.learned.get(data_set))
 
 
 @dataclass(frozen=True)
 class Pretraining:
     """One run of 'skelact pretrain'."""
 
-    data: DataRecipe
-    row: Row
+    data: DatasetSpec
+    row: MethodRow
     size: str
     settings: Settings
     """Over those of method and size."""
@@ -55,15 +73,20 @@ class Pretraining:
         method = find_method(self.row.method)
         return instantiate(method.family.settings, method.settings(self.size, own))
 
-    @cached_property
-    def expected(self) -> Settings:
-        """All its settings, as a finished run tells them; the start has a name instead of a folder."""
-        return asdict(self.config("", None if self.start is None else "the weights of " + self.start.name))
+    def identity(self, known: KnownData) -> str:
+        """Return the identity of the run that it makes."""
+        start = None if self.start is None else self.start.identity(known)
+        return run_identity(self.config("", None), known.hash_of(self.data.data_set), start)
 
     @property
-    def line(self) -> tuple[Pretraining, ...]:
+    def seeds(self) -> list[int]:
+        """The run's seed, then those of what it starts from, as its card tells them."""
+        return [self.seed, *(self.start.seeds if self.start else ())]
+
+    @property
+    def prerequisites(self) -> tuple[Pretraining, ...]:
         """The runs that it needs, in order, itself the last."""
-        return (*(self.start.line if self.start else ()), self)
+        return (*(self.start.prerequisites if self.start else ()), self)
 
 
 @dataclass(frozen=True)
@@ -72,13 +95,13 @@ class Cell:
 
     table: str
     """Name of the table it stands in."""
-    row: Row
+    row: MethodRow
     pretraining: Pretraining
     """Whose encoder is evaluated; of a sum, the first."""
     evaluation: Evaluation
     settings: Settings
     """Of the evaluation, over those that its command has anyway."""
-    on: DataRecipe
+    on: DatasetSpec
     """Where is evaluated."""
     seed: int
     members: tuple[Cell, ...] = ()
@@ -105,9 +128,11 @@ class Cell:
         return Path("runs") / f"{started_from}-{self.evaluation.name}-{self.on.name}-seed{self.seed}"
 
     @property
-    def line(self) -> tuple[Pretraining, ...]:
+    def prerequisites(self) -> tuple[Pretraining, ...]:
         """The runs that it needs, in order."""
-        needed = [run for member in self.members for run in member.line] or self.pretraining.line
+        needed = [
+            run for member in self.members for run in member.prerequisites
+        ] or self.pretraining.prerequisites
         return tuple({run.name: run for run in needed}.values())
 
     @property
@@ -117,6 +142,35 @@ class Cell:
         source = "" if learned == self.on.name else f"-from-{learned}"
         name = f"{self.on.protocol}-{self.row.name}{source}-{self.evaluation.name}-seed{self.seed}.json"
         return Path("results") / self.on.data_set / name
+
+    def identity(self, known: KnownData) -> str | None:
+        """Return the identity that its result has; None where too little is known of the data."""
+        if self.members:
+            members = [member.identity(known) for member in self.members]
+            found = [each for each in members if each is not None]
+            return ensemble_identity(found, [1.0] * len(found)) if found == members else None
+        share, size = self.evaluation.share, known.sizes.get((self.on.data_set, self.on.protocol))
+        if share is not None and size is None:
+            return None
+        run = self.pretraining
+        encoder = run.identity(known) if self.trained else untrained_identity(run.config("", None))
+        return evaluation_identity(
+            self.evaluation.command,
+            self.evaluation.telling(self.expected),
+            data_hash=known.hash_of(self.on.data_set),
+            protocol=self.on.protocol,
+            encoder=encoder,
+            num_labelled=None if share is None or size is None else round(share * size),
+        )
+
+    @property
+    def seeds(self) -> list[Any]:
+        """The seeds of its result, as its file tells them."""
+        if self.members:
+            return [seed for member in self.members for seed in member.seeds]
+        draws = self.evaluation.command not in DRAW_NOTHING or not self.trained
+        of_labels = None if self.evaluation.share is None else self.seed
+        return [self.seed if draws else None, of_labels, *(self.pretraining.seeds if self.trained else ())]
 
     @cached_property
     def expected(self) -> Settings:
@@ -162,7 +216,7 @@ def cells_of_suite(tables: Iterable[Table], seeds: Sequence[int] | None = None) 
                 f"{cell.file}; give one of the rows another name, or a table of its own data set"
             )
         same = other.settings == cell.settings and other.row == cell.row
-        for run in cell.line:
+        for run in cell.prerequisites:
             table, known = runs.setdefault(run.name, (cell.table, run))
             if known != run or not same:
                 raise ConfigurationError(
@@ -189,7 +243,7 @@ def choose(cells: Iterable[Cell], patterns: Sequence[str]) -> list[Cell]:
     ]
 
 
-def _cell(table: Table, data: DataRecipe, row: Row, evaluation: Evaluation, seed: int) -> Cell:
+def _cell(table: Table, data: DatasetSpec, row: MethodRow, evaluation: Evaluation, seed: int) -> Cell:
     on = table.on or data
     if row.sum_of is not None:
         rows = [table.shared.rows[name] for name in row.sum_of]
@@ -207,7 +261,7 @@ def _cell(table: Table, data: DataRecipe, row: Row, evaluation: Evaluation, seed
     return Cell(table.name, row, pretraining, evaluation, settings, on, seed)
 
 
-def _pretraining(table: Table, data: DataRecipe, row: Row, seed: int) -> Pretraining:
+def _pretraining(table: Table, data: DatasetSpec, row: MethodRow, seed: int) -> Pretraining:
     for_all = merge(table.shared.variant.pretrain, data.pretrain, table.plan.pretrain)
     known = [each.name for each in fields(find_method(row.method or DEFAULT_METHOD).family.settings)]
     # what is about the other family of methods alone is left out

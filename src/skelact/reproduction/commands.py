@@ -11,13 +11,13 @@ from typing import Literal
 from skelact.configuration import flatten, option_text
 from skelact.reproduction.cells import Cell, Pretraining
 from skelact.reproduction.evaluations import Settings
-from skelact.reproduction.recipes import DataRecipe
+from skelact.reproduction.recipes import DatasetSpec
 
 Accelerator = Literal["auto", "cpu", "gpu"]
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """Where everything is, and what it runs on."""
 
     stores: Path
@@ -29,7 +29,7 @@ class Place:
     accelerator: Accelerator = "auto"
     """Of what kind."""
 
-    def store(self, data: DataRecipe) -> Path:
+    def store(self, data: DatasetSpec) -> Path:
         """Return the folder of a data set's store."""
         return self.stores / data.data_set
 
@@ -37,13 +37,18 @@ class Place:
         """Return the run folder of a pre-training."""
         return self.out / "runs" / pretraining.name
 
+    @property
+    def results(self) -> Path:
+        """The folder of the results of all cells."""
+        return self.out / "results"
+
     def hardware(self, prefix: str) -> list[str]:
         """Return the options that say what a command runs on; none where they are the defaults."""
         devices = [f"--{prefix}devices", str(self.devices)] if self.devices != 1 else []
         return devices + ([f"--{prefix}accelerator", self.accelerator] if self.accelerator != "auto" else [])
 
 
-def pretrain_words(pretraining: Pretraining, place: Place, *, resume: bool = False) -> list[str]:
+def pretrain_arguments(pretraining: Pretraining, place: Workspace, *, resume: bool = False) -> list[str]:
     """Return the words of the command that pre-trains, after ``skelact``."""
     row = pretraining.row
     assert row.method is not None  # only rows with a method are pre-trained
@@ -57,8 +62,8 @@ def pretrain_words(pretraining: Pretraining, place: Place, *, resume: bool = Fal
     ]
 
 
-def evaluate_words(
-    cell: Cell, place: Place, *, resume: bool = False, found: Mapping[str, Path] | None = None
+def evaluate_arguments(
+    cell: Cell, place: Workspace, *, resume: bool = False, found: Mapping[str, Path] | None = None
 ) -> list[str]:
     """Return the words of the command that evaluates, after ``skelact``.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from skelact.configuration import instantiate, merge, named_config
 from skelact.evaluation.knn import KS
 from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig
+from skelact.pretraining.identity import changed, telling
+from skelact.results.identity import SCHEMAS
 
 Settings = Mapping[str, Any]
 
@@ -47,11 +49,6 @@ class Evaluation:
     """Whether the class scores of several runs can be added up: there is one table of them."""
 
     @property
-    def draws(self) -> bool:
-        """Whether it draws random numbers itself, so that its seed decides even of a trained encoder."""
-        return not {"training", "seed"}.isdisjoint(each.name for each in fields(self.schema))
-
-    @property
     def from_scratch(self) -> Evaluation:
         """The same of an encoder that has learned nothing: all layers learn alike."""
         return replace(self, file="supervised") if self.trains_encoder else self
@@ -65,14 +62,11 @@ class Evaluation:
         shipped = named_config("evaluate", self.file) if self.file else {}
         return asdict(instantiate(self.schema, merge(shipped, own)))
 
-    def settings_of(self, config: Settings) -> Settings:
-        """Return the same of what a result file says of its configuration.
-
-        Raises:
-            ConfigurationError: a key that this version does not know.
-        """
-        names = [each.name for each in fields(self.schema)]
-        return asdict(instantiate(self.schema, {name: config[name] for name in names if name in config}))
+    def telling(self, settings: Settings) -> dict[str, Any]:
+        """Return of all settings those that an identity is made of."""
+        if self.command in SCHEMAS:
+            return changed(instantiate(self.schema, settings))
+        return telling(settings)
 
     def percent(self, content: Settings) -> float:
         """Return the number that a table shows of a result file's content, in %."""

@@ -1,30 +1,148 @@
-"""Runs the commands that are left, one after the other, each in a process of its own.
+"""Runs the commands that are left, each in a process of its own, by one worker or several.
 
-The result of a cell is copied from its run folder to where the results of all cells are.
+A worker takes the first command that is ready and that nobody has claimed. The result of a cell is copied
+from its run folder to where the results of all cells are.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from skelact.errors import DataError, SkelactError
-from skelact.files import write_json
+from skelact.files import write_json, writing
 from skelact.reproduction.cells import Cell
-from skelact.reproduction.commands import Place, command_line
-from skelact.reproduction.estimate import Recorded, estimate
-from skelact.reproduction.matching import Results, difference
-from skelact.reproduction.remaining import Task, not_collected
+from skelact.reproduction.claims import claimed
+from skelact.reproduction.commands import Workspace, command_line
+from skelact.reproduction.pending import (
+    PendingCommand,
+    Results,
+    not_collected,
+    pending_commands,
+    pretraining_state,
+)
 from skelact.results.files import FOLDER, has_scores
 from skelact.training.loop import RunStoppedError
+
+STOP_STATUSES = (RunStoppedError.exit_status, 130, -signal.SIGTERM, -signal.SIGINT)
+"""Exit statuses of a command that was asked to stop."""
+LOOK_AGAIN_AFTER = 2.0
+"""Seconds after which a worker without a ready command looks again what others have finished."""
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def run_all(cells: Sequence[Cell], workspace: Workspace, results: Results, jobs: int = 1) -> None:
+    """Compute what is left of the cells, and collect each result as soon as it is there.
+
+    Other workers, of this command or of others with the same ``workspace.out``, are left what they have
+    claimed; what they finish counts.
+
+    Args:
+        cells: what is wanted.
+        workspace: where.
+        results: the results that are there already; the new ones are added.
+        jobs: commands that run side by side; several get a thread of computation each.
+
+    Raises:
+        RunStoppedError: it was asked to stop; the same command goes on.
+        SkelactError: a command failed.
+    """
+    workers = _Workers(cells, workspace, results, one_thread=jobs > 1)
+    with passed_on(workers.stop):
+        if jobs == 1:
+            workers.work()
+            return
+        with ThreadPoolExecutor(jobs) as pool:
+            for done in as_completed([pool.submit(workers.work) for _ in range(jobs)]):
+                done.result()
+
+
+class _Workers:
+    """What the workers of one process share."""
+
+    def __init__(
+        self, cells: Sequence[Cell], workspace: Workspace, results: Results, one_thread: bool
+    ) -> None:
+        self.cells, self.workspace, self.results, self.one_thread = cells, workspace, results, one_thread
+        self.changed = threading.Condition()
+        self.own: set[str] = set()
+        """Titles of the commands that these workers are running."""
+        self.failed = self.stopped = False
+
+    def stop(self) -> None:
+        """Start nothing more."""
+        self.stopped = True
+
+    def work(self) -> None:
+        """Do what is ready and free until nothing is left."""
+        waiting = False
+        while not self.failed:
+            with self.changed:
+                if self.stopped:
+                    raise RunStoppedError("stopped; run the same command to go on")
+                self.collect_finished()
+                pending = pending_commands(self.cells, self.workspace, self.results)
+                if not pending:
+                    return
+                ready = [each for each in pending if not each.waits_for and each.title not in self.own]
+                done = next((each for each in ready if self.start(each)), None)
+                if done is None:
+                    if not waiting and not self.own:
+                        waiting = True
+                        print("the rest is being computed by others; waiting for them", file=sys.stderr)
+                    self.changed.wait(LOOK_AGAIN_AFTER)
+                    self.results.look_again()
+
+    def collect_finished(self) -> None:
+        """Copy results that commands left in run folders."""
+        for cell in self.cells:
+            if self.results.find(cell) is None and not_collected(cell, self.workspace, self.results):
+                collect_result(cell, self.workspace, self.results)
+
+    def start(self, command: PendingCommand) -> bool:
+        """Run a command, unless somebody else has claimed it; return whether it was run."""
+        claim = self.workspace.out / "claims" / f"{command.title.replace('/', '-').replace(' ', '-')}.json"
+        with claimed(claim) as is_mine:
+            if not is_mine:
+                return False
+            self.own.add(command.title)
+            arguments = command.arguments(self.workspace, self.results)
+            print(f"\n{command.title}\n{command_line(arguments)}", file=sys.stderr, flush=True)
+            self.changed.release()
+            try:
+                status = run_command(arguments, one_thread=self.one_thread)
+            finally:
+                self.changed.acquire()
+                self.own.remove(command.title)
+                self.failed = True  # unless what follows goes well
+                self.changed.notify_all()
+            if status in STOP_STATUSES:
+                raise RunStoppedError(f"stopped at {command.title}; run the same command to go on")
+            if status != 0:
+                raise SkelactError(
+                    f"{command.title}: its command ended with status {status}, its message stands above; "
+                    "run the same command again when it is mended"
+                )
+            if isinstance(command.what, Cell):
+                collect_result(command.what, self.workspace, self.results)
+            elif pretraining_state(command.what, self.workspace, self.results.known) != "done":
+                raise SkelactError(
+                    f"{self.workspace.run(command.what)}: no finished run, though its command ended well; "
+                    "remove the folder and run the same command again"
+                )
+            self.failed = False
+            return True
 
 
 def collect(found: Path, content: Mapping[str, Any], to: Path) -> Path:
@@ -39,89 +157,76 @@ def collect(found: Path, content: Mapping[str, Any], to: Path) -> Path:
         DataError: the scores that it names are not there, or the copy cannot be written.
     """
     copied = dict(content)
-    try:
+    with writing(to):
         to.parent.mkdir(parents=True, exist_ok=True)
-        if has_scores(content):
-            scores = to.with_suffix(".npz")
+    if has_scores(content):
+        scores = to.with_suffix(".npz")
+        try:
             shutil.copyfile(found.with_name(content["scores"]["file"]), scores)
-            copied["scores"] = {**content["scores"], "file": scores.name}
-        write_json(to, copied)
-    except OSError as error:
-        raise DataError(
-            f"{found} cannot be copied to {to} ({error.strerror or error}: {error.filename}); "
-            "if its scores are missing, remove it and run the same command again"
-        ) from error
+        except OSError as error:
+            raise DataError(
+                f"{found} cannot be copied to {to} ({error.strerror or error}: {error.filename}); "
+                "if its scores are missing, remove it and run the same command again"
+            ) from error
+        copied["scores"] = {**content["scores"], "file": scores.name}
+    write_json(to, copied)
     return to
 
 
-STOPPED = (RunStoppedError.exit_status, 130, -signal.SIGTERM, -signal.SIGINT)
-"""Exit statuses of a command that was asked to stop."""
-
-
-def run_all(tasks: Sequence[Task], place: Place, results: Results, recorded: Recorded) -> None:
-    """Run the tasks, and collect the result of each cell as soon as it is there.
-
-    Args:
-        tasks: what is left, in order.
-        place: where.
-        results: the results that are there already.
-        recorded: what done tasks took; the new ones are added.
-
-    Raises:
-        RunStoppedError: it was asked to stop; the same command goes on.
-        SkelactError: a command failed.
-    """
-    for number, task in enumerate(tasks):
-        words = task.words(place, results)
-        left = estimate(tasks[number:], recorded)
-        remaining = f"  [{left.brief()}]" if left.num_recorded else ""
-        print(f"\n({number + 1} of {len(tasks)}) {task.title}{remaining}", file=sys.stderr)
-        print(command_line(words), file=sys.stderr, flush=True)
-        started = time.perf_counter()
-        status = run_command(words)
-        if status in STOPPED:
-            raise RunStoppedError(f"stopped at {task.title}; run the same command to go on")
-        if status != 0:
-            raise SkelactError(
-                f"{task.title}: its command ended with status {status}, its message stands above; "
-                "run the same command again when it is mended"
-            )
-        seconds = time.perf_counter() - started
-        if task.state == "absent":
-            recorded.add(task.what, seconds)
-        if isinstance(task.what, Cell):
-            collect_result(task.what, place, results)
-
-
-def collect_result(cell: Cell, place: Place, results: Results) -> None:
+def collect_result(cell: Cell, workspace: Workspace, results: Results) -> None:
     """Copy the cell's result from its run folder to the others.
 
     Raises:
-        SkelactError: its command wrote no result that is the cell's; the message says what differs.
+        SkelactError: its command wrote no result that is the cell's.
     """
-    found = not_collected(cell, place, results)
+    found = not_collected(cell, workspace, results)
     if found is None:
-        folder = place.out / cell.run / FOLDER
-        others = Results([folder], results.hashes).files if folder.is_dir() else []
-        problems = [f"{path.name}: {difference(content, cell, results.hashes)}" for path, content in others]
-        raise SkelactError(f"{folder}: no result of {cell.name} ({'; '.join(problems) or 'none at all'})")
-    path = collect(*found, place.out / cell.file)
+        folder = workspace.out / cell.run / FOLDER
+        others = sorted(path.name for path in folder.glob("*.json"))
+        raise SkelactError(
+            f"{folder}: no result of {cell.name} ({', '.join(others) or 'none at all'}); "
+            "if the run there is another's, move it away"
+        )
+    path = collect(*found, workspace.out / cell.file)
     results.add(path)
 
 
-def run_command(words: Sequence[str]) -> int:
-    """Run ``skelact`` with ``words`` and return its exit status; a signal to stop goes on to it."""
-    command = [sys.executable, "-m", "skelact.cli.main", *words]
-    with subprocess.Popen(command) as process, _passed_on(process):
-        return process.wait()
+def run_command(arguments: Sequence[str], one_thread: bool = False) -> int:
+    """Run ``skelact`` with ``arguments`` and return its exit status.
+
+    Args:
+        arguments: what comes after ``skelact``.
+        one_thread: compute with a single thread, as commands side by side are fastest.
+    """
+    # with SLURM_NTASKS, Lightning takes srun to have started a process for each device
+    environment = {key: value for key, value in os.environ.items() if key != "SLURM_NTASKS"}
+    if one_thread:
+        environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "skelact.cli.main", *arguments]
+    with subprocess.Popen(command, env=environment) as process:
+        _running.add(process)
+        try:
+            return process.wait()
+        finally:
+            _running.discard(process)
+
+
+def stop_commands(*, wait: bool = False) -> None:
+    """Ask the commands that run to stop: each writes its checkpoint and ends; ``wait`` until they have."""
+    processes = tuple(_running)
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    while wait and any(process.poll() is None for process in processes):
+        time.sleep(0.1)
 
 
 @contextmanager
-def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Pass SIGTERM and SIGINT on, so that the command can write its checkpoint; wait for it meanwhile."""
+def passed_on(stop_workers: Callable[[], None]) -> Iterator[None]:
+    """Pass SIGTERM and SIGINT on to the commands that run, wait for them to end, and start no more."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        process.send_signal(signal.SIGTERM)
+        stop_workers()
+        stop_commands()
 
     try:
         before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}

@@ -10,7 +10,7 @@ from skelact.reproduction.evaluations import EVALUATIONS, Evaluation, Settings
 
 
 @dataclass(frozen=True)
-class DataRecipe:
+class DatasetSpec:
     """A data set under a protocol, from ``configs/data/<name>.yaml``."""
 
     name: str
@@ -31,7 +31,7 @@ class DataRecipe:
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodRow:
     """A way of pre-training, an encoder before any, or several rows whose class scores are added up.
 
     Raises:
@@ -64,7 +64,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Variant:
+class SettingsVariant:
     """Settings that a whole suite has, from ``configs/variant/<name>.yaml``."""
 
     pretrain: Settings = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TableSpec:
     """A table as a suite's file gives it.
 
     Raises:
@@ -109,14 +109,14 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Shared:
+class SuiteDefaults:
     """What the tables of a suite share."""
 
     size: str
     """Name of the size, ``configs/size/<size>.yaml``."""
-    variant: Variant
+    variant: SettingsVariant
     """Settings of every run."""
-    rows: Mapping[str, Row]
+    rows: Mapping[str, MethodRow]
     """All rows by name; a row may start with the weights of another."""
 
 
@@ -126,17 +126,17 @@ class Table:
 
     name: str
     """What documents call it."""
-    plan: Plan
+    plan: TableSpec
     """What its file says."""
-    shared: Shared
+    shared: SuiteDefaults
     """What its suite says."""
-    data: tuple[DataRecipe, ...]
+    data: tuple[DatasetSpec, ...]
     """Where is pre-trained."""
-    on: DataRecipe | None
+    on: DatasetSpec | None
     """Where is evaluated, if not where was pre-trained."""
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[MethodRow]:
         """What is compared."""
         known = self.shared.rows
         return [known[name] for name in (known if self.plan.rows is None else self.plan.rows)]

@@ -16,12 +16,19 @@ from skelact.configuration import check_keys, named_config, read_table
 from skelact.errors import ConfigurationError, suggest
 from skelact.pretraining.methods import family_of, find_method
 from skelact.reproduction.evaluations import EVALUATIONS, Settings
-from skelact.reproduction.recipes import DataRecipe, Plan, Row, Shared, Table, Variant
+from skelact.reproduction.recipes import (
+    DatasetSpec,
+    MethodRow,
+    SettingsVariant,
+    SuiteDefaults,
+    Table,
+    TableSpec,
+)
 
 T = TypeVar("T")
 
 
-def read_data_recipe(name: str) -> DataRecipe:
+def read_data_recipe(name: str) -> DatasetSpec:
     """Read ``configs/data/<name>.yaml``.
 
     Raises:
@@ -52,7 +59,7 @@ def read_suite(name: str) -> tuple[Table, ...]:
         if key not in content:
             raise ConfigurationError(f"{where}: {key!r} is missing")
     named_config("size", content["size"])
-    shared = Shared(content["size"], _variant(content.get("variant")), _rows(content["rows"], where))
+    shared = SuiteDefaults(content["size"], _variant(content.get("variant")), _rows(content["rows"], where))
     data = {
         key: _data_recipe(key, recipe, f"{where}: data {key}")
         for key, recipe in _each(content, "data", where).items()
@@ -70,8 +77,8 @@ def _each(content: Settings, key: str, where: str) -> Any:
     return found
 
 
-def _data_recipe(name: str, content: Settings, where: str) -> DataRecipe:
-    recipe = _build(DataRecipe, content, where, name=name)
+def _data_recipe(name: str, content: Settings, where: str) -> DatasetSpec:
+    recipe = _build(DatasetSpec, content, where, name=name)
     _check_settings(recipe.pretrain, where)
     both = [way for each in EVALUATIONS.values() for way in (each, each.from_scratch)]
     shares = {name: each for name, each in EVALUATIONS.items() if each.share is not None}
@@ -82,21 +89,21 @@ def _data_recipe(name: str, content: Settings, where: str) -> DataRecipe:
     return recipe
 
 
-def _variant(name: str | None) -> Variant:
+def _variant(name: str | None) -> SettingsVariant:
     if name is None:
-        return Variant()
+        return SettingsVariant()
     where = f"configs/variant/{name}.yaml"
-    variant = _build(Variant, named_config("variant", name), where)
+    variant = _build(SettingsVariant, named_config("variant", name), where)
     _check_settings(variant.pretrain, where)
     return variant
 
 
-def _rows(rows: str | Settings, where: str) -> dict[str, Row]:
+def _rows(rows: str | Settings, where: str) -> dict[str, MethodRow]:
     """Return a suite's rows by name; they are given in the suite, or are those of ``configs/rows``."""
     if isinstance(rows, str):
         where, rows = f"configs/rows/{rows}.yaml", named_config("rows", rows)
     found = {
-        name: _build(Row, {"title": name, **content}, f"{where}: row {name}", name=name)
+        name: _build(MethodRow, {"title": name, **content}, f"{where}: row {name}", name=name)
         for name, content in rows.items()
     }
     for name, row in found.items():
@@ -118,14 +125,14 @@ def _rows(rows: str | Settings, where: str) -> dict[str, Row]:
 
 
 def _table(
-    name: str, content: Settings, shared: Shared, own_data: Mapping[str, DataRecipe], where: str
+    name: str, content: Settings, shared: SuiteDefaults, own_data: Mapping[str, DatasetSpec], where: str
 ) -> Table:
-    plan = _build(Plan, content, where)
+    plan = _build(TableSpec, content, where)
     _check_settings(plan.pretrain, where)
     for wanted, known in ((plan.rows or (), shared.rows), (plan.evaluate, EVALUATIONS)):
         _check_known(wanted, known, where)
 
-    def recipe(data: str) -> DataRecipe:
+    def recipe(data: str) -> DatasetSpec:
         return own_data[data] if data in own_data else read_data_recipe(data)
 
     on = None if plan.evaluate_on is None else recipe(plan.evaluate_on)

@@ -22,7 +22,7 @@ from rich.table import Table as RichTable
 from skelact.configuration import named_config
 from skelact.errors import DataError
 from skelact.reproduction.cells import Cell, cells_of
-from skelact.reproduction.matching import Results
+from skelact.reproduction.pending import Results
 from skelact.reproduction.recipes import Table
 from skelact.results.statistics import mean_interval
 
@@ -54,7 +54,7 @@ class TextTable:
         return table
 
 
-def fill(table: Table, results: Results, seeds: Sequence[int] | None = None) -> TextTable:
+def render_table(table: Table, results: Results, seeds: Sequence[int] | None = None) -> TextTable:
     """Return a table with the numbers that are there.
 
     Args:
@@ -159,4 +159,4 @@ def with_tables(
 def block(suite: str, table: Table, results: Results) -> str:
     """Return a table under the command that prints its commands."""
     command = f"skelact reproduce {suite} --stores stores --out again --only-table {table.name} --dry-run"
-    return f"```bash\n{command}\n```\n\n{fill(table, results).markdown()}"
+    return f"```bash\n{command}\n```\n\n{render_table(table, results).markdown()}"

@@ -10,7 +10,7 @@ from skelact.errors import ConfigurationError
 from skelact.formats.known import find_data_set
 from skelact.formats.protocol import PROTOCOLS
 from skelact.reproduction.cells import cells_of_suite, choose
-from skelact.reproduction.commands import Place, evaluate_words
+from skelact.reproduction.commands import Workspace, evaluate_arguments
 from skelact.reproduction.evaluations import EVALUATIONS, KnnSettings
 from skelact.reproduction.suite_files import read_data_recipe, read_suite
 from skelact.reproduction.tables import published_numbers
@@ -81,7 +81,7 @@ def test_the_published_settings_stand_in_the_suites():
 
 def test_stjd_mp_starts_from_mamp_and_draws_of_labels_share_one_pretraining():
     found = cell("ntu60", "ntu60-xview/stjd-mp/semi-1/seed3")
-    assert [run.name for run in found.pretraining.line] == [
+    assert [run.name for run in found.pretraining.prerequisites] == [
         "ntu60-xview/mamp-seed0",
         "ntu60-xview/stjd-mp-seed0",
     ]
@@ -209,8 +209,8 @@ def test_scores_are_added_up_of_runs_that_have_one_table_of_them(summing):
     ]
     both = summing["ntu60-xsub/both/semi-10/seed3"]
     assert list(both.members) == [summing[f"ntu60-xsub/{name}/semi-10/seed3"] for name in ("mae", "mamp")]
-    assert [run.name for run in both.line] == ["ntu60-xsub/mae-seed3", "ntu60-xsub/mamp-seed3"]
-    words = evaluate_words(both, Place(Path("stores"), Path("out")))
+    assert [run.name for run in both.prerequisites] == ["ntu60-xsub/mae-seed3", "ntu60-xsub/mamp-seed3"]
+    words = evaluate_arguments(both, Workspace(Path("stores"), Path("out")))
     runs = [f"out/{member.run}" for member in both.members]
     assert words == [
         *("evaluate", "ensemble", "--runs", *runs),
@@ -222,7 +222,7 @@ def test_an_untrained_encoder_learns_from_labels_in_a_folder_of_its_own(summing)
     scratch, tuned = (summing[f"ntu60-xsub/{name}/semi-10/seed3"] for name in ("untrained", "mae"))
     assert (scratch.expected["layer_decay"], tuned.expected["layer_decay"]) == (1.0, 0.8)
     assert scratch.run != tuned.run
-    words = evaluate_words(scratch, Place(Path("stores"), Path("out")))
+    words = evaluate_arguments(scratch, Workspace(Path("stores"), Path("out")))
     assert "--untrained" in words
     assert words[words.index("--run") + 1] == "out/runs/ntu60-xsub/mae-seed3"
 

@@ -7,7 +7,7 @@ import pytest
 
 from skelact.errors import DataError
 from skelact.reproduction.cells import cells_of, cells_of_suite, choose
-from skelact.reproduction.matching import Results
+from skelact.reproduction.pending import Results
 from skelact.reproduction.suite_files import read_suite
 from skelact.reproduction.tables import TextTable, cell_text, with_tables
 from skelact.results.files import FORMAT
