@@ -291,16 +291,15 @@ echo Submitted batch job $((number + 1))
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["here", "local"])
 def test_two_workers_compute_what_one_does(reproduce, tmp_path, monkeypatch, launcher):
-    monkeypatch.undo()
-    words = ["reproduce", str(tmp_path / "own.yaml"), "--stores", str(tmp_path / "stores")]
-    for out, more in (("one", []), ("two", ["--launcher", launcher, "--jobs", "2"])):
-        assert main([*words, "--out", str(tmp_path / out), "--accelerator", "cpu", *more]) == 0
+    part = ["--only-table", "neighbours"]
+    assert reproduce(*part, "--out", str(tmp_path / "one"))[0] == 0
+    monkeypatch.undo()  # from here on commands are processes of their own
+    words = [*part, "--out", str(tmp_path / "two"), "--launcher", launcher, "--jobs", "2"]
+    assert reproduce(*words)[0] == 0
     one, two = (results(tmp_path / name) for name in ("one", "two"))
     assert sorted(one) == sorted(two) != []
     for name, text in one.items():
-        first, second = json.loads(text), json.loads(two[name])
-        assert first["identity"] == second["identity"]
-        assert first["metrics"].keys() == second["metrics"].keys()
+        assert json.loads(text)["identity"] == json.loads(two[name])["identity"]
     assert not list((tmp_path / "two" / "claims").iterdir())
 
 

@@ -1,0 +1,27 @@
+"""Jobs: what must not run side by side is one job."""
+
+import pytest
+
+from skelact.errors import ConfigurationError
+from skelact.reproduction.cells import cells_of_suite, choose
+from skelact.reproduction.cluster import group, submit
+from skelact.reproduction.commands import Workspace
+from skelact.reproduction.suite_files import read_suite
+
+
+def test_sums_whose_members_have_no_jobs_are_one_job():
+    cells = cells_of_suite(read_suite("ntu60-cl"))
+    sums = choose(cells, ["ntu60-xsub/stjd-cl-3s/*/seed0"])
+    assert len(sums) > 1
+    assert list(group(sums).values()) == [sums]
+    others = choose(cells, ["ntu60-xview/stjd-cl-3s/*/seed0"])  # of other runs
+    assert list(group([*sums, *others]).values()) == [sums, others]
+    joint = choose(cells, ["ntu60-xsub/stjd-cl*/linear/seed0"])
+    jobs = group(joint)
+    assert [len(each) for each in jobs.values()] == [1] * 4  # three streams, and their sum, which waits
+
+
+def test_slurm_must_be_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ConfigurationError, match="--launcher slurm: .*srun"):
+        submit("slurm", [], Workspace(tmp_path, tmp_path), [], None)
