@@ -23,5 +23,5 @@ def test_sums_whose_members_have_no_jobs_are_one_job():
 
 def test_slurm_must_be_there(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigurationError, match="--launcher slurm: .*srun"):
+    with pytest.raises(ConfigurationError, match=r"--launcher slurm: .*srun"):
         submit("slurm", [], Workspace(tmp_path, tmp_path), [], None)
