@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.files import write_file
@@ -186,4 +185,4 @@ def show_tables(
     chosen = {cell.name for cell in cells}
     for table in tables:
         if any(cell.name in chosen for cell in cells_of(table, seeds)):
-            Console().print(render_table(table, results, seeds).rich())
+            print(f"\n{render_table(table, results, seeds).text()}")

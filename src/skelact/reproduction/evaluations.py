@@ -11,6 +11,7 @@ from skelact.evaluation.knn import KS
 from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig
 from skelact.pretraining.identity import changed, telling
 from skelact.results.identity import SCHEMAS
+from skelact.results.tables import mean_class_accuracy
 
 Settings = Mapping[str, Any]
 
@@ -70,10 +71,18 @@ class Evaluation:
 
     def percent(self, content: Settings) -> float:
         """Return the number that a table shows of a result file's content, in %."""
-        metrics: Any = content["metrics"]
-        for key in self.headline:
-            metrics = metrics[key]
-        return 100 * float(metrics)
+        return 100 * float(self._numbers(content)[self.headline[-1]])
+
+    def mean_class_percent(self, content: Settings) -> float | None:
+        """Return the mean of the classes' accuracies of the same numbers, in %; None where there is none."""
+        share = mean_class_accuracy(self._numbers(content))
+        return None if share is None else 100 * share
+
+    def _numbers(self, content: Settings) -> Any:
+        numbers: Any = content["metrics"]
+        for key in self.headline[:-1]:
+            numbers = numbers[key]
+        return numbers
 
 
 def _finetuning(name: str, command: str, title: str, share: float | None = None) -> Evaluation:

@@ -13,45 +13,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-
-from rich.table import Table as RichTable
 
 from skelact.configuration import named_config
 from skelact.errors import DataError
 from skelact.reproduction.cells import Cell, cells_of
 from skelact.reproduction.pending import Results
 from skelact.reproduction.recipes import Table
+from skelact.results.rendering import TextTable
 from skelact.results.statistics import mean_interval
 
 NOT_YET = "not yet"
 NOTHING = "-"
 """Stands where a row has no such number: nearest neighbours of a sum of scores."""
-
-
-@dataclass(frozen=True)
-class TextTable:
-    """A table of texts."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def markdown(self) -> str:
-        """Return it as Markdown, without the title."""
-        lines = [f"| {' | '.join(line)} |" for line in (self.columns, *self.rows)]
-        return "\n".join([lines[0], "|" + "---|" * len(self.columns), *lines[1:]])
-
-    def rich(self) -> RichTable:
-        """Return it for the terminal."""
-        table = RichTable(title=self.title, title_justify="left")
-        for number, column in enumerate(self.columns):
-            table.add_column(column, justify="right" if number else "left")
-        for row in self.rows:
-            table.add_row(*row)
-        return table
 
 
 def render_table(table: Table, results: Results, seeds: Sequence[int] | None = None) -> TextTable:
@@ -105,6 +80,10 @@ def cell_text(
         missing = "" if len(values) == len(cells) else f"; {len(values)} of {len(cells)} seeds"
         inside = f"{each}{missing}" if len(values) > 1 else missing.removeprefix("; ")
         text = f"{summary.mean:.1f}{spread}" + (f" ({inside})" if inside else "")
+        by_class = [cells[0].evaluation.mean_class_percent(each[1]) for each in found if each is not None]
+        known = [each for each in by_class if each is not None]
+        if len(known) == len(values):
+            text += f", mean class {sum(known) / len(known):.1f}"
     first = cells[0]
     number = published.get((first.row.name, first.evaluation.name, first.pretraining.data.name))
     return text if number is None else f"{text} [published {number:.1f}]"

@@ -1,6 +1,4 @@
-"""What result files say class by class, the seeds of a method side by side.
-
-In which classes do two methods differ? A paired test for each, and what many tests ask of it.
+"""What result files say class by class, and in which classes two methods differ.
 
 Each class has its exact McNemar test over the test sequences of this class. Tests of K classes at 0.05 may
 find K / 20 differences where there are none, so the p values are adjusted for all classes together.
@@ -17,7 +15,7 @@ import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.known import data_sets
-from skelact.results.statistics import mcnemar, over_seeds
+from skelact.results.statistics import combine_p_values, mcnemar
 from skelact.results.tables import Method, ResultEntry, check_same_test, group, read_entries
 
 Counts = npt.NDArray[np.int64]
@@ -194,7 +192,7 @@ def class_differences(first: ClassResult, second: ClassResult) -> list[ClassDiff
     p_values: list[float] = []
     if all(entry.scores is not None for pair in pairs for entry in pair):
         by_seed = [_tests(*pair, places) for pair in pairs]
-        p_values = [over_seeds(tests) for tests in zip(*by_seed, strict=True)]
+        p_values = [combine_p_values(tests) for tests in zip(*by_seed, strict=True)]
     adjusted = holm(p_values)
     found = []
     for number, place in enumerate(places.tolist()):
@@ -244,4 +242,4 @@ def _tests(first: ResultEntry, second: ResultEntry, places: npt.NDArray[np.int64
     if first.scores.names != second.scores.names or (labels != second.scores.labels).any():
         raise DataError(f"{second.path}: other test sequences than in {first.path}; evaluate both alike")
     ours, others = first.right(), second.right()
-    return [mcnemar(ours[labels == place], others[labels == place]).p for place in places.tolist()]
+    return [mcnemar(ours[labels == place], others[labels == place]) for place in places.tolist()]

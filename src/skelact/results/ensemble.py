@@ -15,7 +15,7 @@ from skelact.pretraining.identity import IDENTITY, SEEDS
 from skelact.results.files import (
     FOLDER,
     FORMAT,
-    TestScores,
+    SequenceScores,
     computed,
     has_scores,
     read_result,
@@ -35,7 +35,7 @@ class Member:
 
     path: Path
     content: Mapping[str, Any]
-    scores: TestScores
+    scores: SequenceScores
 
 
 def find_member(run: Path, evaluation: str) -> Member:

@@ -1,9 +1,7 @@
 """Result files: a number never stands alone.
 
-A result is one JSON file. The scores that it was computed from lie beside it as ``<same name>.npz``: with
-them runs can be added up to an ensemble and compared sequence by sequence.
-
-Class scores of test sequences on disk, beside their result: for ensembles and for paired tests.
+A result is one JSON file. The class scores that it was computed from lie beside it as ``<same name>.npz``:
+with them runs can be added up to an ensemble and compared sequence by sequence.
 """
 
 from __future__ import annotations
@@ -33,10 +31,8 @@ _SCORES = "scores/"
 
 
 @dataclass(frozen=True)
-class TestScores:
+class SequenceScores:
     """What an evaluation thought of every test sequence."""
-
-    __test__ = False  # not a test case, whatever its name makes pytest think
 
     names: tuple[str, ...]
     """Names of the N test sequences."""
@@ -46,7 +42,7 @@ class TestScores:
     """(N, K) class scores, by the variant of the evaluation (``k=1``); an empty key where there is one."""
 
 
-def write_scores(path: Path, scores: TestScores) -> None:
+def write_scores(path: Path, scores: SequenceScores) -> None:
     """Write scores as a compressed .npz."""
     arrays = {f"{_SCORES}{key}": table for key, table in scores.scores.items()}
     np.savez_compressed(path, names=np.array(scores.names, np.str_), labels=scores.labels, **arrays)  # type: ignore[arg-type]
@@ -57,7 +53,7 @@ def has_scores(content: Mapping[str, Any]) -> bool:
     return "scores" in content
 
 
-def read_scores(result_path: Path, content: Mapping[str, Any]) -> TestScores:
+def read_scores(result_path: Path, content: Mapping[str, Any]) -> SequenceScores:
     """Read the scores that belong to a result file.
 
     Args:
@@ -75,7 +71,7 @@ def read_scores(result_path: Path, content: Mapping[str, Any]) -> TestScores:
             raise DataError(f"{path}: not the scores of {result_path.name}; evaluate again")
         with np.load(path, allow_pickle=False) as file:
             tables = {key.removeprefix(_SCORES): file[key] for key in file.files if key.startswith(_SCORES)}
-            return TestScores(tuple(file["names"].tolist()), file["labels"], tables)
+            return SequenceScores(tuple(file["names"].tolist()), file["labels"], tables)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path}: the scores of {result_path.name} cannot be read ({error}); "
@@ -200,7 +196,7 @@ def write_result(
         if scored:
             labels = next(iter(scored.values())).labels
             scores = {key: metrics.scores for key, metrics in scored.items()}
-            write_scores(beside, TestScores(tuple(names), labels, scores))
+            write_scores(beside, SequenceScores(tuple(names), labels, scores))
             content["scores"] = {"file": beside.name, "sha256": sha256(beside)}
         else:
             beside.unlink(missing_ok=True)

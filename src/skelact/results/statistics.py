@@ -1,7 +1,4 @@
-"""What several seeds say together: their mean, and how far it can be trusted.
-
-Do two methods really differ? Paired tests over the test sequences, and over seeds.
-"""
+"""What several seeds say together, and whether two methods differ: intervals and paired tests."""
 
 from __future__ import annotations
 
@@ -59,23 +56,13 @@ def mean_interval(values: Sequence[float]) -> MeanInterval:
     return MeanInterval(float(numbers.mean()), half_width, num)
 
 
-Right = npt.NDArray[np.bool_]
+Correct = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class McNemar:
-    """McNemar's test: of the sequences that one method alone gets right, is it half and half?"""
+def mcnemar(first: Correct, second: Correct) -> float:
+    """Return the two-sided p value of McNemar's test: is it chance which of two methods is right?
 
-    first_only: int
-    """Sequences that the first method alone gets right."""
-    second_only: int
-    """Sequences that the second method alone gets right."""
-    p: float
-    """Two-sided p value, exact (binomial) at any number of sequences."""
-
-
-def mcnemar(first: Right, second: Right) -> McNemar:
-    """Compare which sequences two methods get right.
+    Of the sequences that one method alone gets right, half would be either's.
 
     Source: McNemar, Psychometrika 12, 1947; exact form by the binomial distribution with probability 1/2.
 
@@ -90,11 +77,10 @@ def mcnemar(first: Right, second: Right) -> McNemar:
         raise DataError(f"a paired test needs the same sequences, got {first.shape} and {second.shape}")
     first_only, second_only = int((first & ~second).sum()), int((second & ~first).sum())
     num = first_only + second_only
-    p = min(1.0, 2 * float(bdtr(min(first_only, second_only), num, 0.5))) if num else 1.0
-    return McNemar(first_only, second_only, p)
+    return min(1.0, 2 * float(bdtr(min(first_only, second_only), num, 0.5))) if num else 1.0
 
 
-def over_seeds(p_values: Sequence[float]) -> float:
+def combine_p_values(p_values: Sequence[float]) -> float:
     """Return one p value for several seeds' tests over the same sequences: twice their median, at most 1.
 
     Valid however the tests depend on each other (Rüschendorf, Adv. Appl. Prob. 14, 1982); one seed's p value

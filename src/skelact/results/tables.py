@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from skelact.errors import DataError
-from skelact.results.files import TestScores, has_scores, read_result, read_scores
+from skelact.results.files import SequenceScores, has_scores, read_result, read_scores
 from skelact.results.identity import described, result_identity, result_seeds
 from skelact.results.statistics import (
+    Correct,
     Difference,
     MeanInterval,
-    Right,
+    combine_p_values,
     difference_over_seeds,
     mcnemar,
     mean_interval,
-    over_seeds,
 )
 
 OVERLAP = "0.5"
@@ -43,9 +43,9 @@ class ResultEntry:
     seeds: tuple[Any, ...]
     """Of evaluation, subset and pre-training, and those of what it started from or adds up."""
     measures: Mapping[str, float]
-    """Shares in [0, 1], the one that methods are compared by first: top1 and, in most files, top5; of a
-    detection map_a and map_v, both at :data:`OVERLAP`."""
-    scores: TestScores | None
+    """Shares in [0, 1], the one that methods are compared by first: top1 and, in most files, mean_class (the
+    mean of the classes' accuracies) and top5; of a detection map_a and map_v, both at :data:`OVERLAP`."""
+    scores: SequenceScores | None
     variant: str
     content: Mapping[str, Any]
     """All that the file holds."""
@@ -61,7 +61,7 @@ class ResultEntry:
         """What methods are compared by, in percent."""
         return 100 * next(iter(self.measures.values()))
 
-    def right(self) -> Right:
+    def right(self) -> Correct:
         """Return (N,) whether the best class is the true one, the first of equals counting."""
         assert self.scores is not None
         return np.asarray(self.scores.scores[self.variant].argmax(1) == self.scores.labels)
@@ -168,7 +168,11 @@ def compare(methods: Sequence[Method]) -> list[Comparison]:
         )
         pairs = list(zip(first.entries, second.entries, strict=False))
         with_scores = [pair for pair in pairs if all(entry.scores is not None for entry in pair)]
-        p = over_seeds([_test(*pair) for pair in with_scores]) if len(with_scores) == len(pairs) else None
+        p = (
+            combine_p_values([_test(*pair) for pair in with_scores])
+            if len(with_scores) == len(pairs)
+            else None
+        )
         found.append(Comparison(first, second, difference, p, len(pairs)))
     return found
 
@@ -195,7 +199,7 @@ def _test(first: ResultEntry, second: ResultEntry) -> float:
     assert second.scores is not None
     if first.scores.names != second.scores.names:
         raise DataError(f"{second.path}: other test sequences than in {first.path}; evaluate both alike")
-    return mcnemar(first.right(), second.right()).p
+    return mcnemar(first.right(), second.right())
 
 
 def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[ResultEntry]:
@@ -231,5 +235,19 @@ def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[ResultEntry]
 def _measures_of(evaluation: str, numbers: Mapping[str, Any]) -> dict[str, float]:
     if evaluation == "detection":
         return {name: float(numbers[name][OVERLAP]) for name in ("map_a", "map_v")}
-    top1, top5 = float(numbers["top1"]), numbers.get("top5")
-    return {"top1": top1} if top5 is None else {"top1": top1, "top5": float(top5)}
+    found = {"top1": float(numbers["top1"])}
+    mean_class = mean_class_accuracy(numbers)
+    if mean_class is not None:
+        found["mean_class"] = mean_class
+    return found if numbers.get("top5") is None else {**found, "top5": float(numbers["top5"])}
+
+
+def mean_class_accuracy(numbers: Mapping[str, Any]) -> float | None:
+    """Return the mean of the classes' accuracies, a share in [0, 1]: a small class counts as much as a large.
+
+    None where a result file holds no numbers by class.
+    """
+    if "mean_class_accuracy" in numbers:
+        return float(numbers["mean_class_accuracy"])
+    occurring = [share for share in numbers.get("per_class", ()) if share is not None]
+    return sum(occurring) / len(occurring) if occurring else None

@@ -9,8 +9,9 @@ from skelact.errors import DataError
 from skelact.reproduction.cells import cells_of, cells_of_suite, choose
 from skelact.reproduction.pending import Results
 from skelact.reproduction.suite_files import read_suite
-from skelact.reproduction.tables import TextTable, cell_text, with_tables
+from skelact.reproduction.tables import cell_text, with_tables
 from skelact.results.files import FORMAT
+from skelact.results.rendering import TextTable
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -44,7 +45,7 @@ def test_a_place_tells_mean_interval_seeds_and_the_published_number(numbers, tex
 
 def test_markdown():
     table = TextTable("t", ("encoder", "a, %"), (("x", "1.0"), ("y", "not yet")))
-    assert table.markdown() == "| encoder | a, % |\n|---|---|\n| x | 1.0 |\n| y | not yet |"
+    assert table.markdown() == "| encoder | a, % |\n| --- | ---: |\n| x | 1.0 |\n| y | not yet |"
 
 
 def test_a_document_without_a_place_for_a_table_is_refused():

@@ -173,7 +173,7 @@ def test_detections_are_compared_by_their_precision_at_half_an_overlap(tmp_path,
     assert entries[1].measures == pytest.approx({"map_a": 0.4, "map_v": 0.5})
     methods = group(entries)
     assert [method.means["map_a"].mean for method in methods[:2]] == pytest.approx([35, 55])
-    assert list(methods[2].means) == ["top1", "top5"]
+    assert list(methods[2].means) == ["top1", "mean_class", "top5"]
     (pair,) = compare(methods)  # the linear evaluation is another table
     assert (pair.difference.mean, pair.p) == (pytest.approx(-20), None)
     assert main(["results", "--format", "csv", *map(str, files)]) == 0
@@ -205,3 +205,17 @@ def test_methods_on_other_sequences_are_not_paired(tmp_path):
 def test_the_device_has_a_name():
     assert "threads" in describe_device(torch.device("cpu"))
     assert describe_device(torch.device("meta")) == "meta"
+
+
+def test_the_mean_of_the_classes_stands_beside_the_top_1(tmp_path, capsys):
+    labels = torch.tensor([0] * 20 + [1])
+    metrics = evaluate_scores(torch.nn.functional.one_hot(torch.zeros(21).long(), 2).float(), labels, 2)
+    path = write(tmp_path, metrics=metrics.to_dict(), with_scores=False)
+    content = json.loads(path.read_text())
+    for missing in ((), ("mean_class_accuracy",)):
+        numbers = {key: value for key, value in content["metrics"].items() if key not in missing}
+        path.write_text(json.dumps({**content, "metrics": numbers}))
+        assert main(["results", str(path)]) == 0
+        head, row = (line.split() for line in capsys.readouterr().out.splitlines()[1:3])
+        assert head[2:6] == ["top-1", "%", "mean", "class"]
+        assert row == ["mae", "1", "95.2", "50.0", "100.0"]
