@@ -12,7 +12,7 @@ import json
 import math
 import re
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache, wraps
 from importlib.resources import files
@@ -240,14 +240,3 @@ def option_text(value: Any) -> str:
     if isinstance(value, float) and math.isinf(value):
         return ".inf" if value > 0 else "-.inf"  # as in YAML; JSON has no infinity
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def find_option(arguments: Sequence[str], name: str) -> str | None:
-    """Return the last value given to the option ``name`` on a command line that is not parsed yet."""
-    found = None
-    for position, argument in enumerate(arguments):
-        if argument == name and position + 1 < len(arguments):
-            found = arguments[position + 1]
-        elif argument.startswith(f"{name}="):
-            found = argument.removeprefix(f"{name}=")
-    return found

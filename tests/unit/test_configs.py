@@ -8,7 +8,6 @@ import pytest
 
 from skelact.configuration import (
     check_keys,
-    find_option,
     flatten,
     instantiate,
     merge,
@@ -133,10 +132,3 @@ def test_files_that_are_no_configuration_are_refused(tmp_path):
     path.write_text("- 1")
     with pytest.raises(ConfigurationError, match="expected a table of settings, got list"):
         read_config(path, MaskedRun)
-
-
-def test_options_are_found_before_they_are_parsed():
-    arguments = ["--size", "tiny", "--method=mae", "--size", "small"]
-    assert find_option(arguments, "--size") == "small"
-    assert find_option(arguments, "--method") == "mae"
-    assert find_option(arguments, "--config") is None

@@ -77,7 +77,7 @@ COMMANDS = tuple(
         ("evaluate transfer", "api.finetuning:transfer", "fine-tune on another data set", ""),
         ("evaluate supervised", "api.finetuning:supervised", "train from labels alone, from scratch", ""),
         ("evaluate ensemble", "api.evaluation:ensemble", "add up the class scores of several runs", ""),
-        ("results", "cli.results", "tabulate result files and test differences", "files"),
+        ("results", "api.tabulation:results", "tabulate result files and test differences", "files"),
         ("figures confusion", "api.figures:confusion", "draw which classes are taken for which", "files"),
         ("figures classes", "api.figures:classes", "draw the accuracy of every class", "files"),
         (
@@ -97,7 +97,7 @@ COMMANDS = tuple(
         ("figures strip", "api.figures:strip", "draw a recording with its prime joints", ""),
         ("figures density", "api.figures:density", "draw how joint density changes over a recording", ""),
         ("figures loss", "api.figures:loss", "draw the loss of a run", ""),
-        ("reproduce", "cli.reproduce", "compute a table of results, cell by cell", "suite"),
+        ("reproduce", "api.tabulation:reproduce", "compute a table of results, cell by cell", "suite"),
         ("completion", "cli.completion:completion", "print the completion of a shell", "shell"),
     )
 )
@@ -138,29 +138,9 @@ def parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], dict[str, Any]]
     command, rest = find_command(arguments)
     from skelact.cli import parsing
 
-    if ":" not in command.function:
-        return _parse_module(command, rest)
     function = command.load()
     parser = parsing.make_parser(command.name, function, command.positional)
     return function, parsing.parse(parser, command.name, rest)
-
-
-def _parse_module(command: Command, rest: list[str]) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """Do the same for a command that is a module with ``add_arguments`` and ``run``."""
-    from jsonargparse import ArgumentError, ArgumentParser
-
-    from skelact.cli import parsing
-
-    module = import_module(f"skelact.{command.function}")
-    parser = ArgumentParser(
-        prog=f"skelact {command.name}", description=module.__doc__, exit_on_error=False, allow_abbrev=False
-    )
-    module.add_arguments(parser)
-    try:
-        options = parser.instantiate(parser.parse_args(rest))
-    except ArgumentError as error:
-        raise SkelactError(f"{command.name}: {parsing.explain(parser, error)}") from error
-    return module.run, {"options": options}
 
 
 def in_one_line(others: Callable[..., None]) -> Callable[..., None]:
@@ -205,9 +185,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = in_one_line(warnings.showwarning)
             result = function(**options)
-            if result is not None and not isinstance(result, int) and _is_first_process():
+            if result is not None and _is_first_process():
                 print(result)
-            return result if isinstance(result, int) else int(getattr(result, "exit_status", 0))
+            return int(getattr(result, "exit_status", 0))
     except SkelactError as error:
         if error.is_told_elsewhere:  # a failing process would be killed together with the first
             return 0
