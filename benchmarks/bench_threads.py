@@ -17,7 +17,7 @@ from types import TracebackType
 from alternate import compare, parse_rounds
 from skelact.processor import THREADS, WAITING, set_up_command
 
-STEPS = {"demo": 20, "small": 6, "base": 1}
+STEPS = {"demo": 6, "small": 3, "base": 1}
 NUM_CLIPS = {"demo": 32, "small": 32, "base": 16}
 SPINNING = {"GOMP_SPINCOUNT": "300000", "OMP_NUM_THREADS": str(os.cpu_count())}
 """The first is what GNU's OpenMP takes where nothing is set."""

@@ -20,7 +20,7 @@ _ALSO_ABOUT_WAITING = ("GOMP_SPINCOUNT", "KMP_LIBRARY")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables by which a user sets the number of threads."""
 SMALL = 3_000_000
-"""Parameters below which a model's products are too small to divide: sizes tiny, demo and small."""
+"""Parameters below which a model has one thread: sizes tiny, demo and small."""
 
 _most_threads: int | None = None
 _is_command = False
@@ -50,8 +50,8 @@ def sleep_when_waiting(environment: MutableMapping[str, str]) -> None:
 def choose_threads(num_parameters: int) -> None:
     """In a command, give a small model one thread and any other all that torch began with.
 
-    A second thread gains little where products are small, and costs much beside other work. A user's
-    ``OMP_NUM_THREADS`` wins. Outside of commands nothing is changed.
+    Where products are small, a second thread that sleeps while it waits gains little, and one that spins
+    costs much beside other work. A user's ``OMP_NUM_THREADS`` wins. Outside of commands nothing is changed.
 
     Args:
         num_parameters: of the model that will run.
