@@ -237,7 +237,7 @@ class Method:
             return {}
 
         try:
-            pretrain(config, folder, monitors=[stop], title="")
+            pretrain(config, folder, callbacks=[stop], title="")
         except RunStoppedError:
             pass
         else:
@@ -248,20 +248,21 @@ class Method:
     def embedded(self) -> list[Compared]:
         """Embed a batch with the reference's weights, and find its prime joints, on both."""
         model = load_model(self.reference.folder)
-        has_density = model.density is not None
+        has_detector = getattr(model, "detector", None) is not None and model.density is not None
         indices = split(self.store, "xsub").test[:16]
 
-        def found_on(device: str) -> tuple[Tensor, Tensor | None]:
+        def found_on(device: str) -> tuple[Tensor, Tensor]:
             clips = ClipSource(self.store, self.config("cpu").clips, device).test(indices)
             moved = model.to(device)
             features = embed(moved.encoder, clips).cpu()
-            return features, prime_joints(moved, clips, clips.positions).cpu() if has_density else None
+            detector = moved if has_detector else None
+            return features, prime_joints(detector, clips, clips.positions).cpu()
 
         (reference, reference_mask), (features, mask) = found_on("cpu"), found_on(self.device)
-        compared = [Compared("features", share(features, reference), FEATURES)]
-        if has_density:
-            compared.append(Compared("prime joints", share(mask, reference_mask), PRIME_MASK))
-        return compared
+        return [
+            Compared("features", share(features, reference), FEATURES),
+            Compared("prime joints", share(mask, reference_mask), PRIME_MASK),
+        ]
 
     def evaluated(self) -> list[Compared]:
         """Evaluate the reference's weights on both."""

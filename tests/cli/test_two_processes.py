@@ -39,7 +39,7 @@ def test_two_processes_give_the_losses_of_one(tiny_run, store_path, tmp_path, pr
     command = [sys.executable, "-m", "skelact.cli.main", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(", done") == 1  # one process speaks for both
+    assert done.stdout.count(": stjd-mp (tiny), 3 epochs") == 1  # one process speaks for both
     one, two = (read_metrics(folder / "metrics.jsonl") for folder in (tiny_run, out))
     assert len(one) == len(two) == 3
     for a, b in zip(one, two, strict=True):

@@ -110,8 +110,8 @@ def evaluate(store, model, clips, fabric, folder):
     model.eval()
     evaluate_fast_linear(model.encoder, source, sides, FastLinearConfig(l2=(1e-3,)), fabric=fabric)
     frame_features(model.encoder, source, 0, WindowConfig(length=32, stride=16))
-    if model.density is not None:
-        class_prime_joints(model, source, sides.test, [0])
+    has_detector = getattr(model, "detector", None) is not None and model.density is not None
+    class_prime_joints(model if has_detector else None, source, sides.test, [0])
     training = TrainingConfig()
     training = replace(training, epochs=1, batch_size=8, accelerator="cpu", tensorboard=False)
     evaluate_linear(model.encoder, source, sides, training, fabric=fabric, title="")
