@@ -19,8 +19,8 @@ WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 _ALSO_ABOUT_WAITING = ("GOMP_SPINCOUNT", "KMP_LIBRARY")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Variables by which a user sets the number of threads."""
-SMALL = 3_000_000
-"""Parameters below which a model has one thread: sizes tiny, demo and small."""
+SMALL = 1_000_000
+"""Parameters below which a model has one thread: sizes tiny and demo."""
 
 _most_threads: int | None = None
 _is_command = False
