@@ -287,6 +287,12 @@ def parse(parser: ArgumentParser, name: str, arguments: Sequence[str]) -> dict[s
 def explain(parser: ArgumentParser, error: ArgumentError) -> str:
     """Return the parser's complaint on one line, with the closest known option for a misspelt one."""
     text = str(error)
+    if "arguments are required: " in text:
+        start, names = text.split("required: ")
+        options = {
+            action.dest: action.option_strings[0] for action in parser._actions if action.option_strings
+        }
+        return f"{start}required: {', '.join(options.get(name, name.upper()) for name in names.split(', '))}"
     if "nrecognized arguments" not in text:
         return parser_complaint(error)
     known = [option for action in parser._actions for option in action.option_strings]

@@ -102,7 +102,7 @@ def test_every_kind_of_parameter_can_be_typed():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "work: the following arguments are required: place"),
+        ("", "work: the following arguments are required: PLACE"),
         ("here --kin b", "did you mean --kind"),
         ("here --training.rat 1", "did you mean --training.rate"),
         ("here --training.name b", "unrecognized arguments: --training.name"),
@@ -116,6 +116,14 @@ def test_what_cannot_be_typed_is_answered_in_one_line(words, message):
         typed(*words.split())
     assert message in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_a_missing_option_is_named_as_it_is_typed():
+    def needs(*, out_folder: str) -> None:
+        """Need something."""
+
+    with pytest.raises(SkelactError, match=r"required: --out-folder$"):
+        parse(make_parser("needs", needs), "needs", [])
 
 
 def test_help_is_what_the_docstrings_say_and_tables_wait_for_help_all(capsys):
