@@ -87,6 +87,10 @@ def names_closest(function: F) -> F:
         for name in keywords:
             if name not in known:
                 raise ConfigurationError(f"{function.__name__}: no setting {name!r}{suggest(name, known)}")
+        try:
+            inspect.signature(function).bind(*arguments, **keywords)
+        except TypeError as error:
+            raise ConfigurationError(f"{function.__name__}: {error}") from error
         return function(*arguments, **keywords)
 
     return call  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from skelact.api.descriptions import describe_store
 from skelact.configuration import Option, PathLike, names_closest
 from skelact.errors import ConfigurationError, suggest
+from skelact.files import writing
 from skelact.formats.exclusions import FILE_NAME, Exclusion, count_by_reason
 from skelact.progress import progress
 from skelact.skeleton.topology_file import find_topology
@@ -280,7 +281,7 @@ def synth(out: PathLike, *, sequences: int = 1200, seed: int = 0, actions: str |
     from skelact.formats.ntu import parse_name
     from skelact.synthetic import write_data_set
 
-    with progress("writing", sequences, "recordings") as step:
+    with writing(out, "choose another folder"), progress("writing", sequences, "recordings") as step:
         files = write_data_set(
             Path(out),
             sequences=sequences,

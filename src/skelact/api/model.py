@@ -99,7 +99,7 @@ class Model:
             DataError: another number of joints or coordinates than the model knows, or a recording in which
                 nothing was seen; the message numbers it.
         """
-        recordings = [positions] if isinstance(positions, np.ndarray) else list(positions)
+        recordings = list(positions) if isinstance(positions, list | tuple) else [positions]
         if not recordings:
             raise DataError("no recording to embed; give an array (T, V, C) or a list of such")
         sequences = [
@@ -108,7 +108,10 @@ class Model:
         return self.embed_store(store_in_memory(sequences))
 
     def _sequence(self, name: str, positions: Positions, fps: float | None) -> SkeletonSequence:
-        array = np.asarray(positions, np.float32)
+        try:
+            array = np.asarray(positions, np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{name}: not an array of numbers ({error}); give (T, V, C) positions") from error
         num_coordinates = getattr(self.pretrained.encoder.config, "num_coordinates", 3)
         expected = f"(T, {self.topology.num_joints}, {num_coordinates}) or (M, T, ...) with the joints of "
         if array.ndim == 3:

@@ -96,3 +96,8 @@ def test_a_method_decides_which_settings_there_are():
 def test_values_of_another_type_are_told_by_name(tables, message):
     with pytest.raises(ConfigurationError, match=message):
         compose(None, given(**tables))
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(ConfigurationError, match="semi: missing a required argument: 'out'"):
+        skelact.evaluate("semi", "run", "store", "xsub", share=0.1)

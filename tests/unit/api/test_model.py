@@ -93,6 +93,8 @@ def test_a_joint_that_was_not_seen_is_not_one_at_the_origin(model):
         ),
         (np.full((30, 25, 3), np.inf), "recording 0: a position is infinite"),
         ([], "no recording to embed"),
+        ("x", "recording 0: not an array of numbers"),
+        (None, "recording 0: "),
         (np.zeros((0, 25, 3)), "recording 0: no joint"),
     ],
 )
