@@ -99,7 +99,7 @@ class Model:
             DataError: another number of joints or coordinates than the model knows, or a recording in which
                 nothing was seen; the message numbers it.
         """
-        recordings = list(positions) if isinstance(positions, list | tuple) else [positions]
+        recordings: list[Any] = list(positions) if isinstance(positions, list | tuple) else [positions]
         if not recordings:
             raise DataError("no recording to embed; give an array (T, V, C) or a list of such")
         sequences = [
