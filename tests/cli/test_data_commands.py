@@ -87,7 +87,7 @@ def test_positions_in_half_the_space(raw: Path, tmp_path: Path, capsys: Capture)
         (["prepare", "ntu60", "RAW", "STORE", "--workers", "0"], "--workers is 0; expected 1 or more"),
         (["prepare", "ntu60", "RAW", "STORE", "--workers", "many"], "workers"),
         (["prepare", "ntu60", "RAW", "STORE", "--strict"], "stopped by --strict"),
-        (["prepare", "ntu60", "RAW"], "store"),
+        (["prepare", "ntu60", "RAW"], "arguments are required: STORE"),
         (["prepare", "ntu60", "RAW", "RAW", "--overwrite"], "exists and is no store"),
         (["info", "nowhere"], "nowhere: not a store, there is no such folder"),
         (["verify", "RAW"], "not a store, meta.json is missing"),
