@@ -21,6 +21,7 @@ PACKAGES = {
     "jsonargparse": "jsonargparse",
     "lightning_fabric": "lightning-fabric",
     "lightning_utilities": "lightning-utilities",
+    "msgspec": "msgspec",
     "packaging": "packaging",
     "safetensors": "safetensors",
     "yaml": "PyYAML",

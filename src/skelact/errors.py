@@ -32,3 +32,10 @@ def suggest(word: str, known: Iterable[str]) -> str:
     options = sorted(known)
     close = get_close_matches(word, options, n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(options)})"
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with line ends, controls, marks of direction and bytes that are not UTF-8 spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

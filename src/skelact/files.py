@@ -1,4 +1,6 @@
-"""Files that are there complete or not at all, JSON, and the digest of a file.
+"""Files that are there complete or not at all, bounded reading, JSON, and the digest of a file.
+
+Only regular files are read: a pipe, a device or a socket in a file's place would never end.
 
 JSON has no infinity and no "not a number". They are written as YAML writes them, as the texts ``.inf``,
 ``-.inf`` and ``.nan``, and read back as numbers.
@@ -10,12 +12,17 @@ import hashlib
 import json
 import math
 import os
+import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar, overload
 
-from skelact.errors import DataError
+from skelact.errors import DataError, printable
+from skelact.limits import beyond, check_limit
+
+T = TypeVar("T")
 
 NOT_FINITE = {".inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
 """How numbers that JSON does not have are written."""
@@ -104,26 +111,141 @@ def write_json(path: str | Path, content: object, remedy: str = MAKE_ROOM) -> No
     write_file(path, text + "\n", remedy)
 
 
-def read_json(path: str | Path, remedy: str = "check the path") -> Any:
-    """Return what a JSON file holds.
+@contextmanager
+def open_regular(path: str | Path, remedy: str = "check the path") -> Iterator[BinaryIO]:
+    """Open a regular file, or a link to one, for reading.
 
     Args:
         path: the file.
         remedy: what the message of an error says at its end.
 
     Raises:
-        DataError: it cannot be read, or is not JSON; the message names the line and the column.
+        DataError: it cannot be read, or is a folder, a pipe, a device or a socket.
     """
     try:
-        content = json.loads(Path(path).read_bytes().decode())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); {remedy}") from error
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({_reason(error)}); {remedy}") from error
+    kind = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(kind):
+        os.close(descriptor)
+        raise DataError(f"{path}: {_kind(kind)}, expected a file; {remedy}")
+    with os.fdopen(descriptor, "rb") as file:
+        yield file
+
+
+def read_file(path: str | Path, limit: str = "metadata", remedy: str = "check the path") -> bytes:
+    """Return a regular file's content.
+
+    Args:
+        path: the file.
+        limit: the name of the limit of its size, see :data:`skelact.limits.LIMITS`.
+        remedy: what the message of an error says at its end.
+
+    Raises:
+        DataError: it cannot be read, is no regular file, or has more bytes than the limit.
+    """
+    with open_regular(path, remedy) as file:
+        size = os.fstat(file.fileno()).st_size
+        check_limit(limit, size, str(path))
+        try:
+            content = file.read(size + 1)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({_reason(error)}); {remedy}") from error
+    if len(content) > size:
+        raise DataError(f"{path}: grew while it was read; read it again once it is written")
+    return content
+
+
+def _reason(error: Exception) -> str:
+    """Return why the operating system refused a path."""
+    return (isinstance(error, OSError) and error.strerror) or printable(str(error))
+
+
+def _kind(mode: int) -> str:
+    """Return what stands where a file was expected."""
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+@overload
+def read_json(path: str | Path, remedy: str = ..., schema: None = None) -> Any: ...
+@overload
+def read_json(path: str | Path, remedy: str = ..., *, schema: type[T]) -> T: ...
+def read_json(path: str | Path, remedy: str = "check the path", schema: type[T] | None = None) -> Any:
+    """Return what a JSON file holds.
+
+    Args:
+        path: the file; at most as large as the limit ``metadata``.
+        remedy: what the message of an error says at its end.
+        schema: what it must hold: a msgspec structure, a typed dictionary, a data class or a type made of
+            these, see :func:`checked`; None: anything.
+
+    Raises:
+        DataError: it cannot be read, is not JSON, or does not fit; the message names the place.
+    """
+    content = parse_json_bytes(read_file(path, remedy=remedy), str(path), remedy)
+    return content if schema is None else checked(content, schema, str(path), remedy)
+
+
+def parse_json_bytes(data: bytes | str, where: str, remedy: str) -> Any:
+    """Return what JSON text holds.
+
+    Raises:
+        DataError: it is not JSON, or nested deeper than the limit ``depth``; the message begins with
+            ``where`` and names the line and the column.
+    """
+    try:
+        content = json.loads(data.decode() if isinstance(data, bytes) else data, parse_int=_whole_number)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise DataError(f"{path}: {place}: not JSON ({error.msg}); {remedy}") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON ({error}); {remedy}") from error
+        raise DataError(f"{where}: {place}: not JSON ({error.msg}); {remedy}") from error
+    except RecursionError as error:
+        raise DataError(f"{where}: not JSON that can be read ({beyond('depth')}); {remedy}") from error
+    except ValueError as error:  # not UTF-8, or a number that no array holds
+        raise DataError(f"{where}: not JSON ({error}); {remedy}") from error
+    check_limit("depth", _depth(content), where)
     return _with_infinities(content)
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > 20 or not -(1 << 63) <= (value := int(digits)) < 1 << 63:
+        raise ValueError(f"the number {digits[:20]}{'...' * (len(digits) > 20)} has more than 64 bits")
+    return value
+
+
+def _depth(content: Any) -> int:
+    """Return how many tables and lists lie inside each other."""
+    depth, level = 0, [content]
+    while level := [each for each in level if isinstance(each, dict | list)]:
+        depth += 1
+        level = [value for each in level for value in (each.values() if isinstance(each, dict) else each)]
+    return depth
+
+
+def checked(content: Any, schema: type[T], where: str, remedy: str) -> T:
+    """Return ``content`` as ``schema`` describes it, every key and every type compared.
+
+    Args:
+        content: tables, lists, texts and numbers, as JSON and YAML give them.
+        schema: a msgspec structure, a typed dictionary, a data class, or a type made of these.
+        where: how errors call it.
+        remedy: what the message of an error says at its end.
+
+    Raises:
+        DataError: it does not fit; the message names the place: ``arrays.joints.shape[0]``.
+    """
+    import msgspec  # here, for a command that reads no such file
+
+    try:
+        return msgspec.convert(content, schema, strict=True)
+    except msgspec.ValidationError as error:
+        text, _, place = str(error).partition(" - at `")
+        place = re.sub(r"^\$\.?", "", place.rstrip("`"))
+        text = text[:1].lower() + text[1:].replace("`", "")
+        raise DataError(f"{where}: {f'{place}: ' if place else ''}{printable(text)}; {remedy}") from error
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise DataError(f"{where}: does not fit ({printable(str(error))}); {remedy}") from error
 
 
 def sha256(path: str | Path) -> str:

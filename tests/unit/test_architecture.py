@@ -30,7 +30,7 @@ ORDER = (
     "api",
     "cli",
 )
-ANYWHERE = {"configuration", "errors", "files", "processor", "progress", "provenance"}
+ANYWHERE = {"configuration", "errors", "files", "limits", "processor", "progress", "provenance"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "tools", "common"}
 
 

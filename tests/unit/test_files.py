@@ -7,11 +7,13 @@ import hashlib
 import json
 import math
 import os
+from typing import TypedDict
 
 import pytest
 
 from skelact.errors import DataError
 from skelact.files import new_file, read_json, replacing, sha256, write_file, write_json, writing
+from skelact.limits import VARIABLE
 
 
 def full_disk(*_: object) -> None:
@@ -132,7 +134,7 @@ def test_files_of_older_versions_hold_bare_infinities(tmp_path):
         (b'{"a": 1,\n"b" 2}', r"line 2, column 5: not JSON \(Expecting ':' delimiter\); train again"),
         (b'{"a": 1', r"line 1, column 8: not JSON \(.*\); train again"),
         (b'{"a": "\xff"}', r"not JSON \(.*invalid start byte\); train again"),
-        (b"[" * 200_000, r"not JSON \(.*recursion.*\); train again"),
+        (b"[" * 200_000, r"not JSON that can be read \(.*inside each other.*\); train again"),
     ],
 )
 def test_damaged_json_is_told_with_its_place(tmp_path, data, message):
@@ -151,3 +153,63 @@ def test_the_digest_of_a_file(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     expected = hashlib.sha256(b"abc").hexdigest()
     assert sha256(tmp_path / "file") == sha256(str(tmp_path / "file")) == expected
+
+
+def test_only_regular_files_are_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    (tmp_path / "folder").mkdir()
+    for name, what in (("pipe", "a pipe"), ("link", "a device"), ("folder", "a folder")):
+        with pytest.raises(DataError, match=f"{name}: {what}, expected a file; check"):
+            read_json(tmp_path / name)
+
+
+def test_a_file_larger_than_its_limit_is_refused_unread(tmp_path, monkeypatch):
+    path = tmp_path / "huge.json"
+    with path.open("wb") as file:
+        file.truncate(3 << 40)  # sparse: takes no space
+    with pytest.raises(DataError, match=r"3,072 GB, and the most of .* is 64 MB; --limit metadata=3072GB"):
+        read_json(path)
+    path.write_text("[1]")
+    monkeypatch.setenv(VARIABLE, "metadata=2")
+    with pytest.raises(DataError, match="--limit metadata=3 "):
+        read_json(path)
+
+
+@pytest.mark.parametrize("levels", [65, 5_000, 200_000])
+def test_deep_json_is_one_line(tmp_path, levels):
+    path = tmp_path / "deep.json"
+    path.write_text("[" * levels + "]" * levels)
+    with pytest.raises(DataError, match="inside each other"):
+        read_json(path)
+    path.write_text("[" * 64 + "]" * 64)
+    read_json(path)
+
+
+class Entry(TypedDict):
+    shape: list[int]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('{"a": {"shape": [1, "x"]}}', r"a.json: \[\.\.\.\]\.shape\[1\]: expected int, got str; check"),
+        ('{"a": {}}', r"object missing required field shape"),
+        ('{"a": 3}', "expected object, got int"),
+        ("[]", "expected object, got array"),
+        ('{"a": {"shape": [1' + "0" * 400 + "]}}", "more than 64 bits"),
+        ('{"a": {"shape": [1' + "0" * 5000 + "]}}", "more than 64 bits"),
+    ],
+)
+def test_what_does_not_fit_a_schema_is_named_with_its_place(tmp_path, content, expected):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=expected) as caught:
+        read_json(path, schema=dict[str, Entry])
+    assert "\n" not in str(caught.value)
+
+
+def test_what_fits_a_schema_is_returned(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"a": {"shape": [1, 2], "more": 3}}')
+    assert read_json(path, schema=dict[str, Entry])["a"]["shape"] == [1, 2]

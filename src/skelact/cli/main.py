@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import warnings
@@ -12,8 +13,15 @@ from importlib import import_module
 from typing import Any
 
 from skelact import __version__
-from skelact.errors import SkelactError, SkelactWarning
+from skelact.errors import ConfigurationError, SkelactError, SkelactWarning, printable
+from skelact.limits import VARIABLE, set_limits
 from skelact.processor import set_up_command
+
+LIMIT = "--limit"
+"""The option of every command that raises a bound of what is read, see :mod:`skelact.limits`."""
+
+
+LIMITING = f"  any command: {LIMIT} NAME=VALUE raises a bound of what is read, as recording=1GB"
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,7 @@ def usage(family: str | None = None) -> str:
     width = max(len(command.name) for command in shown)
     lines = [f"  {command.name:<{width}}  {command.summary}" for command in shown]
     typed = f"skelact {family} WHAT" if family else "skelact COMMAND"
-    return "\n".join([f"usage: {typed} ...  ({typed} --help tells its options)", "", *lines])
+    return "\n".join([f"usage: {typed} ...  ({typed} --help tells its options)", "", *lines, "", LIMITING])
 
 
 def find_command(arguments: Sequence[str]) -> tuple[Command, list[str]]:
@@ -129,6 +137,23 @@ def find_command(arguments: Sequence[str]) -> tuple[Command, list[str]]:
     raise SkelactError(f"no command {typed!r}; try: {hint}")
 
 
+def raise_limits(arguments: Sequence[str]) -> list[str]:
+    """Set the limits that ``--limit NAME=VALUE`` names, which any command takes; return the other arguments.
+
+    Raises:
+        ConfigurationError: no such limit, or no such value.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument(LIMIT, action="append", default=[])
+    try:
+        known, rest = parser.parse_known_args(list(arguments))
+    except argparse.ArgumentError as error:
+        raise ConfigurationError(f"{LIMIT}: expected NAME=VALUE, as recording=1GB") from error
+    if known.limit:
+        set_limits(known.limit)
+    return rest
+
+
 def parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], dict[str, Any]]:
     """Return the function of the command that ``arguments`` name, and what it is called with.
 
@@ -136,6 +161,7 @@ def parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], dict[str, Any]]
         SkelactError: no such command, an option that is unknown or missing, or a value that does not fit.
     """
     command, rest = find_command(arguments)
+    rest = raise_limits(rest)
     from skelact.cli import parsing
 
     function = command.load()
@@ -148,7 +174,7 @@ def in_one_line(others: Callable[..., None]) -> Callable[..., None]:
 
     def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
         if issubclass(category, SkelactWarning):
-            print(f"skelact: {message}", file=sys.stderr)
+            print(f"skelact: {printable(str(message))}", file=sys.stderr)
         else:
             others(message, category, *where)
 
@@ -179,6 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }:
         print(usage(arguments[0]))
         return 0
+    limits = os.environ.get(VARIABLE)
     try:
         set_up_command()
         function, options = parse(arguments)
@@ -191,13 +218,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SkelactError as error:
         if error.is_told_elsewhere:  # a failing process would be killed together with the first
             return 0
-        print(f"skelact: {error}", file=sys.stderr)
+        print(f"skelact: {printable(str(error))}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("skelact: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
         return 0
+    finally:
+        if limits is None:
+            os.environ.pop(VARIABLE, None)
+        else:
+            os.environ[VARIABLE] = limits
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from skelact.density.published import FixedDensity
-from skelact.errors import ConfigurationError, DataError
-from skelact.formats.exclusions import printable
+from skelact.errors import ConfigurationError, DataError, printable
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.sizes import Absent, DecoderConfig, EncoderConfig
 from skelact.pretraining.masked.model import MaskedModel

@@ -20,9 +20,8 @@ from typing import IO, Any
 import numpy as np
 import torch
 
-from skelact.errors import DataError
+from skelact.errors import DataError, printable
 from skelact.files import sha256
-from skelact.formats.exclusions import printable
 
 STATE_DICT_KEYS = ("model", "state_dict", "model_state_dict", "net")
 """Keys under which a checkpoint may keep its parameters, perhaps one within another."""

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
-from skelact.errors import DataError
-from skelact.formats.exclusions import UnusableRecordingError, error_text, printable
+from skelact.errors import DataError, printable
+from skelact.formats.exclusions import UnusableRecordingError, error_text
 
 UNREADABLE = "unreadable file"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from skelact.errors import DataError
+from skelact.errors import DataError, printable
 
 
 class UnusableRecordingError(DataError):
@@ -52,13 +52,6 @@ def shown(value: object) -> str:
 def error_text(error: BaseException) -> str:
     """Return an error of another library for a message: printable, in one line, and not too long."""
     return printable(" ".join(str(error).split()))[:200] or type(error).__name__
-
-
-def printable(text: str) -> str:
-    """Return ``text`` with line ends, bytes that are not UTF-8 and the like spelt out."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def malformed(file: str, line: int, detail: str) -> UnusableRecordingError:
