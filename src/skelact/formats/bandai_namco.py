@@ -110,6 +110,8 @@ def bandai_namco_data_set() -> DataSet:
         example="dataset-2_walk_active_001.bvh",
         is_member=_in_bandai_namco,
         read=partial(one_sequence, read_sequence),
+        up="y",
+        unit="m",
         num_sequences=2902,
         attribute_values={"style": STYLES},
     )

@@ -14,6 +14,7 @@ from skelact.formats.exclusions import Exclusion
 from skelact.formats.protocol import PROTOCOLS, Protocol
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
+from skelact.skeleton.view import Axis, Unit
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,10 @@ class DataSet:
     """Tells by a recording's name whether it is part of the data set; raises where it is no such name."""
     read: Reader
     """Turns a file into clean sequences, not yet centred."""
+    up: Axis | None = None
+    """The axis of positions that points up, where it is known. None: the user tells, or the data."""
+    unit: Unit | None = None
+    """The unit of positions as :attr:`read` gives them. None: the user tells, or the data."""
     num_sequences: int | None = None
     """Sequences of the complete data set, less the missing skeletons; None where there is no such number."""
     missing: frozenset[str] = frozenset()

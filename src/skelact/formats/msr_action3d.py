@@ -106,6 +106,8 @@ def msr_action3d_data_set() -> DataSet:
         example="a01_s02_e03_skeleton3D.txt",
         is_member=_in_msr,
         read=partial(one_sequence, read_sequence),
+        up="y",
+        unit="m",
         num_sequences=566,
         missing=frozenset({"a13_s09_e02_skeleton3D"}),
     )

@@ -98,6 +98,8 @@ def ntu_data_set(number: int) -> DataSet:
         example="S001C002P003R001A008.skeleton",
         is_member=is_member,
         read=partial(one_sequence, read_ntu),
+        up="y",
+        unit="m",
         num_sequences=56_578 if number == 60 else 113_945,
         missing=frozenset(filter(is_member, ntu_missing())),
     )

@@ -46,6 +46,8 @@ def pku_data_set(phase: int) -> DataSet:
         example="skeleton/0001-L.txt" if phase == 1 else "skeleton/A01N01-L.txt",
         is_member=partial(_is_member, phase),
         read=partial(_read_trimmed, {}, {}, None),
+        up="y",
+        unit="m",
         settings={"max_frames": None, "untrimmed": False},
         survey=partial(_survey, phase),
     )

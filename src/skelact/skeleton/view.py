@@ -1,14 +1,20 @@
-"""Centring: where a prepared sequence has its origin."""
+"""Where a prepared sequence has its origin, which way it is turned, and in which unit it is measured."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import DataError
 from skelact.skeleton.sequence import SkeletonSequence
+
+Axis = Literal["x", "y", "z", "-x", "-y", "-z"]
+"""An axis of positions and its direction; ``-y`` is up in pictures, whose y grows downwards."""
+Unit = Literal["m", "mm", "px"]
+"""What positions are measured in: metres, millimetres, or the pixels of a picture."""
 
 
 def centre(sequence: SkeletonSequence) -> SkeletonSequence:

@@ -110,6 +110,8 @@ def _write(
         num_coordinates=source.array("joints").shape[2],
         attribute_values=values,
         protocols=source.meta["protocols"],
+        up=source.up,
+        unit=source.unit,
         overwrite=overwrite,
     ) as writer:
         for index in range(len(source)):

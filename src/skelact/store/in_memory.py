@@ -72,6 +72,8 @@ def store_in_memory(sequences: Sequence[SkeletonSequence]) -> StoreInMemory:
         "protocols": [],
         "options": {},
         "fps": sequences[0].fps,
+        "up": None,
+        "unit": None,
         "arrays": {name: {"dtype": array.dtype.str, "shape": array.shape} for name, array in arrays.items()},
     }
     return StoreInMemory(Path("recordings in memory"), meta, arrays)

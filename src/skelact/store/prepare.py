@@ -231,6 +231,8 @@ class _Preparation:
             num_coordinates=num_coordinates,
             attribute_values=data_set.attribute_values,
             protocols=[protocol.to_dict() for protocol in data_set.given_protocols],
+            up=data_set.up,
+            unit=data_set.unit,
             overwrite=self.overwrite,
         )
         if writer.had_leftover and self.on_remark:

@@ -45,11 +45,14 @@ from skelact.errors import DataError
 from skelact.files import sha256
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
+from skelact.skeleton.view import Axis, Unit
 from skelact.store.fixed_point import FLOAT32, INT16, from_fixed_point
 
 FORMATS = {FLOAT32: "skelact-store-1", INT16: "skelact-store-2"}
 """The format by the type of the positions: who knows only the first must not take numbers for metres."""
 META = "meta.json"
+Y_UP_IN_METRES = frozenset({"ntu60", "ntu120", "pku1", "pku2", "msr-action3d", "bandai-namco-2"})
+"""Data sets of which earlier versions wrote stores that say neither which axis is up nor the unit."""
 Array = npt.NDArray[Any]
 
 
@@ -122,6 +125,18 @@ class Store:
     def fps(self) -> float | None:
         """Frames a second, or None where unknown."""
         return None if self.meta["fps"] is None else float(self.meta["fps"])
+
+    @property
+    def up(self) -> Axis | None:
+        """The axis of positions that points up, or None where unknown."""
+        up: Axis | None = self.meta.get("up", "y" if self.data_set in Y_UP_IN_METRES else None)
+        return up
+
+    @property
+    def unit(self) -> Unit | None:
+        """The unit of positions, or None where unknown."""
+        unit: Unit | None = self.meta.get("unit", "m" if self.data_set in Y_UP_IN_METRES else None)
+        return unit
 
     @property
     def position_type(self) -> str:
@@ -245,9 +260,14 @@ class Store:
         return changed
 
 
+NOT_HASHED = ("content_hash", "up", "unit")
+"""What of ``meta.json`` the content hash leaves out. ``up`` and ``unit`` follow from the data set and its
+options, and earlier versions did not write them: so the same data has the same hash in all versions."""
+
+
 def content_hash_of(meta: Mapping[str, object]) -> str:
-    """Return the SHA-256 of all that ``meta.json`` says but the hash itself."""
-    text = json.dumps({key: value for key, value in meta.items() if key != "content_hash"}, sort_keys=True)
+    """Return the SHA-256 of all that ``meta.json`` says but :data:`NOT_HASHED`."""
+    text = json.dumps({key: value for key, value in meta.items() if key not in NOT_HASHED}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -16,6 +16,7 @@ from skelact.files import sha256
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
+from skelact.skeleton.view import Axis, Unit
 from skelact.store.columns import Columns
 from skelact.store.fixed_point import FLOAT32, INT16, check_position_type, largest_error
 from skelact.store.packing import PackedSequence, pack
@@ -42,6 +43,8 @@ class StoreWriter:
         num_coordinates: None: the first sequence decides.
         attribute_values: names of an attribute's numbers, e.g. ``{"style": ["active", ...]}``.
         protocols: the data's own protocols, as tables of a ``Protocol``'s fields.
+        up: the axis that points up; None: not known.
+        unit: of the positions; None: not known.
         overwrite: replace a finished store at ``path``, but only once the new one is complete.
 
     Raises:
@@ -63,6 +66,8 @@ class StoreWriter:
         num_coordinates: int | None = None,
         attribute_values: Mapping[str, Sequence[str]] | None = None,
         protocols: Sequence[Mapping[str, object]] = (),
+        up: Axis | None = None,
+        unit: Unit | None = None,
         overwrite: bool = False,
     ) -> None:
         check_position_type(positions)
@@ -72,6 +77,8 @@ class StoreWriter:
             "data_set": data_set,
             "options": dict(options) | ({} if positions == FLOAT32 else {"positions": positions}),
             "protocols": [dict(protocol) for protocol in protocols],
+            "up": up,
+            "unit": unit,
         }
         self._columns = Columns(class_names, attribute_values)
         self._topology, self._num_coordinates = topology, num_coordinates

@@ -150,3 +150,19 @@ def test_a_path_may_be_text_and_a_store_shows_what_it_is(tmp_path: Path) -> None
         store.add(sequence())
         store.finish()
     assert repr(Store.open(path)) == f"Store(mine, 1 sequences, {path!r})"
+
+
+def test_up_and_unit_are_kept_and_known_of_public_data_sets_without(tmp_path: Path) -> None:
+    opened = []
+    for folder, conventions in (("said", {"up": "-z", "unit": "mm"}), ("unsaid", {})):
+        with writer(tmp_path / folder, **conventions) as store:  # type: ignore[arg-type]
+            store.add(sequence())
+            opened.append(store.finish())
+    said, unsaid = opened
+    assert (said.up, said.unit, unsaid.up, unsaid.unit) == ("-z", "mm", None, None)
+    assert said.content_hash == unsaid.content_hash  # of the data, as in versions that did not write them
+    assert not said.damage()
+    earlier = {key: value for key, value in unsaid.meta.items() if key not in ("up", "unit")}
+    known = Store(unsaid.path, earlier | {"data_set": "ntu60"})
+    assert (known.up, known.unit) == ("y", "m")
+    assert Store(unsaid.path, earlier).up is None
