@@ -42,6 +42,12 @@ def shared_data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_cases_dir() -> Path:
+    """Small inputs in the formats that people have."""
+    return _shared("cases")
+
+
+@pytest.fixture(scope="session")
 def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Random NTU-25 sequences of 1 to 150 frames and 1 to 3 bodies, with gaps and frames without any body."""
     random = np.random.default_rng(0)

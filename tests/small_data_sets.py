@@ -1,11 +1,14 @@
 """Small raw data in the formats of the public data sets, to try out documents with."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 
 from skelact.formats.bandai_namco import CONTENTS
 from skelact.formats.bandai_namco import TOPOLOGY as BANDAI_NAMCO
+from skelact.formats.nw_ucla import ACTIONS
+from skelact.formats.protocol import SBU_FOLDS
 from untrimmed_recordings import write_untrimmed
 
 NUM_FRAMES = 24
@@ -21,6 +24,33 @@ def write_msr_action3d(folder: Path) -> None:
             path = pose + np.cumsum(random.normal(0, 0.02, (NUM_FRAMES, 20, 3)), 0)
             lines = [f"{x:.6f} {y:.6f} {z:.6f} 1.000000\n" for x, y, z in path.reshape(-1, 3)]
             (folder / f"a{action:02}_s{subject:02}_e01_skeleton3D.txt").write_text("".join(lines))
+
+
+def write_nw_ucla(folder: Path) -> None:
+    """Write one recording of each of the 10 actions by each camera; one of them has a single frame."""
+    random = np.random.default_rng(0)
+    for label, action in enumerate(ACTIONS, 1):
+        for camera in (1, 2, 3):
+            num_frames = 1 if (action, camera) == (2, 2) else NUM_FRAMES
+            pose = random.uniform(-1, 1, (20, 3)) + np.array([0, 0, 3])
+            path = pose + np.cumsum(random.normal(0, 0.02, (num_frames, 20, 3)), 0)
+            name = f"a{action:02}_s01_e00_v{camera:02}"
+            table = {"file_name": name, "skeletons": path.round(5).tolist(), "label": label}
+            (folder / f"{name}.json").write_text(json.dumps(table))
+
+
+def write_sbu(folder: Path) -> None:
+    """Write one recording of each of the 8 actions by two pairs of every fold."""
+    random = np.random.default_rng(0)
+    for action in range(1, 9):
+        for pair in (pair for fold in SBU_FOLDS for pair in fold[:2]):
+            pose = random.uniform(0.2, 0.8, (2, 15, 3))
+            path = pose + np.cumsum(random.normal(0, 0.005, (NUM_FRAMES, 2, 15, 3)), 0)
+            place = folder / pair / f"{action:02}" / "001"
+            place.mkdir(parents=True)
+            rows = path.reshape(NUM_FRAMES, -1).round(5).tolist()
+            lines = [",".join(map(str, [55 + number, *row])) for number, row in enumerate(rows)]
+            (place / "skeleton_pos.txt").write_text("\n".join(lines))
 
 
 def write_bandai_namco(folder: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from skelact.cli.main import main
-from small_data_sets import write_bandai_namco, write_msr_action3d, write_pku_mmd
+from small_data_sets import write_bandai_namco, write_msr_action3d, write_nw_ucla, write_pku_mmd, write_sbu
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -56,8 +56,10 @@ def command(*words):
 def ground(tmp_path_factory):
     """Return a folder with what pages may need, under names of its own."""
     folder = tmp_path_factory.mktemp("ground")
-    for name in ("RAW", "stores", "runs"):
+    for name in ("RAW", "stores", "runs", "nw-ucla", "sbu"):
         (folder / name).mkdir()
+    write_nw_ucla(folder / "nw-ucla")
+    write_sbu(folder / "sbu")
     write_msr_action3d(folder / "RAW")
     write_bandai_namco(folder / "RAW")
     write_pku_mmd(folder / "pku_raw")
@@ -128,6 +130,8 @@ class Page:
             "raw.tar.xz": "RAW",
             "nturgb+d_skeletons": "ntu",
             "pku_raw": "pku_raw",
+            "nw_ucla.tar.xz": "nw-ucla",
+            "sbu.tar.xz": "sbu",
             "NTU60_CS.npz": "ntu.npz",
             "ntu60_3danno.pkl": "ntu.pkl",
             "mamp.pth": "mamp.pth",

@@ -44,6 +44,41 @@ def msr_samples() -> list[bytes]:
     ]
 
 
+def nw_ucla_trees() -> list[dict[str, object]]:
+    name = "a01_s02_e03_v01"
+    return [
+        {"file_name": name, "skeletons": coordinates(count, count, 20).round(4).tolist(), "label": 1}
+        for count in (1, 4)
+    ]
+
+
+def nw_ucla_samples() -> list[bytes]:
+    return [json.dumps(tree, indent=indent).encode() for tree in nw_ucla_trees() for indent in (None, 1)]
+
+
+def odd_nw_ucla(random: Random) -> bytes:
+    return json.dumps(tree_changed(random, random.choice(nw_ucla_trees()))).encode()
+
+
+def numbered_lines(separator: str, num_frames: int, *shape: int) -> bytes:
+    frames = coordinates(num_frames, num_frames, *shape).reshape(num_frames, -1).tolist()
+    return "".join(
+        separator.join([str(number), *(f"{value:.5f}" for value in frame)]) + "\n"
+        for number, frame in enumerate(frames, 55)
+    ).encode()
+
+
+def sbu_samples() -> list[bytes]:
+    return [numbered_lines(",", count, 2, 15) for count in (1, 5)]
+
+
+def kinect_samples() -> list[bytes]:
+    return [numbered_lines(" ", count, 20) for count in (1, 5)]
+
+
+UTKINECT_ACTIONS = b"s01_e01 \nwalk: 252 390\nsitDown: 572 686 \ns10_e02\ncarry: NaN NaN\n"
+
+
 def pku_samples() -> list[bytes]:
     frames = coordinates(1, 3, 50).reshape(3, 150).tolist()
     lines = [" ".join(f"{value:.6f}" for value in frame) for frame in frames]

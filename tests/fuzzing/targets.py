@@ -11,7 +11,7 @@ import numpy as np
 from fuzzing import samples
 from fuzzing.damage import DAMAGES
 from skelact.errors import DataError
-from skelact.formats import bvh, msr_action3d, ntu_file, pku_mmd_files
+from skelact.formats import bvh, kinect_text, msr_action3d, ntu_file, nw_ucla, pku_mmd_files, sbu
 from skelact.formats.archives import raw_files
 from skelact.formats.manifest import read_manifest
 from skelact.formats.ntu import read_ntu
@@ -54,6 +54,27 @@ def read_ntu_file(data: bytes, _: Path) -> Iterator[object]:
 
 def read_msr_file(data: bytes, _: Path) -> Iterator[object]:
     yield msr_action3d.read_sequence("file", "a01_s02_e03_skeleton3D", data)
+
+
+def read_nw_ucla_file(data: bytes, _: Path) -> Iterator[object]:
+    yield nw_ucla.read_sequence("file", "a01_s02_e03_v01", data)
+
+
+def read_sbu_file(data: bytes, _: Path) -> Iterator[object]:
+    yield sbu.read_sequence("file", "s01s02_03_001", data)
+
+
+def read_kinect_file(data: bytes, _: Path) -> Iterator[object]:
+    numbers, positions = kinect_text.parse_frames("file", data)
+    assert len(numbers) == len(positions)
+    assert (np.diff(numbers) > 0).all()
+    yield kinect_text.as_sequence("walk", positions, None)
+
+
+def read_utkinect_actions(data: bytes, _: Path) -> Iterator[object]:
+    for actions in kinect_text.parse_actions("file", data).values():
+        assert all(action is None or 0 <= action.first <= action.last for action in actions)
+    yield from ()
 
 
 def read_pku_file(data: bytes, _: Path) -> Iterator[object]:
@@ -113,6 +134,10 @@ def read_archive(data: bytes, path: Path) -> Iterator[object]:
 TARGETS = [
     Target("ntu", 5_000, samples.ntu_samples, read_ntu_file),
     Target("msr", 3_500, samples.msr_samples, read_msr_file),
+    Target("nw-ucla", 2_500, samples.nw_ucla_samples, read_nw_ucla_file, samples.odd_nw_ucla),
+    Target("sbu", 2_500, samples.sbu_samples, read_sbu_file),
+    Target("kinect text", 2_500, samples.kinect_samples, read_kinect_file),
+    Target("utkinect actions", 2_000, lambda: [samples.UTKINECT_ACTIONS], read_utkinect_actions),
     Target("pku", 2_500, samples.pku_samples, read_pku_file),
     Target("pku labels", 800, lambda: [b"1,10,50,2\r\n51,60,90,1\r\n", b"3 , 4 , 5 , 6"], read_pku_labels),
     Target(

@@ -84,7 +84,8 @@ def prepare(
     run gives.
 
     Args:
-        data_set: ntu60, ntu120, pku1, pku2, msr-action3d, bandai-namco-2, bvh, npz, pyskl or pose-json
+        data_set: ntu60, ntu120, pku1, pku2, msr-action3d, nw-ucla, sbu, bandai-namco-2, bvh, npz, pyskl,
+            pose-json or kinect-text
         raw: folder or archive with the raw recordings; npz, pyskl: the file
         store: folder to write
         centre: leave positions in the camera's coordinates
@@ -97,8 +98,8 @@ def prepare(
         max_frames: pku1, pku2: cut sequences to so many frames
         untrimmed: pku1, pku2: one sequence a recording, with its actions in STORE/intervals.csv
         topology: npz, pyskl, pose-json: name of the skeleton, or a .yaml file with one
-        fps: npz, pyskl: frames a second
-        class_names: npz, pyskl, pose-json: file with a name a line
+        fps: npz, pyskl, kinect-text: frames a second
+        class_names: npz, pyskl, pose-json, kinect-text: file with a name a line
         min_confidence: pyskl, pose-json: a joint with a confidence below it, or of 0, is missing
         scale: bvh: the files' unit in metres (default: 0.01)
 
@@ -151,8 +152,8 @@ def convert(
 ) -> ConvertedStore:
     """Write a store's sequences as skeletons of another topology, joint by joint of the same meaning.
 
-    TOPOLOGY is a known one (ntu-25, kinect-20, coco-17, openpose-18, openpose-25, mediapipe-33, h36m-17) or
-    a .yaml file. Joints that neither the source has nor a rule makes are marked as missing, and all is
+    TOPOLOGY is a known one (ntu-25, kinect-20, sbu-15, coco-17, openpose-18, openpose-25, mediapipe-33,
+    h36m-17) or a .yaml file. Joints that neither the source has nor a rule makes are marked as missing, and all is
     reported.
 
     Args:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile
@@ -88,6 +89,8 @@ class DataSet:
     """The axis of positions that points up, where it is known. None: the user tells, or the data."""
     unit: Unit | None = None
     """The unit of positions as :attr:`read` gives them. None: the user tells, or the data."""
+    recording_name: Callable[[RawFile], str] = attrgetter("stem")
+    """Tells a recording's name by its file; :attr:`read` gives its sequence this name."""
     num_sequences: int | None = None
     """Sequences of the complete data set, less the missing skeletons; None where there is no such number."""
     missing: frozenset[str] = frozenset()

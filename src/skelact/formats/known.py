@@ -10,12 +10,15 @@ from skelact.errors import ConfigurationError, suggest
 from skelact.formats.bandai_namco import bandai_namco_data_set
 from skelact.formats.bvh import bvh_data_set
 from skelact.formats.data_set import DataSet
+from skelact.formats.kinect_text import kinect_text_data_set
 from skelact.formats.msr_action3d import msr_action3d_data_set
 from skelact.formats.ntu import ntu_data_set
+from skelact.formats.nw_ucla import nw_ucla_data_set
 from skelact.formats.padded_npz import padded_npz_data_set
 from skelact.formats.pku_mmd import pku_data_set
 from skelact.formats.pose_json import pose_json_data_set
 from skelact.formats.pyskl import pyskl_data_set
+from skelact.formats.sbu import sbu_data_set
 
 
 @cache
@@ -25,6 +28,8 @@ def data_sets() -> dict[str, DataSet]:
         ntu_data_set(60),
         ntu_data_set(120),
         msr_action3d_data_set(),
+        nw_ucla_data_set(),
+        sbu_data_set(),
         pku_data_set(1),
         pku_data_set(2),
         bandai_namco_data_set(),
@@ -32,6 +37,7 @@ def data_sets() -> dict[str, DataSet]:
         padded_npz_data_set(),
         pyskl_data_set(),
         pose_json_data_set(),
+        kinect_text_data_set(),
     )
     return {data_set.name: data_set for data_set in known}
 

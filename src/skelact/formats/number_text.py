@@ -46,9 +46,16 @@ def fits_float32(value: float) -> bool:
 
 
 def number_table(
-    file: str, lines: list[bytes], names: Sequence[str], expected: str, num_read: int
+    file: str,
+    lines: list[bytes],
+    names: Sequence[str],
+    expected: str,
+    num_read: int,
+    *,
+    separator: bytes | None = None,
+    unit: str = " of metres",
 ) -> npt.NDArray[np.float32]:
-    """Read lines that have a field for each of ``names``; the first ``num_read`` are finite metres.
+    """Read lines that have a field for each of ``names``; the first ``num_read`` are finite numbers.
 
     Args:
         file: how errors call the file.
@@ -56,6 +63,8 @@ def number_table(
         names: how errors call each field.
         expected: what errors say of a line's fields together.
         num_read: fields to read; what the others hold does not matter.
+        separator: what stands between fields; None: blanks.
+        unit: what errors say of the numbers.
 
     Returns:
         (lines, num_read).
@@ -63,20 +72,21 @@ def number_table(
     Raises:
         UnusableRecordingError: a line has more or fewer fields, or a field is no finite number.
     """
+    between = None if separator is None else separator.decode()
     if all(map(bytes.isascii, lines)):  # NumPy's reader takes some other characters for blanks
         try:
-            table = np.loadtxt(lines, np.float64, comments=None, ndmin=2)
+            table = np.loadtxt(lines, np.float64, comments=None, delimiter=between, ndmin=2)
         except ValueError:
             table = np.empty((0, 0))
         if table.shape == (len(lines), len(names)) and (np.abs(table) <= _FLOAT32_MAX).all():
             return table[:, :num_read].astype(np.float32)
     rows = []
     for number, line in enumerate(lines, 1):
-        words = line.split()
+        words = line.split(separator)
         if len(words) != len(names):
             raise malformed(file, number, f"{len(words)} fields; expected {expected}")
         rows.append([float_of(word) for word in words[:num_read]])
         for name, word, value in zip(names, words, rows[-1], strict=False):
             if not fits_float32(value):
-                raise malformed(file, number, f"{name} is {quote(word)}; expected a finite number of metres")
+                raise malformed(file, number, f"{name} is {quote(word)}; expected a finite number{unit}")
     return np.array(rows, np.float32)

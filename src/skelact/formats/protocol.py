@@ -2,6 +2,8 @@
 
 The published ones are those that the data sets' authors laid down. NTU RGB+D: Shahroudy et al., CVPR 2016.
 NTU RGB+D 120: Liu et al., TPAMI 2020. MSR Action3D: odd subjects train, as in Wang et al., CVPR 2012.
+NW-UCLA: two cameras train, Wang et al., CVPR 2014. SBU: five folds by the pair of people, Yun et al., CVPRW
+2012.
 
 Of a split that data brings along, a sequence keeps its side of the protocol ``xsub`` in its attribute
 ``split_xsub``, and a store keeps the protocol.
@@ -58,6 +60,25 @@ NTU120_TRAIN_SUBJECTS = (
 )
 # fmt: on
 
+SBU_FOLDS = (
+    ("s01s02", "s03s04", "s05s02", "s06s04"),
+    ("s02s03", "s02s07", "s03s05", "s05s03"),
+    ("s01s03", "s01s07", "s07s01", "s07s03"),
+    ("s02s01", "s02s06", "s03s02", "s03s06"),
+    ("s04s02", "s04s03", "s04s06", "s06s02", "s06s03"),
+)
+"""The pairs of people that test in each of the five folds of SBU Kinect Interaction."""
+SBU_PAIRS = tuple(sorted(pair for fold in SBU_FOLDS for pair in fold))
+"""The values 0 to 20 of the attribute ``pair``."""
+
+
+def _sbu_fold(number: int) -> Protocol:
+    """Return the fold ``number``, from 1: its pairs test, all others train."""
+    tested = SBU_FOLDS[number - 1]
+    train = tuple(place for place, pair in enumerate(SBU_PAIRS) if pair not in tested)
+    return Protocol(f"fold{number}", "pair", train, tuple(map(SBU_PAIRS.index, tested)))
+
+
 PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
     "ntu60": (
         Protocol("xsub", "subject", NTU60_TRAIN_SUBJECTS, None, (40_091, 16_487)),
@@ -68,6 +89,8 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
         Protocol("xset", "setup", tuple(range(2, 33, 2)), tuple(range(1, 33, 2)), (54_468, 59_477)),
     ),
     "msr-action3d": (Protocol("xsub", "subject", (1, 3, 5, 7, 9), (2, 4, 6, 8, 10)),),
+    "nw-ucla": (Protocol("xview", "camera", (1, 2), (3,), (1_020, 464)),),
+    "sbu": tuple(map(_sbu_fold, range(1, len(SBU_FOLDS) + 1))),
     "bandai-namco-2": (
         # active, masculine, normal and youthful train; elderly, exhausted and feminine test
         Protocol("xstyle", "style", (0, 4, 5, 6), (1, 2, 3)),

@@ -81,6 +81,30 @@ KINECT_20 = _table(
     centre="Spine",
 )
 
+# The 15 joints of OpenNI's tracker, in the order of the SBU Kinect Interaction files. Its neck is the middle
+# of the shoulders, and its torso the middle between that and the hips.
+SBU_15 = _table(
+    "sbu-15",
+    """
+    Head SpineShoulder
+    SpineShoulder SpineShoulder
+    SpineMid SpineShoulder
+    ShoulderLeft SpineShoulder
+    ElbowLeft ShoulderLeft
+    HandLeft ElbowLeft
+    ShoulderRight SpineShoulder
+    ElbowRight ShoulderRight
+    HandRight ElbowRight
+    HipLeft SpineMid
+    KneeLeft HipLeft
+    FootLeft KneeLeft
+    HipRight SpineMid
+    KneeRight HipRight
+    FootRight KneeRight
+    """,
+    centre="SpineMid",
+)
+
 # The 17 keypoints of COCO (Lin et al., ECCV 2014). A detector's skeleton has no middle of the body: the tree
 # hangs from the nose, and a hip from the shoulder of its side.
 COCO_17 = _table(
@@ -234,6 +258,6 @@ H36M_17 = _table(
 
 TOPOLOGIES: dict[str, Topology] = {
     topology.name: topology
-    for topology in (NTU_25, KINECT_20, COCO_17, OPENPOSE_18, OPENPOSE_25, MEDIAPIPE_33, H36M_17)
+    for topology in (NTU_25, KINECT_20, SBU_15, COCO_17, OPENPOSE_18, OPENPOSE_25, MEDIAPIPE_33, H36M_17)
 }
 """The known topologies by name."""

@@ -66,18 +66,18 @@ def select(data_set: DataSet, raw: Path, files: Sequence[RawFile]) -> tuple[list
     for file in files:
         if file.name in settled:
             continue
-        stem = file.stem
+        name = data_set.recording_name(file)
         try:
             if file.suffix != data_set.suffix:
                 exclusions.append(Exclusion(file.name, f"not a {data_set.suffix} file"))
-            elif not data_set.is_member(stem):
+            elif not data_set.is_member(name):
                 exclusions.append(Exclusion(file.name, f"not part of {data_set.name}"))
-            elif stem in data_set.missing:
+            elif name in data_set.missing:
                 exclusions.append(Exclusion(file.name, LISTED))
-            elif stem in wanted:
-                exclusions.append(Exclusion(file.name, REPEATED, "", f"used: {wanted[stem].name}"))
+            elif name in wanted:
+                exclusions.append(Exclusion(file.name, REPEATED, "", f"used: {wanted[name].name}"))
             else:
-                wanted[stem] = file
+                wanted[name] = file
         except UnusableRecordingError as error:
             exclusions.append(Exclusion(file.name, error.reason, error.place, error.detail))
     if not wanted:

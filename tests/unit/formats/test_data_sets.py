@@ -7,7 +7,7 @@ from skelact.formats.ntu import ntu_missing
 
 def test_class_names() -> None:
     classes = {name: data_set.class_names or () for name, data_set in data_sets().items()}
-    sizes = {"ntu60": 60, "ntu120": 120, "msr-action3d": 20, "pku1": 51, "pku2": 51}
+    sizes = {"ntu60": 60, "ntu120": 120, "msr-action3d": 20, "nw-ucla": 10, "sbu": 8, "pku1": 51, "pku2": 51}
     assert {name: len(classes[name]) for name in sizes} == sizes
     for names in classes.values():
         assert len(set(names)) == len(names)

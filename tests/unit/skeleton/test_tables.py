@@ -10,6 +10,7 @@ from skelact.skeleton.topology import Topology
     [
         ("ntu-25", 25),
         ("kinect-20", 20),
+        ("sbu-15", 15),
         ("coco-17", 17),
         ("openpose-18", 18),
         ("openpose-25", 25),

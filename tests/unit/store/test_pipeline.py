@@ -171,3 +171,33 @@ def test_the_real_msr_recordings_make_566_sequences(shared_data_dir: Path, tmp_p
     assert set(np.unique(store.attribute("subject")[sides.train])) == {1, 3, 5, 7, 9}
     lengths = np.diff(store.array("frame_start"))
     assert (lengths.min(), lengths.max()) == (9, 196)
+
+
+def test_the_real_recordings_of_nw_ucla(shared_data_dir: Path, tmp_path: Path) -> None:
+    outcome = prepare("nw-ucla", shared_data_dir / "nw_ucla.tar.xz", tmp_path / "store", num_workers=1)
+    store = outcome.store
+    assert (len(store), outcome.exclusions) == (1484, [])
+    assert compare_counts(store) == (
+        [
+            "all 1,484 sequences of the data set are there",
+            "xview: 1,020 training and 464 test sequences, as published",
+        ],
+        [],
+    )
+    assert find_problems(store) == []
+    sides = split(store, "xview")
+    assert set(np.unique(store.attribute("camera")[sides.test])) == {3}
+    lengths = store.array("num_frames")
+    assert lengths[store.names.index("a02_s09_e04_v02")] == 1
+    assert (lengths.min(), lengths.max()) == (1, 201)
+
+
+def test_the_real_recordings_of_sbu(shared_data_dir: Path, tmp_path: Path) -> None:
+    outcome = prepare("sbu", shared_data_dir / "sbu.tar.xz", tmp_path / "store", num_workers=1)
+    store = outcome.store
+    assert (len(store), outcome.exclusions) == (282, [])
+    assert compare_counts(store)[1] == find_problems(store) == []
+    assert store.array("num_bodies").tolist() == [2] * 282
+    sides = [split(store, f"fold{number}") for number in range(1, 6)]
+    assert [len(side.test) for side in sides] == [55, 52, 56, 54, 65]
+    assert sorted(np.concatenate([side.test for side in sides])) == list(range(282))
