@@ -153,8 +153,8 @@ def convert(
     """Write a store's sequences as skeletons of another topology, joint by joint of the same meaning.
 
     TOPOLOGY is a known one (ntu-25, kinect-20, sbu-15, coco-17, openpose-18, openpose-25, mediapipe-33,
-    h36m-17) or a .yaml file. Joints that neither the source has nor a rule makes are marked as missing, and all is
-    reported.
+    h36m-17) or a .yaml file. Joints that neither the source has nor a rule makes are marked as missing, and
+    all is reported.
 
     Args:
         store: folder of a prepared store

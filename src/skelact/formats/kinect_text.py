@@ -169,6 +169,8 @@ def kinect_text_data_set() -> DataSet:
         example="joints_s01_e01.txt",
         is_member=any_name,
         read=not_surveyed,
+        up="y",
+        unit="m",
         settings={"fps": None, "class_names": None},
         survey=_survey,
     )

@@ -153,6 +153,8 @@ def nw_ucla_data_set() -> DataSet:
         example="a01_s02_e00_v03.json",
         is_member=_in_nw_ucla,
         read=partial(one_sequence, read_sequence),
+        up="y",
+        unit="m",
         num_sequences=1484,
     )
 

@@ -138,6 +138,8 @@ def sbu_data_set() -> DataSet:
         is_member=_in_sbu,
         read=_read,
         recording_name=recording_name,
+        up="y",
+        unit="m",
         num_sequences=282,
         attribute_values={"pair": SBU_PAIRS},
     )
