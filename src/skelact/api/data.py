@@ -84,8 +84,8 @@ def prepare(
     run gives.
 
     Args:
-        data_set: ntu60, ntu120, pku1, pku2, msr-action3d, nw-ucla, sbu, bandai-namco-2, bvh, npz, pyskl,
-            pose-json or kinect-text
+        data_set: auto (told by the files' content), ntu60, ntu120, pku1, pku2, msr-action3d, nw-ucla, sbu,
+            bandai-namco-2, bvh, npz, pyskl, pose-json or kinect-text
         raw: folder or archive with the raw recordings; npz, pyskl: the file
         store: folder to write
         centre: leave positions in the camera's coordinates

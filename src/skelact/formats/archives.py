@@ -35,7 +35,7 @@ _OPENERS: dict[bytes, Callable[[Path], io.BufferedIOBase]] = {
     b"BZh": bz2.BZ2File,
 }
 _ARCHIVE_ENDINGS = (".zip", ".tar", ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2")
-_DAMAGED = (
+DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, NotImplementedError, LookupError, ValueError),
 )
@@ -88,8 +88,26 @@ class RawFile:
             if len(data) < length:
                 raise EOFError(f"{len(data)} of {length} bytes")
             return data
-        except (*_DAMAGED, OSError, RuntimeError) as error:  # RuntimeError: a zip with a password
+        except (*DAMAGED, OSError, RuntimeError) as error:  # RuntimeError: a zip with a password
             detail = f"cannot be read ({error_text(error)}); copy it again from the release"
+            raise UnusableRecordingError(UNREADABLE, self.name, "", detail) from error
+
+    def head(self, count: int) -> bytes:
+        """Return the first ``count`` bytes, or all there are.
+
+        Raises:
+            UnusableRecordingError: it cannot be read.
+        """
+        try:
+            if self.member is not None:
+                with _opened(self.container, os.getpid()).open(self.member) as member:
+                    return member.read(count)
+            start, length = self.span or (0, count)
+            with self.container.open("rb") as file:
+                file.seek(start)
+                return file.read(min(count, length))
+        except (*DAMAGED, OSError, RuntimeError) as error:
+            detail = f"cannot be read ({error_text(error)})"
             raise UnusableRecordingError(UNREADABLE, self.name, "", detail) from error
 
 
@@ -157,7 +175,7 @@ def _is_archive(path: Path) -> bool:
         with path.open("rb") as file:
             head = file.read(8)
         return head.startswith(tuple(_OPENERS)) or zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
-    except (*_DAMAGED, OSError) as error:
+    except (*DAMAGED, OSError) as error:
         raise DataError(
             f"{path}: cannot be read ({error_text(error)}); check that you may read it"
         ) from error
@@ -185,7 +203,7 @@ def _in_zip(path: Path, prefix: str) -> list[RawFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
-    except (*_DAMAGED, OSError) as error:
+    except (*DAMAGED, OSError) as error:
         raise _damaged(path, error) from error
     return [
         RawFile(printable(prefix + member.filename), path, member=member)
@@ -221,7 +239,7 @@ def _in_tar(path: Path, scratch: Path) -> list[RawFile]:
                 shutil.copyfileobj(packed, unpacked, 1 << 20)
         with tarfile.open(plain, "r:") as archive:
             members = [(member.name, member.offset_data, member.size) for member in archive if member.isreg()]
-    except (*_DAMAGED, OSError) as error:
+    except (*DAMAGED, OSError) as error:
         raise _damaged(path, error) from error
     return [
         RawFile(printable(str(PurePosixPath(name))), plain, span=(start, size))

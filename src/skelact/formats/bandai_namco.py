@@ -112,6 +112,8 @@ def bandai_namco_data_set() -> DataSet:
         read=partial(one_sequence, read_sequence),
         up="y",
         unit="m",
+        recognises=bvh.recognises,
+        part_of="bvh",
         num_sequences=2902,
         attribute_values={"style": STYLES},
     )

@@ -29,6 +29,7 @@ from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_su
 from skelact.formats.exclusions import UnusableRecordingError, malformed, quote
 from skelact.formats.manifest import with_manifest
 from skelact.formats.number_text import float_of
+from skelact.formats.recognition import Sample
 from skelact.formats.settings import class_names_setting, recorded_settings
 from skelact.skeleton.sequence import SkeletonSequence
 
@@ -256,9 +257,15 @@ def bvh_data_set() -> DataSet:
         example="anything.bvh",
         is_member=any_name,
         read=not_surveyed,
+        recognises=recognises,
         settings={"scale": CENTIMETRE, "class_names": None},
         survey=_survey,
     )
+
+
+def recognises(sample: Sample) -> bool:
+    """Tell whether a file begins as BVH files do."""
+    return sample.text.split(maxsplit=1)[:1] == ["HIERARCHY"]
 
 
 def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:

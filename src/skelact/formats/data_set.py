@@ -13,6 +13,7 @@ from skelact.errors import DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.protocol import PROTOCOLS, Protocol
+from skelact.formats.recognition import Sample
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit
@@ -91,6 +92,11 @@ class DataSet:
     """The unit of positions as :attr:`read` gives them. None: the user tells, or the data."""
     recording_name: Callable[[RawFile], str] = attrgetter("stem")
     """Tells a recording's name by its file; :attr:`read` gives its sequence this name."""
+    recognises: Callable[[Sample], bool] | None = None
+    """Tells by a file's content, not by its name, whether it is of this format; :mod:`skelact.formats.known`
+    asks it. Of data sets in the same format, :attr:`is_member` tells which a name belongs to."""
+    part_of: str = ""
+    """Name of the more general data set that could read every file of this one, too."""
     num_sequences: int | None = None
     """Sequences of the complete data set, less the missing skeletons; None where there is no such number."""
     missing: frozenset[str] = frozenset()

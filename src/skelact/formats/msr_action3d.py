@@ -18,6 +18,7 @@ import numpy as np
 from skelact.formats.data_set import DataSet, one_sequence
 from skelact.formats.exclusions import UnusableRecordingError, malformed
 from skelact.formats.number_text import number_table, text_lines
+from skelact.formats.recognition import Sample, number_fields
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20
 
@@ -108,9 +109,15 @@ def msr_action3d_data_set() -> DataSet:
         read=partial(one_sequence, read_sequence),
         up="y",
         unit="m",
+        recognises=_recognises,
         num_sequences=566,
         missing=frozenset({"a13_s09_e02_skeleton3D"}),
     )
+
+
+def _recognises(sample: Sample) -> bool:
+    frame = sample.lines[: len(FILE_JOINTS)]
+    return len(frame) == len(FILE_JOINTS) and all(number_fields(line) == len(_FIELDS) for line in frame)
 
 
 def _in_msr(name: str) -> bool:

@@ -17,6 +17,7 @@ from skelact.formats.data_set import DataSet, one_sequence
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.ntu_cleaning import clean
 from skelact.formats.ntu_file import parse_recording
+from skelact.formats.recognition import Sample, number_fields
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 
@@ -100,6 +101,8 @@ def ntu_data_set(number: int) -> DataSet:
         read=partial(one_sequence, read_ntu),
         up="y",
         unit="m",
+        recognises=_recognises,
+        part_of="ntu120" if number == 60 else "",
         num_sequences=56_578 if number == 60 else 113_945,
         missing=frozenset(filter(is_member, ntu_missing())),
     )
@@ -113,6 +116,16 @@ def ntu_missing() -> frozenset[str]:
     """
     text = resources.files("skelact.formats").joinpath("ntu_missing.txt").read_text(encoding="ascii")
     return frozenset(text.split())
+
+
+def _recognises(sample: Sample) -> bool:
+    """Tell whether frames, bodies and joints follow each other as in the files of NTU RGB+D."""
+    lines = sample.lines
+    bodies = next((number for number, line in enumerate(lines[1:], 1) if line.strip() != "0"), None)
+    if bodies is None:  # nobody in any frame
+        return sample.file.suffix == SUFFIX and len(lines) > 1 and lines[0].strip().isdigit()
+    fields = [number_fields(line) for line in lines[bodies : bodies + 4]]
+    return number_fields(lines[0]) == 1 and fields == [1, 10, 1, 12]
 
 
 def _in_ntu60(name: str) -> bool:

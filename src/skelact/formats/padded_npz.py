@@ -30,6 +30,7 @@ from skelact.formats.data_set import DataSet, Item, any_name, not_surveyed
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.formats.npy_rows import RowArray, open_arrays
 from skelact.formats.protocol import GIVEN, SIDES, attribute_of, given_protocol
+from skelact.formats.recognition import Sample
 from skelact.formats.settings import (
     MAX_CLASSES,
     class_names_setting,
@@ -174,9 +175,14 @@ def padded_npz_data_set() -> DataSet:
         example="NTU60_CS.npz",
         is_member=any_name,
         read=not_surveyed,
+        recognises=_recognises,
         settings={"topology": NTU_25.name, "fps": None, "class_names": None},
         survey=_survey,
     )
+
+
+def _recognises(sample: Sample) -> bool:
+    return {"x_train", "y_train"} <= sample.arrays
 
 
 def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:

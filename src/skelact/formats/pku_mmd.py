@@ -19,6 +19,7 @@ from skelact.formats.exclusions import REPEATED, Exclusion, UnusableRecordingErr
 from skelact.formats.intervals import END, FILE_NAME, START, ActionInterval, to_csv
 from skelact.formats.pku_mmd_files import Interval
 from skelact.formats.protocol import Protocol
+from skelact.formats.recognition import Sample, number_fields
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 
@@ -48,9 +49,15 @@ def pku_data_set(phase: int) -> DataSet:
         read=partial(_read_trimmed, {}, {}, None),
         up="y",
         unit="m",
+        recognises=_recognises,
         settings={"max_frames": None, "untrimmed": False},
         survey=partial(_survey, phase),
     )
+
+
+def _recognises(sample: Sample) -> bool:
+    lines = sample.lines[:2]
+    return bool(lines) and all(number_fields(line) == pku_mmd_files.NUM_FIELDS for line in lines)
 
 
 def _is_member(phase: int, name: str) -> bool:

@@ -29,7 +29,8 @@ NUM_ACTIONS = 51
 BAD_NAME = "name not in the form 0001-L or A01N01-L"
 
 _NUM_BODIES = 2
-_FIELDS = _NUM_BODIES * NTU_25.num_joints * 3
+NUM_FIELDS = _NUM_BODIES * NTU_25.num_joints * 3
+"""Numbers in a line of a skeleton file."""
 _LABEL_FIELDS = 4
 _MAX_DIGITS = 9
 _NAMES = {1: re.compile(r"\d{4}-[LMR]", re.ASCII), 2: re.compile(r"A\d{2}N\d{2}-[LMR]", re.ASCII)}
@@ -90,10 +91,10 @@ def parse_positions(file: str, data: bytes) -> npt.NDArray[np.float32]:
     lines = text_lines(file, data)
     num_frames = len(lines)
     if num_frames == 0:
-        raise malformed(file, 1, f"the file is empty; expected a frame, {_FIELDS} numbers, on every line")
-    expected = f"{_FIELDS}: {_NUM_BODIES} bodies, {NTU_25.num_joints} joints, x y z"
-    names = [f"field {number}" for number in range(1, _FIELDS + 1)]
-    values = number_table(file, lines, names, expected, _FIELDS)
+        raise malformed(file, 1, f"the file is empty; expected a frame, {NUM_FIELDS} numbers, on every line")
+    expected = f"{NUM_FIELDS}: {_NUM_BODIES} bodies, {NTU_25.num_joints} joints, x y z"
+    names = [f"field {number}" for number in range(1, NUM_FIELDS + 1)]
+    values = number_table(file, lines, names, expected, NUM_FIELDS)
     frames = values.reshape(num_frames, _NUM_BODIES, NTU_25.num_joints, 3)
     return np.ascontiguousarray(frames.transpose(1, 0, 2, 3))
 

@@ -35,6 +35,7 @@ from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_su
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.json_value import JsonValue, json_type, parse_json
 from skelact.formats.manifest import with_manifest
+from skelact.formats.recognition import Sample
 from skelact.formats.settings import (
     class_names_setting,
     min_confidence_setting,
@@ -231,9 +232,14 @@ def pose_json_data_set() -> DataSet:
         example="jump-01.json",
         is_member=any_name,
         read=not_surveyed,
+        recognises=_recognises,
         settings={"topology": None, "class_names": None, "min_confidence": 0.0},
         survey=_survey,
     )
+
+
+def _recognises(sample: Sample) -> bool:
+    return sample.has_json_keys(1, "bodies")
 
 
 def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:

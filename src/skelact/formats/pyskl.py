@@ -36,6 +36,7 @@ from skelact.formats.data_set import DataSet, Item, any_name, not_surveyed
 from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError, shown
 from skelact.formats.plain_pickle import array_of, load_plain
 from skelact.formats.protocol import GIVEN, SIDES, TEST, TRAIN, attribute_of, given_protocol
+from skelact.formats.recognition import Sample
 from skelact.formats.settings import (
     MAX_CLASSES,
     class_names_setting,
@@ -277,9 +278,15 @@ def pyskl_data_set() -> DataSet:
         example="ntu60_3danno.pkl",
         is_member=any_name,
         read=not_surveyed,
+        recognises=_recognises,
         settings={"topology": None, "fps": None, "class_names": None, "min_confidence": 0.0},
         survey=_survey,
     )
+
+
+def _recognises(sample: Sample) -> bool:
+    keys = (b"split", b"annotations", b"keypoint", b"frame_dir")
+    return sample.is_pickle and any(key in sample.head for key in keys)
 
 
 def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:

@@ -18,9 +18,11 @@ from skelact.errors import DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
+from skelact.formats.known import hint
 from skelact.skeleton.view import centre
 from skelact.store.packing import PackedSequence, pack
 
+OTHER_FORMAT = "a file of another format"
 ALL_ZERO = "all joints zero"
 BAD_POSITIONS = "positions that cannot be used"
 
@@ -54,7 +56,8 @@ class ReadJob:
                 for item in self.data_set.read(file):
                     yield self._packed(file, item)
         except UnusableRecordingError as error:
-            yield Exclusion.of(error)
+            instead = hint(file, self.data_set.name)
+            yield Exclusion(file.name, OTHER_FORMAT, "", instead) if instead else Exclusion.of(error)
         except DataError as error:  # what SkeletonSequence itself refuses
             yield Exclusion(file.name, BAD_POSITIONS, "", str(error))
 

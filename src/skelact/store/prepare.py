@@ -14,7 +14,8 @@ from pathlib import Path
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats import ntu_cleaning
-from skelact.formats.archives import raw_files
+from skelact.formats.archives import RawFile, raw_files
+from skelact.formats.data_set import DataSet
 from skelact.formats.exclusions import (
     FILE_NAME,
     Exclusion,
@@ -23,7 +24,7 @@ from skelact.formats.exclusions import (
     read_exclusions,
     to_csv,
 )
-from skelact.formats.known import find_data_set, with_settings
+from skelact.formats.known import AUTO, find_data_set, find_out, hint_for_all, with_settings
 from skelact.skeleton.topology import Topology
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.parallel_reading import FileResult, ReadJob, read_files
@@ -97,7 +98,7 @@ def prepare(
     ``store``, a call without ``shard`` joins them to the very store that one run gives.
 
     Args:
-        data_set_name: one of the known data sets.
+        data_set_name: one of the known data sets, or ``auto``: found by the files' content.
         raw: a folder, searched recursively, an archive, or a single file.
         store: folder to write; it appears when it is complete.
         centred: move every sequence's origin to its first body's centre joint.
@@ -120,15 +121,14 @@ def prepare(
     """
     raw, store = Path(raw), Path(store)
     part = None if shard is None else Shard(*shard)
-    data_set = with_settings(find_data_set(data_set_name), settings or {})
+    if data_set_name != AUTO:
+        with_settings(find_data_set(data_set_name), settings or {})
     num_workers = default_workers() if num_workers is None else num_workers
     if num_workers < 1:
         raise ConfigurationError(f"--workers is {num_workers}; expected 1 or more")
     try:
         with raw_files(raw) as files:
-            if data_set.survey is not None:
-                data_set = data_set.survey(data_set, files)
-            wanted, exclusions = select(data_set, raw, files)
+            data_set, wanted, exclusions = recordings_of(data_set_name, raw, files, settings or {})
             options = {"centred": centred, "cleaning": ntu_cleaning.VERSION, **data_set.settings}
             preparation = _Preparation(
                 raw,
@@ -154,6 +154,39 @@ def prepare(
             f"{store}: cannot be written ({error.strerror or error}); make room or choose another place, and "
             "start the command again"
         ) from error
+
+
+def recordings_of(
+    name: str, raw: Path, files: Sequence[RawFile], settings: Mapping[str, object]
+) -> tuple[DataSet, list[RawFile], list[Exclusion]]:
+    """Return the data set as it is in its folder, the files of its recordings, and why others are none.
+
+    Args:
+        name: the data set's name, or ``auto``.
+        raw: where the files lie, for errors.
+        files: all of them.
+        settings: what only some data sets know.
+
+    Raises:
+        ConfigurationError: no such data set or setting, or a setting that cannot be used.
+        DataError: no recording; the message says what the files are instead, where that is known.
+    """
+    found, remark = find_out(raw, files) if name == AUTO else (find_data_set(name), "")
+    data_set = with_settings(found, settings)
+    try:
+        if data_set.survey is not None:
+            data_set = data_set.survey(data_set, files)
+        wanted, exclusions = select(data_set, raw, files)
+    except ConfigurationError:
+        raise
+    except DataError as error:
+        instead = hint_for_all(files, found.name)
+        if not instead:
+            raise
+        raise DataError(f"{error}; {instead}") from error
+    if remark:
+        data_set = replace(data_set, remarks=(remark, *data_set.remarks))
+    return data_set, wanted, exclusions
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,65 @@
+"""Formats that are recognised and not read, each with what to do first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from skelact.formats.recognition import Sample
+
+
+@dataclass(frozen=True)
+class ForeignFormat:
+    """A format that holds no joint positions, or that another program reads."""
+
+    what: str
+    """What such a file is called."""
+    recognises: Callable[[Sample], bool]
+    remedy: str
+    """What to do first."""
+
+
+def _is_amass(sample: Sample) -> bool:
+    return {"poses", "trans"} <= sample.arrays
+
+
+def _is_asf(sample: Sample) -> bool:
+    words = [line.split()[0] for line in sample.lines if line.strip() and not line.startswith("#")]
+    return words[:1] == [":version"] or (":bonedata" in words and ":hierarchy" in words)
+
+
+def _is_amc(sample: Sample) -> bool:
+    words = [line.strip().upper() for line in sample.lines[:20] if not line.startswith("#")]
+    return ":FULLY-SPECIFIED" in words and ":DEGREES" in words
+
+
+def _is_deeplabcut(sample: Sample) -> bool:
+    return [line.split(",")[0] for line in sample.lines[:2]] == ["scorer", "bodyparts"]
+
+
+def _is_hdf5(sample: Sample) -> bool:
+    return sample.head.startswith(b"\x89HDF\r\n\x1a\n")
+
+
+_XARRAY = "load it with the package movement, and give the data set to skelact.from_xarray"
+
+FOREIGN = (
+    ForeignFormat(
+        "AMASS parameters (angles of the body model SMPL, no joints)",
+        _is_amass,
+        "compute joint positions with the package smplx first (its body model gives joints), and save these "
+        "as .npy, CSV or pose-JSON",
+    ),
+    ForeignFormat(
+        "an Acclaim skeleton (.asf)",
+        _is_asf,
+        "convert it with its .amc files to BVH or C3D first; CMU's database offers its recordings as .c3d",
+    ),
+    ForeignFormat(
+        "Acclaim motion (.amc)",
+        _is_amc,
+        "convert it with its .asf file to BVH or C3D first; CMU's database offers its recordings as .c3d",
+    ),
+    ForeignFormat("a DeepLabCut table", _is_deeplabcut, _XARRAY),
+    ForeignFormat("an HDF5 file (DeepLabCut, SLEAP, NWB)", _is_hdf5, _XARRAY),
+)
