@@ -88,8 +88,8 @@ class Model:
 
         Args:
             positions: one recording or a list of them, of any lengths: (T, V, C) of one body or (M, T, V, C)
-                of several, in metres (2-D: pixels). NaN is a joint that was not seen; a body of which no
-                joint was seen in a frame is absent there.
+                of several, in metres (2-D: pixels), the same axis up as in pre-training. NaN is a joint that
+                was not seen; a body of which no joint was seen in a frame is absent there.
             fps: frames a second, where known.
 
         Returns:
@@ -105,7 +105,7 @@ class Model:
         sequences = [
             centre(self._sequence(f"recording {number}", each, fps)) for number, each in enumerate(recordings)
         ]
-        return self.embed_store(store_in_memory(sequences))
+        return self.embed_store(store_in_memory(sequences, self.card.get("up"), self.card.get("unit")))
 
     def _sequence(self, name: str, positions: Positions, fps: float | None) -> SkeletonSequence:
         try:

@@ -182,7 +182,7 @@ class BodyFrames:
             sequences: (P,) the sequence of each body.
             bodies: (P,) its number there.
             frames: (P, T), the frames and their weights.
-            turns: (P, 3, 3), a rotation for each body; None for none.
+            turns: (P, C, C), a rotation for each body; None for none.
 
         A joint that is missing in a frame stands where :class:`JointSubstitutes` says.
 

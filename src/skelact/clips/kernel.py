@@ -38,6 +38,16 @@ def _turn(frame: Any, matrix: Any) -> None:
         frame[3 * point + 2] = to_z_x * x + to_z_y * y + to_z_z * z
 
 
+@njit
+def _turn_in_plane(frame: Any, matrix: Any) -> None:
+    """Apply the (2, 2) ``matrix`` to each of a frame's points, x y x y ..."""
+    to_x_x, to_x_y, to_y_x, to_y_y = matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1]
+    for point in range(len(frame) // 2):
+        x, y = frame[2 * point], frame[2 * point + 1]
+        frame[2 * point] = to_x_x * x + to_x_y * y
+        frame[2 * point + 1] = to_y_x * x + to_y_y * y
+
+
 def _write_bodies(
     out: Any,
     places: Any,
@@ -68,13 +78,13 @@ def _write_bodies(
         upper: (P, T) int64, the later frame.
         weights: (P, T) float32, the later frame's share.
         hold: whether a frame in which the body is absent counts as its nearest frame; otherwise as zeros.
-        turns: (P, 3, 3) float32, a rotation of each body; (0, 3, 3) for none.
+        turns: (P, 3, 3) float32, a rotation of each body, in the plane (P, 2, 2); (0, 3, 3) for none.
         parents: (W,) int64, for each number its parent joint's, which is subtracted; (0,) for none.
         as_motion: whether each frame's number is subtracted from the next frame's; the last becomes 0.
     """
     num_frames, num_numbers = out.shape[1], out.shape[2]
     joint_positions = np.empty(num_numbers, np.float32)
-    one, zero = np.float32(1), np.float32(0)
+    one, zero, flat = np.float32(1), np.float32(0), turns.shape[1] == 2
     for body in range(len(places)):
         clip, scale = out[places[body]], scales[body]
         for place in range(num_frames):
@@ -95,7 +105,10 @@ def _write_bodies(
                 start, end = np.float32(earlier[number]), np.float32(later[number])
                 frame[number] = earlier_share * start + later_share * end
             if len(turns) > 0:
-                _turn(frame, turns[body])
+                if flat:
+                    _turn_in_plane(frame, turns[body])
+                else:
+                    _turn(frame, turns[body])
             if len(parents) > 0:
                 joint_positions[:] = frame
                 for number in range(num_numbers):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,11 @@ class MixedSource:
     def data_set(self) -> str:
         """The data sets' names, joined by ``+``."""
         return "+".join(store.data_set for store in self.stores)
+
+    def common(self, name: Literal["up", "unit"]) -> Any:
+        """Return what all stores say of themselves; None where they differ or do not say."""
+        values = {getattr(store, name) for store in self.stores}
+        return values.pop() if len(values) == 1 else None
 
     @property
     def class_names(self) -> list[str]:

@@ -35,8 +35,8 @@ def rotate(positions: Tensor, matrices: Tensor) -> Tensor:
     """Return ``matrices[n] @ position`` for every position of clip n.
 
     Args:
-        positions: (N, ..., 3).
-        matrices: (N, 3, 3).
+        positions: (N, ..., C).
+        matrices: (N, C, C).
     """
-    flat = positions.reshape(len(positions), -1, 3)
+    flat = positions.reshape(len(positions), -1, positions.shape[-1])
     return torch.bmm(flat, matrices.transpose(1, 2)).view(positions.shape)

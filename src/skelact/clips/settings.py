@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skelact.errors import ConfigurationError, suggest
+from skelact.skeleton.view import VIEWS
 
 STREAMS = ("joint", "bone", "motion", "bone-motion")
 """Names of the streams: positions (m), bone vectors (m), and the change of either (m per frame)."""
 
 
 GAPS = ("hold", "zero")
+ADDED = ("view",)
+"""Settings of clips that cards and results of earlier versions do not have; their defaults change nothing."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,9 @@ class ClipSettings:
     """A present body's absent frames: 'hold' takes the body's nearest frame, 'zero' (published) zeros."""
     max_bodies: int = 2
     """Body slots M of a clip; of a sequence with more bodies the first M are kept."""
+    view: str = "camera"
+    """Whose axes positions have: 'camera' as they are; 'upright': turned about the vertical so that the hips
+    of the first frame lie along x; 'body': the body's own in the first frame, hips along x, trunk along y."""
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "min_crop_frames", "max_bodies"):
@@ -49,7 +55,7 @@ class ClipSettings:
                 raise ConfigurationError(f"{name}={getattr(self, name)}: must lie in (0, 1]")
         if not 0 <= self.rotation <= math.pi:
             raise ConfigurationError(f"rotation={self.rotation}: must be an angle in [0, pi] rad")
-        for name, known in (("stream", STREAMS), ("gaps", GAPS)):
+        for name, known in (("stream", STREAMS), ("gaps", GAPS), ("view", VIEWS)):
             value = getattr(self, name)
             if value not in known:
                 raise ConfigurationError(f"{name}={value!r}: not known{suggest(value, known)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,9 @@ from skelact.clips.body_frames import BodyFrames
 from skelact.clips.rotation import rotation_matrices
 from skelact.clips.sampling import IntArray, Windows, centre_windows, interpolate, train_windows
 from skelact.clips.settings import ClipSettings
+from skelact.clips.viewpoint import sequence_turns
 from skelact.errors import ConfigurationError, DataError
+from skelact.skeleton.view import View
 from skelact.store.store import Store
 
 NUMBERS_PER_SEQUENCE = 5
@@ -134,6 +136,9 @@ class ClipSource:
         self.store, self.settings, self.device = store, settings, torch.device(device)
         self._frames = BodyFrames(store, settings.max_bodies, settings.gaps == "hold", settings.stream)
         self._labels = store.labels.astype(np.int64)
+        self._views = None
+        if settings.view != "camera":
+            self._views = sequence_turns(store, cast(View, settings.view))
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -217,7 +222,11 @@ class ClipSource:
         clip, body = np.nonzero(present)
         crops = Windows(*(part[clip] for part in windows))
         plan = interpolate(crops, settings.num_frames)
-        turns = None if angles is None else rotation_matrices(angles)[clip].astype(np.float32)
+        turns = None if self._views is None else self._views[chosen]
+        if angles is not None:
+            drawn = rotation_matrices(angles)
+            turns = (drawn if turns is None else drawn @ turns).astype(np.float32)
+        turns = None if turns is None else turns[clip]
         clip_shape = (settings.num_frames, *self._frames.body_shape)
         slots = clip * settings.max_bodies + body
         if device.type == "cpu":

@@ -155,6 +155,8 @@ def pretrain(
             **({INIT_WEIGHTS_KEY: settings[INIT_WEIGHTS_KEY]} if INIT_WEIGHTS_KEY in settings else {}),
             "data_set": source.data_set,
             "data_hash": source.content_hash,
+            "up": source.common("up"),
+            "unit": source.common("unit"),
             "num_training_sequences": len(train),
             "code": code_version(),
             "packages": package_versions(),

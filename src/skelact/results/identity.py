@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from skelact.clips.settings import ADDED, ClipSettings
 from skelact.configuration import instantiate, merge
 from skelact.detection.settings import DetectionConfig
 from skelact.errors import ConfigurationError
@@ -88,8 +89,9 @@ def evaluation_settings(content: Mapping[str, Any]) -> dict[str, Any]:
     known = {each.name for each in fields(schema)} if schema else set()
     own = {key: value for key, value in config.items() if key not in {*known, "clips", "members", "remark"}}
     # transfer may make clips of another length than the encoder learned from
-    if config.get("clips") not in (None, content["model"].get("config", {}).get("clips")):
-        own["clips"] = config["clips"]
+    made, learned = (_earlier(table.get("clips")) for table in (config, content["model"].get("config", {})))
+    if made not in (None, learned):
+        own["clips"] = made
     if schema is None:
         return telling(own)
     given = {key: config[key] for key in known & set(config)}
@@ -97,6 +99,14 @@ def evaluation_settings(content: Mapping[str, Any]) -> dict[str, Any]:
         return {**telling(own), **changed(instantiate(schema, given))}
     except ConfigurationError:  # settings of another version, which this one does not know
         return telling({**own, **given})
+
+
+def _earlier(clips: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return settings of clips as the versions wrote them that did not have all, where those do nothing."""
+    if clips is None:
+        return None
+    usual = asdict(ClipSettings())
+    return {key: value for key, value in clips.items() if key not in ADDED or value != usual[key]}
 
 
 def described(content: Mapping[str, Any]) -> tuple[str, dict[str, str]]:

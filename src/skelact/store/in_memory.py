@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.view import Axis, Unit
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.packing import pack
 from skelact.store.store import FORMATS, Array, Store
@@ -26,11 +27,15 @@ class StoreInMemory(Store):
         return self.arrays[name]
 
 
-def store_in_memory(sequences: Sequence[SkeletonSequence]) -> StoreInMemory:
+def store_in_memory(
+    sequences: Sequence[SkeletonSequence], up: Axis | None = None, unit: Unit | None = None
+) -> StoreInMemory:
     """Return a store of recordings that have one skeleton; labels and attributes are left out.
 
     Args:
         sequences: at least one; with the same topology and number of coordinates.
+        up: the axis of positions that points up; None: not known.
+        unit: of positions; None: not known.
 
     Raises:
         UnusableRecordingError: a sequence without any body.
@@ -72,8 +77,8 @@ def store_in_memory(sequences: Sequence[SkeletonSequence]) -> StoreInMemory:
         "protocols": [],
         "options": {},
         "fps": sequences[0].fps,
-        "up": None,
-        "unit": None,
+        "up": up,
+        "unit": unit,
         "arrays": {name: {"dtype": array.dtype.str, "shape": array.shape} for name, array in arrays.items()},
     }
     return StoreInMemory(Path("recordings in memory"), meta, arrays)

@@ -1,5 +1,7 @@
 """Embeddings of recordings at hand are those of the same recordings in a store."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -72,6 +74,18 @@ def test_where_a_recording_stands_and_a_body_that_was_never_seen_change_nothing(
     np.testing.assert_allclose(model.embed(positions + np.array([8, -4, 2])), before, rtol=1e-4, atol=1e-5)
     nobody = np.full_like(positions, np.nan)
     np.testing.assert_array_equal(model.embed(np.stack([nobody, positions])), before)
+
+
+@pytest.mark.parametrize(("view", "matters"), [("camera", True), ("upright", False), ("body", False)])
+def test_recordings_are_turned_as_the_model_was_taught(model, view, matters):
+    taught = model.pretrained
+    clips = replace(taught.clips, view=view)
+    model.__dict__["pretrained"] = replace(taught, clips=clips, card={"method": "mae", "up": "y"})
+    positions = np.random.default_rng(0).normal(size=(30, 25, 3)).astype(np.float32)
+    cos, sin = np.cos(2.0), np.sin(2.0)
+    turned = positions @ np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)
+    far = np.abs(model.embed(turned) - model.embed(positions)).max()
+    assert far > 0.01 if matters else far < 1e-4
 
 
 def test_a_joint_that_was_not_seen_is_not_one_at_the_origin(model):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from skelact.clips.settings import ADDED, ClipSettings
 from skelact.evaluation.settings import LinearConfig
 from skelact.pretraining.config import ContrastiveRun, MaskedRun
 from skelact.pretraining.identity import IDENTITY, SEEDS, card_identity, digest, with_identity
@@ -60,6 +61,19 @@ def test_settings_of_evaluations_are_completed_and_what_changes_no_number_does_n
     assert identity(devices=2, workers=0, compile=True, seed=3) == identity()
     assert identity(lr=0.5) != identity()
     assert identity(precision="bf16") != identity()
+
+
+def test_clips_of_earlier_versions_are_those_that_settings_added_since_leave_as_they_are():
+    def identity(**clips):
+        config = run_of()
+        for name in ADDED:
+            del config["clips"][name]  # a card of an earlier version
+        return result_identity(result_of(config=config, settings={"clips": config["clips"] | clips}))
+
+    added = {name: value for name, value in asdict(ClipSettings()).items() if name in ADDED}
+    assert identity(**added) == identity() == result_identity(result_of())
+    assert identity(num_frames=60, **added) == identity(num_frames=60) != identity()
+    assert identity(**{**added, "view": "body"}) != identity()
 
 
 def test_numbers_count_as_numbers():

@@ -1,0 +1,87 @@
+"""How each sequence of a store is turned into the axes of a view: one rotation a sequence, found once."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.errors import ConfigurationError, SkelactWarning
+from skelact.skeleton.view import Axis, View, find_up, up_vector, view_rotations
+from skelact.store.store import Store
+
+_BODIES_FOR_UP = 1_000
+
+
+def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
+    """Return the rotation that brings each sequence into the axes of a view.
+
+    It is that of the first body, in the first frame in which its hips (and for ``body`` its shoulders) were
+    seen; where they never were, of the next body. All bodies of a sequence are turned together. Sequences in
+    which no body ever tells are not turned, but ``upright`` makes y their vertical; a warning counts them.
+
+    Args:
+        store: the prepared data set.
+        view: upright or body.
+
+    Returns:
+        (N, C, C), to be applied to column vectors.
+
+    Raises:
+        ConfigurationError: a skeleton or positions that the view does not suit.
+    """
+    joints, starts = store.array("joints"), np.array(store.array("joint_start"))
+    is_seen = store.array("joint_present") if "joint_present" in store.meta["arrays"] else None
+
+    def rotations(rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        seen = np.ones((len(rows), joints.shape[1]), np.bool_) if is_seen is None else is_seen[rows]
+        try:
+            return view_rotations(joints[rows], seen, store.topology, view, up)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{store.path}: {error}") from error
+
+    up = up_of(store) if view == "upright" and joints.shape[2] == 3 else "y"
+    turns, usable = rotations(starts[:-1])
+    as_it_is = np.eye(joints.shape[2])
+    if view == "upright":
+        as_it_is = _upright(up)
+    num_untold = 0
+    for index in np.flatnonzero(~usable):
+        found, tells = rotations(np.arange(starts[index], starts[index + 1]))
+        turns[index] = found[tells.argmax()] if tells.any() else as_it_is
+        num_untold += not tells.any()
+    if num_untold:
+        warnings.warn(
+            f"{store.path}: --clips.view {view}: {num_untold} of {len(turns)} sequences do not tell in any "
+            "frame how their bodies are turned; they stay as they are",
+            SkelactWarning,
+            stacklevel=2,
+        )
+    return turns.astype(np.float32)
+
+
+def up_of(store: Store) -> Axis:
+    """Return the axis of a 3-D store that is up: as it says, or else as its bodies stand, with a warning."""
+    if store.up is not None:
+        return store.up
+    joints, starts = store.array("joints"), np.array(store.array("joint_start"))[:-1]
+    rows = starts[:: max(1, len(starts) // _BODIES_FOR_UP)]
+    seen = np.ones((len(rows), joints.shape[1]), np.bool_)
+    if "joint_present" in store.meta["arrays"]:
+        seen = store.array("joint_present")[rows]
+    found = find_up(joints[rows], seen, store.topology)
+    how = "taken to be y" if found is None else f"{found}, as most bodies stand"
+    warnings.warn(
+        f"{store.path}: does not say which axis is up; {how}; 'skelact data prepare ... --up' says it",
+        SkelactWarning,
+        stacklevel=2,
+    )
+    return found or "y"
+
+
+def _upright(up: Axis) -> npt.NDArray[np.float64]:
+    """Return the (3, 3) rotation that brings the axis ``up`` to y by the shortest way."""
+    y = up_vector(up)
+    x = np.array([1.0, 0, 0]) if up[-1] != "x" else np.array([0.0, 0, 1])
+    return np.stack([x, y, np.cross(x, y)])
