@@ -33,6 +33,8 @@ class Limit:
 
 LIMITS = {
     "recording": Limit(256 * MB, "bytes of one raw file, unpacked", is_bytes=True),
+    "pickle": Limit(8 * GB, "bytes of a pickle that holds a whole data set", is_bytes=True),
+    "files": Limit(1_000_000, "files of a raw folder or an archive"),
     "unpacked": Limit(200 * GB, "bytes of one archive, unpacked", is_bytes=True),
     "weights": Limit(8 * GB, "bytes of a checkpoint or of weights, unpacked", is_bytes=True),
     "metadata": Limit(

@@ -79,7 +79,7 @@ def unknown_method(data: bytearray, start: int, entry: int) -> None:
         (listed_size(lambda size: size + 1), "bytes of the .* listed"),
         (listed_size(lambda size: size - 1), "Bad CRC-32"),
         (listed_size(lambda size: 0), "Bad CRC-32"),
-        (listed_size(lambda size: (1 << 32) - 2), "bytes of the 4294967294 listed"),
+        (listed_size(lambda size: 100_000_000), "bytes of the 100000000 listed"),
         (other_header, "Bad magic number"),
         (other_name, "File name .* differ"),
         (says_encrypted, "encrypted, password required"),
@@ -95,6 +95,16 @@ def test_damage_is_told(tmp_path: Path, damage: Damage, told: str) -> None:
         raw_files(path) as files,
         pytest.raises(UnusableRecordingError, match=f"{NAME}: cannot be read.*({told}).*copy it again"),
     ):
+        files[0].read()
+
+
+def test_more_than_a_recording_has_is_not_even_begun(tmp_path: Path) -> None:
+    path = tmp_path / "raw.zip"
+    data, start, entry = packed(path)
+    listed_size(lambda size: (1 << 32) - 2)(data, start, entry)
+    path.write_bytes(data)
+    told = rf"{NAME}: has 3 GB, and the most .* is 256 MB; --limit recording=4GB takes it all the same"
+    with raw_files(path) as files, pytest.raises(UnusableRecordingError, match=told):
         files[0].read()
 
 

@@ -2,44 +2,40 @@
 or one file on its own.
 
 :func:`raw_files` lists them; each :class:`RawFile` can then be read on its own, in any order, by any process.
-A packed tar can only be read from its beginning, so it is unpacked to a temporary ``.tar`` first.
+A member's name in an archive is a label and no path: nothing is ever written under it, and no link inside an
+archive is followed.
 """
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
-import lzma
 import os
-import shutil
 import struct
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
 from skelact.errors import DataError, printable
+from skelact.files import open_regular, read_file
 from skelact.formats.exclusions import UnusableRecordingError, error_text
+from skelact.formats.tar_archive import PACKINGS, fault_of, is_tar, tar_members, unpacked
+from skelact.formats.zip_archive import forget_opened, is_link, read_member, zip_members
+from skelact.limits import beyond, limit
 
 UNREADABLE = "unreadable file"
 
-_OPENERS: dict[bytes, Callable[[Path], io.BufferedIOBase]] = {
-    b"\x1f\x8b": gzip.GzipFile,
-    b"\xfd7zXZ\x00": lzma.LZMAFile,
-    b"BZh": bz2.BZ2File,
-}
 _ARCHIVE_ENDINGS = (".zip", ".tar", ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2")
 DAMAGED = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
-    *(EOFError, NotImplementedError, LookupError, ValueError),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, LZMAError, struct.error, EOFError),
+    *(NotImplementedError, LookupError, ValueError, RecursionError, MemoryError),
 )
 """What their readers raise on archives that are cut short, altered or packed in an unknown way."""
+_AGAIN = "copy it again from the release"
 
 
 @dataclass(frozen=True)
@@ -47,13 +43,16 @@ class RawFile:
     """One file in a folder or an archive; each :meth:`read` opens it, so it can go to another process."""
 
     name: str
-    """Its path inside the folder or archive, with forward slashes."""
+    """Its path inside the folder or archive, with forward slashes; it ends in one where ``fault`` is that of
+    a folder."""
     container: Path
     """The file itself, or the archive that holds it."""
     member: zipfile.ZipInfo | None = None
     """Its entry in the list of the zip archive ``container``."""
     span: tuple[int, int] | None = None
     """Where it begins in the tar archive ``container``, and its length in bytes."""
+    fault: str = ""
+    """Why it cannot be read, where its listing tells."""
 
     @property
     def is_packed(self) -> bool:
@@ -70,44 +69,58 @@ class RawFile:
         """The file name's ending, e.g. ``.txt``."""
         return _stem_and_suffix(self.name)[1]
 
-    def read(self) -> bytes:
+    def read(self, bound: str = "recording") -> bytes:
         """Return the content.
 
+        Args:
+            bound: the name of the limit of its size.
+
         Raises:
-            UnusableRecordingError: it cannot be read.
+            UnusableRecordingError: it cannot be read, is no regular file, or is larger than the limit.
         """
-        try:
-            if self.member is not None:
-                return _read_member(self.container, self.member)
-            if self.span is None:
-                return self.container.read_bytes()
-            start, length = self.span
-            with self.container.open("rb") as file:
-                file.seek(start)
-                data = file.read(length)
-            if len(data) < length:
-                raise EOFError(f"{len(data)} of {length} bytes")
+        with self._faults():
+            if not self.is_packed:
+                return read_file(self.container, bound, _AGAIN)
+            if self._packed_size > limit(bound):
+                raise DataError(f"has {beyond(bound, self._packed_size)}")
+            data = self._bytes(self._packed_size)
+            if len(data) < self._packed_size:
+                raise EOFError(f"{len(data)} of {self._packed_size} bytes")
             return data
-        except (*DAMAGED, OSError, RuntimeError) as error:  # RuntimeError: a zip with a password
-            detail = f"cannot be read ({error_text(error)}); copy it again from the release"
-            raise UnusableRecordingError(UNREADABLE, self.name, "", detail) from error
 
     def head(self, count: int) -> bytes:
         """Return the first ``count`` bytes, or all there are.
 
         Raises:
-            UnusableRecordingError: it cannot be read.
+            UnusableRecordingError: it cannot be read, or is no regular file.
         """
+        with self._faults():
+            return self._bytes(min(count, self._packed_size) if self.is_packed else count)
+
+    @property
+    def _packed_size(self) -> int:
+        """Bytes of a file in an archive, as the archive lists them."""
+        return self.member.file_size if self.member is not None else self.span[1] if self.span else 0
+
+    def _bytes(self, count: int) -> bytes:
+        if self.member is not None:
+            return read_member(self.container, self.member, count)
+        with open_regular(self.container, _AGAIN) as file:
+            file.seek(self.span[0] if self.span else 0)
+            return file.read(count)
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Turn what the block meets into one error of this file."""
         try:
-            if self.member is not None:
-                with _opened(self.container, os.getpid()).open(self.member) as member:
-                    return member.read(count)
-            start, length = self.span or (0, count)
-            with self.container.open("rb") as file:
-                file.seek(start)
-                return file.read(min(count, length))
-        except (*DAMAGED, OSError, RuntimeError) as error:
-            detail = f"cannot be read ({error_text(error)})"
+            if self.fault:
+                raise DataError(self.fault)
+            yield
+        except DataError as error:
+            detail = str(error).removeprefix(f"{self.container}: ")
+            raise UnusableRecordingError(UNREADABLE, self.name, "", detail) from error
+        except (*DAMAGED, OSError, RuntimeError) as error:  # RuntimeError: a zip with a password
+            detail = f"cannot be read ({error_text(error)}); {_AGAIN}"
             raise UnusableRecordingError(UNREADABLE, self.name, "", detail) from error
 
 
@@ -117,7 +130,8 @@ def raw_files(path: str | Path) -> Iterator[list[RawFile]]:
 
     A folder that holds zip archives, and beside them text files alone (split files, a readme), is taken as
     those and what its archives hold. A file that is no archive is taken as a folder with that file alone; so
-    is a ``.npz`` file, whose archive is its own affair.
+    is a ``.npz`` file, whose archive is its own affair. A folder inside that cannot be listed, and a link
+    inside an archive, are files with a fault.
 
     Args:
         path: a folder; a zip or tar (plain, gzip, xz, bzip2) archive, told by its content; or a file.
@@ -126,7 +140,8 @@ def raw_files(path: str | Path) -> Iterator[list[RawFile]]:
         The files, readable until the context ends.
 
     Raises:
-        DataError: nothing is there, it is empty, or an archive that cannot be read.
+        DataError: nothing is there, it is empty, neither a folder nor a regular file, an archive that cannot
+            be read, or has more than the limits ``files`` and ``unpacked``.
     """
     path = Path(path)
     if not path.exists():
@@ -134,11 +149,11 @@ def raw_files(path: str | Path) -> Iterator[list[RawFile]]:
     with tempfile.TemporaryDirectory(prefix="skelact-") as scratch:
         if path.is_dir():
             files = _in_folder(path)
-            if all(file.suffix in (".zip", ".txt") for file in files):
-                archives = [file for file in files if file.suffix == ".zip"]
-                files = [file for file in files if file.suffix != ".zip"]
+            if all(file.fault or file.suffix in (".zip", ".txt") for file in files):
+                archives = [file for file in files if file.suffix == ".zip" and not file.fault]
+                files = [file for file in files if file.suffix != ".zip" or file.fault]
                 files += [file for one in archives for file in _in_zip(one.container, f"{one.name}/")]
-        elif path.is_file() and not _is_archive(path):
+        elif not _is_archive(path):
             files = [RawFile(printable(path.name), path)]
         elif zipfile.is_zipfile(path):
             files = _in_zip(path, "")
@@ -150,7 +165,7 @@ def raw_files(path: str | Path) -> Iterator[list[RawFile]]:
         try:
             yield sorted(files, key=lambda file: (file.stem, file.name))
         finally:
-            _opened.cache_clear()
+            forget_opened()
 
 
 def _stem_and_suffix(name: str) -> tuple[str, str]:
@@ -165,87 +180,103 @@ def _is_hidden(name: str) -> bool:
 
 
 def _is_archive(path: Path) -> bool:
-    """Tell whether a file's ending or content is an archive's; without an ending it is no recording's."""
-    ending = path.suffix.lower()
-    if ending == ".npz":
-        return False
-    if not ending or ending in _ARCHIVE_ENDINGS:
-        return True
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-        return head.startswith(tuple(_OPENERS)) or zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
-    except (*DAMAGED, OSError) as error:
-        raise DataError(
-            f"{path}: cannot be read ({error_text(error)}); check that you may read it"
-        ) from error
+    """Tell whether a file's ending or content is an archive's; without an ending it is no recording's.
+
+    Raises:
+        DataError: it cannot be read, or is no regular file.
+    """
+    with open_regular(path, "check the path of the raw recordings, and that you may read them") as file:
+        ending = path.suffix.lower()
+        if ending == ".npz":
+            return False
+        if not ending or ending in _ARCHIVE_ENDINGS:
+            return True
+        head = file.read(8)
+        file.seek(0)
+        return head.startswith(tuple(PACKINGS)) or is_tar(file) or zipfile.is_zipfile(file)
+
+
+def _listed(
+    name: str,
+    container: Path,
+    fault: str = "",
+    member: zipfile.ZipInfo | None = None,
+    span: tuple[int, int] | None = None,
+) -> RawFile:
+    """Return a file under its name as it is printed; one whose name is too long has that fault."""
+    name, length = printable(name), len(name)
+    if length > limit("name"):
+        name, fault = f"{name[:40]}...{name[-20:]}", f"the length of its name is {beyond('name', length)}"
+    return RawFile(name, container, member, span, fault)
 
 
 def _in_folder(folder: Path) -> list[RawFile]:
     """Walk through ``folder``, also along links, but through no folder twice."""
-
-    def stop(error: OSError) -> None:
-        raise DataError(f"{error.filename}: cannot be listed ({error.strerror})") from error
-
     files: list[RawFile] = []
-    seen = {folder.resolve()}
-    for parent, folders, names in os.walk(folder, onerror=stop, followlinks=True):
-        here = Path(parent)
-        fresh = [name for name in folders if (here / name).resolve() not in seen]
-        seen.update((here / name).resolve() for name in fresh)
-        folders[:] = fresh
-        prefix = "" if here == folder else f"{here.relative_to(folder).as_posix()}/"
-        files += [RawFile(printable(prefix + name), here / name) for name in names if not _is_hidden(name)]
+    seen: set[tuple[int, int]] = set()
+    waiting, most = [""], limit("files")
+    while waiting:
+        prefix = waiting.pop()
+        here = folder / prefix
+        try:
+            status = here.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    if _is_folder(entry):
+                        waiting.append(f"{prefix}{entry.name}/")
+                    elif not _is_hidden(entry.name):
+                        files.append(_listed(prefix + entry.name, here / entry.name))
+                    if len(files) + len(seen) + len(waiting) > most:
+                        raise DataError(f"{folder}: {beyond('files')}")
+        except OSError as error:
+            fault = f"cannot be listed ({error.strerror})"
+            if not prefix:
+                raise DataError(f"{folder}: {fault}; check that you may read it") from error
+            files.append(_listed(prefix, here, f"{fault}; check that you may read this folder"))
     return files
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
 
 
 def _in_zip(path: Path, prefix: str) -> list[RawFile]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
+        return [
+            _listed(
+                prefix + member.filename,
+                path,
+                "a link inside an archive, which is not followed" if is_link(member) else "",
+                member=member,
+            )
+            for member in zip_members(path)
+            if not _is_hidden(member.filename)
+        ]
     except (*DAMAGED, OSError) as error:
         raise _damaged(path, error) from error
-    return [
-        RawFile(printable(prefix + member.filename), path, member=member)
-        for member in members
-        if not _is_hidden(member.filename)
-    ]
-
-
-@lru_cache(maxsize=8)
-def _opened(archive: Path, process: int) -> zipfile.ZipFile:
-    """Open an archive once a process: a forked one must not share the place in the file with its parent."""
-    return zipfile.ZipFile(archive)
-
-
-def _read_member(archive: Path, member: zipfile.ZipInfo) -> bytes:
-    """Return a file's content, compared with its check sum and its length in the archive's list."""
-    data = _opened(archive, os.getpid()).read(member)
-    if len(data) != member.file_size:
-        raise zipfile.BadZipFile(f"{len(data)} bytes of the {member.file_size} listed")
-    return data
 
 
 def _in_tar(path: Path, scratch: Path) -> list[RawFile]:
     try:
-        with path.open("rb") as file:
-            head = file.read(8)
-        opener = next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
-        if opener is None:
-            plain = path
-        else:
-            plain = scratch / "plain.tar"
-            with opener(path) as packed, plain.open("wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked, 1 << 20)
-        with tarfile.open(plain, "r:") as archive:
-            members = [(member.name, member.offset_data, member.size) for member in archive if member.isreg()]
+        plain = unpacked(path, scratch)
+        return [
+            _listed(
+                str(PurePosixPath(member.name)),
+                plain,
+                fault_of(member),
+                span=(member.offset_data, member.size),
+            )
+            for member in tar_members(plain, str(path))
+            if not _is_hidden(member.name)
+        ]
     except (*DAMAGED, OSError) as error:
         raise _damaged(path, error) from error
-    return [
-        RawFile(printable(str(PurePosixPath(name))), plain, span=(start, size))
-        for name, start, size in members
-        if not _is_hidden(name)
-    ]
 
 
 def _damaged(path: Path, error: Exception) -> DataError:

@@ -31,8 +31,8 @@ def fingerprint(
     for container in sorted(containers, key=os.fspath):
         try:
             status = container.stat()
-        except OSError as error:
-            raise DataError(f"{container}: cannot be read ({error.strerror}); was it moved?") from error
+        except OSError:  # a link to nowhere: the account says so
+            continue
         digest.update(f"{status.st_size}\n".encode())
         times.update(f"{status.st_mtime_ns}\n".encode())
     for file in files:
@@ -65,6 +65,9 @@ def select(data_set: DataSet, raw: Path, files: Sequence[RawFile]) -> tuple[list
     settled = data_set.side_files | {entry.file for entry in data_set.excluded_files}
     for file in files:
         if file.name in settled:
+            continue
+        if file.name.endswith("/"):  # a folder that cannot be listed: reading it tells why
+            wanted[file.name] = file
             continue
         name = data_set.recording_name(file)
         try:
