@@ -61,7 +61,7 @@ CASES = {
     "dtaa prepare": "no command 'dtaa prepare'",
     "evaluate lin": "no command 'evaluate lin'",
     "pretrain --protocol xsub --out {place}/new": "--data is missing",
-    "pretrain --data {place}/store --out {place}/new": "--protocol is missing",
+    "pretrain --data {place}/store --protocol all --out {place}/run": "exists already",
     PRETRAIN.replace("xsub", "xsup"): "did you mean 'xsub'",
     PRETRAIN.replace("xsub", "xset"): "no protocol 'xset'",
     PRETRAIN.replace("{place}/store", "{place}/raw"): "not a store",

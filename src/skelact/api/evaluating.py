@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +22,8 @@ from skelact.configuration import (
     named_config,
     read_config,
 )
-from skelact.errors import ConfigurationError
-from skelact.store.protocols import Split, split
+from skelact.errors import ConfigurationError, SkelactWarning
+from skelact.store.protocols import ALL, Split, labelled, split
 from skelact.store.store import Data, Store, as_store
 from skelact.training.config import TrainingConfig
 
@@ -130,14 +131,16 @@ class Evaluation:
             fabric: the devices, launched.
             untrained: whether to take the same encoder before any training.
             seed: decides the weights of an untrained encoder.
-            sides: the split, where it is not that of the protocol.
+            sides: the split, where it is not the labelled part of the protocol's.
         """
         from skelact.clips.source import ClipSource
 
         store = as_store(data)
-        sides = sides or split(store, protocol)
+        sides = sides or labelled(store, split(store, protocol))
         model = as_model(run)
         model.pretrained.check(store)
+        if not untrained:
+            warn_of_seen(model.card, store)
         pretrained = model.pretrained.untrained(seed) if untrained else model.pretrained
         pretrained.encoder.to(fabric.device)
         source = ClipSource(store, pretrained.clips, fabric.device)
@@ -216,6 +219,19 @@ class Evaluation:
             f"{len(self.split.train)} training, {len(self.split.test)} test sequences"
         )
         return Result(path, content, "\n".join([head or default, *lines, f"  {path}"]))
+
+
+def warn_of_seen(card: Mapping[str, Any], store: Store) -> None:
+    """Warn where an encoder was pre-trained with every sequence of a data set, those that test included."""
+    config = card.get("config", {})
+    protocols = config.get("protocol", ()) if isinstance(config, Mapping) else ()
+    if ALL in protocols and store.data_set in str(card.get("data_set", "")).split("+"):
+        warnings.warn(
+            f"the encoder was pre-trained with every sequence of {store.data_set}, also those that test it "
+            "(without their labels); pre-train with --protocol to keep them unseen",
+            SkelactWarning,
+            stacklevel=2,
+        )
 
 
 def fabric_of(devices: int, accelerator: Literal["auto", "cpu", "gpu"]) -> Fabric:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 from skelact.api.evaluating import (
     Evaluation,
@@ -32,8 +32,8 @@ from skelact.configuration import (
 )
 from skelact.detection.settings import DetectionConfig, LayerConfig, SegmentConfig, WindowConfig
 from skelact.errors import ConfigurationError, suggest
-from skelact.evaluation.settings import FastLinearConfig, LinearConfig
-from skelact.store.protocols import Split
+from skelact.evaluation.settings import Balance, FastLinearConfig, LinearConfig
+from skelact.store.protocols import Split, split
 from skelact.store.store import Data, as_store
 from skelact.training.config import TrainingConfig
 
@@ -69,6 +69,7 @@ def linear(
     untrained: bool = False,
     epochs: int | None = None,
     seed: int | None = None,
+    balance: Balance | None = None,
     config: PathLike | None = None,
     training: Annotated[Table | None, Fields(TrainingConfig, skip=_WITHOUT_EFFECT)] = None,
 ) -> Result:
@@ -81,6 +82,7 @@ def linear(
         untrained: evaluate the same encoder before any training, to compare
         epochs: short for --training.epochs
         seed: short for --training.seed
+        balance: make classes of unequal size count alike, by sampling or by the loss (default: none)
         config: YAML file with any of these settings
         training: how the layer is trained
 
@@ -91,18 +93,22 @@ def linear(
     from skelact.evaluation.linear import evaluate_linear
     from skelact.training.devices import make_fabric
 
-    given = {"training": training}
-    settings = training_settings(
-        "linear", LinearConfig, config, given, epochs, seed, _WITHOUT_EFFECT
-    ).training
+    given = {"training": training, "balance": balance}
+    chosen = training_settings("linear", LinearConfig, config, given, epochs, seed, _WITHOUT_EFFECT)
+    settings = chosen.training
     subject = Evaluation.of(
         run, data, protocol, make_fabric(settings), untrained=untrained, seed=settings.seed
     )
     metrics = evaluate_linear(
-        subject.pretrained.encoder, subject.source, subject.split, settings, fabric=subject.fabric
+        subject.pretrained.encoder,
+        subject.source,
+        subject.split,
+        settings,
+        fabric=subject.fabric,
+        balance=chosen.balance,
     )
     about = f"linear evaluation, last of {settings.epochs} epochs, seed {settings.seed}"
-    configuration = {"seed": settings.seed, "training": asdict(settings)}
+    configuration = {"seed": settings.seed, "training": asdict(settings), "balance": chosen.balance}
     return subject.write("linear", configuration, metrics, [about, *accuracy_lines(metrics)])
 
 
@@ -117,6 +123,7 @@ def linear_fast(
     held_out: float = FastLinearConfig.held_out,
     max_iterations: int = FastLinearConfig.max_iterations,
     tolerance: float = FastLinearConfig.tolerance,
+    balance: Literal["none", "loss"] = FastLinearConfig.balance,
     **options: Unpack[FrozenOptions],
 ) -> Result:
     """Linear evaluation in seconds: logistic regression on frozen features that are computed once.
@@ -132,13 +139,16 @@ def linear_fast(
         held_out: share of the training sequences on which the strength is chosen
         max_iterations: steps of L-BFGS for each strength
         tolerance: L-BFGS ends where no entry of the gradient is larger
+        balance: make classes of unequal size count alike by the loss
 
     Raises:
         ConfigurationError, DataError: as of :func:`linear`.
     """
     from skelact.evaluation.fast_linear import evaluate_fast_linear
 
-    settings = FastLinearConfig(crops, l2, held_out, max_iterations, tolerance, options.get("seed", 0))
+    settings = FastLinearConfig(
+        crops, l2, held_out, max_iterations, tolerance, options.get("seed", 0), balance
+    )
     subject = Evaluation.frozen(run, data, protocol, options)
     metrics = evaluate_fast_linear(
         subject.pretrained.encoder,
@@ -316,7 +326,8 @@ def detection(
         instantiate(SegmentConfig, segments or {}, "segments"),
         options.get("seed", 0),
     )
-    subject = Evaluation.frozen(run, data, protocol, options)
+    store = as_store(data)
+    subject = Evaluation.frozen(run, store, protocol, options, split(store, protocol))
     found = evaluate_detection(
         subject.pretrained.encoder,
         subject.source,

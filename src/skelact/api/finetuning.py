@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
-from skelact.api.evaluating import Result, Run, accuracy_lines, training_settings
+from skelact.api.evaluating import Result, Run, accuracy_lines, training_settings, warn_of_seen
 from skelact.api.model import as_model
 from skelact.clips.settings import ClipSettings
 from skelact.configuration import Fields, Option, PathLike, Table, names_closest
 from skelact.errors import ConfigurationError
-from skelact.evaluation.settings import FinetuneConfig, SupervisedConfig
+from skelact.evaluation.settings import Balance, FinetuneConfig, SupervisedConfig
 from skelact.files import sha256, write_file
 from skelact.models.sizes import MaskedSizes
-from skelact.store.protocols import Split, split
+from skelact.store.protocols import Split, labelled, split
 from skelact.store.store import Data, Store, as_store
 from skelact.store.subsets import Subset, draw_subset, read_subset
 from skelact.training.config import TrainingConfig
@@ -46,6 +46,8 @@ class ClassifierOptions(TypedDict, total=False):
     """size of the head's hidden layer"""
     test_every: int
     """epochs from one look at the test side to the next; the last epoch is the result whatever they show"""
+    balance: Balance
+    """make classes of unequal size count alike, by sampling or by the loss (default: none)"""
     config: PathLike
     """YAML file with any of these settings"""
     resume: bool
@@ -326,13 +328,15 @@ def _train(
 
     fabric = make_fabric(config.training)
     store, folder = as_store(data), Path(out)
-    sides, seed = split(store, protocol), config.training.seed
+    sides, seed = labelled(store, split(store, protocol)), config.training.seed
     subset = _subset(options, store, protocol, sides, seed)
     if subset is not None:
-        sides = Split(subset.indices, sides.test)
+        sides = Split(subset.indices, sides.test, sides.num_unlabelled)
     begin = start(store)
     pretrained = begin.pretrained
     pretrained.check(store)
+    if begin.trained:
+        warn_of_seen(pretrained.card, store)
     described = None if subset is None else subset.describe()
     method = pretrained.card["method"] if begin.trained else "untrained"
     about = {
@@ -373,11 +377,11 @@ def _train(
         if subset is not None:
             write_file(folder / SUBSET, subset.text())
         path = write_result(folder, content, [store.names[index] for index in sides.test], {"": metrics})
-    labelled = "training" if subset is None else f"labelled ({100 * subset.share:.3g} %)"
+    side = "training" if subset is None else f"labelled ({100 * subset.share:.3g} %)"
     best = metrics.best_epoch
     lines = [
         f"{method} on {store.data_set} {protocol}: "
-        f"{len(sides.train)} {labelled}, {len(sides.test)} test sequences",
+        f"{len(sides.train)} {side}, {len(sides.test)} test sequences",
         f"{evaluation}, last of {config.training.epochs} epochs, seed {config.training.seed}",
         *accuracy_lines(metrics),
         f"  best epoch by test data, not a result: {best.epoch} with top-1 {100 * best.top1:.1f} %",

@@ -27,7 +27,7 @@ from skelact.pretraining.config import ContrastiveRun, MaskedRun
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
 from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.pretraining.methods import DEFAULT_METHOD, DEFAULT_SIZE, find_method
-from skelact.store.protocols import split
+from skelact.store.protocols import ALL, training_side
 from skelact.store.store import Store
 from skelact.training.config import TrainingConfig
 
@@ -72,7 +72,8 @@ def pretrain(
 
     Args:
         data: store to learn from, repeatable
-        protocol: learn from its training side: one for all stores, or one for each
+        protocol: learn from its training side: one for all stores, or one for each; default: all,
+            every sequence
         out: folder for the run
         method: stjd-mp-visible (default), stjd-mp, mamp, mae; contrastive: stjd-cl-positions, stjd-cl,
             random-cl, moco
@@ -103,7 +104,7 @@ def pretrain(
         The trained model.
 
     Raises:
-        ConfigurationError: no data or protocol, an unknown setting (the closest is named) or one that does
+        ConfigurationError: no data, an unknown setting (the closest is named) or one that does
             not fit the method or the data.
         DataError: no such store, a run folder that is taken, or weights that cannot be started from.
         RunStoppedError: the run was asked to stop; ``resume`` goes on.
@@ -183,11 +184,10 @@ def compose(
         own = merge(own, nested({family.density_setting: density}))
     shorts = {key: value for key, value in (short or {}).items() if value is not None}
     own = merge(file, own, {"training": shorts} if shorts else {})
-    for name in ("data", "protocol"):
-        names = _names(name, own.get(name))
-        if not names:
-            raise ConfigurationError(f"pretrain: --{name} is missing")
-        own[name] = names
+    own["data"], own["protocol"] = (_names(name, own.get(name)) or [] for name in ("data", "protocol"))
+    if not own["data"]:
+        raise ConfigurationError("pretrain: --data is missing")
+    own["protocol"] = own["protocol"] or [ALL]
     if own.get("mixing") not in (None, "size", "equal"):
         raise ConfigurationError(
             f"mixing: no way {own['mixing']!r}{suggest(str(own['mixing']), ['size', 'equal'])}"
@@ -231,4 +231,4 @@ def _drawings(config: MaskedRun | ContrastiveRun) -> list[Any]:
 
     folder, protocol = config.sides[0]
     store = Store.open(folder)
-    return [TrainingFigures(store, int(split(store, protocol).train[0]), config.clips)]
+    return [TrainingFigures(store, int(training_side(store, protocol)[0]), config.clips)]

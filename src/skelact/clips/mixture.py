@@ -146,17 +146,11 @@ class MixedSource:
             order: Indices = torch.randperm(len(indices), generator=generator).numpy()
             return order
         store_of = self._store_of(torch.from_numpy(np.asarray(indices, np.int64)))
-        members = [(store_of == number).nonzero()[:, 0] for number in range(len(self.sources))]
+        members = [np.flatnonzero(store_of == number) for number in range(len(self.sources))]
         for store, places in zip(self.stores, members, strict=True):
             if not len(places):
                 raise DataError(f"{store.path}: none of its sequences train, so it has no equal share")
-        bounds = [len(indices) * number // len(members) for number in range(len(members) + 1)]
-        parts = [
-            places[_rounds(len(places), end - start, generator)]
-            for places, start, end in zip(members, bounds[:-1], bounds[1:], strict=True)
-        ]
-        mixed: Indices = torch.cat(parts)[torch.randperm(len(indices), generator=generator)].numpy()
-        return mixed
+        return even_order(members, generator)
 
     def train(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor, draws: CropDraws) -> Clips:
         """Return randomly cropped and rotated clips, as :meth:`ClipSource.train` does.
@@ -198,6 +192,28 @@ def _joint_present(clips: Clips) -> Tensor:
     if clips.joint_present is not None:
         return clips.joint_present
     return clips.present[..., None].expand(*clips.present.shape, clips.positions.shape[3])
+
+
+def even_order(groups: Sequence[Indices], generator: torch.Generator) -> Indices:
+    """Return the order of an epoch that shows as much of each group, as long as all groups together.
+
+    Those of a small group come several times, of a large one a part.
+
+    Args:
+        groups: the places of each group, none empty.
+        generator: a CPU generator; the order depends on it and on the groups alone.
+
+    Returns:
+        (N,) places, at random, N being the number of places in all groups.
+    """
+    total = sum(map(len, groups))
+    bounds = [total * number // len(groups) for number in range(len(groups) + 1)]
+    parts = [
+        torch.from_numpy(places)[_rounds(len(places), end - start, generator)]
+        for places, start, end in zip(groups, bounds[:-1], bounds[1:], strict=True)
+    ]
+    mixed: Indices = torch.cat(parts)[torch.randperm(total, generator=generator)].numpy()
+    return mixed
 
 
 def _rounds(num: int, wanted: int, generator: torch.Generator) -> Tensor:

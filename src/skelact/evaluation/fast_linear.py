@@ -16,6 +16,7 @@ from torch import Tensor
 
 from skelact.clips.source import ClipSource
 from skelact.errors import DataError
+from skelact.evaluation.balance import weights_of
 from skelact.evaluation.features import check_labels, extract_crops, extract_sides
 from skelact.evaluation.logistic import LogisticRegression, fit_path
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
@@ -101,7 +102,8 @@ def fit_chosen(
         config: strengths, and how to choose among them.
 
     Returns:
-        The classifier, and the accuracy on the sequences held out by strength.
+        The classifier, and the accuracy on the sequences held out by strength; with classes balanced it is
+        the mean of the classes' accuracies.
 
     Raises:
         DataError: features that are not finite, or of one class alone.
@@ -113,13 +115,16 @@ def fit_chosen(
         raise DataError("all training sequences are of one class; a classifier needs two")
 
     def path(chosen: Tensor, strengths: Sequence[float]) -> Iterator[LogisticRegression]:
+        classes = labels[chosen]
+        weights = weights_of(config.balance, classes, num_classes)
         return fit_path(
             features[:, chosen].flatten(0, 1),
-            labels[chosen].repeat(len(features)),
+            classes.repeat(len(features)),
             num_classes,
             strengths,
             max_iterations=config.max_iterations,
             tolerance=config.tolerance,
+            weights=None if weights is None else weights[classes].repeat(len(features)),
         )
 
     accuracy: dict[float, float] = {}
@@ -127,8 +132,8 @@ def fit_chosen(
     if len(strengths) > 1:
         is_held = hold_out(labels, config.held_out, config.seed)
         for classifier in path(~is_held, strengths):
-            right = classifier(features[0, is_held]).argmax(1) == labels[is_held]
-            accuracy[classifier.l2] = float(right.double().mean())
+            held = evaluate_scores(classifier(features[0, is_held]), labels[is_held], num_classes)
+            accuracy[classifier.l2] = held.top1 if config.balance == "none" else held.mean_class_accuracy
             if accuracy[classifier.l2] < max(accuracy.values()) - ENOUGH_WORSE:
                 break
     best = max(accuracy, key=lambda l2: (accuracy[l2], l2)) if accuracy else strengths[0]

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from skelact.clips.source import Clips, ClipSource, draw_crops
 from skelact.errors import SkelactError
+from skelact.evaluation.balance import order_of, weighted_loss, weights_of
 from skelact.evaluation.features import check_labels, in_batches, labels_of
 from skelact.evaluation.linear import LastEpochMetrics, TestMonitor, follow_first_process
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
@@ -51,8 +51,10 @@ TEST_BATCH_SIZE = 64
 class ClassifierTask:
     """What the training loop is given: clips and labels of a share of the batch, and the loss."""
 
-    def __init__(self, model: Classifier, source: ClipSource, label_smoothing: float) -> None:
-        self.model, self.source, self.label_smoothing = model, source, label_smoothing
+    def __init__(
+        self, model: Classifier, source: ClipSource, label_smoothing: float, weights: Tensor | None = None
+    ) -> None:
+        self.model, self.source, self.label_smoothing, self.weights = model, source, label_smoothing, weights
 
     def batch(self, step: Step) -> Clips:
         """Make the clips of a share of the batch."""
@@ -62,7 +64,8 @@ class ClassifierTask:
     def loss(self, model: nn.Module, batch: Clips) -> tuple[Tensor, int]:
         """Return the mean cross-entropy of a batch."""
         scores = model(batch.positions, batch.present)
-        return cross_entropy(scores, batch.labels, label_smoothing=self.label_smoothing), len(batch.labels)
+        loss = weighted_loss(scores, batch.labels, self.weights, self.label_smoothing)
+        return loss, len(batch.labels)
 
     def names(self, indices: Indices) -> list[str]:
         """Return what sequences are called in the store."""
@@ -134,7 +137,7 @@ def finetune(
     settings = {**about, **asdict(config), "data_hash": source.store.content_hash}
     _open_once(out, settings, resume, fabric)
     has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
-    labels = labels_of(source, split.test)
+    labels, seen = labels_of(source, split.test), labels_of(source, split.train)
 
     def score(module: nn.Module) -> ClassificationMetrics:
         follow_first_process(module, fabric)
@@ -145,13 +148,16 @@ def finetune(
     before = read_metrics(out / METRICS) if has_checkpoint else []
     monitor = TestMonitor(score, epochs, config.test_every, before)
     fit(
-        ClassifierTask(model, source, config.label_smoothing),
+        ClassifierTask(
+            model, source, config.label_smoothing, weights_of(config.balance, seen, len(class_names))
+        ),
         split.train,
         config.training,
         fabric,
         title=title,
         folder=out,
         resume=has_checkpoint,
+        order=order_of(config.balance, seen),
         rate_scales=layer_decay_scales(model, config.layer_decay),
         callbacks=[monitor],
     )

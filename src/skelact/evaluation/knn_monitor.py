@@ -20,7 +20,7 @@ from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.features import extract_sides
 from skelact.evaluation.knn import knn_scores
-from skelact.store.protocols import Split, find_protocol, split
+from skelact.store.protocols import ALL, Split, find_protocol, training_side
 from skelact.store.store import Store
 from skelact.training.randomness import generator_for
 
@@ -92,11 +92,13 @@ def hold_out(store: Store, protocol: str, seed: int) -> Split:
         ConfigurationError: no such protocol.
         DataError: a side without a labelled sequence.
     """
-    rows = split(store, protocol).train
+    rows = training_side(store, protocol)
     rows = rows[np.asarray(store.labels)[rows] >= 0]
-    values = np.asarray(store.attribute(find_protocol(store, protocol).attribute))[rows]
-    if len(np.unique(values)) < 2:
-        values = np.arange(len(rows), dtype=np.int32)
+    values = np.arange(len(rows), dtype=np.int32)
+    if protocol != ALL:
+        of_protocol = np.asarray(store.attribute(find_protocol(store, protocol).attribute))[rows]
+        if len(np.unique(of_protocol)) > 1:
+            values = of_protocol
     generator = generator_for(seed, "knn monitor")
     distinct = np.unique(values)
     chosen = distinct[torch.randperm(len(distinct), generator=generator).numpy()]

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from skelact.clips.source import Clips, ClipSource, draw_crops
+from skelact.evaluation.balance import order_of, weighted_loss, weights_of
 from skelact.evaluation.features import check_labels, embed, extract_features, labels_of
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
+from skelact.evaluation.settings import Balance
 from skelact.models.backbone import Backbone, frozen
 from skelact.models.heads import LinearHead
 from skelact.store.protocols import Split
@@ -112,8 +113,10 @@ def follow_first_process(model: nn.Module, fabric: Fabric) -> None:
 class LinearTask:
     """Trains the head; the encoder only looks."""
 
-    def __init__(self, encoder: Backbone, head: LinearHead, source: ClipSource) -> None:
-        self.encoder, self.model, self.source = encoder, head, source
+    def __init__(
+        self, encoder: Backbone, head: LinearHead, source: ClipSource, weights: Tensor | None = None
+    ) -> None:
+        self.encoder, self.model, self.source, self.weights = encoder, head, source, weights
 
     def batch(self, step: Step) -> Clips:
         """Make the clips of a share of the batch."""
@@ -122,7 +125,8 @@ class LinearTask:
 
     def loss(self, model: nn.Module, batch: Clips) -> tuple[Tensor, int]:
         """Return the mean cross-entropy of a batch."""
-        return cross_entropy(model(embed(self.encoder, batch)), batch.labels), len(batch.labels)
+        scores = model(embed(self.encoder, batch))
+        return weighted_loss(scores, batch.labels, self.weights), len(batch.labels)
 
     def names(self, indices: Indices) -> list[str]:
         """Return what sequences are called in the store."""
@@ -138,6 +142,7 @@ def evaluate_linear(
     fabric: Fabric | None = None,
     title: str = "linear",
     callbacks: Sequence[Callback] = (),
+    balance: Balance = "none",
 ) -> LastEpochMetrics:
     """Train a linear layer on frozen features; return what it scores on the test side after the last epoch.
 
@@ -151,6 +156,7 @@ def evaluate_linear(
         fabric: the devices; default: those of the configuration.
         title: what the progress line calls it; none without a title.
         callbacks: called after every epoch.
+        balance: whether classes of unequal size are made to count alike, and how.
 
     Raises:
         DataError: a sequence without a label, or no test sequence.
@@ -175,6 +181,15 @@ def evaluate_linear(
         embeddings, _ = extract_features(
             encoder, source, split.test, fabric=fabric, title=title and "test features"
         )
-        task = LinearTask(encoder, head, source)
-        fit(task, split.train, config, fabric, title=title, callbacks=[monitor, *callbacks])
+        seen = labels_of(source, split.train)
+        task = LinearTask(encoder, head, source, weights_of(balance, seen, num_classes))
+        fit(
+            task,
+            split.train,
+            config,
+            fabric,
+            title=title,
+            order=order_of(balance, seen),
+            callbacks=[monitor, *callbacks],
+        )
     return monitor.result()

@@ -51,6 +51,7 @@ def fit_path(
     *,
     max_iterations: int,
     tolerance: float,
+    weights: Tensor | None = None,
 ) -> Iterator[LogisticRegression]:
     """Fit one classifier for each strength, each starting where the one before ended.
 
@@ -61,6 +62,7 @@ def fit_path(
         strengths: of the regularisation; from strong to weak is fastest.
         max_iterations: steps for each strength.
         tolerance: largest entry of the gradient at the end.
+        weights: (N,) what the loss of each sequence is multiplied by, 1 on average; None: 1 for all.
     """
     mean, scale = features.mean(0), features.std(0, correction=0)
     scale = torch.where(scale > 0, scale, 1.0)
@@ -70,6 +72,7 @@ def fit_path(
     occurring, y = torch.unique(labels, return_inverse=True)
     shape = (len(occurring), x.shape[1] + 1)  # the bias is the last column
     row = torch.arange(len(x), device=x.device)
+    share = None if weights is None else weights.to(x)
     solution = np.zeros(shape[0] * shape[1])
 
     def objective(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
@@ -77,10 +80,14 @@ def fit_path(
         weight, bias = table[:, :-1], table[:, -1]
         logits = torch.addmm(bias, x, weight.T)  # (N, K)
         total = logits.logsumexp(1)
-        loss = (total - logits[row, y]).double().mean() + l2 / 2 * weight.double().square().sum()
+        each = total - logits[row, y]
+        loss = (each if share is None else each * share).double().mean()
+        loss = loss + l2 / 2 * weight.double().square().sum()
         residual = (logits - total[:, None]).exp_()
         residual[row, y] -= 1
         residual /= len(x)
+        if share is not None:
+            residual *= share[:, None]
         gradient = torch.cat([residual.T @ x + l2 * weight, residual.sum(0)[:, None]], 1)
         return float(loss), gradient.double().flatten().cpu().numpy()
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError
 from skelact.models.sizes import MaskedSizes
 from skelact.training.config import TrainingConfig
+
+Balance = Literal["none", "sampling", "loss"]
+"""How classes of unequal size are made to count alike, see :mod:`skelact.evaluation.balance`."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,8 @@ class LinearConfig:
 
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """How the layer is trained."""
+    balance: Balance = "none"
+    """Classes of unequal size count alike by sampling or by the loss."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class FastLinearConfig:
     """L-BFGS ends where no entry of the gradient is larger."""
     seed: int = 0
     """Decides the crops and the sequences held out."""
+    balance: Literal["none", "loss"] = "none"
+    """Classes of unequal size count alike by the loss, and where the strength is chosen."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "l2", tuple(self.l2))  # a list as files have it is the same
@@ -75,6 +83,8 @@ class FinetuneConfig:
     """Size of the head's hidden layer."""
     test_every: int = 5
     """Epochs from one look at the test side to the next; the last epoch is the result whatever they show."""
+    balance: Balance = "none"
+    """Classes of unequal size count alike by sampling or by the loss."""
 
     def __post_init__(self) -> None:
         for name in ("stochastic_depth", "dropout", "label_smoothing"):

@@ -27,7 +27,8 @@ class RunConfig:
     data: list[str]
     """Folders of the stores; several are one data set."""
     protocol: list[str]
-    """Protocols whose training sequences are learned from, e.g. xsub: one for each store, or one for all."""
+    """Protocols whose training sequences are learned from, e.g. xsub: one for each store, or one for all; the
+    name ``all`` takes every sequence."""
     method: str
     """Name of the method. It says what the run is called; :meth:`.methods.Method.settings` gives the settings
     that belong to it."""

@@ -28,7 +28,7 @@ from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.methods import MASKED, family_of, family_of_card
 from skelact.processor import choose_threads
 from skelact.provenance import code_version, package_versions
-from skelact.store.protocols import split
+from skelact.store.protocols import training_side
 from skelact.store.store import Store
 from skelact.training.checkpoints import write_safetensors
 from skelact.training.log import GO_ON
@@ -105,7 +105,7 @@ def pretrain(
     clips = family.clips(config)
     sources = [ClipSource(store, clips, fabric.device) for store in stores]
     source = MixedSource(sources, config.mixing)
-    sides = [split(store, name).train for store, (_, name) in zip(stores, config.sides, strict=True)]
+    sides = [training_side(store, name) for store, (_, name) in zip(stores, config.sides, strict=True)]
     train = source.joined(sides)
     model: MaskedModel | ContrastiveModel = family.build(config, source)
     choose_threads(sum(parameter.numel() for parameter in model.parameters()))

@@ -125,6 +125,7 @@ def result(
         "class_names": store.class_names if class_names is None else list(class_names),
         "num_train": len(split.train),
         "num_test": len(split.test),
+        **({"num_unlabelled": list(split.num_unlabelled)} if any(split.num_unlabelled) else {}),
         **({} if subset is None else {"subset": dict(subset)}),
         "trained": trained,
         "model": {key: card[key] for key in named if key in card},

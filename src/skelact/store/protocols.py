@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from skelact.errors import ConfigurationError, DataError, suggest
+from skelact.errors import ConfigurationError, DataError, SkelactWarning, suggest
 from skelact.formats.protocol import PROTOCOLS, Protocol
 from skelact.store.store import Store
 
 Indices = npt.NDArray[np.int64]
+ALL = "all"
+"""What stands for a protocol's name where a pre-training learns from every sequence."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Split:
 
     train: Indices
     test: Indices
+    num_unlabelled: tuple[int, int] = (0, 0)
+    """Sequences of the two sides that were left out for want of a label, see :func:`labelled`."""
 
 
 def protocols_of(source: Store | str) -> tuple[Protocol, ...]:
@@ -51,6 +56,11 @@ def find_protocol(source: Store | str, name: str) -> Protocol:
     """
     known = {protocol.name: protocol for protocol in protocols_of(source)}
     data_set = source if isinstance(source, str) else source.data_set
+    if name == ALL:
+        raise ConfigurationError(
+            f"{ALL!r} has no test side: it means every sequence, which only pre-training takes; "
+            + (f"expected one of {', '.join(known)}" if known else f"{data_set!r} has no protocols")
+        )
     if not known:
         raise ConfigurationError(
             f"data set {data_set!r} has no protocols; those that have: {', '.join(PROTOCOLS)}; data with "
@@ -61,8 +71,13 @@ def find_protocol(source: Store | str, name: str) -> Protocol:
     return known[name]
 
 
-def split(store: Store, protocol_name: str) -> Split:
+def split(store: Store, protocol_name: str, *, needs_test: bool = True) -> Split:
     """Split the sequences of ``store``.
+
+    Args:
+        store: the data set.
+        protocol_name: name of one of its protocols.
+        needs_test: whether an empty test side is an error.
 
     Raises:
         ConfigurationError: the store's data set has no protocol of this name.
@@ -74,12 +89,51 @@ def split(store: Store, protocol_name: str) -> Split:
     test = others if protocol.test is None else protocol.test
     sides = {"training": _rows(values, protocol.train), "test": _rows(values, test)}
     for side, rows in sides.items():
-        if not rows.size:
+        if not rows.size and (needs_test or side == "training"):
             raise DataError(
                 f"{store.path}: no {side} sequence under {protocol.name}, a split by {protocol.attribute} "
                 f"(here {_some(values)} only); prepare more recordings or choose another protocol"
             )
     return Split(sides["training"], sides["test"])
+
+
+def training_side(store: Store, protocol_name: str) -> Indices:
+    """Return the sequences that a pre-training learns from: a protocol's training side, or with ``all`` all.
+
+    The other side may be empty.
+
+    Raises:
+        ConfigurationError: the store's data set has no protocol of this name.
+        DataError: the store's sequences do not know the protocol's attribute, or none of them trains.
+    """
+    if protocol_name == ALL:
+        return np.arange(len(store))
+    return split(store, protocol_name, needs_test=False).train
+
+
+def labelled(store: Store, sides: Split) -> Split:
+    """Return a split without the sequences that have no label, and warn of those with their number.
+
+    Raises:
+        DataError: a side has no sequence with a label.
+    """
+    labels = np.asarray(store.labels)
+    train, test = sides.train[labels[sides.train] >= 0], sides.test[labels[sides.test] >= 0]
+    lost = (len(sides.train) - len(train), len(sides.test) - len(test))
+    for side, rows in (("training", train), ("test", test)):
+        if not len(rows):
+            raise DataError(
+                f"{store.path}: no {side} sequence has a label; prepare the data with labels "
+                "(pre-training, 'Model.embed' and 'figures tsne' need none)"
+            )
+    if any(lost):
+        warnings.warn(
+            f"{store.path}: {lost[0]} of {len(sides.train)} training and {lost[1]} of {len(sides.test)} test "
+            "sequences have no label and are left out",
+            SkelactWarning,
+            stacklevel=2,
+        )
+    return Split(train, test, lost)
 
 
 def _rows(values: npt.NDArray[np.int32], wanted: tuple[int, ...] | list[int]) -> Indices:

@@ -90,7 +90,7 @@ def test_a_method_decides_which_settings_there_are():
         ({"clips": 3}, "clips is 3, expected a table"),
         ({"mixing": "equl"}, "did you mean 'equal'"),
         ({"data": 3}, "expected a name or a list of names"),
-        ({"protocol": []}, "--protocol is missing"),
+        ({"data": []}, "--data is missing"),
     ],
 )
 def test_values_of_another_type_are_told_by_name(tables, message):
