@@ -220,6 +220,42 @@ def odd_pose(random: Random) -> bytes:
     return json.dumps(tree_changed(random, random.choice(pose_trees()))).encode()
 
 
+def openpose_tree() -> dict[str, object]:
+    person = {"person_id": [-1], "pose_keypoints_2d": pixels(1, 25, 0.8)}
+    hands = {"person_id": [4], "pose_keypoints_2d": pixels(2, 25, 0.4), "face_keypoints_2d": [1.0]}
+    return {"version": 1.3, "people": [person, hands]}
+
+
+def pixels(seed: int, num_joints: int, confidence: float) -> list[float]:
+    """Joints as x, y, confidence, ..."""
+    joints = np.random.default_rng(seed).uniform(10, 400, (num_joints, 2)).round(2)
+    return np.concatenate([joints, np.full((num_joints, 1), confidence)], 1).reshape(-1).tolist()
+
+
+def openpose_samples() -> list[bytes]:
+    tree = openpose_tree()
+    return [json.dumps(tree).encode(), b'{"people": []}', json.dumps(tree, indent=1).encode()]
+
+
+def odd_openpose(random: Random) -> bytes:
+    return json.dumps(tree_changed(random, openpose_tree())).encode()
+
+
+def kinetics_tree() -> dict[str, object]:
+    shares = np.random.default_rng(0).uniform(0.2, 0.8, 36).round(3).tolist()
+    people = [{"pose": shares, "score": [0.9] * 17 + [0.0]}, {"pose": shares[::-1], "score": [0.5] * 18}]
+    data = [{"frame_index": number, "skeleton": people[: number % 3]} for number in range(1, 5)]
+    return {"data": data, "label": "waving", "label_index": 2}
+
+
+def kinetics_samples() -> list[bytes]:
+    return [json.dumps(kinetics_tree(), indent=indent).encode() for indent in (None, 1)]
+
+
+def odd_kinetics(random: Random) -> bytes:
+    return json.dumps(tree_changed(random, kinetics_tree())).encode()
+
+
 MANIFEST = (
     b"file,label,split,split_xsub,subject,place\r\n"
     b'a.json,wave,train,test,1,home\r\nb/c,"sit, up",test,,2,\r\n'

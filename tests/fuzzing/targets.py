@@ -8,8 +8,18 @@ from random import Random
 import numpy as np
 
 from fuzzing import samples
-from skelact.formats import bvh, kinect_text, msr_action3d, ntu_file, nw_ucla, pku_mmd_files, sbu
-from skelact.formats.archives import raw_files
+from skelact.formats import (
+    bvh,
+    kinect_text,
+    kinetics_skeleton,
+    msr_action3d,
+    ntu_file,
+    nw_ucla,
+    openpose,
+    pku_mmd_files,
+    sbu,
+)
+from skelact.formats.archives import RawFile, raw_files
 from skelact.formats.manifest import read_manifest
 from skelact.formats.ntu import read_ntu
 from skelact.formats.padded_npz import open_padded_npz
@@ -115,6 +125,33 @@ def read_pose_file(data: bytes, _: Path) -> Iterator[object]:
     yield pose.sequence
 
 
+@dataclass(frozen=True)
+class HeldFile(RawFile):
+    """A file that is nowhere on disk."""
+
+    data: bytes = b""
+
+    def read(self) -> bytes:
+        return self.data
+
+
+OPENPOSE_FRAME = samples.openpose_samples()[0]
+
+
+def read_openpose_frames(data: bytes, _: Path) -> Iterator[object]:
+    """The frame is the second of three."""
+    contents = (OPENPOSE_FRAME, data, b'{"people": []}')
+    files = [HeldFile(f"clip_{n:012}_keypoints.json", Path(), data=one) for n, one in enumerate(contents)]
+    (recording,) = openpose.frame_files(files)
+    yield openpose.read_recording(recording, min_confidence=0.1).sequence
+
+
+def read_kinetics_file(data: bytes, _: Path) -> Iterator[object]:
+    told = kinetics_skeleton.read_video("file", "a", data, min_confidence=0.1, image_size=(340, 256))
+    assert all(isinstance(name, str) for name in told.names.values())
+    yield told.sequence
+
+
 def read_manifest_file(data: bytes, _: Path) -> Iterator[object]:
     assert read_manifest("file", data).entries
     yield from ()
@@ -144,6 +181,8 @@ TARGETS = [
     Target("npz", 2_500, samples.npz_samples, read_npz_file, samples.odd_npz),
     Target("pickle", 4_000, samples.pickle_samples, read_pickle_file, samples.odd_pickle),
     Target("pose-json", 3_000, samples.pose_samples, read_pose_file, samples.odd_pose),
+    Target("openpose", 2_000, samples.openpose_samples, read_openpose_frames, samples.odd_openpose),
+    Target("kinetics-skeleton", 2_000, samples.kinetics_samples, read_kinetics_file, samples.odd_kinetics),
     Target("manifest", 500, lambda: [samples.MANIFEST, b"file,label\na,x\n"], read_manifest_file),
     Target("archive", 1_500, samples.archive_samples, read_archive),
 ]

@@ -24,7 +24,16 @@ PositionType = Literal["float32", "int16"]
 EXPORTS = ("padded-npz", "pyskl")
 DAMAGED = 1
 """Exit status of 'skelact data verify' for a store with problems."""
-_SETTINGS = ("max_frames", "untrimmed", "scale", "topology", "fps", "class_names", "min_confidence")
+_SETTINGS = (
+    "max_frames",
+    "untrimmed",
+    "scale",
+    "topology",
+    "fps",
+    "class_names",
+    "min_confidence",
+    "image_size",
+)
 """Parameters of :func:`prepare` that only some data sets know."""
 
 
@@ -72,6 +81,7 @@ def prepare(
     class_names: PathLike | None = None,
     min_confidence: float | None = None,
     scale: float | None = None,
+    image_size: str | None = None,
 ) -> PreparedStore:
     """Turn raw recordings into a store: read, clean, choose the actors, centre, and write.
 
@@ -85,7 +95,7 @@ def prepare(
 
     Args:
         data_set: auto (told by the files' content), ntu60, ntu120, pku1, pku2, msr-action3d, nw-ucla, sbu,
-            bandai-namco-2, bvh, npz, pyskl, pose-json or kinect-text
+            bandai-namco-2, bvh, npz, pyskl, pose-json, kinect-text, openpose or kinetics-skeleton
         raw: folder or archive with the raw recordings; npz, pyskl: the file
         store: folder to write
         centre: leave positions in the camera's coordinates
@@ -97,11 +107,13 @@ def prepare(
         shard: I/N: make part I of N only, STORE.part-I-of-N
         max_frames: pku1, pku2: cut sequences to so many frames
         untrimmed: pku1, pku2: one sequence a recording, with its actions in STORE/intervals.csv
-        topology: npz, pyskl, pose-json: name of the skeleton, or a .yaml file with one
-        fps: npz, pyskl, kinect-text: frames a second
-        class_names: npz, pyskl, pose-json, kinect-text: file with a name a line
-        min_confidence: pyskl, pose-json: a joint with a confidence below it, or of 0, is missing
+        topology: name of the skeleton, or a .yaml file with one, for formats that do not tell it
+        fps: frames a second, for formats that do not tell it
+        class_names: file with a name a line, for formats without the classes' names
+        min_confidence: a joint with a confidence below it, or of 0, is missing
         scale: bvh: the files' unit in metres (default: 0.01)
+        image_size: openpose, kinetics-skeleton: WIDTHxHEIGHT in pixels, for positions that are shares of
+            the image (kinetics-skeleton: 340x256)
 
     Returns:
         The store.
@@ -121,6 +133,7 @@ def prepare(
         "fps": fps,
         "class_names": None if class_names is None else str(class_names),
         "min_confidence": min_confidence,
+        "image_size": image_size,
     }
     with progress(f"preparing {data_set}", unit="files") as step:
         outcome = prepare_store(

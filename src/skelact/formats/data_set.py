@@ -1,6 +1,6 @@
 """What a data set is to a preparation.
 
-What reading one raw file gives: sequences, sequences whose class is known by name, or reasons why not.
+What reading one raw file gives: sequences, sequences whose class is known by name, reasons why not, notes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from operator import attrgetter
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.exclusions import Exclusion
+from skelact.formats.notes import Note
 from skelact.formats.protocol import PROTOCOLS, Protocol
 from skelact.formats.recognition import Sample
 from skelact.skeleton.sequence import SkeletonSequence
@@ -26,10 +27,12 @@ class LabelledSequence:
     sequence: SkeletonSequence
     names: Mapping[str, str] = field(default_factory=dict)
     """``label`` (the class) or an attribute's name, and the value's name: ``{"label": "jump"}``."""
+    notes: Sequence[Note] = ()
+    """What was left out of it or taken for granted."""
 
 
-Item = SkeletonSequence | LabelledSequence | Exclusion
-"""One sequence of a file, not yet centred, or why one in it (or the file) is not used."""
+Item = SkeletonSequence | LabelledSequence | Exclusion | Note
+"""One sequence of a file, not yet centred, or why one in it (or the file) is not used, or a note on it."""
 
 Reader = Callable[[RawFile], Iterable[Item]]
 """Reads one file. It goes to other processes, so it is a module's function or a ``partial`` of one. It may
@@ -111,6 +114,8 @@ class DataSet:
     """Names of the raw files that :attr:`survey` used: neither recordings nor left out."""
     excluded_files: tuple[Exclusion, ...] = ()
     """Raw files that :attr:`survey` refused, each with the reason."""
+    recordings: tuple[RawFile, ...] | None = None
+    """What :attr:`read` is called with where one recording is many files, as :attr:`survey` joined them."""
     remarks: tuple[str, ...] = ()
     """What :attr:`survey` wants the user to know, a line each."""
     attribute_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

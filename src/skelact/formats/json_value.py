@@ -6,6 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import numpy as np
+import numpy.typing as npt
+
 from skelact.errors import suggest
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError
 
@@ -38,6 +41,25 @@ class JsonValue:
         if not isinstance(self.value, list):
             self.fail(f"{json_type(self.value)}; expected {expected}")
         return [JsonValue(self.file, f"{self.path}[{n}]", value) for n, value in enumerate(self.value)]
+
+    def numbers(self, expected: str) -> npt.NDArray[np.float64]:
+        """Return the numbers of a list, all of them finite as 32-bit numbers."""
+        if not isinstance(self.value, list):
+            self.fail(f"{json_type(self.value)}; expected {expected}")
+        return self.finite(self.value)
+
+    def finite(self, numbers: list[Any]) -> npt.NDArray[np.float64]:
+        """Return ``numbers``, which stand in this value, as an array; refuse what is none or not finite."""
+        if not set(map(type, numbers)) <= {int, float}:
+            odd = next(value for value in numbers if type(value) not in (int, float))
+            self.fail(f"holds {json_type(odd)}; expected numbers, or null for what was not seen")
+        try:
+            array = np.array(numbers, np.float64)
+        except OverflowError:
+            array = np.array([np.inf])
+        if not (np.abs(array) <= np.finfo(np.float32).max).all():
+            self.fail("holds a number too large; expected finite ones")
+        return array
 
 
 def parse_json(file: str, data: bytes) -> JsonValue:

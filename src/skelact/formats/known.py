@@ -15,9 +15,11 @@ from skelact.formats.data_set import DataSet
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.foreign import FOREIGN
 from skelact.formats.kinect_text import kinect_text_data_set
+from skelact.formats.kinetics_skeleton import kinetics_skeleton_data_set
 from skelact.formats.msr_action3d import msr_action3d_data_set
 from skelact.formats.ntu import ntu_data_set
 from skelact.formats.nw_ucla import nw_ucla_data_set
+from skelact.formats.openpose import openpose_data_set
 from skelact.formats.padded_npz import padded_npz_data_set
 from skelact.formats.pku_mmd import pku_data_set
 from skelact.formats.pose_json import pose_json_data_set
@@ -47,6 +49,8 @@ def data_sets() -> dict[str, DataSet]:
         pyskl_data_set(),
         pose_json_data_set(),
         kinect_text_data_set(),
+        openpose_data_set(),
+        kinetics_skeleton_data_set(),
     )
     return {data_set.name: data_set for data_set in known}
 

@@ -207,3 +207,4 @@ def _read(
         detail = f"{words['label']!r} is not one of --class-names{suggest(words['label'], names)}"
         raise UnusableRecordingError(MALFORMED, file.name, "label", detail)
     yield LabelledSequence(sequence, words)
+    yield from described.notes

@@ -171,7 +171,7 @@ def _body(
             numbers += joint
             row[index] = True
     positions = np.zeros((len(frames), num_joints, num_coordinates or 3))
-    positions[seen] = _finite(table["positions"], numbers).reshape(-1, num_coordinates or 3)
+    positions[seen] = table["positions"].finite(numbers).reshape(-1, num_coordinates or 3)
     if table["confidence"].value is not None:
         confidence = _confidence(table["confidence"], seen.shape)
         seen &= (confidence > 0) & (confidence >= min_confidence)
@@ -190,20 +190,7 @@ def _confidence(place: JsonValue, shape: tuple[int, int]) -> npt.NDArray[np.floa
         if not isinstance(values, list) or len(values) != shape[1]:
             frame.fail(f"{json_type(values)}; expected {shape[1]} numbers, or null")
         numbers += [0 if value is None else value for value in values]
-    return _finite(place, numbers).reshape(shape)
-
-
-def _finite(place: JsonValue, numbers: list[object]) -> npt.NDArray[np.float64]:
-    if not set(map(type, numbers)) <= {int, float}:
-        odd = next(value for value in numbers if type(value) not in (int, float))
-        place.fail(f"holds {json_type(odd)}; expected numbers, or null for what was not seen")
-    try:
-        array = np.array(numbers, np.float64)
-    except OverflowError:
-        array = np.array([np.inf])
-    if not (np.abs(array) <= np.finfo(np.float32).max).all():
-        place.fail("holds a number too large; expected finite ones")
-    return array
+    return place.finite(numbers).reshape(shape)
 
 
 def _fact(place: JsonValue) -> int | str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,6 +48,19 @@ def min_confidence_setting(settings: Mapping[str, object]) -> float:
     if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         raise ConfigurationError(f"--min-confidence is {threshold}; expected a number from 0 to 1")
     return float(threshold)
+
+
+def image_size_setting(settings: Mapping[str, object]) -> tuple[int, int] | None:
+    """Return the width and height in pixels of ``--image-size``, or None without it.
+
+    Raises:
+        ConfigurationError: not of the form 1920x1080.
+    """
+    size = settings["image_size"]
+    found = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", str(size), re.ASCII)
+    if size is not None and not found:
+        raise ConfigurationError(f"--image-size is {size}; expected WIDTHxHEIGHT in pixels, as 1920x1080")
+    return None if found is None else (int(found[1]), int(found[2]))
 
 
 def class_names_setting(settings: Mapping[str, object], num_classes: int = 0) -> tuple[str, ...] | None:

@@ -19,6 +19,7 @@ from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.formats.known import hint
+from skelact.formats.notes import Note
 from skelact.skeleton.view import centre
 from skelact.store.packing import PackedSequence, pack
 
@@ -30,12 +31,15 @@ _CHUNK = 32  # files a task
 _AHEAD = 3  # tasks a worker that may be done or under way before their turn to be written
 
 
+Outcome = PackedSequence | Exclusion | Note
+
+
 @dataclass(frozen=True)
 class FileResult:
     """What one raw file gave."""
 
     file: str
-    items: Iterable[PackedSequence | Exclusion]
+    items: Iterable[Outcome]
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ class ReadJob:
     position_type: str
     """How the store keeps positions."""
 
-    def read(self, file: RawFile) -> Iterator[PackedSequence | Exclusion]:
-        """Read one file: yield its sequences, packed, and what of it cannot be used, and why."""
+    def read(self, file: RawFile) -> Iterator[Outcome]:
+        """Read one file: yield its sequences, packed, what of it cannot be used, and why, and notes on it."""
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 for item in self.data_set.read(file):
@@ -61,8 +65,8 @@ class ReadJob:
         except DataError as error:  # what SkeletonSequence itself refuses
             yield Exclusion(file.name, BAD_POSITIONS, "", str(error))
 
-    def _packed(self, file: RawFile, item: Item) -> PackedSequence | Exclusion:
-        if isinstance(item, Exclusion):
+    def _packed(self, file: RawFile, item: Item) -> Outcome:
+        if isinstance(item, Exclusion | Note):
             return item
         named = item if isinstance(item, LabelledSequence) else LabelledSequence(item)
         sequence = named.sequence

@@ -13,6 +13,7 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
 from skelact.errors import ConfigurationError, DataError
+from skelact.formats import notes as notes_table
 from skelact.formats import ntu_cleaning
 from skelact.formats.archives import RawFile, raw_files
 from skelact.formats.data_set import DataSet
@@ -25,6 +26,7 @@ from skelact.formats.exclusions import (
     to_csv,
 )
 from skelact.formats.known import AUTO, find_data_set, find_out, hint_for_all, with_settings
+from skelact.formats.notes import Note
 from skelact.skeleton.topology import Topology
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.parallel_reading import FileResult, ReadJob, read_files
@@ -216,7 +218,7 @@ class _Preparation:
         with self._writer(path, None) as writer:
             parts = find_parts(path, self.source)
             results = self._joined(parts) if parts else read_files(self.job, self.num_workers)
-            refused, _ = self._fill(writer, results, len(wanted), len(exclusions))
+            refused, _, notes = self._fill(writer, results, len(wanted), len(exclusions))
             if parts:
                 refuse_mixed(path, refused)
             if len(writer) == 0:
@@ -225,8 +227,8 @@ class _Preparation:
                     f"{self.raw}: none of {counted(len(wanted), 'recording')} can be used; "
                     f"{counted(count, 'time')}: {reason}, e.g. {refused[-1]}"
                 )
-            store = self._finish(writer, exclusions + refused)
-        remarks = list(data_set.remarks)
+            store = self._finish(writer, exclusions + refused, notes)
+        remarks = [*data_set.remarks, *notes_table.summary(notes)]
         if parts:
             remarks.append(f"joined from {path.name}.part-*-of-{len(parts)}, which may be removed now")
         return PreparationResult(store, num_files, sorted(exclusions + refused, key=astuple), remarks)
@@ -244,9 +246,10 @@ class _Preparation:
             raise DataError(f"{self.raw}: none of {num_files} can be used; leave out --shard to hear why")
         with self._writer(path, skeleton) as writer:
             results = read_files(replace(self.job, files=files), self.num_workers)
-            refused, num_sequences = self._fill(writer, results, len(files), 0)
+            refused, num_sequences, notes = self._fill(writer, results, len(files), 0)
             writer.attach(PART_FILE, describe_part(shard, self.source, num_sequences, writer.fps_of_each))
-            finished = self._finish(writer, refused, may_be_empty=True)
+            finished = self._finish(writer, refused, notes, may_be_empty=True)
+        remarks += notes_table.summary(notes)
         remarks.append(f"part {shard}; once all are there, the command without --shard joins them")
         return PreparationResult(finished, len(files), sorted(refused, key=astuple), remarks)
 
@@ -279,7 +282,7 @@ class _Preparation:
 
     def _fill(
         self, writer: StoreWriter, results: Generator[FileResult, None, None], total: int, num_excluded: int
-    ) -> tuple[list[Exclusion], list[int]]:
+    ) -> tuple[list[Exclusion], list[int], list[Note]]:
         """Put the files' sequences into the store.
 
         Args:
@@ -289,14 +292,15 @@ class _Preparation:
             num_excluded: files not used that are not among them.
 
         Returns:
-            What is not used of the files, and how many sequences each of them gave.
+            What is not used of the files, how many sequences each of them gave, and notes on them.
         """
         exclusions: list[Exclusion] = []
         num_sequences: list[int] = []
+        notes: list[Note] = []
         try:
             for result in results:
                 before = len(writer)
-                refused = _take(writer, result)
+                refused = _take(writer, result, notes)
                 if self.strict and refused:
                     raise DataError(f"{refused[0]} (stopped by --strict)")
                 exclusions += refused
@@ -306,25 +310,34 @@ class _Preparation:
                     self.on_progress(Progress(done, total, num_excluded + len(exclusions)))
         finally:
             results.close()
-        return exclusions, num_sequences
+        return exclusions, num_sequences, notes
 
     def _finish(
-        self, writer: StoreWriter, exclusions: Sequence[Exclusion], may_be_empty: bool = False
+        self,
+        writer: StoreWriter,
+        exclusions: Sequence[Exclusion],
+        notes: Sequence[Note],
+        may_be_empty: bool = False,
     ) -> Store:
         data_set = self.job.data_set
         writer.attach(FILE_NAME, to_csv(exclusions))
+        if notes:
+            writer.attach(notes_table.FILE_NAME, notes_table.to_csv(notes))
         if data_set.attachments is not None:
             for name, text in data_set.attachments(data_set, writer.names).items():
                 writer.attach(name, text)
         return writer.finish(may_be_empty=may_be_empty)
 
 
-def _take(writer: StoreWriter, result: FileResult) -> list[Exclusion]:
-    """Put a file's sequences into the store, and return what is not used of it."""
+def _take(writer: StoreWriter, result: FileResult, notes: list[Note]) -> list[Exclusion]:
+    """Put a file's sequences into the store and its notes into ``notes``; return what is not used of it."""
     exclusions = []
     for item in result.items:
         if isinstance(item, Exclusion):
             exclusions.append(item)
+            continue
+        if isinstance(item, Note):
+            notes.append(item)
             continue
         try:
             writer.append(item)

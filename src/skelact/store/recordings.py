@@ -63,7 +63,7 @@ def select(data_set: DataSet, raw: Path, files: Sequence[RawFile]) -> tuple[list
     wanted: dict[str, RawFile] = {}
     exclusions = list(data_set.excluded_files)
     settled = data_set.side_files | {entry.file for entry in data_set.excluded_files}
-    for file in files:
+    for file in files if data_set.recordings is None else (*files, *data_set.recordings):
         if file.name in settled:
             continue
         if file.name.endswith("/"):  # a folder that cannot be listed: reading it tells why

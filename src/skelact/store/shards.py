@@ -24,6 +24,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError, read_exclusions
+from skelact.formats.notes import Note, read_notes
 from skelact.skeleton.topology import Topology
 from skelact.store.columns import LABEL, MIXED, Columns, SequenceRecord
 from skelact.store.packing import PackedSequence
@@ -148,10 +149,13 @@ class Part:
         """
         with ExitStack() as opened:
             sequences = self._sequences(data_set, opened)
-            exclusions: Iterable[Exclusion] = read_exclusions(self.store.path)  # of all files, told at once
+            of_all: Iterable[Exclusion | Note] = (  # of all files, told at once
+                *read_exclusions(self.store.path),
+                *read_notes(self.store.path),
+            )
             for file, num in zip(files, self.num_sequences, strict=True):
-                yield FileResult(file.name, chain(exclusions, islice(sequences, num)))
-                exclusions = ()
+                yield FileResult(file.name, chain(of_all, islice(sequences, num)))
+                of_all = ()
 
     def _sequences(self, data_set: DataSet, opened: ExitStack) -> Iterator[PackedSequence]:
         """Yield the sequences, read from the arrays one after the other."""
@@ -263,7 +267,7 @@ def first_skeleton(job: ReadJob) -> tuple[Topology, int] | None:
     columns = Columns(data_set.class_names, data_set.attribute_values)
     for file in job.files:
         for item in job.read(file):
-            if isinstance(item, Exclusion) or item.topology != (data_set.topology or item.topology):
+            if not isinstance(item, PackedSequence) or item.topology != (data_set.topology or item.topology):
                 continue
             try:
                 columns.check(item.record)

@@ -27,6 +27,8 @@ EXAMPLES = {
     "mine.npz": (samples.npz_samples()[1], {"npz"}),
     "mine.pkl": (samples.pickle_samples()[2], {"pyskl"}),
     "mine.json": (samples.pose_samples()[1], {"pose-json"}),
+    "clip_000000000012_keypoints.json": (samples.openpose_samples()[0], {"openpose"}),
+    "video.json": (samples.kinetics_samples()[0], {"kinetics-skeleton"}),
 }
 
 

@@ -1,0 +1,250 @@
+"""Kinetics-skeleton: OpenPose's people in a video, a JSON file a video, as released with ST-GCN.
+
+::
+
+    {"data": [{"frame_index": 1,
+               "skeleton": [{"pose": [x, y, ... each joint], "score": [confidence, ...]}, ...]}, ...],
+     "label": "waving", "label_index": 0}
+
+The joints are OpenPose's 18. Positions are shares of the image, from its upper left corner; the videos of the
+release were made 340 x 256 pixels at 30 frames a second. A score of 0 stands for a joint that was not found.
+People are linked from frame to frame, see :mod:`skelact.formats.people`.
+
+The release has ``kinetics_train_label.json`` and ``kinetics_val_label.json`` beside the folders with videos::
+
+    {"<video>": {"has_skeleton": true, "label": "waving", "label_index": 0}, ...}
+
+They make the protocol ``given``.
+
+Source: S. Yan et al., Spatial temporal graph convolutional networks, AAAI 2018.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from skelact.errors import DataError
+from skelact.formats.archives import RawFile
+from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
+from skelact.formats.json_value import JsonValue, json_type, parse_json
+from skelact.formats.manifest import with_manifest
+from skelact.formats.people import ImageSize, People, frame_steps, in_pixels, seen_joints, sequence_of
+from skelact.formats.protocol import GIVEN, SIDES, TEST, TRAIN, attribute_of, given_protocol
+from skelact.formats.recognition import Sample
+from skelact.formats.settings import (
+    class_names_setting,
+    fps_setting,
+    image_size_setting,
+    min_confidence_setting,
+    recorded_settings,
+    topology_setting,
+)
+from skelact.skeleton.tables import OPENPOSE_18
+from skelact.skeleton.topology import Topology
+
+SUFFIX = ".json"
+FPS = 30.0
+IMAGE_SIZE = "340x256"
+"""Width and height of the release's videos in pixels."""
+
+_LABELS = re.compile(r"(?:.*_)?(?P<side>train|val|test)_label")
+
+
+def read_video(
+    file: str,
+    name: str,
+    data: bytes,
+    *,
+    topology: Topology = OPENPOSE_18,
+    fps: float | None = FPS,
+    min_confidence: float = 0.0,
+    image_size: ImageSize | None = None,
+) -> LabelledSequence:
+    """Read one file.
+
+    Args:
+        file: how errors call the file.
+        name: the sequence's name.
+        data: the file's bytes.
+        topology: what the joints are.
+        fps: frames a second.
+        min_confidence: a joint with a score below it, or of 0, is missing.
+        image_size: of the video; positions that are no shares of it are pixels already.
+
+    Raises:
+        UnusableRecordingError: the content is no such JSON, or nobody was found.
+    """
+    whole = parse_json(file, data)
+    if not isinstance(whole.value, dict):
+        whole.fail(f"{json_type(whole.value)}; expected an object with data, label and label_index")
+    numbers: list[int] = []
+    found, poses, scores = [], [], []
+    for frame in JsonValue(file, "data", whole.value.get("data")).items("a list of frames"):
+        if not isinstance(frame.value, dict):
+            frame.fail(f"{json_type(frame.value)}; expected an object with frame_index and skeleton")
+        number = frame.value.get("frame_index")
+        if type(number) is not int or not 0 <= number < 1 << 31:
+            frame.fail(f"frame_index is {number!r:.40}; expected a number from 0")
+        people = JsonValue(file, f"{frame.path}.skeleton", frame.value.get("skeleton"))
+        for person in people.items("a list of people"):
+            if not isinstance(person.value, dict):
+                person.fail(f"{json_type(person.value)}; expected an object with pose and score")
+            pose, score = (
+                JsonValue(file, f"{person.path}.{key}", person.value.get(key)).numbers("numbers")
+                for key in ("pose", "score")
+            )
+            if (len(pose), len(score)) != (2 * topology.num_joints, topology.num_joints):
+                person.fail(
+                    f"{len(pose)} numbers in pose and {len(score)} in score; expected "
+                    f"{2 * topology.num_joints} and {topology.num_joints}, for the joints of {topology.name}"
+                )
+            found.append(len(numbers))
+            poses.append(pose)
+            scores.append(score)
+        numbers.append(number)
+    if not numbers:
+        JsonValue(file, "data", None).fail("no frames; expected at least one")
+    steps = frame_steps(file, np.array(numbers, np.int64), "data")
+    positions = np.array(poses).reshape(-1, topology.num_joints, 2)
+    confidences = np.array(scores).reshape(-1, topology.num_joints)
+    people_found = People(
+        steps[np.array(found, np.int64)], positions, seen_joints(confidences, min_confidence)
+    )
+    people_found, attributes, notes = in_pixels(people_found, file, image_size)
+    sequence, left_out = sequence_of(
+        people_found, file=file, name=name, topology=topology, fps=fps, num_frames=int(steps.max()) + 1
+    )
+    names, label = _class_of(whole)
+    return LabelledSequence(replace(sequence, label=label, attributes=attributes), names, notes + left_out)
+
+
+def _class_of(table: JsonValue) -> tuple[dict[str, str], int | None]:
+    """Return the class of an object with label and label_index, by name or, where it has none, by number."""
+    label, index = (table.value.get(key) for key in ("label", "label_index"))
+    if isinstance(label, str) and label.strip():
+        return {"label": label.strip()}, None
+    return {}, index if type(index) is int and 0 <= index < 1 << 31 else None
+
+
+def kinetics_skeleton_data_set() -> DataSet:
+    """Return the data set as it is before its folder is known."""
+    return DataSet(
+        name="kinetics-skeleton",
+        summary="videos in the .json of Kinetics-skeleton, with manifest.csv or *_label.json where wanted",
+        topology=None,
+        fps=None,
+        class_names=None,
+        suffix=SUFFIX,
+        example="---QUuC4vJs.json",
+        is_member=any_name,
+        read=not_surveyed,
+        recognises=_recognises,
+        up="-y",
+        unit="px",
+        settings={
+            "topology": None,
+            "fps": FPS,
+            "class_names": None,
+            "min_confidence": 0.0,
+            "image_size": IMAGE_SIZE,
+        },
+        survey=_survey,
+    )
+
+
+def _recognises(sample: Sample) -> bool:
+    return sample.has_json_keys(1, "data") and sample.has_json_keys(3, "frame_index", "skeleton")
+
+
+def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
+    """Read the manifest and the files with labels among ``files``, if there are any.
+
+    Raises:
+        DataError: more than one manifest, or one that cannot be used; a file with labels that is none.
+        ConfigurationError: a setting that cannot be used.
+    """
+    settings = data_set.settings
+    topology, names = topology_setting(settings) or OPENPOSE_18, class_names_setting(settings)
+    sides: dict[str, LabelledSide] = {}
+    tables = []
+    for file in files:
+        match = _LABELS.fullmatch(file.stem) if file.suffix == SUFFIX else None
+        if match is not None:
+            tables.append(file.name)
+            side = TRAIN if match["side"] == "train" else TEST
+            for video, words in read_labels(file.name, file.read()).items():
+                if sides.setdefault(video, (side, words))[0] != side:
+                    raise DataError(f"{file.name}: {video} trains and tests; it can do one of them")
+    read = partial(
+        _read,
+        sides=sides,
+        topology=topology,
+        fps=fps_setting(settings),
+        min_confidence=min_confidence_setting(settings),
+        image_size=image_size_setting(settings),
+    )
+    used = replace(data_set, class_names=names, settings=recorded_settings(settings, topology, names))
+    used = with_manifest(used, [file for file in files if file.name not in tables], read, names)
+    if sides and GIVEN not in {protocol.name for protocol in used.given_protocols}:
+        used = replace(
+            used,
+            attribute_values={**used.attribute_values, attribute_of(GIVEN): SIDES},
+            given_protocols=(*used.given_protocols, given_protocol(GIVEN)),
+        )
+    return replace(used, side_files=used.side_files | set(tables))
+
+
+LabelledSide = tuple[int, Mapping[str, str]]
+"""A video's side of the split, and its class."""
+
+
+def read_labels(file: str, data: bytes) -> dict[str, dict[str, str]]:
+    """Read a file with the labels of one side's videos; return each one's class by name.
+
+    Raises:
+        UnusableRecordingError: the content is no such JSON.
+    """
+    whole = parse_json(file, data)
+    if not isinstance(whole.value, dict):
+        whole.fail(f"{json_type(whole.value)}; expected an object with a label for every video")
+    labels = {}
+    for video, facts in whole.value.items():
+        place = JsonValue(file, video[:40], facts)
+        if not isinstance(facts, dict):
+            place.fail(f"{json_type(facts)}; expected an object with label and label_index")
+        labels[video] = _class_of(place)[0]
+    return labels
+
+
+def _read(
+    file: RawFile,
+    *,
+    sides: Mapping[str, LabelledSide],
+    topology: Topology,
+    fps: float | None,
+    min_confidence: float,
+    image_size: ImageSize | None,
+) -> LabelledSequence:
+    found = read_video(
+        file.name,
+        file.stem,
+        file.read(),
+        topology=topology,
+        fps=fps,
+        min_confidence=min_confidence,
+        image_size=image_size,
+    )
+    if file.stem not in sides:
+        return found
+    side, words = sides[file.stem]
+    sequence = found.sequence
+    attributes = {**sequence.attributes, attribute_of(GIVEN): side}
+    label = None if words else sequence.label
+    return replace(
+        found, sequence=replace(sequence, attributes=attributes, label=label), names={**found.names, **words}
+    )

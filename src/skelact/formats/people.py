@@ -1,0 +1,190 @@
+"""From the people that a pose estimator found in each frame of a video to the bodies of a sequence.
+
+Identities are the estimator's where it tracks people; otherwise :mod:`skelact.formats.linking` finds them.
+Bodies that are seen too briefly are no people, or people who pass by; they are left out, and counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from skelact.formats.exclusions import MALFORMED, UnusableRecordingError
+from skelact.formats.linking import Flags, Numbers, Positions, link
+from skelact.formats.notes import Note
+from skelact.formats.pyskl import HEIGHT, WIDTH
+from skelact.skeleton.main_bodies import main_bodies_first
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.topology import Topology
+
+STRAY = 11
+"""A body seen in so many frames or fewer is a stray one, as in the rule for NTU RGB+D ..."""
+STRAY_SHARE = 0.5
+"""... if that is less than this share of the frames of the body seen most: recordings may be short."""
+MAX_BODIES = 20
+"""Bodies of a recording that are kept, those who matter most."""
+NOBODY = "nobody was found in any frame"
+SPARSE = 100
+"""Frames there may be from the first to the last for each with somebody, and a thousand beside."""
+
+STRAYS = f"people seen in {STRAY} frames or fewer, left out"
+CROWDED = f"people beyond the first {MAX_BODIES} of a recording, left out"
+TWICE = "people found twice in a frame under one identity, left out"
+
+
+@dataclass(frozen=True)
+class People:
+    """D people found in the frames of a video, each a body in one frame."""
+
+    frames: Numbers
+    """(D,) the number of the frame each was found in."""
+    positions: Positions
+    """(D, V, C)."""
+    seen: Flags
+    """(D, V) which joints were found."""
+    identities: Numbers | None = None
+    """(D,) who each is, where the estimator says."""
+
+
+ImageSize = tuple[int, int]
+"""Width and height of an image in pixels."""
+SHARES = "positions are shares of an image of unknown size; --image-size gives them its proportions"
+ASSUMED = "positions are shares of an image, taken as {}x{} pixels (--image-size)"
+
+
+def seen_joints(confidences: Positions, min_confidence: float) -> Flags:
+    """Return which joints were found: those with a confidence above 0 and not below ``min_confidence``."""
+    return (confidences > 0) & (confidences >= min_confidence)
+
+
+def in_pixels(
+    people: People, file: str, image_size: ImageSize | None
+) -> tuple[People, dict[str, int], list[Note]]:
+    """Return 2-D people in pixels, the attributes that hold the image's size, and notes on what was taken.
+
+    Positions that all lie within 0 to 1 are shares of the image; with its size they become pixels.
+
+    Args:
+        people: who was found.
+        file: how notes call the file.
+        image_size: where it is known.
+    """
+    found = people.positions[people.seen]
+    is_share = found.size > 0 and bool(((found >= 0) & (found <= 1)).all())
+    if image_size is None:
+        return people, {}, [Note(file, SHARES)] if is_share else []
+    attributes = {HEIGHT: image_size[1], WIDTH: image_size[0]}
+    if not is_share:
+        return people, attributes, []
+    scaled = replace(people, positions=people.positions * np.array(image_size, np.float64))
+    return scaled, attributes, [Note(file, ASSUMED.format(*image_size))]
+
+
+def frame_steps(file: str, numbers: Numbers, place: str) -> Numbers:
+    """Return which frame of a video each of the ``numbers`` is, from 0 for the least.
+
+    Numbers that all differ by multiples of a step, as those of every fifth frame do, are divided by it.
+
+    Args:
+        file: how errors call the file.
+        numbers: any numbers of frames, at least one.
+        place: where in the file they stand.
+
+    Raises:
+        UnusableRecordingError: they are too far apart to be those of one video.
+    """
+    from_first = numbers - numbers.min()
+    steps: Numbers = from_first // max(int(np.gcd.reduce(from_first)), 1)
+    num_frames, num_found = int(steps.max()) + 1, len(np.unique(steps))
+    if num_frames > 1000 + SPARSE * num_found:
+        detail = f"{num_found} frames with numbers from {numbers.min()} to {numbers.max()}"
+        raise UnusableRecordingError(MALFORMED, file, place, f"{detail}; expected those of one video")
+    return steps
+
+
+def sequence_of(
+    people: People, *, file: str, name: str, topology: Topology, fps: float | None, num_frames: int = 0
+) -> tuple[SkeletonSequence, list[Note]]:
+    """Return the sequence of a video, and notes on who was left out of it.
+
+    Args:
+        people: who was found; frames are numbered from 0.
+        file: how errors and notes call the file.
+        name: the sequence's name.
+        topology: what the joints are.
+        fps: frames a second, where known.
+        num_frames: frames of the video; more where somebody is found later.
+
+    Raises:
+        UnusableRecordingError: nobody was found.
+    """
+    people = _somebody(people, file)
+    notes: list[Note] = []
+    if people.identities is None:
+        bodies = link(people.frames, people.positions, people.seen)
+    else:
+        people, bodies = _once_a_frame(people, file, notes)
+    num_frames = max(num_frames, int(people.frames[-1]) + 1)
+    kept = _without_strays(bodies, file, notes)
+    place = np.full(int(bodies.max()) + 1, -1)
+    place[kept] = np.arange(len(kept))
+    is_kept = place[bodies] >= 0
+    where = place[bodies[is_kept]], people.frames[is_kept]
+    num_joints, num_coordinates = people.positions.shape[1:]
+    positions = np.zeros((len(kept), num_frames, num_joints, num_coordinates), np.float32)
+    seen = np.zeros(positions.shape[:3], np.bool_)
+    positions[where], seen[where] = people.positions[is_kept], people.seen[is_kept]
+    present: Flags = np.any(seen, 2)
+    sequence = SkeletonSequence(
+        name=name,
+        positions=positions,
+        present=present,
+        joint_present=None if seen[present].all() else seen,
+        topology=topology,
+        fps=fps,
+    )
+    return main_bodies_first(sequence), notes
+
+
+def _somebody(people: People, file: str) -> People:
+    """Return the people of whom a joint was found, ordered by frame, with zeros for joints that were not."""
+    found = np.flatnonzero(people.seen.any(1))
+    if not len(found):
+        raise UnusableRecordingError(NOBODY, file, "", "expected a person in at least one frame")
+    order = found[np.argsort(people.frames[found], kind="stable")]
+    seen = people.seen[order]
+    return replace(
+        people,
+        frames=people.frames[order],
+        positions=np.where(seen[..., None], people.positions[order], 0),
+        seen=seen,
+        identities=None if people.identities is None else people.identities[order],
+    )
+
+
+def _once_a_frame(people: People, file: str, notes: list[Note]) -> tuple[People, Numbers]:
+    """Return the people, of each identity one a frame, and their bodies, numbered as they appear."""
+    assert people.identities is not None
+    _, first, bodies = np.unique(people.identities, return_index=True, return_inverse=True)
+    bodies = np.argsort(np.argsort(first))[bodies]
+    _, once = np.unique(np.stack([people.frames, bodies]), axis=1, return_index=True)
+    once = np.sort(once)
+    if len(once) < len(bodies):
+        notes.append(Note(file, TWICE, len(bodies) - len(once)))
+    return replace(
+        people, frames=people.frames[once], positions=people.positions[once], seen=people.seen[once]
+    ), bodies[once]
+
+
+def _without_strays(bodies: Numbers, file: str, notes: list[Note]) -> Numbers:
+    """Return the bodies that are kept, ascending."""
+    counts = np.bincount(bodies)
+    is_stray = (counts <= STRAY) & (counts < STRAY_SHARE * counts.max())
+    kept = np.flatnonzero(~is_stray)
+    if is_stray.any():
+        notes.append(Note(file, STRAYS, int(is_stray.sum())))
+    if len(kept) > MAX_BODIES:
+        notes.append(Note(file, CROWDED, len(kept) - MAX_BODIES))
+        kept = np.sort(kept[np.argsort(-counts[kept], kind="stable")[:MAX_BODIES]])
+    return kept
