@@ -19,10 +19,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from jsonargparse import ArgumentError, ArgumentParser
 
 from skelact.errors import ConfigurationError, suggest
+from skelact.yaml_files import parse_yaml, read_yaml
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,7 +107,7 @@ def named_config(kind: str, name: str) -> dict[str, Any]:
     if name not in known:
         what = {"pretrain": "method", "size-contrast": "size for contrastive methods"}.get(kind, kind)
         raise ConfigurationError(f"no {what} {name!r}{suggest(name, known)}")
-    content = yaml.safe_load((folder / f"{name}.yaml").read_text())
+    content = parse_yaml((folder / f"{name}.yaml").read_bytes(), f"configs/{kind}/{name}.yaml")
     assert isinstance(content, dict)
     return content
 
@@ -128,16 +128,11 @@ def read_table(path: Path) -> dict[str, Any]:
     """Return a user's YAML file as it is.
 
     Raises:
-        ConfigurationError: no such file, not YAML, or not a table.
+        ConfigurationError: no such file, not YAML as :mod:`skelact.yaml_files` reads it, or not a table.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+    content = read_yaml(path)
     if not isinstance(content, dict):
-        raise ConfigurationError(f"{path}: expected a table of settings, got {type(content).__name__}")
+        raise ConfigurationError(f"{path}: expected a table of settings, got {_word_for(content)}")
     return content
 
 
@@ -185,6 +180,12 @@ def parser_complaint(error: ArgumentError) -> str:
     text = " ".join(str(error).split())
     text = re.sub(r"<class '([\w.]+)'>", r"\1", text).replace("typing.", "").replace("NoneType", "null")
     return re.sub(r'Parser key "([^"]+)":', r"\1:", text)
+
+
+def _word_for(content: Any) -> str:
+    """Return what a file holds instead of a table."""
+    words = {type(None): "nothing", list: "a list", str: "a text", bool: "true or false"}
+    return words.get(type(content), "a number")
 
 
 @cache

@@ -196,7 +196,7 @@ def parse_json_bytes(data: bytes | str, where: str, remedy: str) -> Any:
             ``where`` and names the line and the column.
     """
     try:
-        content = json.loads(data.decode() if isinstance(data, bytes) else data, parse_int=_whole_number)
+        content = json.loads(data.decode() if isinstance(data, bytes) else data, parse_int=whole_number)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise DataError(f"{where}: {place}: not JSON ({error.msg}); {remedy}") from error
@@ -208,7 +208,12 @@ def parse_json_bytes(data: bytes | str, where: str, remedy: str) -> Any:
     return _with_infinities(content)
 
 
-def _whole_number(digits: str) -> int:
+def whole_number(digits: str) -> int:
+    """Return the whole number that decimal digits write.
+
+    Raises:
+        ValueError: it has more than 64 bits.
+    """
     if len(digits) > 20 or not -(1 << 63) <= (value := int(digits)) < 1 << 63:
         raise ValueError(f"the number {digits[:20]}{'...' * (len(digits) > 20)} has more than 64 bits")
     return value

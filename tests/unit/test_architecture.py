@@ -30,7 +30,16 @@ ORDER = (
     "api",
     "cli",
 )
-ANYWHERE = {"configuration", "errors", "files", "limits", "processor", "progress", "provenance"}
+ANYWHERE = {
+    "configuration",
+    "errors",
+    "files",
+    "limits",
+    "processor",
+    "progress",
+    "provenance",
+    "yaml_files",
+}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "tools", "common"}
 
 

@@ -130,5 +130,5 @@ def test_files_that_are_no_configuration_are_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="not YAML"):
         read_config(path, MaskedRun)
     path.write_text("- 1")
-    with pytest.raises(ConfigurationError, match="expected a table of settings, got list"):
+    with pytest.raises(ConfigurationError, match="expected a table of settings, got a list"):
         read_config(path, MaskedRun)

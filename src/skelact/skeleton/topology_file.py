@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-import yaml
-
 from skelact.errors import ConfigurationError, suggest
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
+from skelact.yaml_files import read_yaml
 
 SUFFIXES = (".yaml", ".yml")
 _MAX_NAME = 64
@@ -50,13 +49,7 @@ def load_topology(path: str | Path) -> Topology:
         ConfigurationError: the file cannot be read, or what it holds is no topology; the message names the
             file and the key.
     """
-    try:
-        table = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path}: not a YAML file ({' '.join(str(error).split())})") from error
-    return topology_of(table, str(path))
+    return topology_of(read_yaml(path), str(path))
 
 
 def topology_of(table: object, where: str, default_name: str | None = None) -> Topology:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from skelact.errors import ConfigurationError, DataError
 from skelact.files import write_file
 from skelact.training.config import NUMERICALLY_NEUTRAL
+from skelact.yaml_files import read_yaml, yaml_text
 
 CONFIG = "config.yaml"
 
@@ -37,7 +36,7 @@ def open_folder(
             raise DataError(
                 f"{out}: exists already; choose another --out, or --resume to go on with that run"
             )
-        write_file(out / CONFIG, yaml.safe_dump(dict(config), sort_keys=False), "choose another --out")
+        write_file(out / CONFIG, yaml_text(config), "choose another --out")
         return
     before = {**_dotted(defaults or {}), **_dotted(read_settings(out))}
     now = _dotted(config)
@@ -56,9 +55,9 @@ def read_settings(out: str | Path) -> dict[str, Any]:
         DataError: the folder holds no run.
     """
     try:
-        settings = yaml.safe_load((Path(out) / CONFIG).read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise DataError(f"{out}: holds no run to resume ({' '.join(str(error).split())})") from error
+        settings = read_yaml(Path(out) / CONFIG, "a run folder has one")
+    except ConfigurationError as error:
+        raise DataError(f"{out}: holds no run to resume ({error})") from error
     if not isinstance(settings, dict):
         raise DataError(f"{out}: holds no run to resume ({CONFIG} is no table of settings)")
     return settings
