@@ -33,6 +33,7 @@ _SETTINGS = (
     "class_names",
     "min_confidence",
     "image_size",
+    "body_order",
 )
 """Parameters of :func:`prepare` that only some data sets know."""
 
@@ -82,6 +83,7 @@ def prepare(
     min_confidence: float | None = None,
     scale: float | None = None,
     image_size: str | None = None,
+    body_order: str | None = None,
 ) -> PreparedStore:
     """Turn raw recordings into a store: read, clean, choose the actors, centre, and write.
 
@@ -114,6 +116,8 @@ def prepare(
         scale: bvh: the files' unit in metres (default: 0.01)
         image_size: openpose, kinetics-skeleton: WIDTHxHEIGHT in pixels, for positions that are shares of
             the image (kinetics-skeleton: 340x256)
+        body_order: of more than two people, main: those seen most of the time and moving most come
+            first, for clips keep the first (default); given: as the files have them
 
     Returns:
         The store.
@@ -134,6 +138,7 @@ def prepare(
         "class_names": None if class_names is None else str(class_names),
         "min_confidence": min_confidence,
         "image_size": image_size,
+        "body_order": body_order,
     }
     with progress(f"preparing {data_set}", unit="files") as step:
         outcome = prepare_store(

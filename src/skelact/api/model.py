@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.configuration import PathLike
-from skelact.errors import DataError
+from skelact.errors import DataError, SkelactWarning
+from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import centre
@@ -83,7 +85,8 @@ class Model:
         """Return an embedding of each recording: the mean of its features over bodies, time and joints.
 
         A recording becomes a clip as in every evaluation: centred on the first body, the middle 95 % of its
-        frames, resized to the clip's length. It gives what :meth:`embed_store` gives of the same recording in
+        frames, resized to the clip's length, of the bodies that a clip holds; a warning tells where there are
+        more. It gives what :meth:`embed_store` gives of the same recording in
         a store prepared with the defaults.
 
         Args:
@@ -103,8 +106,19 @@ class Model:
         if not recordings:
             raise DataError("no recording to embed; give an array (T, V, C) or a list of such")
         sequences = [
-            centre(self._sequence(f"recording {number}", each, fps)) for number, each in enumerate(recordings)
+            crowd_in_order(self._sequence(f"recording {number}", each, fps))
+            for number, each in enumerate(recordings)
         ]
+        num_kept = self.pretrained.clips.max_bodies
+        crowded = [sequence.name for sequence in sequences if sequence.num_bodies > num_kept]
+        if crowded:
+            warnings.warn(
+                f"{len(crowded)} of {len(sequences)} recordings show more people than clips hold, "
+                f"{num_kept}, e.g. {crowded[0]}; the first count, in a crowd those seen most and moving most",
+                SkelactWarning,
+                stacklevel=2,
+            )
+        sequences = list(map(centre, sequences))
         return self.embed_store(store_in_memory(sequences, self.card.get("up"), self.card.get("unit")))
 
     def _sequence(self, name: str, positions: Positions, fps: float | None) -> SkeletonSequence:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skelact.errors import ConfigurationError, suggest
+from skelact.skeleton.main_bodies import CLIP_BODIES
 from skelact.skeleton.view import VIEWS
 
 STREAMS = ("joint", "bone", "motion", "bone-motion")
@@ -40,8 +41,9 @@ class ClipSettings:
     """What a clip shows: joint, bone, motion or bone-motion."""
     gaps: str = "hold"
     """A present body's absent frames: 'hold' takes the body's nearest frame, 'zero' (published) zeros."""
-    max_bodies: int = 2
-    """Body slots M of a clip; of a sequence with more bodies the first M are kept."""
+    max_bodies: int = CLIP_BODIES
+    """Body slots M of a clip; of a sequence with more bodies the first M are kept, which a preparation
+    puts in order: see :mod:`skelact.skeleton.main_bodies`."""
     view: str = "camera"
     """Whose axes positions have: 'camera' as they are; 'upright': turned about the vertical so that the hips
     of the first frame lie along x; 'body': the body's own in the first frame, hips along x, trunk along y."""

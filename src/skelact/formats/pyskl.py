@@ -279,7 +279,13 @@ def pyskl_data_set() -> DataSet:
         is_member=any_name,
         read=not_surveyed,
         recognises=_recognises,
-        settings={"topology": None, "fps": None, "class_names": None, "min_confidence": 0.0},
+        settings={
+            "topology": None,
+            "fps": None,
+            "class_names": None,
+            "min_confidence": 0.0,
+            "body_order": None,
+        },
         survey=_survey,
     )
 

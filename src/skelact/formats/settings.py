@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.topology_file import find_topology
@@ -48,6 +48,23 @@ def min_confidence_setting(settings: Mapping[str, object]) -> float:
     if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         raise ConfigurationError(f"--min-confidence is {threshold}; expected a number from 0 to 1")
     return float(threshold)
+
+
+GIVEN_ORDER = "given"
+"""``--body-order`` for bodies as the files have them; otherwise the main ones of a crowd come first."""
+_BODY_ORDERS = ("main", GIVEN_ORDER)
+
+
+def _body_order(settings: Mapping[str, object]) -> str | None:
+    """Return ``--body-order`` as a store records it: None for the default, as in stores of earlier versions.
+
+    Raises:
+        ConfigurationError: not one that is known.
+    """
+    order = settings["body_order"]
+    if order is not None and order not in _BODY_ORDERS:
+        raise ConfigurationError(f"--body-order is {order}{suggest(str(order), _BODY_ORDERS)}")
+    return GIVEN_ORDER if order == GIVEN_ORDER else None
 
 
 def image_size_setting(settings: Mapping[str, object]) -> tuple[int, int] | None:
@@ -105,8 +122,13 @@ def recorded_settings(
         settings: the user's.
         topology: what :func:`topology_setting` made of them, or what was found without.
         class_names: what :func:`class_names_setting` made of them.
+
+    Raises:
+        ConfigurationError: an order of bodies that is not known.
     """
     found = dict(settings)
+    if "body_order" in found:
+        found["body_order"] = _body_order(settings)
     if topology is not None:
         known = TOPOLOGIES.get(topology.name) == topology
         found["topology"] = topology.name if known else f"{topology.name} {_hash(topology.to_dict())}"

@@ -7,6 +7,7 @@ The folder holds ``config.yaml``, ``metrics.jsonl``, ``checkpoints/`` and, once 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch import nn
 from skelact.clips.mixture import MixedSource
 from skelact.clips.sampling import IntArray
 from skelact.clips.source import ClipSource
-from skelact.errors import SkelactError
+from skelact.errors import SkelactError, SkelactWarning
 from skelact.files import sha256, write_json
 from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained, model_card
 from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
@@ -112,6 +113,7 @@ def pretrain(
     task = family.task(model, source)
     if fabric.global_rank == 0:
         task.warn(sides)
+        warn_of_people_left_out(sources, sides)
     has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
     settings = {**_plain(config), "data_hash": source.content_hash}
     init: str | None = getattr(config, "init", None)  # not every family has it
@@ -164,6 +166,25 @@ def pretrain(
         card = model_card(model.encoder, source.topology, config.clips, with_identity(about))
         write_json(out / CARD, card, GO_ON)  # the mark of a finished run, so the last
     return model
+
+
+def warn_of_people_left_out(sources: Sequence[ClipSource], sides: Sequence[IntArray]) -> None:
+    """Warn of training sequences that show more people than a clip holds.
+
+    Args:
+        sources: a source for each store.
+        sides: for each store, (N_s,) the sequences that train.
+    """
+    num_kept, total = sources[0].settings.max_bodies, sum(map(len, sides))
+    num_bodies = [source.store.array("num_bodies")[side] for source, side in zip(sources, sides, strict=True)]
+    crowded = sum(int((bodies > num_kept).sum()) for bodies in num_bodies)
+    if crowded:
+        warnings.warn(
+            f"{crowded:,} of {total:,} training sequences show more people than clips.max_bodies = "
+            f"{num_kept}; those beyond are left out of clips; a larger --clips.max_bodies makes room",
+            SkelactWarning,
+            stacklevel=2,
+        )
 
 
 def load_model(run: str | Path) -> MaskedModel | ContrastiveModel:

@@ -15,9 +15,16 @@ import numpy.typing as npt
 
 from skelact.skeleton.sequence import SkeletonSequence
 
+CLIP_BODIES = 2
+"""Bodies of a clip, unless told otherwise. Recordings of no more keep the order that they were given."""
 OFTEN = 0.5
 """A body seen in this share of the frames of the body seen most, or more, is seen most of the time."""
 _DIGITS = 4  # of motion: what differs by less than a ten thousandth of the body's size is equal
+
+
+def crowd_in_order(sequence: SkeletonSequence) -> SkeletonSequence:
+    """Return a sequence of more than :data:`CLIP_BODIES` bodies with the main ones first, or as it is."""
+    return main_bodies_first(sequence) if sequence.num_bodies > CLIP_BODIES else sequence
 
 
 def main_bodies_first(sequence: SkeletonSequence) -> SkeletonSequence:

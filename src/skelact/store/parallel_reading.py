@@ -20,6 +20,8 @@ from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.formats.known import hint
 from skelact.formats.notes import Note
+from skelact.formats.settings import GIVEN_ORDER
+from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.view import centre
 from skelact.store.packing import PackedSequence, pack
 
@@ -73,6 +75,8 @@ class ReadJob:
         if not sequence.present.any():
             detail = "all joints of all bodies are zero; expected a body in at least one frame"
             return Exclusion(file.name, ALL_ZERO, "" if sequence.name == file.stem else sequence.name, detail)
+        if self.data_set.settings.get("body_order") != GIVEN_ORDER:
+            sequence = crowd_in_order(sequence)
         if self.centred:
             sequence = centre(sequence)
         try:

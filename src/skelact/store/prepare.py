@@ -27,6 +27,8 @@ from skelact.formats.exclusions import (
 )
 from skelact.formats.known import AUTO, find_data_set, find_out, hint_for_all, with_settings
 from skelact.formats.notes import Note
+from skelact.formats.settings import GIVEN_ORDER
+from skelact.skeleton.main_bodies import CLIP_BODIES
 from skelact.skeleton.topology import Topology
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.parallel_reading import FileResult, ReadJob, read_files
@@ -228,7 +230,7 @@ class _Preparation:
                     f"{counted(count, 'time')}: {reason}, e.g. {refused[-1]}"
                 )
             store = self._finish(writer, exclusions + refused, notes)
-        remarks = [*data_set.remarks, *notes_table.summary(notes)]
+        remarks = [*data_set.remarks, *notes_table.summary(notes), *_crowded(store)]
         if parts:
             remarks.append(f"joined from {path.name}.part-*-of-{len(parts)}, which may be removed now")
         return PreparationResult(store, num_files, sorted(exclusions + refused, key=astuple), remarks)
@@ -249,7 +251,7 @@ class _Preparation:
             refused, num_sequences, notes = self._fill(writer, results, len(files), 0)
             writer.attach(PART_FILE, describe_part(shard, self.source, num_sequences, writer.fps_of_each))
             finished = self._finish(writer, refused, notes, may_be_empty=True)
-        remarks += notes_table.summary(notes)
+        remarks += [*notes_table.summary(notes), *_crowded(finished)]
         remarks.append(f"part {shard}; once all are there, the command without --shard joins them")
         return PreparationResult(finished, len(files), sorted(refused, key=astuple), remarks)
 
@@ -327,6 +329,22 @@ class _Preparation:
             for name, text in data_set.attachments(data_set, writer.names).items():
                 writer.attach(name, text)
         return writer.finish(may_be_empty=may_be_empty)
+
+
+def _crowded(store: Store) -> list[str]:
+    """Return a line on the sequences with more people than a clip holds, if there are any."""
+    num_bodies = store.array("num_bodies")
+    crowded = int((num_bodies > CLIP_BODIES).sum())
+    if not crowded:
+        return []
+    if store.meta["options"].get("body_order") == GIVEN_ORDER:
+        rule = "in the order of the files"
+    else:
+        rule = "those seen most of the time, and of them those who move most"
+    return [
+        f"{crowded:,} of {counted(len(store), 'sequence')} show more than {CLIP_BODIES} people, up to "
+        f"{num_bodies.max()}; clips hold the first {CLIP_BODIES} (--clips.max_bodies): {rule}"
+    ]
 
 
 def _take(writer: StoreWriter, result: FileResult, notes: list[Note]) -> list[Exclusion]:

@@ -8,7 +8,7 @@ import torch
 
 import skelact
 from skelact.clips.settings import ClipSettings
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.pretrained import Pretrained
 from skelact.models.sizes import EncoderConfig
@@ -37,6 +37,7 @@ def model(tmp_path):
 
 
 def test_recordings_are_embedded_as_the_same_recordings_in_a_store(model, small_store):
+    from skelact.skeleton.main_bodies import crowd_in_order
     from skelact.skeleton.view import centre
     from skelact.store.in_memory import store_in_memory
 
@@ -44,8 +45,9 @@ def test_recordings_are_embedded_as_the_same_recordings_in_a_store(model, small_
     found = model.embed([seen(sequence) for sequence in sequences])
     assert found.shape == (len(small_store), 16)
     assert found.dtype == np.float32
-    # the store's sequences are not centred, which embed() does: so compare with a store of centred ones
-    expected = model.embed_store(store_in_memory([centre(sequence) for sequence in sequences]), title="")
+    # the store's sequences are as they were written; a preparation puts bodies in order and centres
+    prepared = [centre(crowd_in_order(sequence)) for sequence in sequences]
+    expected = model.embed_store(store_in_memory(prepared), title="")
     np.testing.assert_array_equal(found, expected)
 
 
@@ -74,6 +76,18 @@ def test_where_a_recording_stands_and_a_body_that_was_never_seen_change_nothing(
     np.testing.assert_allclose(model.embed(positions + np.array([8, -4, 2])), before, rtol=1e-4, atol=1e-5)
     nobody = np.full_like(positions, np.nan)
     np.testing.assert_array_equal(model.embed(np.stack([nobody, positions])), before)
+
+
+def test_of_a_crowd_those_who_move_are_embedded_and_a_warning_says_so(model, small_store):
+    """As of a prepared store: passers-by and people who stand still make no difference."""
+    random = np.random.default_rng(0)
+    still = np.repeat(random.normal(size=(3, 1, 25, 3)), 30, 1).astype(np.float32) + 2
+    still[2, 4:] = np.nan  # who passes by
+    acting = random.normal(size=(3, 1, 25, 3)) + 0.3 * random.normal(size=(3, 30, 25, 3)).cumsum(1)
+    crowd = np.concatenate([still, acting[[2, 0, 1]]]).astype(np.float32)
+    with pytest.warns(SkelactWarning, match="1 of 2 recordings show more people than clips hold, 3"):
+        found = model.embed([crowd, crowd[3:]])
+    np.testing.assert_array_equal(found[0], found[1])
 
 
 @pytest.mark.parametrize(("view", "matters"), [("camera", True), ("upright", False), ("body", False)])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skelact.skeleton.main_bodies import main_bodies_first, measure_motion
+from skelact.skeleton.main_bodies import crowd_in_order, main_bodies_first, measure_motion
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import COCO_17
 
@@ -65,3 +65,9 @@ def test_motion_is_the_spread_by_size() -> None:
     np.testing.assert_allclose(measure_motion(moved * 7, seen), 5 / size, rtol=1e-5)
     assert measure_motion(still, ~seen) == 0
     assert measure_motion(np.zeros_like(still), seen) == 0
+
+
+def test_two_bodies_keep_the_order_they_were_given() -> None:
+    two, three = sequence((40, 0, 1), (40, 9, 1)), sequence((40, 0, 1), (40, 9, 1), (3, 0, 1))
+    assert crowd_in_order(two) is two
+    assert [int(body[0, 0, 0] // 1000) for body in crowd_in_order(three).positions] == [1, 0, 2]
