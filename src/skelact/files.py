@@ -169,10 +169,18 @@ def _kind(mode: int) -> str:
 
 
 @overload
-def read_json(path: str | Path, remedy: str = ..., schema: None = None) -> Any: ...
+def read_json(
+    path: str | Path, remedy: str = ..., schema: None = None, *, special_numbers: bool = ...
+) -> Any: ...
 @overload
-def read_json(path: str | Path, remedy: str = ..., *, schema: type[T]) -> T: ...
-def read_json(path: str | Path, remedy: str = "check the path", schema: type[T] | None = None) -> Any:
+def read_json(path: str | Path, remedy: str = ..., *, schema: type[T], special_numbers: bool = ...) -> T: ...
+def read_json(
+    path: str | Path,
+    remedy: str = "check the path",
+    schema: type[T] | None = None,
+    *,
+    special_numbers: bool = True,
+) -> Any:
     """Return what a JSON file holds.
 
     Args:
@@ -180,15 +188,19 @@ def read_json(path: str | Path, remedy: str = "check the path", schema: type[T] 
         remedy: what the message of an error says at its end.
         schema: what it must hold: a msgspec structure, a typed dictionary, a data class or a type made of
             these, see :func:`checked`; None: anything.
+        special_numbers: whether the texts ``.inf``, ``-.inf`` and ``.nan`` are numbers; a class may be called
+            so where no such number can stand.
 
     Raises:
         DataError: it cannot be read, is not JSON, or does not fit; the message names the place.
     """
-    content = parse_json_bytes(read_file(path, remedy=remedy), str(path), remedy)
+    content = parse_json_bytes(
+        read_file(path, remedy=remedy), str(path), remedy, special_numbers=special_numbers
+    )
     return content if schema is None else checked(content, schema, str(path), remedy)
 
 
-def parse_json_bytes(data: bytes | str, where: str, remedy: str) -> Any:
+def parse_json_bytes(data: bytes | str, where: str, remedy: str, *, special_numbers: bool = True) -> Any:
     """Return what JSON text holds.
 
     Raises:
@@ -205,7 +217,7 @@ def parse_json_bytes(data: bytes | str, where: str, remedy: str) -> Any:
     except ValueError as error:  # not UTF-8, or a number that no array holds
         raise DataError(f"{where}: not JSON ({error}); {remedy}") from error
     check_limit("depth", _depth(content), where)
-    return _with_infinities(content)
+    return _with_infinities(content) if special_numbers else content
 
 
 def whole_number(digits: str) -> int:

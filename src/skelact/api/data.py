@@ -358,7 +358,7 @@ def verify(store: Annotated[Data, Option(str)]) -> Verification:
     Raises:
         DataError: there is no store.
     """
-    opened = as_store(store)
+    opened = store if isinstance(store, Store) else Store.open(store, check=False)
     problems = find_problems(opened)
     remarks: list[str] = []
     if not problems:

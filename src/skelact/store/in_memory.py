@@ -12,8 +12,9 @@ import numpy as np
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.view import Axis, Unit
 from skelact.store.fixed_point import FLOAT32
+from skelact.store.metadata import FORMATS
 from skelact.store.packing import pack
-from skelact.store.store import FORMATS, Array, Store
+from skelact.store.store import Array, Store
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from skelact.errors import DataError
-from skelact.store.store import META
+from skelact.store.metadata import META
 
 try:
     import fcntl

@@ -32,6 +32,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,16 +43,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skelact.errors import DataError
+from skelact.errors import DataError, printable
 from skelact.files import sha256
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit
-from skelact.store.fixed_point import FLOAT32, INT16, from_fixed_point
+from skelact.store.fixed_point import FLOAT32, from_fixed_point
+from skelact.store.indices import index_problems
+from skelact.store.metadata import DAMAGED, META, read_meta
 
-FORMATS = {FLOAT32: "skelact-store-1", INT16: "skelact-store-2"}
-"""The format by the type of the positions: who knows only the first must not take numbers for metres."""
-META = "meta.json"
 Y_UP_IN_METRES = frozenset({"ntu60", "ntu120", "pku1", "pku2", "msr-action3d", "bandai-namco-2"})
 """Data sets of which earlier versions wrote stores that say neither which axis is up nor the unit."""
 Array = npt.NDArray[Any]
@@ -58,52 +59,38 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Store:
-    """A finished store, memory-mapped: opening reads ``meta.json`` alone."""
+    """A finished store, memory-mapped: opening reads ``meta.json`` and the small arrays, no position."""
 
     path: Path
     meta: Mapping[str, Any]
 
     @classmethod
-    def open(cls, path: Path | str, *, may_be_empty: bool = False) -> Store:
+    def open(cls, path: Path | str, *, may_be_empty: bool = False, check: bool = True) -> Store:
         """Open the store in folder ``path``.
 
         Args:
             path: its folder.
             may_be_empty: open even a part of a store of which no recording could be used.
+            check: compare the small arrays with each other. Without it a damaged store can end the process
+                of whoever reads its sequences; it is for those who call :mod:`.indices` themselves.
 
         Raises:
-            DataError: the folder is missing, unfinished, of another format, without any sequence, or an
-                array's file has the wrong size.
+            DataError: the folder is missing, unfinished, of another format or without any sequence; a file is
+                missing, is a link or has the wrong size; or arrays do not fit each other.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise DataError(f"a store is given by its folder, not by {type(path).__name__}")
         path = Path(path)
         if not path.is_dir():
             partial = path.with_name(path.name + ".partial")
             state = "its preparation was not finished" if partial.is_dir() else "there is no such folder"
             raise DataError(f"{path}: not a store, {state}; make one with 'skelact data prepare'")
-        try:
-            meta = json.loads((path / META).read_text())
-            found, arrays = meta["format"], meta["arrays"]
-        except FileNotFoundError:
-            raise DataError(
-                f"{path}: not a store, {META} is missing; make one with 'skelact data prepare'"
-            ) from None
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path / META}: unreadable ({error!r}); prepare the data set again") from error
-        if found not in FORMATS.values():
-            known = " and ".join(map(repr, FORMATS.values()))
-            raise DataError(
-                f"{path}: format {found!r}, this version reads {known}; prepare the data set again"
-            )
-        for name, entry in arrays.items():
-            expected = np.dtype(entry["dtype"]).itemsize * int(np.prod(entry["shape"]))
-            file = path / f"{name}.bin"
-            size = file.stat().st_size if file.exists() else -1
-            if size != expected:
-                state = "missing" if size < 0 else f"{size} bytes long, expected {expected}"
-                raise DataError(f"{file}: {state}; the store is damaged, prepare the data set again")
-        if not may_be_empty and arrays.get("num_bodies", {}).get("shape") == [0]:
+        store = cls(path, read_meta(path))
+        if not may_be_empty and not len(store):
             raise DataError(f"{path}: a part without a sequence; join all parts with 'skelact data prepare'")
-        return cls(path, meta)
+        for problem in index_problems(store) if check else ():
+            raise DataError(f"{path}: {printable(problem)}; {DAMAGED}")
+        return store
 
     def __repr__(self) -> str:
         return f"Store({self.data_set}, {len(self):,} sequences, {str(self.path)!r})"
@@ -197,15 +184,40 @@ class Store:
         return None if values is None else list(values)
 
     def array(self, name: str) -> Array:
-        """Return the array ``name`` of the module's table, memory-mapped and read-only."""
-        entry = self.meta["arrays"][name]
+        """Return the array ``name`` of the module's table, memory-mapped and read-only.
+
+        Raises:
+            DataError: its file cannot be mapped any more.
+        """
+        entry, file = self.meta["arrays"][name], self.path / f"{name}.bin"
         shape = tuple(entry["shape"])
         if 0 in shape:
             return np.empty(shape, entry["dtype"])
-        return np.memmap(self.path / f"{name}.bin", dtype=entry["dtype"], mode="r", shape=shape)
+        try:
+            return np.memmap(file, dtype=entry["dtype"], mode="r", shape=shape)
+        except (OSError, ValueError) as error:  # changed since the store was opened, or no memory is left
+            raise DataError(f"{file}: cannot be mapped ({error}); open the store again") from error
+
+    def _place(self, index: int) -> int:
+        try:
+            place = operator.index(index)
+        except TypeError:
+            raise DataError(
+                f"{self.path}: a sequence is given by its number, not by {type(index).__name__}"
+            ) from None
+        if not 0 <= place < len(self):
+            raise DataError(
+                f"{self.path}: there is no sequence {place}; sequences are numbered 0 to {len(self) - 1}"
+            )
+        return place
 
     def positions(self, index: int) -> npt.NDArray[np.float32]:
-        """Return the positions (R, V, C) of sequence ``index``: its rows of ``joints``, in their unit."""
+        """Return the positions (R, V, C) of sequence ``index``: its rows of ``joints``, in their unit.
+
+        Raises:
+            DataError: there is no such sequence.
+        """
+        index = self._place(index)
         joints = self.array("joints")[slice(*self.array("joint_start")[index : index + 2])]
         if self.position_type == FLOAT32:
             return joints
@@ -215,7 +227,11 @@ class Store:
         """Return sequence ``index`` as it was added, less bodies that were never present.
 
         Positions kept as int16 are off by at most :attr:`largest_error`.
+
+        Raises:
+            DataError: there is no such sequence, or it does not go into memory with all its frames.
         """
+        index = self._place(index)
         frame_start, row_start, joint_start = (
             self.array(name)[index : index + 2] for name in ("frame_start", "row_start", "joint_start")
         )
@@ -223,14 +239,20 @@ class Store:
         frames = self.array("frame_numbers")[slice(*frame_start)]
         rows = self.array("frame_rows")[slice(*row_start)].reshape(num_bodies, len(frames))
         joints = self.positions(index)
-        positions = np.zeros((num_bodies, num_frames, *joints.shape[1:]), np.float32)
+        try:
+            positions = np.zeros((num_bodies, num_frames, *joints.shape[1:]), np.float32)
+        except MemoryError as error:
+            raise DataError(
+                f"{self.path}: sequence {index}, {num_bodies} bodies in {num_frames:,} frames, does not go "
+                "into memory"
+            ) from error
         present = np.zeros((num_bodies, num_frames), np.bool_)
         present[:, frames] = rows >= 0
         positions[present] = joints
         joint_present = None
         if "joint_present" in self.meta["arrays"]:
             joint_present = np.zeros(positions.shape[:3], np.bool_)
-            joint_present[present] = self.array("joint_present")[slice(*joint_start)]
+            joint_present[present] = self.array("joint_present")[slice(*joint_start)].view(np.uint8) != 0
         label = int(self.labels[index])
         attributes = {name: int(self.attribute(name)[index]) for name in self.attribute_names}
         return SkeletonSequence(

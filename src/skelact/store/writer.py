@@ -19,9 +19,10 @@ from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit
 from skelact.store.columns import Columns
 from skelact.store.fixed_point import FLOAT32, INT16, check_position_type, largest_error
+from skelact.store.metadata import FORMATS, META
 from skelact.store.packing import PackedSequence, pack
 from skelact.store.partial import PartialFolder
-from skelact.store.store import FORMATS, META, Store, content_hash_of
+from skelact.store.store import Store, content_hash_of
 
 OTHER_SKELETON = "another skeleton than the first recording's"
 

@@ -123,7 +123,7 @@ def test_a_damaged_scale_is_found(
     array = np.fromfile(file, fixed_store.array(name).dtype)
     array[place] = value
     array.tofile(file)
-    changed, problem = find_problems(Store.open(tmp_path / "copy"))
+    changed, problem = find_problems(Store.open(tmp_path / "copy", check=False))
     assert changed == f"{file}: content changed since it was written"
     assert problem.startswith(expected)
 
@@ -133,7 +133,8 @@ def test_a_store_without_its_scales_is_no_store(fixed_store: Store, tmp_path: Pa
     meta = json.loads((tmp_path / "copy" / "meta.json").read_text())
     del meta["arrays"]["joint_scale"]
     (tmp_path / "copy" / "meta.json").write_text(json.dumps(meta))
-    assert find_problems(Store.open(tmp_path / "copy")) == [f"{tmp_path / 'copy'}: no array 'joint_scale'"]
+    with pytest.raises(DataError, match=r"meta\.json: no array 'joint_scale'; the store is damaged"):
+        Store.open(tmp_path / "copy")
 
 
 def test_converted_to_its_own_skeleton_it_is_the_same(fixed_store: Store, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skelact.errors import DataError
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 from skelact.store.store import Store
@@ -23,7 +24,7 @@ def change(store: Store, name: str, place: int, value: float) -> list[str]:
     array = np.memmap(store.path / f"{name}.bin", dtype=store.array(name).dtype, mode="r+")
     array[place] = value
     array.flush()
-    problems = find_problems(Store.open(store.path))
+    problems = find_problems(Store.open(store.path, check=False))
     assert problems[0] == f"{store.path / name}.bin: content changed since it was written"
     return problems[1:]
 
@@ -57,7 +58,7 @@ def test_changed_metadata_is_found(store: Store) -> None:
     meta = json.loads((store.path / "meta.json").read_text())
     meta["class_names"][0] = "other"
     (store.path / "meta.json").write_text(json.dumps(meta))
-    assert find_problems(Store.open(store.path)) == [
+    assert find_problems(Store.open(store.path, check=False)) == [
         f"{store.path / 'meta.json'}: content changed since it was written"
     ]
 
@@ -66,7 +67,8 @@ def test_an_array_that_is_not_listed_is_named(store: Store) -> None:
     meta = json.loads((store.path / "meta.json").read_text())
     del meta["arrays"]["frame_rows"]
     (store.path / "meta.json").write_text(json.dumps(meta))
-    assert find_problems(Store.open(store.path)) == [f"{store.path}: no array 'frame_rows'"]
+    with pytest.raises(DataError, match=r"meta\.json: no array 'frame_rows'; the store is damaged"):
+        Store.open(store.path, check=False)
 
 
 def named_store(path: Path, intervals: str) -> Store:

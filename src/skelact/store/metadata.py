@@ -1,0 +1,201 @@
+"""What a store's ``meta.json`` says, checked against its schema and against the files beside it.
+
+After this check every array is a regular file of the store's own folder, of the type and the size that its
+name asks for. What the arrays say of each other is the matter of :mod:`.indices`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from skelact.errors import ConfigurationError, DataError, printable
+from skelact.files import checked, read_json
+from skelact.limits import check_limit
+from skelact.skeleton.topology import Topology
+from skelact.skeleton.view import Axis, Unit
+from skelact.store.fixed_point import FLOAT32, INT16
+
+META = "meta.json"
+FORMATS = {FLOAT32: "skelact-store-1", INT16: "skelact-store-2"}
+"""The format by the type of the positions: who knows only the first must not take numbers for metres."""
+DAMAGED = "the store is damaged, prepare the data set again"
+PREPARE = "make one with 'skelact data prepare'"
+ATTRIBUTE = "attribute_"
+"""How the names of attributes' arrays begin."""
+
+_POSITIONS = {FORMATS[FLOAT32]: "<f4", FORMATS[INT16]: "<i2"}
+_COLUMNS = {"num_bodies": "<i4", "num_frames": "<i4", "label": "<i4"}
+_STARTS = ("joint_start", "row_start", "frame_start")
+_NAMES = re.compile(r"\|S([1-9][0-9]{0,5})")
+
+Count = Annotated[int, Meta(ge=0, le=1 << 50)]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+FileName = Annotated[str, Meta(pattern=r"^(?!\.\.?\Z)[^/\x00]{1,200}\Z")]
+"""A name that leads nowhere else: of a file in the folder, or a part of such a name."""
+Share = Annotated[float, Meta(ge=0, le=1e30)]
+Rate = Annotated[float, Meta(gt=0, le=1e30)]
+
+
+class ArrayEntry(Struct):
+    """One array."""
+
+    dtype: str
+    shape: list[Count]
+    sha256: Digest
+
+
+class TopologyEntry(Struct):
+    """The skeleton, as ``Topology.to_dict`` gives it."""
+
+    name: str
+    joints: list[str]
+    parents: list[int]
+    pairs: list[tuple[int, int]]
+    centre: int
+
+
+class ProtocolEntry(Struct):
+    """A protocol of the data's own, as ``Protocol.to_dict`` gives it."""
+
+    name: FileName
+    attribute: str
+    train: list[int]
+    test: list[int] | None
+    published_counts: tuple[int, int] | None
+
+
+class StoreMeta(Struct):
+    """What ``meta.json`` must hold; it may hold more."""
+
+    format: str
+    data_set: FileName
+    options: dict[str, Any]
+    protocols: list[ProtocolEntry]
+    topology: TopologyEntry
+    class_names: list[str]
+    attribute_values: dict[str, list[str]]
+    fps: Rate | None
+    arrays: dict[FileName, ArrayEntry]
+    content_hash: Digest
+    attached: dict[FileName, Digest] = {}
+    largest_error: Share = 0.0
+    up: Axis | None = None
+    unit: Unit | None = None
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """Return what the ``meta.json`` of a store says.
+
+    Raises:
+        DataError: the folder is no store, or of another format; ``meta.json`` does not fit its schema; or an
+            array is missing, of another type or size, or no regular file.
+    """
+    files = _files_in(folder)
+    if META not in files:
+        raise DataError(f"{folder}: not a store, {META} is missing; {PREPARE}")
+    where = folder / META
+    content = read_json(where, DAMAGED, special_numbers=False)
+    found = content.get("format") if isinstance(content, dict) else None
+    if found not in FORMATS.values():
+        known = " and ".join(map(repr, FORMATS.values()))
+        raise DataError(
+            f"{folder}: format {printable(repr(found))[:60]}, this version reads {known}; "
+            "prepare the data set again"
+        )
+    meta = checked(content, StoreMeta, str(where), DAMAGED)
+    _check_names(meta, str(where))
+    try:
+        Topology.from_dict(content["topology"])
+    except ConfigurationError as error:
+        raise DataError(f"{where}: {error}; {DAMAGED}") from error
+    for problem in _misfits(meta):
+        raise DataError(f"{where}: {problem}; {DAMAGED}")
+    for name, entry in meta.arrays.items():
+        size = _size(entry.dtype) * math.prod(entry.shape)
+        status = files.get(f"{name}.bin")
+        if status is None or status.st_size != size:
+            state = "missing" if status is None else f"{status.st_size} bytes long, expected {size}"
+            raise DataError(f"{folder / f'{name}.bin'}: {state}; {DAMAGED}")
+    return dict(content)
+
+
+def _files_in(folder: Path) -> dict[str, os.stat_result]:
+    """Return the status of each file in a folder; a link or a pipe there could lead anywhere."""
+    try:
+        with os.scandir(folder) as entries:
+            found = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror or error}); check the path") from error
+    for name, status in found.items():
+        if not stat.S_ISREG(status.st_mode):
+            is_folder, is_link = stat.S_ISDIR(status.st_mode), stat.S_ISLNK(status.st_mode)
+            if is_folder and name != META and not name.endswith(".bin"):
+                continue
+            kind = "a folder" if is_folder else "a link" if is_link else "a pipe, a socket or a device"
+            raise DataError(f"{folder / printable(name)}: {kind}, and a store holds files alone; {DAMAGED}")
+    return {name: status for name, status in found.items() if stat.S_ISREG(status.st_mode)}
+
+
+def _check_names(meta: StoreMeta, where: str) -> None:
+    check_limit("classes", len(meta.class_names), f"{where}: class_names")
+    check_limit("joints", len(meta.topology.joints), f"{where}: topology.joints")
+    texts = [meta.data_set, meta.topology.name, *meta.class_names, *meta.topology.joints, *meta.arrays]
+    texts += [name for names in meta.attribute_values.values() for name in names]
+    check_limit("name", max(map(len, texts)), f"{where}: a name")
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{where}: a name holds half of a surrogate pair, which is no text; {DAMAGED}") from error
+
+
+def _misfits(meta: StoreMeta) -> Iterator[str]:
+    """Yield what is wrong with the types and the shapes of the arrays."""
+    arrays = meta.arrays
+    positions = {"joints": _POSITIONS[meta.format]}
+    scale = {"joint_scale": "<f4"} if meta.format == FORMATS[INT16] else {}
+    needed = [*positions, *scale, "frame_rows", "frame_numbers", *_STARTS, *_COLUMNS, "names"]
+    for name in needed:
+        if name not in arrays:
+            yield f"no array {name!r}"
+            return
+    shapes = {name: tuple(entry.shape) for name, entry in arrays.items()}
+    num_rows, num_sequences = (shapes[name][:1] for name in ("joints", "num_bodies"))
+    num_joints = len(meta.topology.joints)
+    if shapes["joints"] not in [(*num_rows, num_joints, size) for size in (2, 3)]:
+        yield f"arrays.joints.shape is {list(shapes['joints'])}, expected [rows, {num_joints}, 2 or 3]"
+        return
+    if len(shapes["num_bodies"]) != 1:
+        yield f"arrays.num_bodies.shape is {list(shapes['num_bodies'])}, expected one number"
+        return
+    expected: dict[str, tuple[str, tuple[int, ...] | None]] = {
+        "joints": (_POSITIONS[meta.format], shapes["joints"]),
+        "joint_present": ("|b1", (*num_rows, num_joints)),
+        **dict.fromkeys(("frame_rows", "frame_numbers"), ("<i4", None)),
+        **dict.fromkeys(_STARTS, ("<i8", (num_sequences[0] + 1,))),
+        **{name: (dtype, num_sequences) for name, dtype in {**_COLUMNS, **scale}.items()},
+        "names": (arrays["names"].dtype if _NAMES.fullmatch(arrays["names"].dtype) else "|S", num_sequences),
+    }
+    for name, entry in arrays.items():
+        dtype, shape = (
+            ("<i4", num_sequences) if name.startswith(ATTRIBUTE) else expected.get(name, ("", None))
+        )
+        if not dtype:
+            yield f"arrays.{name}: a store of this format has no such array"
+        elif entry.dtype != dtype:
+            yield f"arrays.{name}.dtype is {printable(entry.dtype)[:40]!r}, expected {dtype!r}"
+        elif len(entry.shape) != 1 if shape is None else tuple(entry.shape) != shape:
+            wanted = "one number" if shape is None else str(list(shape))
+            yield f"arrays.{name}.shape is {entry.shape}, expected {wanted}"
+
+
+def _size(dtype: str) -> int:
+    """Return the bytes of a number of one of the types that stores have: the digits of its name."""
+    return int(dtype[2:])
