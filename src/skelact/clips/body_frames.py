@@ -123,7 +123,7 @@ class BodyFrames:
             parents = np.array(store.topology.parents, np.int64)[:, None] * num_coordinates
             self._parents = (parents + np.arange(num_coordinates)).reshape(-1)
         if self.joints_missing:
-            self._joint_present = share_memory(store.array("joint_present"))
+            self._joint_present = share_memory(store.array("joint_present").view(np.uint8))
             self._substitutes = JointSubstitutes(store.topology)
 
     def frame_numbers(self, sequence: int) -> IntArray:
@@ -163,7 +163,7 @@ class BodyFrames:
         """
         encoded_PL = self._encoded(sequences, bodies, _frames(windows))
         row_PL = torch.from_numpy(np.maximum(encoded_PL, 0) + self._joint_start[sequences, None])
-        return (self._joint_present[row_PL] & torch.from_numpy(encoded_PL >= 0)[..., None]).any(1)
+        return ((self._joint_present[row_PL] != 0) & torch.from_numpy(encoded_PL >= 0)[..., None]).any(1)
 
     def write(
         self,
@@ -241,9 +241,9 @@ class BodyFrames:
         """Return the rows (P, T, 2, V, C) as stored, missing joints at their substitutes' places."""
         rows, place = torch.unique(row_PT2, return_inverse=True)
         try:
-            substitutes_RV = self._substitutes.find(self._joint_present[rows])
+            substitutes_RV = self._substitutes.find(self._joint_present[rows] != 0)
         except ValueError:
-            empty_P = ~self._joint_present[row_PT2].any(-1).flatten(1).all(1)
+            empty_P = ~(self._joint_present[row_PT2] != 0).any(-1).flatten(1).all(1)
             name = self._store.names[int(sequences[empty_P.numpy()][0])]
             raise DataError(
                 f"{self._store.path}: {name} has a body of which no joint is present; it should be absent, "

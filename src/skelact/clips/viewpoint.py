@@ -32,12 +32,10 @@ def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
         ConfigurationError: a skeleton or positions that the view does not suit.
     """
     joints, starts = store.array("joints"), np.array(store.array("joint_start"))
-    is_seen = store.array("joint_present") if "joint_present" in store.meta["arrays"] else None
 
     def rotations(rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        seen = np.ones((len(rows), joints.shape[1]), np.bool_) if is_seen is None else is_seen[rows]
         try:
-            return view_rotations(joints[rows], seen, store.topology, view, up)
+            return view_rotations(joints[rows], store.seen_joints(rows), store.topology, view, up)
         except ConfigurationError as error:
             raise ConfigurationError(f"{store.path}: {error}") from error
 
@@ -67,10 +65,7 @@ def up_of(store: Store) -> Axis:
         return store.up
     joints, starts = store.array("joints"), np.array(store.array("joint_start"))[:-1]
     rows = starts[:: max(1, len(starts) // _BODIES_FOR_UP)]
-    seen = np.ones((len(rows), joints.shape[1]), np.bool_)
-    if "joint_present" in store.meta["arrays"]:
-        seen = store.array("joint_present")[rows]
-    found = find_up(joints[rows], seen, store.topology)
+    found = find_up(joints[rows], store.seen_joints(rows), store.topology)
     how = "taken to be y" if found is None else f"{found}, as most bodies stand"
     warnings.warn(
         f"{store.path}: does not say which axis is up; {how}; 'skelact data prepare ... --up' says it",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import reprlib
 from collections import Counter
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from skelact.errors import DataError, printable
+from skelact.files import read_file
 
 
 class UnusableRecordingError(DataError):
@@ -106,13 +108,16 @@ def read_exclusions(store: str | Path) -> list[Exclusion]:
     """Return what was left out of the store in folder ``store``; nothing for a store without the table.
 
     Raises:
-        DataError: the file is not such a table.
+        DataError: the file cannot be read, or is not such a table.
     """
     path = Path(store) / FILE_NAME
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
+    text = read_file(path, remedy="prepare the data set again")
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [Exclusion(**row) for row in csv.DictReader(file)]
+        rows = csv.DictReader(io.StringIO(text.decode(), newline=""))
+        if rows.fieldnames != [field.name for field in fields(Exclusion)]:
+            raise ValueError("another first line")
+        return [Exclusion(**row) for row in rows]
     except (TypeError, ValueError, csv.Error) as error:
         raise DataError(f"{path}: not a table of excluded files; prepare the data set again") from error

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from skelact.errors import DataError
+from skelact.files import read_file
 
 FILE_NAME = "intervals.csv"
 """Where they stand inside the store."""
@@ -48,13 +50,19 @@ def read_intervals(store: str | Path) -> list[ActionInterval]:
         DataError: the store has none, or its file cannot be read.
     """
     path = Path(store) / FILE_NAME
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise DataError(f"{store}: no {FILE_NAME}; prepare the recordings with --untrimmed")
+    text = read_file(path, remedy="prepare the data again")
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [
-                ActionInterval(row["recording"], int(row["action"]), int(row["start"]), int(row["end"]))
-                for row in csv.DictReader(file)
-            ]
+        return [
+            ActionInterval(row["recording"], *(_whole_number(row[key]) for key in ("action", START, END)))
+            for row in csv.DictReader(io.StringIO(text.decode(), newline=""))
+        ]
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise DataError(f"{path}: not a table of intervals ({error!r}); prepare the data again") from error
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > 18:  # more than any array holds
+        raise ValueError(f"the number {text[:18]}...")
+    return int(text)

@@ -90,9 +90,7 @@ def _skeleton(axes: Axes, store: Store) -> None:
     """Draw the joints seen in the first body-frame: first coordinate to the right, second upwards."""
     topology = store.topology
     joints = np.array(store.positions(0)[0][:, :2], np.float64)
-    seen = np.ones(topology.num_joints, np.bool_)
-    if "joint_present" in store.meta["arrays"]:
-        seen = np.array(store.array("joint_present")[0])
+    seen = store.seen_joints(0)
     bones = np.array(topology.bones).reshape(-1, 2)
     bones = bones[seen[bones].all(1)]
     axes.add_collection(LineCollection(list(joints[bones]), colors=GREY, linewidths=1.5))

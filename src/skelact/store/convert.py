@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skelact.errors import DataError
+from skelact.files import read_file
 from skelact.formats import intervals
 from skelact.formats.exclusions import (
     FILE_NAME,
@@ -125,12 +126,19 @@ def _write(
                 exclusions.append(Exclusion(sequence.name, error.reason, "", str(error)))
             if on_progress:
                 on_progress(index + 1)
-        for name in source.meta["attached"]:
+        for name in source.meta.get("attached", {}):
             if name == intervals.FILE_NAME:
                 held = set(writer.names)
                 kept = (one for one in intervals.read_intervals(source.path) if one.recording in held)
                 writer.attach(name, intervals.to_csv(kept))
             elif name != FILE_NAME:
-                writer.attach(name, (source.path / name).read_text(encoding="utf-8"))
+                writer.attach(name, _text(source.path / name))
         writer.attach(FILE_NAME, to_csv([*read_exclusions(source.path), *exclusions]))
         return ConvertedStore(writer.finish(), conversion, exclusions)
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_file(path, remedy="prepare the data set again").decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 ({error}); prepare the data set again") from error

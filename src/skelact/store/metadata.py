@@ -153,11 +153,16 @@ def _check_names(meta: StoreMeta, where: str) -> None:
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:
-        raise DataError(f"{where}: a name holds half of a surrogate pair, which is no text; {DAMAGED}") from error
+        raise DataError(
+            f"{where}: a name holds half of a surrogate pair, which is no text; {DAMAGED}"
+        ) from error
 
 
 def _misfits(meta: StoreMeta) -> Iterator[str]:
     """Yield what is wrong with the types and the shapes of the arrays."""
+    for name in meta.attached:
+        if name == META or name.endswith(".bin"):
+            yield f"attached: {name} is no name of a file of text"
     arrays = meta.arrays
     positions = {"joints": _POSITIONS[meta.format]}
     scale = {"joint_scale": "<f4"} if meta.format == FORMATS[INT16] else {}

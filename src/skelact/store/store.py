@@ -223,6 +223,19 @@ class Store:
             return joints
         return from_fixed_point(joints, self.array("joint_scale")[index])
 
+    def seen_joints(self, rows: Any) -> npt.NDArray[np.bool_]:
+        """Return (..., V) whether each joint was there in rows of ``joints``; all were where none is missing.
+
+        Args:
+            rows: their numbers, or a slice.
+        """
+        if "joint_present" not in self.meta["arrays"]:
+            seen: npt.NDArray[np.bool_] = np.broadcast_to(np.True_, self.array("joints").shape[:2])[rows]
+            return seen
+        # of damaged bytes, any but 0 is taken for True; as they are NumPy would count them wrongly
+        seen = self.array("joint_present")[rows].view(np.uint8) != 0
+        return seen
+
     def sequence(self, index: int) -> SkeletonSequence:
         """Return sequence ``index`` as it was added, less bodies that were never present.
 
@@ -252,7 +265,7 @@ class Store:
         joint_present = None
         if "joint_present" in self.meta["arrays"]:
             joint_present = np.zeros(positions.shape[:3], np.bool_)
-            joint_present[present] = self.array("joint_present")[slice(*joint_start)].view(np.uint8) != 0
+            joint_present[present] = self.seen_joints(slice(*joint_start))
         label = int(self.labels[index])
         attributes = {name: int(self.attribute(name)[index]) for name in self.attribute_names}
         return SkeletonSequence(
