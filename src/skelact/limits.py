@@ -48,6 +48,7 @@ LIMITS = {
     "classes": Limit(100_000, "classes of a data set"),
     "name": Limit(1_000, "characters of the name of a class, a recording or a joint"),
     "clip_frames": Limit(100_000, "frames of a clip"),
+    "blocks": Limit(1_000, "blocks of a network"),
     "parameters": Limit(4_000_000_000, "numbers that a model learns"),
 }
 """Every limit by its name."""

@@ -19,7 +19,8 @@ from skelact.evaluation.knn import evaluate_knn
 from skelact.evaluation.linear import evaluate_linear
 from skelact.evaluation.metrics import ClassificationMetrics
 from skelact.evaluation.settings import LinearConfig
-from skelact.models.pretrained import CARD, load_pretrained
+from skelact.models.card import CARD
+from skelact.models.pretrained import load_pretrained
 from skelact.pretraining.config import MaskedRun
 from skelact.pretraining.methods import find_method
 from skelact.pretraining.run import pretrain

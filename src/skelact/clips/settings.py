@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from skelact.errors import ConfigurationError, suggest
+from skelact.limits import check_limit
 from skelact.skeleton.main_bodies import CLIP_BODIES
 from skelact.skeleton.view import VIEWS
 
@@ -52,6 +53,8 @@ class ClipSettings:
         for name in ("num_frames", "min_crop_frames", "max_bodies"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name}={getattr(self, name)}: must be at least 1")
+        check_limit("clip_frames", self.num_frames, "num_frames", ConfigurationError)
+        check_limit("bodies", self.max_bodies, "max_bodies", ConfigurationError)
         for name in ("min_crop_share", "test_crop_share"):
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigurationError(f"{name}={getattr(self, name)}: must lie in (0, 1]")

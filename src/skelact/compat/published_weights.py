@@ -26,9 +26,11 @@ from skelact.compat.torch_file import Checkpoint, read_torch_file
 from skelact.density.published import FixedDensity
 from skelact.errors import ConfigurationError, DataError
 from skelact.files import write_json
+from skelact.models.card import CARD
 from skelact.models.encoder import SkeletonEncoder
-from skelact.models.pretrained import CARD, PREFIX, WEIGHTS, Pretrained, load_pretrained, model_card
+from skelact.models.pretrained import PREFIX, WEIGHTS, Pretrained, load_pretrained, model_card
 from skelact.models.sizes import Absent, EncoderConfig, MaskedSizes
+from skelact.models.tensor_file import write_tensors
 from skelact.pretraining.identity import with_identity
 from skelact.pretraining.masked.initialisation import InitialWeights, resample_time
 from skelact.pretraining.masked.model import MaskedModel
@@ -37,7 +39,6 @@ from skelact.pretraining.methods import MASKED
 from skelact.pretraining.run import load_run_weights
 from skelact.provenance import code_version, package_versions
 from skelact.skeleton.topology import Topology
-from skelact.training.checkpoints import write_safetensors
 
 Method = Literal["stjd-mp", "mamp", "mae"]
 OBJECTIVES = {
@@ -127,7 +128,7 @@ def import_weights(
     card = model_card(SkeletonEncoder(encoder, absent), topology, clips, with_identity(about))
     if run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise DataError(f"{run}: exists already; choose another folder for the run")
-    write_safetensors(run / WEIGHTS, {name: value.contiguous() for name, value in weights.items()})
+    write_tensors(run / WEIGHTS, weights, remedy="choose another folder")
     write_json(run / CARD, card, "choose another folder")
     return load_pretrained(run)
 

@@ -26,8 +26,10 @@ from skelact.evaluation.settings import FinetuneConfig
 from skelact.files import write_json
 from skelact.models.backbone import frozen
 from skelact.models.blocks import set_stochastic_depth
+from skelact.models.card import CARD
 from skelact.models.heads import Classifier, FinetuneHead
-from skelact.models.pretrained import CARD, WEIGHTS, Pretrained, model_card
+from skelact.models.pretrained import WEIGHTS, Pretrained, model_card
+from skelact.models.tensor_file import write_tensors
 from skelact.pretraining.identity import (
     IDENTITY,
     SEEDS,
@@ -38,7 +40,6 @@ from skelact.pretraining.identity import (
 )
 from skelact.processor import choose_threads
 from skelact.store.protocols import Split
-from skelact.training.checkpoints import write_safetensors
 from skelact.training.log import GO_ON, METRICS, read_metrics
 from skelact.training.loop import Indices, Step, fit
 from skelact.training.optimisers import layer_decay_scales
@@ -164,8 +165,7 @@ def finetune(
     if monitor.last is None:  # it had been trained to the end before it was resumed
         monitor.test(epochs, model)
     if fabric.global_rank == 0:
-        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-        write_safetensors(out / WEIGHTS, weights)
+        write_tensors(out / WEIGHTS, model.state_dict(), remedy=GO_ON)
         head = {"kind": "finetune", "hidden_width": config.hidden_width, "dropout": config.dropout}
         card = model_card(
             model.encoder,

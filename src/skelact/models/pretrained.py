@@ -8,30 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
 
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError, DataError
-from skelact.files import read_json
 from skelact.models.backbone import Backbone, build_backbone
+from skelact.models.card import CARD, FORMAT, KINDS, TRAIN_AGAIN, read_card, read_sizes
 from skelact.models.embedding import resample_table
 from skelact.models.encoder import SkeletonEncoder
-from skelact.models.sizes import Absent, EncoderConfig, STGCNConfig
+from skelact.models.tensor_file import TensorFile, difference, read_tensors
 from skelact.processor import choose_threads
 from skelact.skeleton.topology import Topology
 from skelact.store.store import Store
 
-FORMAT = "skelact-model-1"
-CARD, WEIGHTS = "card.json", "weights.safetensors"
+WEIGHTS = "weights.safetensors"
 PREFIX = "encoder."
 EXPECTED = "a model of 'skelact pretrain' or 'skelact weights import'"
-KINDS: Mapping[str, type[EncoderConfig] | type[STGCNConfig]] = {
-    "transformer": EncoderConfig,
-    "st-gcn": STGCNConfig,
-}
-"""Backbones by the name that cards have for them; a card that names none is a transformer's."""
 
 
 @dataclass(frozen=True)
@@ -123,53 +114,50 @@ def load_pretrained(folder: Path | str) -> Pretrained:
             f"{folder}: holds no finished model ({CARD} is missing); if its training was stopped, go on with "
             "'skelact pretrain ... --resume'"
         )
-    card = read_json(folder / CARD, "train the model again")
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        found = card.get("format") if isinstance(card, dict) else card
-        raise DataError(f"{folder / CARD}: format {found!r:.60}, this version reads {FORMAT!r}")
+    card = read_card(folder / CARD)
+    if card.get("format") != FORMAT:
+        raise DataError(f"{folder / CARD}: format {card.get('format')!r:.60}, this version reads {FORMAT!r}")
     if "encoder" not in card:
         raise DataError(f"{folder / CARD}: says nothing of an encoder; expected {EXPECTED}")
-    config, absent, topology, clips = _read_card(folder / CARD, card)
+    config, absent, topology, clips = read_sizes(folder / CARD, card)
+    file = read_weights(folder)
+    weights = {
+        name.removeprefix(PREFIX): value for name, value in file.tensors.items() if name.startswith(PREFIX)
+    }
+    if not weights:
+        raise DataError(
+            f"{folder / WEIGHTS}: holds no encoder (no name begins with {PREFIX!r}); expected {EXPECTED}"
+        )
+    check_size(folder, config.num_parameters, file)
     try:
         encoder = build_backbone(config, topology, absent)
     except ConfigurationError as error:
         raise DataError(f"{folder / CARD}: the card says what does not fit ({error})") from error
-    encoder.load_state_dict(_encoder_weights(folder / WEIGHTS, encoder))
+    problem = difference(weights, encoder.state_dict(), "the card says")
+    if problem:
+        raise DataError(f"{folder / WEIGHTS}: the encoder's {problem}; this is not the card's model")
+    encoder.load_state_dict(weights)
     choose_threads(sum(parameter.numel() for parameter in encoder.parameters()))
     return Pretrained(encoder.eval(), topology, clips, card)
 
 
-def _read_card(
-    path: Path, card: Mapping[str, Any]
-) -> tuple[EncoderConfig | STGCNConfig, Absent, Topology, ClipSettings]:
-    """Return the sizes, what becomes of absent bodies, the skeleton and the clips that a card tells of."""
-    try:
-        sizes = dict(card["encoder"])
-        absent = sizes.pop("absent")
-        config = KINDS[sizes.pop("kind", "transformer")](**sizes)
-        return config, absent, Topology.from_dict(card["topology"]), ClipSettings(**card["clips"])
-    except ConfigurationError as error:
-        raise DataError(f"{path}: the card says what does not fit ({error})") from error
-    except KeyError as error:
-        raise DataError(f"{path}: unreadable (nothing known of {error}); train the model again") from error
-    except (TypeError, ValueError, AttributeError) as error:  # a value of another kind
-        raise DataError(f"{path}: unreadable ({error}); train the model again") from error
+def read_weights(folder: Path | str) -> TensorFile:
+    """Return the weights in a run folder.
+
+    Raises:
+        DataError: they cannot be read, or are not those that were written.
+    """
+    return read_tensors(Path(folder) / WEIGHTS, TRAIN_AGAIN)
 
 
-def _encoder_weights(path: Path, encoder: Backbone) -> dict[str, Tensor]:
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: unreadable ({error}); train the model again") from error
-    weights = {name.removeprefix(PREFIX): value for name, value in tensors.items() if name.startswith(PREFIX)}
-    if not weights:
-        raise DataError(f"{path}: holds no encoder (no name begins with {PREFIX!r}); expected {EXPECTED}")
-    for name, expected in encoder.state_dict().items():
-        if name not in weights:
-            raise DataError(f"{path}: the encoder's {name!r} is missing; this is not the card's model")
-        if weights[name].shape != expected.shape:
-            raise DataError(
-                f"{path}: {name!r} has shape {tuple(weights[name].shape)}, "
-                f"the card says {tuple(expected.shape)}"
-            )
-    return weights
+def check_size(folder: Path | str, claimed: int, weights: TensorFile) -> None:
+    """Refuse a card that promises more numbers than there are, before anything of that size is made.
+
+    Raises:
+        DataError: it does.
+    """
+    if claimed > weights.size:
+        raise DataError(
+            f"{Path(folder) / CARD}: the card says {claimed:,} numbers or more, but {WEIGHTS} holds "
+            f"{weights.size:,}; {TRAIN_AGAIN}"
+        )

@@ -5,12 +5,39 @@ The sizes of a contrastive model, as configurations name them: two backbones to 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from skelact.errors import ConfigurationError
+from skelact.limits import check_limit
 
 Absent = Literal["skip", "include"]
+
+
+def _check_positive(what: str, sizes: dict[str, float]) -> None:
+    for name, value in sizes.items():
+        if not 0 < value < math.inf:
+            raise ConfigurationError(f"{what}.{name} is {value}, expected a positive number")
+
+
+def _check_bounds(what: str, num_blocks: int, num_parameters: int) -> None:
+    """Refuse sizes beyond the limits before anything of them is made."""
+    check_limit("blocks", num_blocks, what, ConfigurationError)
+    check_limit("parameters", num_parameters, what, ConfigurationError)
+
+
+def _block_parameters(width: int, mlp_ratio: float) -> int:
+    """Return the parameters of a transformer block: two norms, attention, MLP."""
+    hidden = int(width * mlp_ratio)
+    return 4 * width + 4 * width * (width + 1) + (2 * width + 1) * hidden + width
+
+
+def _conv_parameters(channels: Sequence[int], kernel: int) -> int:
+    """Return fewer than an ST-GCN's parameters: those of its layers along joints and along time."""
+    pairs = zip([1, *channels], channels, strict=False)
+    return sum(3 * num_in * num_out + kernel * num_out * num_out for num_in, num_out in pairs)
 
 
 @dataclass(frozen=True)
@@ -39,9 +66,7 @@ class EncoderConfig:
     """Width of the MLP's hidden layer by the width of a token."""
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value <= 0:
-                raise ConfigurationError(f"encoder.{name} is {value}, expected a positive number")
+        _check_positive("encoder", vars(self))
         if self.num_frames % self.patch_frames:
             raise ConfigurationError(
                 f"encoder.num_frames {self.num_frames} is not a multiple of patch_frames {self.patch_frames}"
@@ -50,6 +75,16 @@ class EncoderConfig:
             raise ConfigurationError(
                 f"encoder.width {self.width} is not a multiple of num_heads {self.num_heads}"
             )
+        check_limit("clip_frames", self.num_frames, "encoder.num_frames", ConfigurationError)
+        _check_bounds("encoder", self.depth, self.num_parameters)
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers that the encoder learns."""
+        patch = self.patch_frames * self.num_coordinates
+        tables = (self.num_steps + self.num_joints) * self.width
+        blocks = self.depth * _block_parameters(self.width, self.mlp_ratio)
+        return (patch + 1) * self.width + tables + blocks + 2 * self.width
 
     @property
     def num_steps(self) -> int:
@@ -80,13 +115,17 @@ class DecoderConfig:
     """Width of the MLP's hidden layer by the width of a token."""
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value <= 0:
-                raise ConfigurationError(f"decoder.{name} is {value}, expected a positive number")
+        _check_positive("decoder", vars(self))
         if self.width % self.num_heads:
             raise ConfigurationError(
                 f"decoder.width {self.width} is not a multiple of num_heads {self.num_heads}"
             )
+        _check_bounds("decoder", self.depth, self.num_parameters)
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers that its blocks learn."""
+        return self.depth * _block_parameters(self.width, self.mlp_ratio)
 
 
 @dataclass(frozen=True)
@@ -125,6 +164,12 @@ class STGCNConfig:
             raise ConfigurationError(f"st_gcn.kernel is {self.kernel}, expected an odd number of frames")
         if not 0 <= self.dropout < 1:
             raise ConfigurationError(f"st_gcn.dropout is {self.dropout}, expected a share in [0, 1)")
+        _check_bounds("st_gcn", len(self.channels), self.num_parameters)
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers that its layers along joints and along time learn."""
+        return _conv_parameters(self.channels, self.kernel)
 
     @property
     def width(self) -> int:
@@ -158,6 +203,7 @@ class ProjectionConfig:
         for name in ("hidden", "width"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"projection.{name} is {getattr(self, name)}, expected 1 or more")
+        check_limit("parameters", self.hidden * self.width, "projection", ConfigurationError)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_type_hint
 from skelact.clips.settings import ClipSettings
 from skelact.configuration import instantiate, merge, named_config
 from skelact.errors import ConfigurationError, DataError, suggest
+from skelact.limits import check_limit
 from skelact.models.sizes import ContrastiveSizes, EncoderConfig, MaskedSizes, STGCNConfig
 from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
@@ -88,6 +89,10 @@ class Family(ABC, Generic[M]):
         """
 
     @abstractmethod
+    def num_parameters(self, encoder: Any, sizes: Any, objective: Any) -> int:
+        """Return the numbers that :meth:`model` would hold at least, before it is made."""
+
+    @abstractmethod
     def task(self, model: M, source: MixedSource) -> PretrainingTask:
         """Return what the training loop needs of a model: batches and loss, what follows a step, monitors.
 
@@ -113,6 +118,9 @@ class Family(ABC, Generic[M]):
         num_joints, num_coordinates = source.stores[0].array("joints").shape[1:]
         encoder = config.model.encoder(num_joints, num_coordinates, config.clips.num_frames)
         objective = getattr(config, self.objective)
+        check_limit(
+            "parameters", self.num_parameters(encoder, config.model, objective), "model", ConfigurationError
+        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(config.training.seed, "start"))
             return self.model(encoder, config.model, objective, source.topology, config.clips.stream)
@@ -123,9 +131,9 @@ class Family(ABC, Generic[M]):
         Raises:
             DataError: the folder holds no finished model of this family, or weights that do not fit its card.
         """
-        from safetensors.torch import load_file
-
-        from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained
+        from skelact.models.card import CARD
+        from skelact.models.pretrained import WEIGHTS, check_size, load_pretrained, read_weights
+        from skelact.models.tensor_file import difference
 
         folder = Path(folder)
         pretrained = load_pretrained(folder)
@@ -134,22 +142,20 @@ class Family(ABC, Generic[M]):
             raise DataError(f"{folder}: {method} is no {self.name} method")
         if self.objective not in config:
             raise DataError(f"{folder}: holds an encoder alone, not the whole model of its pre-training")
-        types = get_type_hints(self.settings)
+        types, weights = get_type_hints(self.settings), read_weights(folder)
         try:
             sizes, objective = (
                 instantiate(types[table], config[table]) for table in ("model", self.objective)
             )
-            model = self.model(
-                pretrained.encoder.config, sizes, objective, pretrained.topology, pretrained.clips.stream
-            )
+            encoder, clips = pretrained.encoder.config, pretrained.clips
+            check_size(folder, self.num_parameters(encoder, sizes, objective), weights)
+            model = self.model(encoder, sizes, objective, pretrained.topology, clips.stream)
         except (ConfigurationError, KeyError, TypeError) as error:
             raise DataError(f"{folder / CARD}: the card says what does not fit ({error})") from error
-        try:
-            model.load_state_dict(load_file(folder / WEIGHTS))
-        except RuntimeError as error:
-            raise DataError(
-                f"{folder}: weights and card do not fit ({' '.join(str(error).split())})"
-            ) from error
+        problem = difference(weights.tensors, model.state_dict(), "the card says")
+        if problem:
+            raise DataError(f"{folder / WEIGHTS}: weights and card do not fit ({problem})")
+        model.load_state_dict(weights.tensors)
         model.eval()
         return model
 
@@ -169,6 +175,9 @@ class _Masked(Family["MaskedModel"]):
         from skelact.pretraining.masked.model import MaskedModel
 
         return MaskedModel(encoder, sizes.decoder(), objective)
+
+    def num_parameters(self, encoder: EncoderConfig, sizes: MaskedSizes, objective: MaskedObjective) -> int:
+        return encoder.num_parameters + sizes.decoder().num_parameters
 
     def task(self, model: MaskedModel, source: MixedSource) -> MaskedTask:
         from skelact.pretraining.masked.task import MaskedTask
@@ -202,6 +211,15 @@ class _Contrastive(Family["ContrastiveModel"]):
         from skelact.pretraining.contrastive.model import ContrastiveModel
 
         return ContrastiveModel(encoder, sizes.head, objective, topology, stream)
+
+    def num_parameters(
+        self, encoder: EncoderConfig | STGCNConfig, sizes: ContrastiveSizes, objective: ContrastiveObjective
+    ) -> int:
+        # encoder and head twice, for there is a momentum copy
+        head = (encoder.width + sizes.head.width) * sizes.head.hidden
+        projected = objective.detector.num_projected if objective.detector.kind == "density" else 0
+        in_density = projected * encoder.width if objective.detector.source == "features" else 0
+        return 2 * (encoder.num_parameters + head) + objective.bank * sizes.head.width + in_density
 
     def task(self, model: ContrastiveModel, source: MixedSource) -> ContrastiveTask:
         from skelact.pretraining.contrastive.task import ContrastiveTask

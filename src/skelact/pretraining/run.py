@@ -20,7 +20,9 @@ from skelact.clips.sampling import IntArray
 from skelact.clips.source import ClipSource
 from skelact.errors import SkelactError, SkelactWarning
 from skelact.files import sha256, write_json
-from skelact.models.pretrained import CARD, WEIGHTS, load_pretrained, model_card
+from skelact.models.card import CARD
+from skelact.models.pretrained import WEIGHTS, load_pretrained, model_card
+from skelact.models.tensor_file import write_tensors
 from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
 from skelact.pretraining.contrastive.model import ContrastiveModel
 from skelact.pretraining.identity import IDENTITY, SEEDS, with_identity
@@ -31,7 +33,6 @@ from skelact.processor import choose_threads
 from skelact.provenance import code_version, package_versions
 from skelact.store.protocols import training_side
 from skelact.store.store import Store
-from skelact.training.checkpoints import write_safetensors
 from skelact.training.log import GO_ON
 from skelact.training.loop import Callback, FigureCallback, Task, fit, make_fabric
 from skelact.training.run_folder import open_folder, read_settings
@@ -149,8 +150,7 @@ def pretrain(
         figure_callbacks=figure_callbacks,
     )
     if fabric.global_rank == 0:
-        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-        write_safetensors(out / WEIGHTS, weights)
+        write_tensors(out / WEIGHTS, model.state_dict(), remedy=GO_ON)
         about = {
             "method": config.method,
             "config": _plain(config),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from skelact.errors import ConfigurationError, DataError
-from skelact.models.pretrained import CARD
+from skelact.models.card import CARD, read_card
 from skelact.pretraining.identity import RUN_NAMES, card_identity, card_seeds, run_settings, telling
 from skelact.reproduction.cells import Cell, KnownData, Pretraining
 from skelact.reproduction.commands import Workspace, evaluate_arguments, pretrain_arguments
@@ -236,11 +236,11 @@ def pretraining_state(pretraining: Pretraining, workspace: Workspace, known: Kno
     if not (folder / CARD).exists():
         return "started" if (folder / CONFIG).exists() else "absent"
     try:
-        card = json.loads((folder / CARD).read_text())
+        card = read_card(folder / CARD)
         name = pretraining.data.data_set
         told = KnownData({name: card.get("data_hash"), **known.hashes})
         other = card_identity(card) != pretraining.identity(told) or card_seeds(card) != pretraining.seeds
-    except (OSError, ValueError, KeyError) as error:
+    except KeyError as error:
         raise DataError(
             f"{folder / CARD}: unreadable ({error!r}); remove the folder to train again"
         ) from error

@@ -9,16 +9,15 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import torch
 from lightning_fabric import Fabric
 
-from skelact.errors import SkelactError
+from skelact.errors import DataError, SkelactError
 from skelact.progress import progress
-from skelact.training.checkpoints import load_newest_checkpoint, save_checkpoint
+from skelact.training.checkpoints import Progress, Sums, load_newest_checkpoint, save_checkpoint
 from skelact.training.config import TrainingConfig
 from skelact.training.devices import compile_model, make_fabric
 from skelact.training.log import RunLog, open_log
@@ -118,17 +117,22 @@ def fit(
     plain_optimiser = build_optimiser(task.model, config, rate_scales)
     wanted = compile_model(task.model, fabric.device) if config.compile else task.model
     model, optimiser = fabric.setup(wanted, plain_optimiser)
-    done, sums = 0, _Sums()
+    done, sums = 0, Sums()
     if resume:
         if folder is None:
             raise ValueError("a run that keeps nothing on disk cannot be resumed")
         state = load_newest_checkpoint(folder / "checkpoints", task.model, plain_optimiser)
-        done, sums = int(state["step"]), _Sums(**state["sums"])
+        done, sums = state.step, state.sums
+        if done > per_epoch * config.epochs or sums.steps != done % per_epoch:
+            raise DataError(
+                f"{folder}: its checkpoint is of step {done}, {sums.steps} steps into an epoch, where a run "
+                f"of {config.epochs} epochs of {per_epoch} steps never is; start it again in a new folder"
+            )
     history: list[dict[str, float]] = []
 
     def save() -> None:
         if folder is not None and is_first:
-            state = {"step": done, "sums": vars(sums)}
+            state = Progress(done, sums)
             save_checkpoint(
                 folder / "checkpoints", task.model, plain_optimiser, state, config.keep_checkpoints
             )
@@ -195,7 +199,7 @@ def fit(
                 metrics["matmul_share"] = speed.share(seconds)
             for monitor in callbacks:
                 metrics |= monitor(epoch + 1, task.model)
-            sums = _Sums()
+            sums = Sums()
             history.append(metrics)
             log.write(metrics)
             is_last = epoch + 1 == config.epochs
@@ -208,18 +212,3 @@ def fit(
             show(epoch + 1, f"loss {metrics['loss']:.4f}  {metrics['clips_per_second']:,.0f} clips/s")
     task.model.eval()
     return history
-
-
-@dataclass
-class _Sums:
-    """Running sums of an epoch."""
-
-    loss: float = 0.0
-    grad_norm: float = 0.0
-    steps: int = 0
-
-    def add(self, loss: float, grad_norm: float) -> None:
-        self.loss, self.grad_norm, self.steps = self.loss + loss, self.grad_norm + grad_norm, self.steps + 1
-
-    def means(self) -> dict[str, float]:
-        return {"loss": self.loss / self.steps, "grad_norm": self.grad_norm / self.steps}

@@ -7,7 +7,7 @@ import pytest
 
 from skelact.configuration import instantiate
 from skelact.errors import ConfigurationError, DataError
-from skelact.models.pretrained import CARD
+from skelact.models.card import CARD
 from skelact.pretraining.config import ContrastiveRun, MaskedRun
 from skelact.pretraining.methods import (
     CONTRASTIVE,

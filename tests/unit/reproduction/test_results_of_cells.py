@@ -7,7 +7,7 @@ import pytest
 
 from cell_results import card_of, cell, result_of, sum_of, with_value
 from skelact.errors import DataError
-from skelact.models.pretrained import CARD
+from skelact.models.card import CARD
 from skelact.reproduction.cells import cells_of_suite
 from skelact.reproduction.commands import Workspace
 from skelact.reproduction.pending import Results, pretraining_state

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from skelact.errors import ConfigurationError, DataError, SkelactError
-from skelact.training.checkpoints import save_checkpoint
+from skelact.training.checkpoints import Progress, save_checkpoint
 from skelact.training.config import TrainingConfig
 from skelact.training.devices import compile_model
 from skelact.training.log import read_metrics
@@ -104,14 +104,17 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path, unin
     train(ToyTask(), tmp_path / "run")
     newest = sorted((tmp_path / "run" / "checkpoints").iterdir())[-1]
     newest.write_bytes(newest.read_bytes()[: newest.stat().st_size // 2])
-    with pytest.warns(UserWarning, match="damaged"):
+    with pytest.warns(UserWarning, match="unreadable"):
         check_resumed(tmp_path / "run", uninterrupted)
 
 
 def test_no_readable_checkpoint_is_an_error(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "step-000000004.safetensors").write_bytes(b"noise")
-    with pytest.warns(UserWarning, match="damaged"), pytest.raises(DataError, match="no readable checkpoint"):
+    with (
+        pytest.warns(UserWarning, match="unreadable"),
+        pytest.raises(DataError, match="no readable checkpoint"),
+    ):
         train(ToyTask(), tmp_path, resume=True)
 
 
@@ -124,9 +127,9 @@ def test_only_the_newest_checkpoints_are_kept(tmp_path):
 def test_a_checkpoint_is_kept_although_a_damaged_one_is_of_a_later_step(tmp_path):
     task, optimiser = ToyTask(), torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
     for step in (10, 20, 30):
-        save_checkpoint(tmp_path, task.model, optimiser, {"step": step}, keep=3)
+        save_checkpoint(tmp_path, task.model, optimiser, Progress(step), keep=3)
     (tmp_path / "step-000000030.safetensors").write_bytes(b"noise")
-    assert save_checkpoint(tmp_path, task.model, optimiser, {"step": 25}, keep=2).is_file()
+    assert save_checkpoint(tmp_path, task.model, optimiser, Progress(25), keep=2).is_file()
     names = [path.name for path in sorted(tmp_path.iterdir())]
     assert names == ["step-000000020.safetensors", "step-000000025.safetensors"]
 
