@@ -29,7 +29,7 @@ def message(lines: list[bytes], changes: dict[int, bytes]) -> str:
     return str(caught.value)
 
 
-REMEDY = "; copy the file again from the release"
+REMEDY = "; copy or export the file again"
 
 
 @pytest.mark.parametrize(

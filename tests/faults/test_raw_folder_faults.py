@@ -124,7 +124,7 @@ MSR_NAME = "a01_s01_e01_skeleton3D"
 def test_malformed_msr_files(data: bytes, expected: str) -> None:
     with pytest.raises(UnusableRecordingError) as caught:
         read_sequence("bad.txt", MSR_NAME, data)
-    assert str(caught.value) == f"bad.txt: {expected}; copy the file again from the release"
+    assert str(caught.value) == f"bad.txt: {expected}; copy or export the file again"
 
 
 @pytest.mark.parametrize("name", ["", "a01_s01_e01", "a1_s1_e1_skeleton3D", "a00_s01_e01_skeleton3D"])

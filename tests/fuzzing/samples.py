@@ -262,6 +262,15 @@ MANIFEST = (
 )
 
 
+def manifest_samples() -> list[bytes]:
+    return [
+        MANIFEST,
+        MANIFEST.replace(b",", b";"),
+        b"file,label\na,x\n",
+        b"file\tsplit\na\ttrain\nb/c\tval\n",
+    ]
+
+
 def archive_samples() -> list[bytes]:
     files = {"a/one.txt": b"one " * 50, "two.txt": b"2", "b/two.txt": b"", ".hidden": b"3"}
     samples = [zipped(files), zipped(files, zipfile.ZIP_DEFLATED), zipped(files, zipfile.ZIP_LZMA)]

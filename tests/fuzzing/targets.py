@@ -20,6 +20,7 @@ from skelact.formats import (
     sbu,
 )
 from skelact.formats.archives import RawFile, raw_files
+from skelact.formats.data_set import LabelledSequence
 from skelact.formats.manifest import read_manifest
 from skelact.formats.ntu import read_ntu
 from skelact.formats.padded_npz import open_padded_npz
@@ -116,7 +117,8 @@ def read_pickle_file(data: bytes, path: Path) -> Iterator[object]:
     with path.open("rb") as file:
         found = read_pyskl("file", file, len(data))
     found.missing()
-    yield from found.sequences(NTU_25, 30.0, 0.1)
+    for item in found.sequences(NTU_25, 30.0, 0.1):
+        yield item.sequence if isinstance(item, LabelledSequence) else item
 
 
 def read_pose_file(data: bytes, _: Path) -> Iterator[object]:
@@ -153,7 +155,10 @@ def read_kinetics_file(data: bytes, _: Path) -> Iterator[object]:
 
 
 def read_manifest_file(data: bytes, _: Path) -> Iterator[object]:
-    assert read_manifest("file", data).entries
+    manifest = read_manifest("file", data)
+    assert manifest.entries
+    found = manifest.match(["a.json", "b/c.json", "d/c.json"])
+    assert set(found) <= {"a.json", "b/c.json", "d/c.json"}
     yield from ()
 
 
@@ -184,5 +189,6 @@ TARGETS = [
     Target("openpose", 2_000, samples.openpose_samples, read_openpose_frames, samples.odd_openpose),
     Target("kinetics-skeleton", 2_000, samples.kinetics_samples, read_kinetics_file, samples.odd_kinetics),
     Target("manifest", 500, lambda: [samples.MANIFEST, b"file,label\na,x\n"], read_manifest_file),
+    Target("manifest", 2_000, samples.manifest_samples, read_manifest_file),
     Target("archive", 1_500, samples.archive_samples, read_archive),
 ]

@@ -34,6 +34,7 @@ _SETTINGS = (
     "min_confidence",
     "image_size",
     "body_order",
+    "first_label",
 )
 """Parameters of :func:`prepare` that only some data sets know."""
 
@@ -81,6 +82,7 @@ def prepare(
     fps: float | None = None,
     class_names: PathLike | None = None,
     min_confidence: float | None = None,
+    first_label: int | None = None,
     scale: float | None = None,
     image_size: str | None = None,
     body_order: str | None = None,
@@ -113,6 +115,7 @@ def prepare(
         fps: frames a second, for formats that do not tell it
         class_names: file with a name a line, for formats without the classes' names
         min_confidence: a joint with a confidence below it, or of 0, is missing
+        first_label: npz, pyskl: number of the first class in the files (default: 0)
         scale: bvh: the files' unit in metres (default: 0.01)
         image_size: openpose, kinetics-skeleton: WIDTHxHEIGHT in pixels, for positions that are shares of
             the image (kinetics-skeleton: 340x256)
@@ -139,6 +142,7 @@ def prepare(
         "min_confidence": min_confidence,
         "image_size": image_size,
         "body_order": body_order,
+        "first_label": first_label,
     }
     with progress(f"preparing {data_set}", unit="files") as step:
         outcome = prepare_store(

@@ -53,6 +53,8 @@ class RawFile:
     """Where it begins in the tar archive ``container``, and its length in bytes."""
     fault: str = ""
     """Why it cannot be read, where its listing tells."""
+    called: str = ""
+    """What its recording is called where :attr:`stem` alone would be the name of several."""
 
     @property
     def is_packed(self) -> bool:
@@ -61,8 +63,8 @@ class RawFile:
 
     @property
     def stem(self) -> str:
-        """The file's name without folders and ending."""
-        return _stem_and_suffix(self.name)[0]
+        """The file's name without folders and ending, or what else its recording is :attr:`called`."""
+        return self.called or _stem_and_suffix(self.name)[0]
 
     @property
     def suffix(self) -> str:

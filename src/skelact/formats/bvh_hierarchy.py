@@ -121,7 +121,7 @@ def _statements(file: str, lines: list[bytes]) -> Iterator[tuple[int, list[str]]
         try:
             text = data.decode("utf-8-sig" if line == 1 else "utf-8")
         except UnicodeDecodeError:
-            raise malformed(file, line, "bytes that are not UTF-8; expected text") from None
+            raise malformed(file, line, "bytes that are not UTF-8; save the file as UTF-8") from None
         words: list[str] = []
         for word in text.replace("{", " { ").replace("}", " } ").split():
             if word not in "{}":

@@ -34,7 +34,7 @@ class UnusableRecordingError(DataError):
 
 
 MALFORMED = "malformed file"
-REMEDY = "copy the file again from the release"
+REMEDY = "copy or export the file again"
 
 
 def quote(word: bytes) -> str:

@@ -23,7 +23,7 @@ from skelact.formats.openpose import openpose_data_set
 from skelact.formats.padded_npz import padded_npz_data_set
 from skelact.formats.pku_mmd import pku_data_set
 from skelact.formats.pose_json import pose_json_data_set
-from skelact.formats.pyskl import pyskl_data_set
+from skelact.formats.pyskl_data_set import pyskl_data_set
 from skelact.formats.recognition import Sample
 from skelact.formats.sbu import sbu_data_set
 

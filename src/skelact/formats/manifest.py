@@ -1,9 +1,10 @@
 """A CSV manifest: labels, subjects and splits of recordings, in a table beside them.
 
-The first line names the columns. ``file`` is needed: a recording's path in its folder, or its name.
-``label`` is the class by name. ``split`` makes the protocol ``given`` of ``train`` and ``test`` (empty:
-neither), and ``split_xsub`` the protocol ``xsub``. Any other column, e.g. ``subject``, is an attribute:
-numbers, or names. An empty field is an unknown one.
+The first line names the columns; fields are separated by commas, or all by semicolons or tabs. ``file`` is
+needed: a recording's path in its folder, or its name, with or without the ending. ``label`` is the class by
+name. ``split`` makes the protocol ``given`` of ``train`` and ``test`` (empty: neither), and ``split_xsub``
+the protocol ``xsub``; see :func:`~skelact.formats.protocol.side_names` for other sides. Any other column,
+e.g. ``subject``, is an attribute: numbers, or names. An empty field is an unknown one.
 What a manifest says of a recording goes before what the recording's file says.
 """
 
@@ -20,7 +21,16 @@ from skelact.errors import DataError, suggest
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError
-from skelact.formats.protocol import GIVEN, SIDES, attribute_of, given_protocol
+from skelact.formats.protocol import (
+    GIVEN,
+    SIDES,
+    attribute_of,
+    side_names,
+    side_number,
+    side_of,
+    split_protocols,
+    split_remarks,
+)
 
 MANIFEST_FILE = "manifest.csv"
 
@@ -33,6 +43,8 @@ _REMEDY = "correct the line or write the table again as UTF-8 CSV"
 class ManifestEntry:
     """A manifest's line."""
 
+    line: int
+    """Its number, from 1."""
     label: str | None
     """The class by name."""
     numbers: Mapping[str, int]
@@ -45,14 +57,56 @@ class ManifestEntry:
 class Manifest:
     """A table of recordings."""
 
+    file: str
+    """How errors call it."""
     entries: Mapping[str, ManifestEntry]
     """By the path or name in the column ``file``."""
-    protocols: tuple[str, ...]
-    """Names of the protocols whose splits it gives."""
+    sides: Mapping[str, tuple[str, ...]]
+    """The protocols whose splits it gives, and the names of their sides' numbers."""
 
-    def find(self, file: str, stem: str) -> ManifestEntry | None:
-        """Return the line of the recording with this path and this name, or None."""
-        return self.entries.get(file) or self.entries.get(stem)
+    def match(self, paths: Sequence[str]) -> dict[str, ManifestEntry]:
+        """Return the lines of the recordings with these paths; those that are not listed are left out.
+
+        A line names a recording by the end of its path, with or without the file's ending; its own path may
+        also begin further up than theirs.
+
+        Raises:
+            DataError: a line could mean several recordings, or two lines mean one.
+        """
+        by_tail: dict[str, list[str]] = {}
+        for path in paths:
+            for tail in _tails(path):
+                for key in dict.fromkeys((tail, _without_ending(tail))):
+                    by_tail.setdefault(key, []).append(path)
+        whole = {key: path for path in paths for key in (_without_ending(path), path)}
+        found: dict[str, ManifestEntry] = {}
+        for listed, entry in self.entries.items():
+            meant = by_tail.get(listed, [])
+            if not meant:
+                meant = [whole[tail] for tail in _tails(listed) if tail in whole][:1]
+            exact = [path for path in meant if listed in (path, _without_ending(path))]
+            meant = exact[:1] if len(exact) == 1 else meant
+            place = f"{self.file}: line {entry.line}: {listed[:100]!r}"
+            if len(meant) > 1:
+                raise DataError(f"{place} could be {meant[0]} or {meant[1]}; write the path")
+            if meant and meant[0] in found:
+                first = found[meant[0]].line
+                raise DataError(f"{place} is {meant[0]}, which line {first} lists already; {_REMEDY}")
+            if meant:
+                found[meant[0]] = entry
+        return found
+
+
+def _tails(path: str) -> Iterator[str]:
+    """Yield a path and what is left of it without its first folder, its first two, and so on."""
+    while path:
+        yield path
+        path = path.partition("/")[2]
+
+
+def _without_ending(path: str) -> str:
+    stem, dot, ending = path.rpartition(".")
+    return stem if dot and stem and not stem.endswith("/") and "/" not in ending else path
 
 
 def read_manifest(file: str, data: bytes) -> Manifest:
@@ -76,7 +130,7 @@ def read_manifest(file: str, data: bytes) -> Manifest:
     for column in columns:
         if not _COLUMN.fullmatch(column):
             raise DataError(f"{file}: line 1: column {column[:40]!r}; expected small letters, digits and _")
-    splits = {
+    splits: dict[str, str] = {
         column: column.removeprefix("split_") if column != _SPLIT else GIVEN
         for column in columns
         if column == _SPLIT or column.startswith("split_")
@@ -90,35 +144,39 @@ def read_manifest(file: str, data: bytes) -> Manifest:
     is_number = {
         column: all(_is_count(row[columns.index(column)]) for _, row in rows[1:]) for column in others
     }
+    sides = {column: _sides(file, rows[1:], columns.index(column), column) for column in splits}
     entries: dict[str, ManifestEntry] = {}
-    for line, row in rows[1:]:
+    for number, (line, row) in enumerate(rows[1:]):
         fields = {column: value for column, value in zip(columns, row, strict=True) if value}
         key = fields.get("file", "").replace("\\", "/").removeprefix("./")
         if not key or key in entries:
             state = f"{key[:100]!r} is listed a second time" if key else "no file"
             raise DataError(f"{file}: line {line}: {state}; {_REMEDY}")
-        sides = {
-            attribute_of(protocol): _side(file, line, column, fields[column])
+        in_splits = {
+            attribute_of(protocol): side_number(side_names(filter(None, sides[column])), side)
             for column, protocol in splits.items()
-            if column in fields
+            if (side := sides[column][number])
         }
         entries[key] = ManifestEntry(
+            line=line,
             label=fields.get("label"),
             numbers={
                 column: int(fields[column]) for column in others if column in fields and is_number[column]
             }
-            | sides,
+            | in_splits,
             names={column: fields[column] for column in others if column in fields and not is_number[column]},
         )
     if not entries:
         raise DataError(f"{file}: no recording is listed; expected a line for each")
-    return Manifest(entries, tuple(splits.values()))
+    names = {protocol: side_names(filter(None, sides[column])) for column, protocol in splits.items()}
+    return Manifest(file, entries, names)
 
 
 def _rows(file: str, data: bytes) -> list[tuple[int, list[str]]]:
     """Return each line's number and fields, without spaces around them; empty lines are left out."""
     try:
-        reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
+        text = data.decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator_of(text))
         rows = [(reader.line_num, [value.strip() for value in row]) for row in reader]
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: byte {error.start} is not UTF-8; {_REMEDY}") from error
@@ -127,16 +185,27 @@ def _rows(file: str, data: bytes) -> list[tuple[int, list[str]]]:
     return [(line, row) for line, row in rows if any(row)]
 
 
+def separator_of(text: str) -> str:
+    """Return what separates the fields of a table: a comma, or what its first line has instead."""
+    first = text.lstrip().partition("\n")[0]
+    return next((sign for sign in (",", ";", "\t") if sign in first), ",")
+
+
 def _is_count(value: str) -> bool:
     return not value or (value.isascii() and value.isdigit() and len(value) < 10)
 
 
-def _side(file: str, line: int, column: str, value: str) -> int:
-    if value not in SIDES:
-        raise DataError(
-            f"{file}: line {line}: {column} is {value[:40]!r}{suggest(value[:40], SIDES)}; {_REMEDY}"
-        )
-    return SIDES.index(value)
+def _sides(file: str, rows: Sequence[tuple[int, list[str]]], place: int, column: str) -> list[str]:
+    """Return the side in each line of a split's column, empty for none."""
+    sides = []
+    for line, row in rows:
+        value = row[place]
+        side = side_of(value) if value else ""
+        if side is None:
+            known = suggest(value[:40], (*SIDES, "val"))
+            raise DataError(f"{file}: line {line}: {column} is {value[:40]!r}{known}; {_REMEDY}")
+        sides.append(side)
+    return sides
 
 
 NOT_LISTED = "not in the manifest"
@@ -164,34 +233,46 @@ def with_manifest(
     if len(found) > 1:
         raise DataError(f"{found[0].name} and {found[1].name}: expected one manifest; join them")
     table = read_manifest(found[0].name, found[0].read()) if found else None
-    used = replace(data_set, read=partial(_read, describe=describe, manifest=table, names=names))
+    recordings = [file.name for file in files if file.suffix == data_set.suffix]
+    entries = {} if table is None else table.match(recordings)
+    used = replace(data_set, read=partial(_read, describe=describe, entries=entries, names=names))
     if table is None:
         return used
-    recordings = [file for file in files if file.suffix == data_set.suffix]
-    listed = {key for file in recordings for key in (file.name, file.stem)}
+    if recordings and not entries:
+        raise DataError(
+            f"{table.file}: lists {next(iter(table.entries))!r}, and the recordings are called "
+            f"{recordings[0]!r}; write their paths in the column file"
+        )
+    here = {entry.line for entry in entries.values()}
     return replace(
         used,
         side_files=frozenset({found[0].name}),
         excluded_files=(
-            *(
-                Exclusion(file.name, NOT_LISTED)
-                for file in recordings
-                if table.find(file.name, file.stem) is None
-            ),
-            *(Exclusion(entry, NOT_THERE) for entry in table.entries if entry not in listed),
+            *(Exclusion(path, NOT_LISTED) for path in recordings if path not in entries),
+            *(Exclusion(key, NOT_THERE) for key, entry in table.entries.items() if entry.line not in here),
         ),
-        attribute_values={attribute_of(name): SIDES for name in table.protocols},
-        given_protocols=tuple(given_protocol(name) for name in table.protocols),
+        remarks=(
+            *used.remarks,
+            *(remark for name, sides in table.sides.items() for remark in split_remarks(name, sides)),
+        ),
+        attribute_values={attribute_of(name): sides for name, sides in table.sides.items()},
+        given_protocols=tuple(
+            protocol for name, sides in table.sides.items() for protocol in split_protocols(name, sides)
+        ),
     )
 
 
 def _read(
-    file: RawFile, *, describe: Describe, manifest: Manifest | None, names: tuple[str, ...] | None
+    file: RawFile,
+    *,
+    describe: Describe,
+    entries: Mapping[str, ManifestEntry],
+    names: tuple[str, ...] | None,
 ) -> Iterator[Item]:
     """Yield a file's sequence; what the manifest says of it goes before what the file says."""
     described = describe(file)
     sequence, words = described.sequence, dict(described.names)
-    entry = None if manifest is None else manifest.find(file.name, file.stem)
+    entry = entries.get(file.name)
     if entry is not None:
         numbers = {name: value for name, value in sequence.attributes.items() if name not in entry.names}
         words = {name: word for name, word in words.items() if name not in entry.numbers}

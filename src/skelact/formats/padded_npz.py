@@ -4,7 +4,7 @@
 array                 shape                   what
 ====================  ======================  ==============================================================
 ``x_train, x_test``   (N, T, M·V·C) float32   frames of [body, joint, coordinate], zeros after the end
-``y_train, y_test``   (N, K)                  one-hot classes
+``y_train, y_test``   (N, K), or (N) whole    one-hot classes, or their numbers; -1 is none
 ====================  ======================  ==============================================================
 
 The files hold no names, no subjects and no absence. A body-frame whose joints all lie in one point is an
@@ -34,7 +34,9 @@ from skelact.formats.recognition import Sample
 from skelact.formats.settings import (
     MAX_CLASSES,
     class_names_setting,
+    first_label_setting,
     fps_setting,
+    label_remarks,
     numbered_classes,
     recorded_settings,
     topology_setting,
@@ -58,7 +60,9 @@ class PaddedNpz:
     positions: tuple[RowArray, RowArray]
     """x of the training and the test side."""
     labels: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
-    """Classes of both sides' rows, from 0."""
+    """Classes of both sides' rows, from 0; -1 for none."""
+    lowest_label: int
+    """The smallest number of a class in the file; 0 where classes are one-hot."""
 
     def __len__(self) -> int:
         return sum(len(labels) for labels in self.labels)
@@ -82,7 +86,7 @@ class PaddedNpz:
                     present=present,
                     topology=self.topology,
                     fps=fps,
-                    label=int(labels[row]),
+                    label=int(labels[row]) if labels[row] >= 0 else None,
                     attributes={attribute_of(GIVEN): side},
                 )
                 yield without_unseen_bodies(sequence)
@@ -109,16 +113,17 @@ class PaddedNpz:
         return np.ascontiguousarray(positions), np.ascontiguousarray(present[:end].T)
 
 
-def open_padded_npz(path: str | Path, topology: Topology) -> PaddedNpz:
+def open_padded_npz(path: str | Path, topology: Topology, first_label: int = 0) -> PaddedNpz:
     """Open a file and read its classes; the positions stay where they are.
 
     Args:
         path: the ``.npz`` file.
         topology: what the columns stand for.
+        first_label: the number of class 0, where classes are numbers.
 
     Raises:
         DataError: the file is missing or damaged, an array has another shape or type than in the module's
-            table, both sides differ in them, or a row of classes is not one-hot.
+            table, both sides differ in them, or a row of classes is neither one-hot nor a class's number.
     """
     path = Path(path)
     arrays = open_arrays(path, ("x_train", "y_train", "x_test", "y_test"))
@@ -134,18 +139,40 @@ def open_padded_npz(path: str | Path, topology: Topology) -> PaddedNpz:
                 f"(sequences, frames, {body} a body) for {topology.name}; --topology names another skeleton"
             )
     for x, y in zip(positions, classes, strict=True):
-        if y.dtype.kind not in "biuf" or len(y.shape) != 2 or y.shape[0] != x.shape[0]:
+        is_one = len(y.shape) == 2 and y.dtype.kind in "biuf"
+        if not (is_one or (len(y.shape) == 1 and y.dtype.kind in "iu")) or y.shape[0] != x.shape[0]:
             raise DataError(
                 f"{path}: {y.name}: {y.dtype} of shape {y.shape}; expected one-hot numbers of shape "
-                f"({x.shape[0]}, classes), a row for each of {x.name}"
+                f"({x.shape[0]}, classes), a row for each of {x.name}, or {x.shape[0]} whole numbers"
             )
-    if positions[0].shape[2] != positions[1].shape[2] or classes[0].shape[1] != classes[1].shape[1]:
+    if positions[0].shape[2] != positions[1].shape[2] or classes[0].shape[1:] != classes[1].shape[1:]:
         raise DataError(f"{path}: x_train and x_test, or y_train and y_test, have rows of different widths")
+    if len(classes[0].shape) == 1 or (classes[0].shape[1] == 1 and classes[0].dtype.kind in "iu"):
+        numbers = _numbers(classes[0], first_label), _numbers(classes[1], first_label)
+        given = np.concatenate(numbers)
+        given = given[given >= 0]
+        num_classes = int(given.max()) + 1 if len(given) else 0
+        lowest = int(given.min()) + first_label if len(given) else 0
+        return PaddedNpz(path, topology, num_classes, positions, numbers, lowest)
     num_classes = classes[0].shape[1]
     if num_classes > MAX_CLASSES:
         raise DataError(f"{path}: {num_classes:,} classes; expected at most {MAX_CLASSES:,}")
     labels = _labels(classes[0]), _labels(classes[1])
-    return PaddedNpz(path, topology, num_classes, positions, labels)
+    return PaddedNpz(path, topology, num_classes, positions, labels, 0)
+
+
+def _numbers(array: RowArray, first_label: int) -> npt.NDArray[np.int32]:
+    """Return the classes, from 0, that stand as numbers in ``array``; -1 for none."""
+    numbers = np.array([int(row.reshape(-1)[0]) for row in array.rows()], object)
+    is_none = numbers == -1
+    is_bad = ~is_none & ((numbers < first_label) | (numbers >= first_label + MAX_CLASSES))
+    if is_bad.any():
+        row = int(np.argmax(is_bad))
+        raise DataError(
+            f"{array.path}: {array.name}: row {row} is {numbers[row]}; expected a class from {first_label} "
+            f"to {first_label + MAX_CLASSES - 1}, or -1"
+        )
+    return np.where(is_none, -1, numbers - first_label).astype(np.int32)
 
 
 def _labels(array: RowArray) -> npt.NDArray[np.int32]:
@@ -176,7 +203,7 @@ def padded_npz_data_set() -> DataSet:
         is_member=any_name,
         read=not_surveyed,
         recognises=_recognises,
-        settings={"topology": NTU_25.name, "fps": None, "class_names": None},
+        settings={"topology": NTU_25.name, "fps": None, "class_names": None, "first_label": None},
         survey=_survey,
     )
 
@@ -202,7 +229,8 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         raise DataError(f"{path}: holds {packed[0].name}; unpack it and give the {SUFFIX} file itself")
     topology = topology_setting(settings)
     assert topology is not None  # it has a default
-    npz = open_padded_npz(path, topology)
+    first_label = first_label_setting(settings)
+    npz = open_padded_npz(path, topology, first_label)
     names = class_names_setting(settings, npz.num_classes)
     return replace(
         data_set,
@@ -211,6 +239,7 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         class_names=names or numbered_classes(npz.num_classes),
         read=partial(_read, npz, fps_setting(settings)),
         settings=recorded_settings(settings, topology, names),
+        remarks=tuple(label_remarks(npz.lowest_label, first_label)),
         attribute_values={attribute_of(GIVEN): SIDES},
         given_protocols=(given_protocol(GIVEN),),
     )

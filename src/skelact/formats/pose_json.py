@@ -98,11 +98,16 @@ def read_pose_json(
     read = [_body(body, topology, min_confidence) for body in bodies]
     shapes = [positions.shape for positions, _ in read]
     for body, shape in zip(bodies, shapes, strict=True):
-        if shape != shapes[0]:
-            body.fail(
-                f"{shape[0]} frames in {shape[2]}-D, the first body has {shapes[0][0]} in {shapes[0][2]}-D"
-            )
-    if unit.value == "pixel" and shapes[0][2] != 2:
+        if shape[0] != shapes[0][0]:
+            body.fail(f"{shape[0]} frames, the first body has {shapes[0][0]}")
+    in_each = [shape[2] for shape in shapes if shape[2]]  # a body without a joint has no coordinates
+    for body, shape in zip(bodies, shapes, strict=True):
+        if shape[2] and shape[2] != in_each[0]:
+            body.fail(f"positions in {shape[2]}-D, a body before has {in_each[0]}-D")
+    read = [body for body in read if body[0].shape[2]]
+    if not read:
+        raise UnusableRecordingError(NOTHING_SEEN, file, "", "expected at least one joint that is not null")
+    if unit.value == "pixel" and in_each[0] != 2:
         unit.fail("'pixel' with 3-D positions; expected m, cm or mm")
     joint_present = np.stack([seen for _, seen in read])
     if not joint_present.any():
@@ -146,7 +151,10 @@ def _topology(place: JsonValue, default: Topology | None) -> Topology:
 def _body(
     place: JsonValue, topology: Topology, min_confidence: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return a body's (T, V, C) positions in the file's unit, 0 where unseen, and (T, V) what was seen."""
+    """Return a body's (T, V, C) positions in the file's unit, 0 where unseen, and (T, V) what was seen.
+
+    C is 0 for a body of which no joint stands in the file.
+    """
     table = place.table(_BODY_KEYS)
     num_joints = topology.num_joints
     frames = table["positions"].items("a list of frames")
@@ -170,8 +178,9 @@ def _body(
                 frame.fail(f"{found}; expected {expected} coordinates, or null")
             numbers += joint
             row[index] = True
-    positions = np.zeros((len(frames), num_joints, num_coordinates or 3))
-    positions[seen] = table["positions"].finite(numbers).reshape(-1, num_coordinates or 3)
+    positions = np.zeros((len(frames), num_joints, num_coordinates))
+    if numbers:
+        positions[seen] = table["positions"].finite(numbers).reshape(-1, num_coordinates)
     if table["confidence"].value is not None:
         confidence = _confidence(table["confidence"], seen.shape)
         seen &= (confidence > 0) & (confidence >= min_confidence)

@@ -11,8 +11,10 @@ Of a split that data brings along, a sequence keeps its side of the protocol ``x
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -104,6 +106,11 @@ TRAIN, TEST = range(2)
 GIVEN = "given"
 """Name of the only split of data that does not name it."""
 
+_SIDE = re.compile(r"[a-z][a-z0-9]{0,19}")
+_TESTING = ("test", "val")
+"""The sides that test, the first of them that is there."""
+_SAME = {"training": "train", "testing": "test", "valid": "val", "validation": "val", "dev": "val"}
+
 
 def attribute_of(protocol: str) -> str:
     """Return the name of the attribute that holds the sides of ``protocol``."""
@@ -113,3 +120,58 @@ def attribute_of(protocol: str) -> str:
 def given_protocol(name: str) -> Protocol:
     """Return the protocol ``name`` of data that brings its own split along."""
     return Protocol(name, attribute_of(name), (TRAIN,), (TEST,))
+
+
+def side_of(word: str) -> str | None:
+    """Return the side that data calls ``word``: train, test, val, or any other short name.
+
+    None where it is no name, or close to a side's, and so perhaps misspelt.
+    """
+    name = _SAME.get(word.strip().lower(), word.strip().lower())
+    if name in ("train", *_TESTING):
+        return name
+    known = ("train", *_TESTING, *_SAME)
+    return name if _SIDE.fullmatch(name) and not get_close_matches(name, known, 1, 0.7) else None
+
+
+def side_names(found: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the values 0, 1, ... of a split with the sides ``found``, as of :func:`side_of`.
+
+    The training side comes first, then the one that tests: ``test``, or ``val`` where there is no ``test``.
+    A split with no more sides has the values of :data:`SIDES`, whatever its test side is called.
+    """
+    others = sorted(set(found) - {"train"})
+    tested = next((side for side in _TESTING if side in others), "test")
+    rest = [side for side in others if side != tested]
+    return ("train", tested, *rest) if rest else SIDES
+
+
+def side_number(names: Sequence[str], side: str) -> int:
+    """Return the value of a side, as of :func:`side_of`, among ``names``, as of :func:`side_names`."""
+    return names.index(side) if side in names else TEST
+
+
+def split_protocols(name: str, names: Sequence[str]) -> tuple[Protocol, ...]:
+    """Return the protocol ``name`` of a split, and ``name_side`` for each side beyond the second.
+
+    Args:
+        name: the split's.
+        names: its sides, as of :func:`side_names`.
+    """
+    further = (
+        Protocol(f"{name}_{side}", attribute_of(name), (TRAIN,), (number,))
+        for number, side in enumerate(names)
+        if number > TEST
+    )
+    return (given_protocol(name), *further)
+
+
+def split_remarks(name: str, names: Sequence[str]) -> list[str]:
+    """Return a line about the sides that the protocol ``name`` leaves unused; none where it uses all."""
+    unused = names[TEST + 1 :]
+    protocols = ", ".join(f"{name}_{side}" for side in unused)
+    return (
+        [f"protocol {name} tests on {names[TEST]}; {', '.join(unused)} kept, unused but by {protocols}"]
+        if unused
+        else []
+    )

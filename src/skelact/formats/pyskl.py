@@ -4,59 +4,52 @@
 key                 value                what
 ==================  ===================  =====================================================================
 ``frame_dir``       string               the sequence's name (``filename`` in some files)
-``label``           integer              class from 0; may be missing
-``keypoint``        (M, T, V, C) floats  positions: metres in 3-D, pixels in 2-D; zeros where a body is absent
+``label``           integer or string    class from 0, or its name; -1 or missing: none
+``keypoint``        (M, T, V, C) floats  positions: metres, in 2-D pixels; zeros where a body is absent, NaN
+                                         where a joint was not seen
 ``keypoint_score``  (M, T, V) floats     confidence of each joint; may be missing
-``total_frames``    integer              T
 ``img_shape``       (height, width)      of the image in pixels; 2-D only, may be missing
 ==================  ===================  =====================================================================
 
-Other keys are not read. Splits are called ``xsub_train`` and ``xsub_val`` (or ``_test``), which make the
-protocol ``xsub``; ``train`` and ``val`` alone make the protocol ``given``, ``train1`` and ``test1`` protocol
-``1``. The pickle is read whole; see :mod:`skelact.formats.plain_pickle` for what it may hold.
-
-The raw data of the data set ``pyskl`` is that file, or a folder or an archive with it.
+Other keys are not read, but for ``total_frames``, which should be T. Without ``keypoint_score``, three
+numbers a joint of which the first two span far more than metres and the third lies within 0 and 1 are x, y
+and a confidence. Splits are called ``xsub_train`` and ``xsub_val`` (or ``_test``), which make the protocol
+``xsub``; ``train`` and ``val`` alone make the protocol ``given``, ``train1`` and ``test1`` protocol ``1``.
+Older files are the list of annotations alone, a file for each side. A pickle is read whole; see
+:mod:`skelact.formats.plain_pickle` for what it may hold.
 """
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
-from skelact.errors import ConfigurationError, DataError
-from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, Item, any_name, not_surveyed
-from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError, shown
+from skelact.errors import DataError
+from skelact.formats.data_set import LabelledSequence
+from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, shown
 from skelact.formats.plain_pickle import array_of, load_plain
-from skelact.formats.protocol import GIVEN, SIDES, TEST, TRAIN, attribute_of, given_protocol
-from skelact.formats.recognition import Sample
-from skelact.formats.settings import (
-    MAX_CLASSES,
-    class_names_setting,
-    fps_setting,
-    min_confidence_setting,
-    numbered_classes,
-    recorded_settings,
-    topology_setting,
-)
+from skelact.formats.protocol import GIVEN, attribute_of, side_names, side_number, side_of
+from skelact.formats.settings import MAX_CLASSES
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
-from skelact.skeleton.tables import COCO_17, NTU_25
 from skelact.skeleton.topology import Topology
 
 ALL_ZERO = "all joints zero"
 BAD_POSITIONS = "positions that cannot be used"
-UNKNOWN_NAME = "named in a split, but has no annotation"
 HEIGHT, WIDTH = "image_height", "image_width"
 """Attributes that keep the image's size in pixels."""
 
 _SPLIT = re.compile(r"(?:(?P<name>\w*?)_?)(?P<side>train|val|test)(?P<number>\d*)")
+_SAMPLED = 32  # annotations that tell whether a third number is a confidence
+_FAR = 30.0  # metres that no person spans
+
+Item = SkeletonSequence | LabelledSequence | UnusableRecordingError
+Annotation = Mapping[object, object]
 
 
 @dataclass(frozen=True)
@@ -66,22 +59,27 @@ class PysklPickle:
     file: str
     """How errors call the file."""
     annotations: Sequence[object]
-    sides: Mapping[str, Mapping[str, int]]
+    sides: Mapping[str, Mapping[str, str]]
     """For each protocol, the side of each sequence by name."""
     num_joints: int
     """Joints of the first annotation that can be read."""
     num_coordinates: int
     """Coordinates of it."""
-    num_classes: int
-    """1 + the largest label."""
+    is_list: bool
+    """Whether the file is a list of annotations, without splits."""
+    has_confidence: bool
+    """Whether one more number after the coordinates is a confidence."""
+    has_names: bool
+    """Whether labels are names."""
+    labels: range
+    """From the smallest to the largest label that is a number; empty where there is none."""
+    side_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each protocol, the names of its sides' numbers; :func:`read_pyskl` gives those of the one file."""
+    remarks: tuple[str, ...] = ()
+    """What the user should know of the file, a line each."""
 
     def __len__(self) -> int:
         return len(self.annotations)
-
-    @property
-    def protocols(self) -> tuple[str, ...]:
-        """Names of the protocols that the splits make."""
-        return tuple(self.sides)
 
     def missing(self) -> list[str]:
         """Return the names that a split lists and no annotation has, in the splits' order."""
@@ -90,92 +88,106 @@ class PysklPickle:
         return [name for name in listed if name not in known]
 
     def sequences(
-        self, topology: Topology, fps: float | None, min_confidence: float
-    ) -> Iterator[SkeletonSequence | UnusableRecordingError]:
+        self, topology: Topology, fps: float | None, min_confidence: float, first_label: int = 0
+    ) -> Iterator[Item]:
         """Yield every annotation's sequence, or why it cannot be used.
 
         Args:
             topology: what the joints are.
             fps: frames a second, which the file does not tell.
             min_confidence: a joint with a score below it, or of 0, is missing.
+            first_label: the number in the file of class 0.
         """
-        for number in range(len(self.annotations)):
+        for number, annotation in enumerate(self.annotations):
             try:
-                yield without_unseen_bodies(self._sequence(number, topology, fps, min_confidence))
+                place = f"annotation {number}"
+                name = _name(annotation)
+                if name is None or not isinstance(annotation, Mapping):
+                    raise self._malformed(place, "no printable string under frame_dir")
+                place += f" ({name})"
+                label = self._label(annotation, place, first_label)
+                positions, joint_present = self._positions(annotation, topology, min_confidence, place)
+                sequence = without_unseen_bodies(
+                    SkeletonSequence(
+                        name=name,
+                        positions=positions,
+                        present=np.asarray(joint_present.any(2)),
+                        joint_present=None if _is_whole(joint_present) else joint_present,
+                        topology=topology,
+                        fps=fps,
+                        label=label if isinstance(label, int) else None,
+                        attributes=self._sides_of(name) | self._image(annotation),
+                    )
+                )
+                yield LabelledSequence(sequence, {"label": label}) if isinstance(label, str) else sequence
             except UnusableRecordingError as error:
                 yield error
 
-    def _sequence(
-        self, number: int, topology: Topology, fps: float | None, min_confidence: float
-    ) -> SkeletonSequence:
-        place, annotation = f"annotation {number}", self.annotations[number]
-        name = _name(annotation)
-        if name is None or not isinstance(annotation, Mapping):
-            raise self._malformed(place, "no printable string under frame_dir")
-        place += f" ({name})"
-        positions = self._numbers(annotation, "keypoint", place)
-        expected = (topology.num_joints, self.num_coordinates)
-        if positions.ndim != 4 or positions.shape[2:] != expected or 0 in positions.shape:
+    def _positions(
+        self, annotation: Annotation, topology: Topology, min_confidence: float, place: str
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Return (M, T, V, C) positions, 0 where unseen, and (M, T, V) which joints were seen."""
+        numbers = self._numbers(annotation, "keypoint", place)
+        expected = (topology.num_joints, self.num_coordinates + self.has_confidence)
+        if numbers.ndim != 4 or numbers.shape[2:] != expected or 0 in numbers.shape:
             raise self._malformed(
-                place, f"keypoint has shape {positions.shape}; expected (M, T, {expected[0]}, {expected[1]})"
+                place, f"keypoint has shape {numbers.shape}; expected (M, T, {expected[0]}, {expected[1]})"
             )
-        frames = annotation.get("total_frames", positions.shape[1])
-        if frames != positions.shape[1]:
-            raise self._malformed(
-                place, f"total_frames is {shown(frames)}, keypoint has {positions.shape[1]}"
-            )
-        present = (positions != 0).any((2, 3))
-        joint_present = None
-        if annotation.get("keypoint_score") is not None:
+        positions, score = numbers[..., : self.num_coordinates], None
+        is_there = (positions != 0).any((2, 3), keepdims=True)[..., 0]  # NaN is not 0
+        joint_present = np.broadcast_to(is_there, positions.shape[:3]) & ~np.isnan(positions).any(3)
+        if self.has_confidence:
+            score = numbers[..., self.num_coordinates]
+            if not (np.isnan(score) | (np.abs(score - 0.5) <= 0.5)).all():
+                raise self._malformed(place, "a confidence, the third number, beyond 0 to 1")
+        elif annotation.get("keypoint_score") is not None:
             score = self._numbers(annotation, "keypoint_score", place)
             if score.shape != positions.shape[:3]:
                 raise self._malformed(
                     place, f"keypoint_score has shape {score.shape}, keypoint {positions.shape}"
                 )
-            joint_present = (score > 0) & (score >= np.float32(min_confidence)) & present[..., None]
-            present = joint_present.any(2)
-            positions = np.where(joint_present[..., None], positions, np.float32(0))
-        if not present.any():
+        if score is not None:
+            joint_present &= (score > 0) & (score >= np.float32(min_confidence))
+        if not joint_present.any():
             detail = "expected a body in at least one frame"
             raise UnusableRecordingError(ALL_ZERO, self.file, place, detail)
-        label = _label_of(annotation)
-        if label is None and annotation.get("label") is not None:
-            found = f"label is {shown(annotation['label'])}"
-            raise self._malformed(place, f"{found}; expected an integer from 0 to {MAX_CLASSES - 1}")
-        return SkeletonSequence(
-            name=name,
-            positions=positions,
-            present=present,
-            joint_present=joint_present,
-            topology=topology,
-            fps=fps,
-            label=label,
-            attributes={
-                **{attribute_of(split): sides[name] for split, sides in self.sides.items() if name in sides},
-                **self._image(annotation.get("img_shape"), place),
-            },
-        )
+        return np.where(joint_present[..., None], positions, np.float32(0)), joint_present
 
-    def _numbers(self, annotation: Mapping[object, object], key: str, place: str) -> npt.NDArray[np.float32]:
+    def _numbers(self, annotation: Annotation, key: str, place: str) -> npt.NDArray[np.float32]:
+        """Return an array of numbers, in which NaN stands for what is not known."""
         array = array_of(annotation.get(key))
         if array is None or array.dtype.kind not in "fiu":
             raise self._malformed(place, f"no array of numbers under {key}")
         with np.errstate(over="ignore", invalid="ignore"):
             numbers = array.astype(np.float32)
-        is_bad = ~np.isfinite(numbers)
+        is_bad = np.isinf(numbers)
         if is_bad.any():
             where = np.argwhere(is_bad)[0].tolist()
             detail = f"{key}{where} is {numbers[tuple(where)]}; expected finite numbers"
             raise UnusableRecordingError(BAD_POSITIONS, self.file, place, detail)
         return numbers
 
-    def _image(self, shape: object, place: str) -> dict[str, int]:
-        if shape is None or self.num_coordinates != 2:
-            return {}
-        sizes = shape if isinstance(shape, tuple | list) else ()
-        if len(sizes) != 2 or not all(isinstance(size, int) and 0 < size < 1 << 20 for size in sizes):
-            raise self._malformed(place, f"img_shape is {shown(shape)}; expected (height, width) in pixels")
-        return dict(zip((HEIGHT, WIDTH), sizes, strict=True))
+    def _label(self, annotation: Annotation, place: str, first_label: int) -> int | str | None:
+        label = _label_of(annotation)
+        if _has_no_label(annotation) or isinstance(label, str):
+            return label if isinstance(label, str) else None
+        last_label = first_label + MAX_CLASSES - 1
+        if label is not None and not self.has_names and first_label <= label <= last_label:
+            return label - first_label
+        numbers = f"an integer from {first_label} to {last_label}"
+        expected = "a class's name, as others have" if self.has_names else numbers
+        raise self._malformed(place, f"label is {shown(annotation['label'])}; expected {expected}")
+
+    def _sides_of(self, name: str) -> dict[str, int]:
+        return {
+            attribute_of(split): side_number(self.side_names[split], sides[name])
+            for split, sides in self.sides.items()
+            if name in sides
+        }
+
+    def _image(self, annotation: Annotation) -> dict[str, int]:
+        size = _image_size(annotation) if self.num_coordinates == 2 else None
+        return {} if size is None else dict(zip((HEIGHT, WIDTH), size, strict=True))
 
     def _malformed(self, place: str, detail: str) -> UnusableRecordingError:
         return UnusableRecordingError(MALFORMED, self.file, place, detail)
@@ -185,41 +197,140 @@ def read_pyskl(name: str, file: IO[bytes], size: int) -> PysklPickle:
     """Read a file and its splits.
 
     Args:
-        name: how errors call the file.
+        name: how errors call the file; of a list of annotations, it tells the side.
         file: the file, at its beginning.
         size: its length in bytes.
 
     Raises:
-        DataError: the file is no pickle of plain data, lacks ``split`` or ``annotations``, has no annotation
-            with keypoints, or its splits have unknown names or overlap.
+        DataError: the file is no pickle of plain data, neither a list of annotations nor a dict with
+            ``split`` and ``annotations``, has no annotation with keypoints, or its splits overlap.
     """
     content = load_plain(name, file, size)
-    if not isinstance(content, Mapping) or not {"split", "annotations"} <= content.keys():
-        raise DataError(f"{name}: not PYSKL's format; expected a dict with the keys split and annotations")
-    split, annotations = content["split"], content["annotations"]
-    if not isinstance(split, Mapping) or not isinstance(annotations, list | tuple):
-        raise DataError(f"{name}: expected a dict under split and a list under annotations")
-    shapes = (
-        array.shape
-        for annotation in annotations
-        if isinstance(annotation, Mapping)
-        and (array := array_of(annotation.get("keypoint"))) is not None
-        and array.ndim == 4
-    )
-    first = next(shapes, None)
-    if first is None or first[3] not in (2, 3):
+    if isinstance(content, Mapping) and {"split", "annotations"} <= content.keys():
+        split, annotations = content["split"], content["annotations"]
+        if not isinstance(split, Mapping) or not isinstance(annotations, list | tuple):
+            raise DataError(f"{name}: expected a dict under split and a list under annotations")
+        sides, remarks = _sides(name, split)
+    elif isinstance(content, list | tuple) and any(_name(annotation) for annotation in content):
+        annotations, sides, remarks = content, _side_by_name(name, content), []
+    else:
+        raise DataError(
+            f"{name}: not PYSKL's format; expected a dict with the keys split and annotations, or a list of "
+            "annotations"
+        )
+    first = next(_keypoints(annotations), None)
+    if first is None or first.shape[3] not in (2, 3):
         raise DataError(
             f"{name}: no annotation has a keypoint array of shape (M, T, V, 2 or 3); expected at least one"
         )
+    has_confidence = _has_confidence(annotations)
     labels = [_label_of(annotation) for annotation in annotations]
-    num_classes = 1 + max((label for label in labels if label is not None), default=-1)
-    return PysklPickle(name, annotations, _sides(name, split), first[2], first[3], num_classes)
+    numbers = [label for label in labels if isinstance(label, int)]
+    return PysklPickle(
+        file=name,
+        annotations=annotations,
+        sides=sides,
+        num_joints=first.shape[2],
+        num_coordinates=2 if has_confidence else first.shape[3],
+        is_list=not isinstance(content, Mapping),
+        has_confidence=has_confidence,
+        has_names=any(isinstance(label, str) for label in labels),
+        labels=range(min(numbers), max(numbers) + 1) if numbers else range(0),
+        side_names={split: side_names(found.values()) for split, found in sides.items()},
+        remarks=(*remarks, *_remarks(name, annotations, has_confidence)),
+    )
 
 
-def _label_of(annotation: object) -> int | None:
+def _keypoints(annotations: Sequence[object]) -> Iterator[npt.NDArray[np.generic]]:
+    """Yield the keypoints of all annotations whose shape may be right."""
+    for annotation in annotations:
+        array = array_of(annotation.get("keypoint")) if isinstance(annotation, Mapping) else None
+        if array is not None and array.ndim == 4:
+            yield array
+
+
+def _has_confidence(annotations: Sequence[object]) -> bool:
+    """Tell whether a joint's third number is a confidence and its first two are places in an image."""
+    if any(isinstance(each, Mapping) and each.get("keypoint_score") is not None for each in annotations):
+        return False
+    some = annotations[:: max(len(annotations) // _SAMPLED, 1)]
+    arrays = [array for array in _keypoints(some) if array.shape[3] == 3 and array.dtype.kind in "fiu"]
+    if not arrays or any(array.shape[3] != 3 for array in _keypoints(some)):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = np.concatenate([array.reshape(-1, 3).astype(np.float64) for array in arrays])
+    numbers = numbers[np.isfinite(numbers).all(1)]
+    if not len(numbers):
+        return False
+    places, third = numbers[numbers.any(1), :2], numbers[:, 2]
+    return bool(len(places) and np.ptp(places, 0).min() > _FAR and third.min() >= 0 and third.max() <= 1)
+
+
+def _remarks(file: str, annotations: Sequence[object], has_confidence: bool) -> list[str]:
+    """Return what is put up with in annotations, a line each."""
+    remarks = []
+    if has_confidence:
+        remarks.append(
+            f"{file}: the third number of joints lies within 0 and 1 and the others span an image: read as "
+            "2-D positions with a confidence"
+        )
+    tables = [annotation for annotation in annotations if isinstance(annotation, Mapping)]
+    odd_sizes = sum(each.get("img_shape") is not None and _image_size(each) is None for each in tables)
+    if odd_sizes:
+        remarks.append(
+            f"{file}: img_shape of {odd_sizes:,} annotations is no (height, width); taken as unknown"
+        )
+    odd_lengths = sum(_has_other_length(each) for each in tables)
+    if odd_lengths:
+        remarks.append(
+            f"{file}: total_frames of {odd_lengths:,} annotations is not what keypoint has; not used"
+        )
+    return remarks
+
+
+def _has_other_length(annotation: Annotation) -> bool:
+    told, array = _whole(annotation.get("total_frames")), array_of(annotation.get("keypoint"))
+    return annotation.get("total_frames") is not None and (
+        array is not None and array.ndim == 4 and told != array.shape[1]
+    )
+
+
+def _whole(value: object) -> int | None:
+    """Return a whole number, however it was pickled, or None for anything else."""
+    array = array_of(value)
+    if array is not None and array.size == 1 and array.dtype.kind in "fiu":
+        value = array.reshape(-1)[0].item()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _image_size(annotation: Annotation) -> tuple[int, int] | None:
+    """Return the height and width of the image, or None where they are not told."""
+    shape = annotation.get("img_shape")
+    array = array_of(shape)
+    values = array.tolist() if array is not None and array.ndim == 1 else shape
+    if not isinstance(values, list | tuple) or len(values) != 2:
+        return None
+    height, width = map(_whole, values)
+    if height is None or width is None or not (0 < height < 1 << 20 and 0 < width < 1 << 20):
+        return None
+    return height, width
+
+
+def _label_of(annotation: object) -> int | str | None:
     """Return the label of an annotation, or None where it has none that can be used."""
     label = annotation.get("label") if isinstance(annotation, Mapping) else None
-    return label if type(label) is int and 0 <= label < MAX_CLASSES else None
+    if isinstance(label, str):
+        return label.strip() if label.strip() and label.isprintable() else None
+    number = _whole(label)
+    return number if number is not None and 0 <= number < 2 * MAX_CLASSES else None
+
+
+def _has_no_label(annotation: Annotation) -> bool:
+    """Tell whether an annotation says that it has no label."""
+    label = annotation.get("label")
+    return label is None or _whole(label) == -1
 
 
 def _name(annotation: object) -> str | None:
@@ -230,17 +341,30 @@ def _name(annotation: object) -> str | None:
     return name if isinstance(name, str) and name and name.isprintable() else None
 
 
-def _sides(file: str, split: Mapping[object, object]) -> dict[str, dict[str, int]]:
-    """Return each protocol's sequences, by name, with their side."""
-    sides: dict[str, dict[str, int]] = {}
-    come_from: dict[tuple[str, int], str] = {}
+def _is_whole(joint_present: npt.NDArray[np.bool_]) -> bool:
+    """Tell whether all joints of every body-frame that is there were seen."""
+    return bool((joint_present.any(2) == joint_present.all(2)).all())
+
+
+def _side_by_name(file: str, annotations: Sequence[object]) -> dict[str, dict[str, str]]:
+    """Return the side of a list of annotations, which the file's name tells, for all of them."""
+    words = re.findall(r"[a-z]+", PurePosixPath(file).stem.lower())
+    told = [side for word in words if (side := side_of(word)) in ("train", "val", "test")]
+    if len(set(told)) != 1:
+        return {}
+    return {GIVEN: {name: told[0] for annotation in annotations if (name := _name(annotation))}}
+
+
+def _sides(file: str, split: Annotation) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Return each protocol's sequences, by name, with their side, and a line for each split that is none."""
+    sides: dict[str, dict[str, str]] = {}
+    come_from: dict[tuple[str, str], str] = {}
+    remarks = []
     for key, listed in split.items():
         match = _SPLIT.fullmatch(key) if isinstance(key, str) else None
         if match is None:
-            raise DataError(
-                f"{file}: split {shown(key)} is neither a training nor a test side; expected names like "
-                "xsub_train and xsub_val, train and test"
-            )
+            remarks.append(f"{file}: split {shown(key)} is neither a training nor a test side; not used")
+            continue
         array = array_of(listed)
         names = array.tolist() if array is not None and array.ndim == 1 else listed
         if not isinstance(names, list | tuple | set) or not all(
@@ -248,103 +372,15 @@ def _sides(file: str, split: Mapping[object, object]) -> dict[str, dict[str, int
         ):
             raise DataError(f"{file}: split {shown(key)}: expected a list of sequences' names")
         protocol = "_".join(part for part in (match["name"], match["number"]) if part).lower() or GIVEN
-        side = TRAIN if match["side"] == "train" else TEST
+        side = match["side"]
         other = come_from.setdefault((protocol, side), str(key))
         if other != key:
             raise DataError(
-                f"{file}: splits {other!r} and {key!r} are both a test side; leave one of them out"
+                f"{file}: splits {other!r} and {key!r} are both a {side} side; leave one of them out"
             )
         members = sides.setdefault(protocol, {})
         for name in names:
             if members.setdefault(name, side) != side:
-                raise DataError(f"{file}: {name} trains and tests under {protocol}; it can do one of them")
-    return sides
-
-
-SUFFIX = ".pkl"
-SKELETONS = {(25, 3): NTU_25, (17, 2): COCO_17}
-"""By joints and coordinates, the skeletons of the files that PYSKL's authors released."""
-
-
-def pyskl_data_set() -> DataSet:
-    """Return the data set as it is before its file is known."""
-    return DataSet(
-        name="pyskl",
-        summary="any data set in PYSKL's .pkl with split and annotations",
-        topology=None,
-        fps=None,
-        class_names=None,
-        suffix=SUFFIX,
-        example="ntu60_3danno.pkl",
-        is_member=any_name,
-        read=not_surveyed,
-        recognises=_recognises,
-        settings={
-            "topology": None,
-            "fps": None,
-            "class_names": None,
-            "min_confidence": 0.0,
-            "body_order": None,
-        },
-        survey=_survey,
-    )
-
-
-def _recognises(sample: Sample) -> bool:
-    keys = (b"split", b"annotations", b"keypoint", b"frame_dir")
-    return sample.is_pickle and any(key in sample.head for key in keys)
-
-
-def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
-    """Read the one pickle among ``files``.
-
-    Raises:
-        DataError: there is no pickle or more than one, or it cannot be used.
-        ConfigurationError: a setting that cannot be used, or the skeleton has to be told.
-    """
-    settings = data_set.settings
-    pickles = [file for file in files if file.suffix == SUFFIX]
-    if len(pickles) != 1:
-        found = f"{len(pickles)} {SUFFIX} files" if pickles else f"no {SUFFIX} file"
-        raise DataError(f"{files[0].container.parent}: {found}; give the path of the one pickle")
-    content = _open(pickles[0])
-    topology = topology_setting(settings) or _known(content)
-    names = class_names_setting(settings, content.num_classes)
-    min_confidence = min_confidence_setting(settings)
-    return replace(
-        data_set,
-        topology=topology,
-        fps=fps_setting(settings),
-        class_names=names or numbered_classes(content.num_classes),
-        read=partial(_read, content, topology, fps_setting(settings), min_confidence),
-        settings=recorded_settings(settings, topology, names),
-        attribute_values={attribute_of(name): SIDES for name in content.protocols},
-        given_protocols=tuple(given_protocol(name) for name in content.protocols),
-    )
-
-
-def _open(file: RawFile) -> PysklPickle:
-    if not file.is_packed:
-        with file.container.open("rb") as stream:
-            return read_pyskl(file.name, stream, file.container.stat().st_size)
-    data = file.read()
-    return read_pyskl(file.name, io.BytesIO(data), len(data))
-
-
-def _known(content: PysklPickle) -> Topology:
-    shape = (content.num_joints, content.num_coordinates)
-    if shape not in SKELETONS:
-        raise ConfigurationError(
-            f"{content.file}: {shape[0]} joints in {shape[1]}-D, a skeleton that the file does not name; "
-            "name it with --topology"
-        )
-    return SKELETONS[shape]
-
-
-def _read(
-    content: PysklPickle, topology: Topology, fps: float | None, min_confidence: float, file: RawFile
-) -> Iterator[Item]:
-    for item in content.sequences(topology, fps, min_confidence):
-        yield Exclusion.of(item) if isinstance(item, UnusableRecordingError) else item
-    for name in content.missing():
-        yield Exclusion(file.name, UNKNOWN_NAME, name)
+                which = f"is in {members[name]} and {side} of {protocol}"
+                raise DataError(f"{file}: {name} {which}; it can be in one of them")
+    return sides, remarks

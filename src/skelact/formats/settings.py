@@ -80,6 +80,31 @@ def image_size_setting(settings: Mapping[str, object]) -> tuple[int, int] | None
     return None if found is None else (int(found[1]), int(found[2]))
 
 
+def first_label_setting(settings: Mapping[str, object]) -> int:
+    """Return the number of the first class, of ``--first-label``; 0 without it.
+
+    Raises:
+        ConfigurationError: not a whole number from 0.
+    """
+    first = settings["first_label"]
+    if first is not None and not (isinstance(first, int) and 0 <= first < MAX_CLASSES):
+        raise ConfigurationError(f"--first-label is {first}; expected a whole number from 0")
+    return 0 if first is None else int(first)
+
+
+def label_remarks(lowest: int, first_label: int) -> list[str]:
+    """Return a line where no label is the first; none otherwise.
+
+    Args:
+        lowest: the smallest label.
+        first_label: what :func:`first_label_setting` gives.
+    """
+    if lowest <= first_label:
+        return []
+    empty = f"the smallest label is {lowest}, so class {first_label} is empty"
+    return [f"{empty}; --first-label {lowest} counts from it"]
+
+
 def class_names_setting(settings: Mapping[str, object], num_classes: int = 0) -> tuple[str, ...] | None:
     """Return the names in the file of ``--class-names``, a line each; None without it.
 

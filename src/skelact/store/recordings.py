@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from skelact import __version__
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet
+from skelact.formats.data_set import DataSet, any_name
 from skelact.formats.exclusions import REPEATED, Exclusion, UnusableRecordingError, count_by_reason
 
 LISTED = "listed as missing or incomplete"
@@ -49,6 +51,9 @@ def fingerprint(
 def select(data_set: DataSet, raw: Path, files: Sequence[RawFile]) -> tuple[list[RawFile], list[Exclusion]]:
     """Tell the data set's recordings from all other files, by their names alone.
 
+    Where names are the user's own, files of one name in several folders are several recordings, which are
+    called by their paths; where names are identities, all but the first repeat it.
+
     Args:
         data_set: the data set, after its survey.
         raw: where the files lie, for the error.
@@ -60,6 +65,8 @@ def select(data_set: DataSet, raw: Path, files: Sequence[RawFile]) -> tuple[list
     Raises:
         DataError: there is no recording of the data set.
     """
+    if data_set.is_member is any_name:
+        files = _called_apart(data_set, files)
     wanted: dict[str, RawFile] = {}
     exclusions = list(data_set.excluded_files)
     settled = data_set.side_files | {entry.file for entry in data_set.excluded_files}
@@ -86,6 +93,16 @@ def select(data_set: DataSet, raw: Path, files: Sequence[RawFile]) -> tuple[list
     if not wanted:
         raise DataError(_nothing_wanted(data_set, raw, exclusions))
     return list(wanted.values()), exclusions
+
+
+def _called_apart(data_set: DataSet, files: Sequence[RawFile]) -> list[RawFile]:
+    """Return the files, those whose recordings would have one name called by their paths instead."""
+    names = [data_set.recording_name(file) if file.suffix == data_set.suffix else "" for file in files]
+    counts = Counter(names)
+    return [
+        replace(file, called=file.name.removesuffix(file.suffix)) if name and counts[name] > 1 else file
+        for file, name in zip(files, names, strict=True)
+    ]
 
 
 def _nothing_wanted(data_set: DataSet, raw: Path, exclusions: Sequence[Exclusion]) -> str:

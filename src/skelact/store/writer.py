@@ -118,8 +118,8 @@ class StoreWriter:
                 OTHER_SKELETON,
                 record.name,
                 "",
-                f"its skeleton is {_shown(packed.topology, packed.num_coordinates)}; expected "
-                f"{_shown(topology, num_coordinates)}, with the same joints in the same order",
+                f"{_first_difference(packed.topology, packed.num_coordinates, topology, num_coordinates)}; a "
+                "store has one skeleton, so prepare the others on their own",
             )
         self._columns.check(record)
         self._topology, self._num_coordinates = topology, num_coordinates
@@ -238,8 +238,25 @@ class StoreWriter:
         self._files[name].append(data)
 
 
-def _shown(topology: Topology, num_coordinates: int) -> str:
-    return f"{topology.name} ({topology.num_joints} joints, {num_coordinates}-D)"
+def _first_difference(found: Topology, found_in: int, expected: Topology, expected_in: int) -> str:
+    """Return in which way one skeleton is not the other, whose numbers of coordinates are told, too."""
+    if found_in != expected_in:
+        return f"positions in {found_in}-D, the first recording's are in {expected_in}-D"
+    if found.num_joints != expected.num_joints:
+        return (
+            f"{found.num_joints} joints ({found.name}), the first recording has {expected.num_joints} "
+            f"({expected.name})"
+        )
+    for number, (joint, other) in enumerate(zip(found.joints, expected.joints, strict=True)):
+        if joint != other:
+            return f"joint {number} is {joint[:80]!r}, the first recording's is {other[:80]!r}"
+    for joint, parent, first in zip(found.joints, found.parents, expected.parents, strict=True):
+        if parent != first:
+            hung = f"{joint[:80]!r} hangs from {found.joints[parent][:80]!r}"
+            return f"{hung}, in the first recording from {found.joints[first][:80]!r}"
+    if found.pairs != expected.pairs or found.centre != expected.centre:
+        return "other pairs of left and right or another centre than the first recording's skeleton"
+    return f"a skeleton called {found.name!r}, the first recording's is {expected.name!r}"
 
 
 class ArrayFile:

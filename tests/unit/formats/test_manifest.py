@@ -15,18 +15,14 @@ def test_columns_become_labels_attributes_and_sides() -> None:
         "three,,4,south,,train\r\n"
     )
     manifest = read_manifest("manifest.csv", text.encode())
-    assert manifest.protocols == ("given", "fold2")
-    one, two, three = (
-        manifest.find(*key) for key in (("a/one.json", "one"), ("b/two.json", "two"), ("", "three"))
-    )
-    assert one is not None
-    assert two is not None
-    assert three is not None
+    assert manifest.sides == {"given": ("train", "test"), "fold2": ("train", "test")}
+    found = manifest.match(["a/one.json", "b/two.json", "three", "x/four.json"])
+    assert list(found) == ["a/one.json", "b/two.json", "three"]
+    one, two, three = found.values()
     assert (one.label, one.names) == ("wave", {"room": "north"})
     assert one.numbers == {"subject": 3, "split_given": 0, "split_fold2": 1}
     assert (two.label, two.names, two.numbers) == ("jump", {}, {"split_given": 1})
     assert (three.label, three.numbers) == (None, {"subject": 4, "split_fold2": 0})
-    assert manifest.find("x/four.json", "four") is None
 
 
 @pytest.mark.parametrize(
@@ -54,3 +50,56 @@ def test_a_mistake_is_named_with_its_line(data: bytes, message: str) -> None:
         read_manifest("m.csv", data)
     assert str(error.value).startswith("m.csv: ")
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_other_signs_between_fields(sign: str) -> None:
+    text = f'file{sign}label{sign}split\nr0{sign}"sit{sign} up, down"{sign}train\n'
+    (entry,) = read_manifest("m.csv", text.encode()).entries.values()
+    assert entry.label == f"sit{sign} up, down"
+    assert entry.numbers == {"split_given": 0}
+
+
+@pytest.mark.parametrize(
+    ("listed", "paths", "expected"),
+    [
+        (["r0.json"], ["a/r0.json"], ["a/r0.json"]),  # with the ending
+        (["a/r0"], ["a/r0.json", "b/r0.json"], ["a/r0.json"]),  # the path without
+        ([".\\\\a\\\\r0.json"], ["a/r0.json"], ["a/r0.json"]),  # as Windows writes it
+        (["data/a/r0.json"], ["a/r0.json"], ["a/r0.json"]),  # from further up
+        (["r0"], ["r0.json", "a/r0.json"], ["r0.json"]),  # the whole path goes before an end of one
+        (["a.b", "c"], ["a.b.json", "c.d/c"], ["a.b.json", "c.d/c"]),
+        (["x/r0"], ["y/r0.json"], []),
+    ],
+)
+def test_a_line_names_a_recording_by_the_end_of_its_path(
+    listed: list[str], paths: list[str], expected: list[str]
+) -> None:
+    manifest = read_manifest("m.csv", "\n".join(["file", *listed]).replace("\\\\", "\\").encode())
+    assert list(manifest.match(paths)) == expected
+
+
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [
+        (["0000"], "m.csv: line 2: '0000' could be kick/0000.json or wave/0000.json; write the path"),
+        (["kick/0000", "kick/0000.json"], "m.csv: line 3: 'kick/0000.json' is kick/0000.json, which line 2"),
+    ],
+)
+def test_lines_that_mean_several_recordings_or_the_same(listed: list[str], message: str) -> None:
+    manifest = read_manifest("m.csv", "\n".join(["file", *listed]).encode())
+    with pytest.raises(DataError, match=message):
+        manifest.match(["kick/0000.json", "wave/0000.json"])
+
+
+def test_more_than_two_sides() -> None:
+    text = "file,split,split_a\n0,train,Training\n1,validation,VAL\n2,test,\n3,holdout,val\n"
+    manifest = read_manifest("m.csv", text.encode())
+    assert manifest.sides == {"given": ("train", "test", "holdout", "val"), "a": ("train", "test")}
+    numbers = [dict(entry.numbers) for entry in manifest.entries.values()]
+    assert numbers == [
+        {"split_given": 0, "split_a": 0},
+        {"split_given": 3, "split_a": 1},
+        {"split_given": 1},
+        {"split_given": 2, "split_a": 1},
+    ]

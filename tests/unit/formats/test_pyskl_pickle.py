@@ -40,8 +40,9 @@ def test_an_annotation_becomes_a_sequence() -> None:
     assert (sequence.name, sequence.label, sequence.fps) == ("a", 2, 30.0)
     assert sequence.attributes == {"split_xsub": 0, "split_xset": 1}
     assert sequence.joint_present is None
-    assert (content.num_joints, content.num_coordinates, content.num_classes) == (25, 3, 3)
-    assert (content.protocols, content.missing()) == (("xsub", "xset"), ["b"])
+    assert (content.num_joints, content.num_coordinates) == (25, 3)
+    assert (tuple(content.sides), content.missing()) == (("xsub", "xset"), ["b"])
+    assert content.labels == range(2, 3)
 
 
 def test_flat_poses_with_scores() -> None:
@@ -74,18 +75,18 @@ def test_flat_poses_with_scores() -> None:
 )
 def test_names_of_splits(keys: tuple[str, str], protocol: str) -> None:
     content = read([annotation()], {keys[0]: ["a"], keys[1]: np.array(["b", "c"])})
-    assert content.sides == {protocol: {"a": 0, "b": 1, "c": 1}}
+    tested = "test" if "test" in keys[1] else "val"
+    assert content.sides == {protocol: {"a": "train", "b": tested, "c": tested}}
+    assert content.side_names == {protocol: ("train", "test")}
 
 
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ({"fold": ["a"]}, "split 'fold' is neither"),
-        ({3: ["a"]}, "split 3 is neither"),
         ({"train": "a"}, "split 'train': expected a list of sequences' names"),
         ({"train": [1]}, "split 'train': expected a list"),
-        ({"train": ["a"], "val": ["a"]}, "a trains and tests under given"),
-        ({"val": ["a"], "test": ["b"]}, "splits 'val' and 'test' are both a test side"),
+        ({"train": ["a"], "val": ["a"]}, "a is in train and val of given; it can be in one of them"),
+        ({"x_val": ["a"], "X_val": ["b"]}, "splits 'x_val' and 'X_val' are both a val side"),
     ],
 )
 def test_splits_that_make_no_protocol(split: object, message: str) -> None:
@@ -100,14 +101,14 @@ def test_annotations_that_cannot_be_used() -> None:
         "keypoint has shape (2, 5, 20, 3); expected (M, T, 25, 3)": annotation(
             "b", keypoint=np.ones((2, 5, 20, 3))
         ),
-        "total_frames is 4, keypoint has 5": annotation("b", total_frames=4),
-        "label is -1; expected an integer": annotation("b", label=-1),
+        "label is -2; expected an integer from 0": annotation("b", label=-2),
+        "label is ['x']; expected an integer": annotation("b", label=["x"]),
         "label is True; expected an integer": annotation("b", label=True),
         "keypoint_score has shape (2, 5)": annotation("b", keypoint_score=np.ones((2, 5))),
         "keypoint[0, 0, 0, 0] is inf; expected finite": annotation(
             "b", keypoint=np.full((1, 5, 25, 3), 1e39)
         ),
-        "keypoint[0, 0, 0, 0] is nan": annotation("b", keypoint=np.full((1, 5, 25, 3), np.nan)),
+        "expected a body": annotation("b", keypoint=np.full((1, 5, 25, 3), np.nan)),
         "expected a body in at least one frame": annotation("b", keypoint=np.zeros((1, 5, 25, 3))),
     }
     content = read([annotation(), *bad.values(), 7])
@@ -122,7 +123,7 @@ def test_annotations_that_cannot_be_used() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [[], {"split": {}}, {"split": {}, "annotations": 3}, {"split": [], "annotations": []}],
+    [[], [1, {}], {"split": {}}, {"split": {}, "annotations": 3}, {"split": [], "annotations": []}],
 )
 def test_something_else_is_no_such_file(content: object) -> None:
     data = pickle.dumps(content)
@@ -139,13 +140,110 @@ def test_messages_show_values_of_any_depth_and_size_at_once() -> None:
     deep: object = []
     for _ in range(200):
         deep = [deep, deep]
-    for key in ("label", "total_frames"):
-        for value in (deep, {"a": deep}, (deep,), "x" * 100_000, 1 << 100_000):
-            item = only(read([annotation(**{key: value})]))
-            assert isinstance(item, UnusableRecordingError)
-            assert len(str(item)) < 200
-    with pytest.raises(DataError, match="neither a training nor a test side"):
-        read([annotation()], {1 << 100_000: ["a"]})
-    item = only(read([annotation(keypoint=np.ones((1, 2, 17, 2)), total_frames=2, img_shape=deep)]))
-    assert isinstance(item, UnusableRecordingError)
-    assert "img_shape is [[[" in str(item)
+    for value in (deep, {"a": deep}, (deep,), 1 << 100_000):
+        item = only(read([annotation(label=value)]))
+        assert isinstance(item, UnusableRecordingError)
+        assert len(str(item)) < 200
+    content = read([annotation()], {1 << 100_000: ["a"]})
+    assert content.remarks == (
+        "some.pkl: split a very large int is neither a training nor a test side; not used",
+    )
+    item = only(read([annotation(keypoint=np.ones((1, 2, 17, 2)), total_frames=deep, img_shape=deep)]))
+    assert isinstance(item, SkeletonSequence)
+
+
+def flat(**other: object) -> dict[str, object]:
+    return annotation(keypoint=np.random.default_rng(3).uniform(10, 400, (1, 4, 17, 2)), **other)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(480, 640), [480, 640], np.array([480, 640]), np.array([480.0, 640.0]), (np.int64(480), 640.0)],
+)
+def test_any_pair_of_whole_numbers_is_a_size(shape: object) -> None:
+    content = read([flat(img_shape=shape, total_frames=np.int64(4))])
+    sequence = only(content)
+    assert isinstance(sequence, SkeletonSequence)
+    assert sequence.attributes == {"image_height": 480, "image_width": 640}
+    assert content.remarks == ()
+
+
+def test_no_sequence_is_lost_for_its_size_or_its_total_frames() -> None:
+    odd = [None, (480,), (480, 640, 3), (0, 640), (480.5, 640), "480x640", np.zeros((2, 2))]
+    content = read([flat(name=f"s{number}", img_shape=shape) for number, shape in enumerate(odd)])
+    found = list(content.sequences(COCO_17, None, 0.0))
+    assert all(isinstance(item, SkeletonSequence) and not item.attributes for item in found)
+    assert content.remarks == (
+        "some.pkl: img_shape of 6 annotations is no (height, width); taken as unknown",
+        "some.pkl: total_frames of 7 annotations is not what keypoint has; not used",
+    )
+
+
+def test_positions_that_are_not_numbers_are_joints_not_seen() -> None:
+    raw = flat(total_frames=4)
+    keypoint = raw["keypoint"]
+    assert isinstance(keypoint, np.ndarray)
+    keypoint[0, 1, 5], keypoint[0, 2, 6, 0], keypoint[0, 3] = np.nan, np.nan, np.nan
+    for score in (None, np.where(np.isnan(keypoint).any(3), 0, 0.9)):
+        sequence = only(read([raw | {"keypoint_score": score}]))
+        assert isinstance(sequence, SkeletonSequence)
+        assert sequence.joint_present is not None
+        assert sequence.present.tolist() == [[True, True, True, False]]
+        assert np.argwhere(~sequence.joint_present[0, :3]).tolist() == [[1, 5], [2, 6]]
+        assert not sequence.positions[~sequence.joint_present].any()
+
+
+def test_a_third_number_that_is_a_confidence() -> None:
+    places = np.random.default_rng(3).uniform(10, 400, (1, 4, 17, 2))
+    score = np.full((1, 4, 17, 1), 0.9)
+    score[0, 2, 3], score[0, 1, 4] = 0, 0.2
+    raw = annotation(keypoint=np.concatenate([places, score], 3).astype(np.float32), total_frames=4)
+    content = read([raw])
+    assert (content.num_coordinates, content.has_confidence) == (2, True)
+    assert "read as 2-D positions with a confidence" in content.remarks[0]
+    sequence = only(content, 0.5)
+    assert isinstance(sequence, SkeletonSequence)
+    assert sequence.positions.shape == (1, 4, 17, 2)
+    assert sequence.joint_present is not None
+    assert np.argwhere(~sequence.joint_present[0]).tolist() == [[1, 4], [2, 3]]
+    beyond = raw["keypoint"].copy()  # type: ignore[attr-defined]
+    beyond[0, 0, 0, 2] = 1.5
+    assert not read([raw | {"keypoint": beyond}]).has_confidence
+    metres = raw["keypoint"] / [200, 200, 1]  # type: ignore[operator]
+    assert not read([raw | {"keypoint": metres}]).has_confidence
+
+
+def test_labels_of_every_kind() -> None:
+    labels = [0, -1, None, 2.0, np.int64(1), np.array([1])]
+    content = read([annotation(name=f"s{number}", label=label) for number, label in enumerate(labels)])
+    found = [item.label for item in content.sequences(NTU_25, None, 0.0)]  # type: ignore[union-attr]
+    assert found == [0, None, None, 2, 1, 1]
+    names = ["sit, up", "\u6325\u624b", " wave "]
+    content = read([annotation(name=f"s{number}", label=label) for number, label in enumerate([*names, 3])])
+    *named, refused = content.sequences(NTU_25, None, 0.0)
+    assert [item.names["label"] for item in named] == ["sit, up", "\u6325\u624b", "wave"]  # type: ignore[union-attr]
+    assert "label is 3; expected a class's name, as others have" in str(refused)
+
+
+def test_labels_from_one() -> None:
+    content = read([annotation(name=f"s{number}", label=number) for number in range(3)])
+    refused, *found = content.sequences(NTU_25, None, 0.0, first_label=1)
+    assert "label is 0; expected an integer from 1" in str(refused)
+    assert [item.label for item in found] == [0, 1]  # type: ignore[union-attr]
+
+
+def test_three_sides() -> None:
+    content = read([annotation()], {"train": ["a"], "val": ["b"], "test": ["c"], "all": ["a", "b", "c"]})
+    assert content.sides == {"given": {"a": "train", "b": "val", "c": "test"}}
+    assert content.side_names == {"given": ("train", "test", "val")}
+    assert content.remarks == ("some.pkl: split 'all' is neither a training nor a test side; not used",)
+
+
+@pytest.mark.parametrize(
+    ("name", "side"), [("ntu_xsub_train.pkl", "train"), ("val.pkl", "val"), ("mine.pkl", None)]
+)
+def test_older_files_are_a_list_and_tell_their_side_by_their_name(name: str, side: str | None) -> None:
+    data = pickle.dumps([annotation(), annotation("b")])
+    content = read_pyskl(name, io.BytesIO(data), len(data))
+    assert content.is_list
+    assert content.sides == ({} if side is None else {"given": {"a": side, "b": side}})

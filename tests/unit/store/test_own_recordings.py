@@ -1,0 +1,130 @@
+"""Recordings of one's own as people name, label and split them: nothing is lost on the way to the store."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fuzzing.samples import BVH
+from skelact.errors import DataError
+from skelact.store.prepare import PreparationResult, prepare
+from skelact.store.protocols import protocols_of, split
+from skelact.store.store import Store
+
+
+def pose(seed: int, **other: object) -> bytes:
+    frames = np.random.default_rng(seed).uniform(100, 400, (4, 17, 2)).round(2).tolist()
+    return json.dumps(
+        {"topology": "coco-17", "unit": "pixel", "bodies": [{"positions": frames}], **other}
+    ).encode()
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def labels(store: Store) -> dict[str, str | None]:
+    classes = store.class_names
+    found = (store.sequence(number) for number in range(len(store)))
+    return {one.name: None if one.label is None else classes[one.label] for one in found}
+
+
+def prepared(raw: Path, data_set: str = "pose-json") -> PreparationResult:
+    return prepare(data_set, raw, raw.parent / "store", num_workers=1)
+
+
+@pytest.mark.parametrize(("data_set", "suffix"), [("pose-json", "json"), ("bvh", "bvh")])
+def test_the_same_file_names_in_other_folders_are_other_recordings(
+    data_set: str, suffix: str, tmp_path: Path
+) -> None:
+    """A folder a class, and a manifest by path."""
+    paths = [f"{label}/{number:04}" for label in ("kick", "wave") for number in range(3)]
+    files = {f"{path}.{suffix}": pose(n) if suffix == "json" else BVH for n, path in enumerate(paths)}
+    files[f"alone.{suffix}"] = files[f"{paths[0]}.{suffix}"]
+    table = ["file,label", *(f"{path}.{suffix},{path.partition('/')[0]}" for path in paths), "alone,wave"]
+    outcome = prepared(write(tmp_path / "raw", files | {"manifest.csv": "\n".join(table).encode()}), data_set)
+    assert outcome.exclusions == []
+    assert labels(outcome.store) == {path: path.partition("/")[0] for path in paths} | {"alone": "wave"}
+
+
+def test_names_that_are_identities_stay_so(tmp_path: Path) -> None:
+    frame = b"\n".join([b"0.1 0.2 3.0 1"] * 20)
+    name = "a01_s02_e03_skeleton3D.txt"
+    outcome = prepared(write(tmp_path / "raw", {f"a/{name}": frame, f"b/{name}": frame}), "msr-action3d")
+    assert outcome.store.names == [name.removesuffix(".txt")]
+    assert [entry.reason for entry in outcome.exclusions] == ["a recording of this name came before"]
+
+
+def test_a_body_without_joints_is_no_body(tmp_path: Path) -> None:
+    tree = json.loads(pose(0))
+    nobody = {"positions": [None] * 4}
+    files = {
+        "first.json": json.dumps(tree | {"bodies": [nobody, *tree["bodies"]]}).encode(),
+        "second.json": json.dumps(tree | {"bodies": [*tree["bodies"], nobody]}).encode(),
+        "none.json": json.dumps(tree | {"bodies": [nobody]}).encode(),
+    }
+    outcome = prepared(write(tmp_path / "raw", files))
+    assert outcome.store.names == ["first", "second"]
+    one = outcome.store.sequence(0)
+    assert one.positions.shape == (1, 4, 17, 2)
+    np.testing.assert_array_equal(one.positions, outcome.store.sequence(1).positions)
+    assert [entry.reason for entry in outcome.exclusions] == ["no joint of any body was seen"]
+
+
+def test_two_sides_are_chosen_by_name_and_the_third_is_kept(tmp_path: Path) -> None:
+    sides = ["train", "train", "val", "test", "test", "test", "extra"]
+    files = {f"r{number}.json": pose(number) for number in range(len(sides))}
+    table = "file,label,split\n" + "".join(f"r{n},wave,{side}\n" for n, side in enumerate(sides))
+    outcome = prepared(write(tmp_path / "raw", files | {"manifest.csv": table.encode()}))
+    store = outcome.store
+    assert len(store) == len(sides)
+    assert [protocol.name for protocol in protocols_of(store)] == ["given", "given_extra", "given_val"]
+    for name, tested in (("given", [3, 4, 5]), ("given_val", [2]), ("given_extra", [6])):
+        assert split(store, name).train.tolist() == [0, 1]
+        assert split(store, name).test.tolist() == tested
+    expected = "protocol given tests on test; extra, val kept, unused but by given_extra, given_val"
+    assert outcome.remarks == [expected]
+
+
+def test_train_and_val_alone_are_the_two_sides(tmp_path: Path) -> None:
+    files = {f"r{number}.json": pose(number) for number in range(2)}
+    table = b"file;label;split\nr0.json;wave;training\nr1.json;kick;val\n"
+    outcome = prepared(write(tmp_path / "raw", files | {"manifest.csv": table}))
+    assert [protocol.name for protocol in protocols_of(outcome.store)] == ["given"]
+    assert split(outcome.store, "given").test.tolist() == [1]
+    assert outcome.remarks == []
+
+
+def test_a_manifest_of_other_names_shows_one_of_each(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", {"a/r0.json": pose(0), "manifest.csv": b"file,label\ntake_000,wave\n"})
+    with pytest.raises(DataError) as caught:
+        prepared(raw)
+    assert str(caught.value) == (
+        "manifest.csv: lists 'take_000', and the recordings are called 'a/r0.json'; write their paths in the "
+        "column file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (b"LeftLeg", b"Left Leg", "joint 1 is 'Left Leg', the first recording's is 'LeftLeg'"),
+        (b"LeftLeg", "\u5de6\u8155".encode("shift-jis"), "bytes that are not UTF-8; save the file as UTF-8"),
+        (
+            b"}\n\tJOINT RightLeg",
+            b"JOINT Foot\n{\nOFFSET 0 1 0\nCHANNELS 0\n}\n}\n\tJOINT RightLeg",
+            "4 joints (bvh), the first recording has 3 (bvh)",
+        ),
+    ],
+)
+def test_what_differs_comes_first_and_no_word_of_a_release(
+    old: bytes, new: bytes, expected: str, tmp_path: Path
+) -> None:
+    raw = write(tmp_path / "raw", {"a.bvh": BVH, "b.bvh": BVH.replace(old, new)})
+    (entry,) = prepared(raw, "bvh").exclusions
+    assert expected in entry.detail
+    assert "release" not in entry.detail
