@@ -134,7 +134,7 @@ def test_a_known_skeleton_in_pixels_and_a_default_one() -> None:
         (
             table(bodies=body([[[1, 2, 3]] * 4]) + body([[[1, 2, 3]] * 4] * 2)),
             "bodies[1]",
-            "2 frames in 3-D, the first body has 1",
+            "2 frames, the first body has 1",
         ),
     ],
 )

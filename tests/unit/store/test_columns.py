@@ -91,7 +91,7 @@ def test_the_first_sequence_decides_the_skeleton(tmp_path: Path) -> None:
         store.add(sequence("a", KINECT_20, 2))
         for other in (sequence("b"), sequence("b", KINECT_20, 3)):
             with pytest.raises(
-                UnusableRecordingError, match=r"b: its skeleton is .*; expected kinect-20 \(20 joints, 2-D\)"
+                UnusableRecordingError, match="b: positions in 3-D, the first recording's are in 2-D"
             ):
                 store.add(other)
         opened = store.finish()

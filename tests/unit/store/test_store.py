@@ -110,7 +110,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         other = SkeletonSequence("two", np.ones((1, 1, 20, 3), np.float32), np.ones((1, 1), bool), KINECT_20)
         with pytest.raises(
             DataError,
-            match=r"two: its skeleton is kinect-20 \(20 joints, 3-D\); expected ntu-25 \(25 joints, 3-D\)",
+            match=r"two: 20 joints \(kinect-20\), the first recording has 25 \(ntu-25\)",
         ):
             store.add(other)
 
