@@ -72,7 +72,7 @@ def test_flat_skeletons_are_not_rotated(tmp_path: Path) -> None:
         positions = np.ones((1, 4, 20, 2), np.float32)
         writer.add(SkeletonSequence("s", positions, np.ones((1, 4), bool), KINECT_20, label=0))
         store = writer.finish()
-    with pytest.raises(ConfigurationError, match="set rotation=0"):
+    with pytest.raises(ConfigurationError, match=r"clips.rotation is 0.3, set it to 0"):
         ClipSource(store, ClipSettings())
     clips = ClipSource(store, ClipSettings(rotation=0, num_frames=5)).train(
         [0], draw_crops(1, torch.Generator())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
 from skelact.api.evaluating import Result, Run, accuracy_lines, training_settings, warn_of_seen
 from skelact.api.model import as_model
-from skelact.clips.settings import ClipSettings
+from skelact.clips.settings import IN_THE_PLANE, ClipSettings
 from skelact.configuration import Fields, Option, PathLike, Table, names_closest
 from skelact.errors import ConfigurationError
 from skelact.evaluation.settings import Balance, FinetuneConfig, SupervisedConfig
@@ -221,7 +221,8 @@ def supervised(
     named = size or str(file.get("size", SupervisedConfig.size))
     shipped = {key: value for key, value in named_config("size", named).items() if key in ("clips", "model")}
     own = {key: value for key, value in {"clips": clips, "model": model}.items() if value is not None}
-    tables = merge(shipped, {key: file[key] for key in ("clips", "model") if key in file}, own)
+    flat = {"clips": IN_THE_PLANE} if as_store(data).num_coordinates == 2 else {}
+    tables = merge(shipped, flat, {key: file[key] for key in ("clips", "model") if key in file}, own)
     clip_settings = instantiate(ClipSettings, tables["clips"], "clips")
     sizes = instantiate(MaskedSizes, tables["model"], "model")
     config = _settings("supervised", options, SupervisedConfig)

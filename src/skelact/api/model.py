@@ -119,7 +119,8 @@ class Model:
                 stacklevel=2,
             )
         sequences = list(map(centre, sequences))
-        return self.embed_store(store_in_memory(sequences, self.card.get("up"), self.card.get("unit")))
+        learned_from = self.card.get("positions", {})  # earlier versions did not say
+        return self.embed_store(store_in_memory(sequences, learned_from.get("up"), learned_from.get("unit")))
 
     def _sequence(self, name: str, positions: Positions, fps: float | None) -> SkeletonSequence:
         try:

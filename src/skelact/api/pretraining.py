@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,7 +22,7 @@ from skelact.configuration import (
     nested,
     read_table,
 )
-from skelact.errors import ConfigurationError, suggest
+from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.models.sizes import ContrastiveSizes, MaskedSizes
 from skelact.pretraining.config import ContrastiveRun, MaskedRun
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
@@ -192,7 +193,17 @@ def compose(
         raise ConfigurationError(
             f"mixing: no way {own['mixing']!r}{suggest(str(own['mixing']), ['size', 'equal'])}"
         )
-    return instantiate(schema, find_method(method).settings(size, own), where)
+    settings = find_method(method).settings(size, own, flat=_are_flat(own["data"]))
+    return instantiate(schema, settings, where)
+
+
+def _are_flat(folders: Sequence[str]) -> bool:
+    """Tell whether the stores hold 2-D positions; one that cannot be opened is told when it is used."""
+    known = []
+    for folder in folders:
+        with contextlib.suppress(DataError):
+            known.append(Store.open(folder).num_coordinates == 2)
+    return bool(known) and all(known)
 
 
 def _names(option: str, value: Any) -> list[str] | None:

@@ -83,6 +83,7 @@ class BodyFrames:
         max_bodies: bodies M of each sequence that are kept, the first ones.
         hold: a frame in which a body is absent counts as its nearest present frame; otherwise as zeros.
         stream: what is made of the positions, one of :data:`skelact.clips.streams.STREAMS`.
+        factors: (N,) by what the positions of each sequence are multiplied; None: by nothing.
     """
 
     num_frames: IntArray
@@ -94,7 +95,14 @@ class BodyFrames:
     joints_missing: bool
     """Whether a joint is missing somewhere in the store."""
 
-    def __init__(self, store: Store, max_bodies: int, hold: bool, stream: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        max_bodies: int,
+        hold: bool,
+        stream: str,
+        factors: npt.NDArray[np.float32] | None = None,
+    ) -> None:
         joints, rows = store.array("joints"), store.array("frame_rows")
         row_start = np.array(store.array("row_start"))
         num_frames = np.diff(store.array("frame_start"))
@@ -114,7 +122,11 @@ class BodyFrames:
         self._store, self._max_bodies, self._hold, self._stream = store, max_bodies, hold, stream
         self._joints = np.asarray(joints.reshape(len(joints), -1))
         self._joint_start = np.array(store.array("joint_start"))
-        self._scale = None if store.position_type == FLOAT32 else np.array(store.array("joint_scale"))
+        self._is_fixed_point = store.position_type != FLOAT32
+        self._scale = factors
+        if self._is_fixed_point:
+            ones = np.ones(len(num_frames), np.float32)
+            self._scale = store.array("joint_scale") * (ones if factors is None else factors)
         # ~row of the body's nearest present frame where it is absent, as in the store
         self._rows, self._row_start = np.asarray(rows), row_start
         self._parents = np.empty(0, np.int64)  # of each of a body's numbers
@@ -228,7 +240,7 @@ class BodyFrames:
         if self.joints_missing:
             return (self._with_substitutes(sequences, rows) * weights[..., None, None]).sum(2)
         table = share_memory(self._joints)
-        if self._scale is not None:
+        if self._is_fixed_point:
             needed, place = torch.unique(rows, return_inverse=True)
             table, rows = table[needed].float(), place
         # a bag of two weighted rows is a linear interpolation: reading and resizing in one pass
@@ -254,7 +266,7 @@ class BodyFrames:
         return filled_RVC[place]
 
     def _scales(self, sequences: IntArray) -> npt.NDArray[np.float32]:
-        """Return (P,) by what each sequence's stored positions are multiplied: 1 where they are exact."""
+        """Return (P,) by what each sequence's stored positions are multiplied."""
         if self._scale is None:
             return np.ones(len(sequences), np.float32)
         scales: npt.NDArray[np.float32] = self._scale[sequences]

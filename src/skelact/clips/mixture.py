@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,8 @@ class MixedSource:
 
     Raises:
         ConfigurationError: no source, unknown weights, or sources that differ in settings or device.
-        DataError: stores of different topologies or dimensions.
+        DataError: stores of different topologies or dimensions; or of different units, or with another axis
+            up, where the settings leave these as they are.
     """
 
     def __init__(self, sources: Sequence[ClipSource], weights: str = "size") -> None:
@@ -49,7 +50,7 @@ class MixedSource:
                 raise ConfigurationError(
                     f"{source.store.path}: its clips have other settings than those of {first.store.path}"
                 )
-            _check_same_skeleton(first.store, source.store)
+            _check_alike(first.store, source.store, first.settings)
         self.sources, self.weights = tuple(sources), weights
         self._starts = torch.tensor([0, *np.cumsum([len(source) for source in sources])])
         self._labels = [
@@ -84,11 +85,6 @@ class MixedSource:
     def data_set(self) -> str:
         """The data sets' names, joined by ``+``."""
         return "+".join(store.data_set for store in self.stores)
-
-    def common(self, name: Literal["up", "unit"]) -> Any:
-        """Return what all stores say of themselves; None where they differ or do not say."""
-        values = {getattr(store, name) for store in self.stores}
-        return values.pop() if len(values) == 1 else None
 
     @property
     def class_names(self) -> list[str]:
@@ -222,7 +218,7 @@ def _rounds(num: int, wanted: int, generator: torch.Generator) -> Tensor:
     return torch.cat(rounds)[:wanted] if rounds else torch.empty(0, dtype=torch.int64)
 
 
-def _check_same_skeleton(first: Store, other: Store) -> None:
+def _check_alike(first: Store, other: Store, settings: ClipSettings) -> None:
     shapes = [store.array("joints").shape[2] for store in (first, other)]
     if first.topology != other.topology:
         raise DataError(
@@ -231,3 +227,13 @@ def _check_same_skeleton(first: Store, other: Store) -> None:
         )
     if shapes[0] != shapes[1]:
         raise DataError(f"{other.path}: positions are {shapes[1]}-D, those of {first.path} {shapes[0]}-D")
+    for name, setting, value, remedy in (
+        ("up", "view", "camera", "upright"),
+        ("unit", "scale", "stored", "body"),
+    ):
+        said = [getattr(store, name) for store in (first, other)]
+        if getattr(settings, setting) == value and None not in said and said[0] != said[1]:
+            raise DataError(
+                f"{other.path}: its {name} is {said[1]}, that of {first.path} {said[0]}; "
+                f"--clips.{setting} {remedy} makes them alike"
+            )

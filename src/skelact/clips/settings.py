@@ -16,8 +16,12 @@ STREAMS = ("joint", "bone", "motion", "bone-motion")
 
 
 GAPS = ("hold", "zero")
-ADDED = ("view",)
+SCALES = ("stored", "body", "image")
+ADDED = ("view", "scale", "turn", "tilt")
 """Settings of clips that cards and results of earlier versions do not have; their defaults change nothing."""
+
+IN_THE_PLANE = {"rotation": 0.0, "scale": "body"}
+"""What commands set for 2-D positions where the user says nothing."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,15 @@ class ClipSettings:
     view: str = "camera"
     """Whose axes positions have: 'camera' as they are; 'upright': turned about the vertical so that the hips
     of the first frame lie along x; 'body': the body's own in the first frame, hips along x, trunk along y."""
+    scale: str = "stored"
+    """'stored': positions in the store's unit; 'body' (what commands take for 2-D): each sequence enlarged so
+    that its first body has an adult's size, 0.5 m; 'image': in heights of the image."""
+    turn: float | None = None
+    """Training clips are turned about the vertical by an angle drawn evenly from ± this, in degrees. It and
+    tilt take the place of rotation."""
+    tilt: float | None = None
+    """After that, they are tilted about the two level axes, each by up to ± this in degrees; 2-D: in the
+    plane."""
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "min_crop_frames", "max_bodies"):
@@ -60,7 +73,16 @@ class ClipSettings:
                 raise ConfigurationError(f"{name}={getattr(self, name)}: must lie in (0, 1]")
         if not 0 <= self.rotation <= math.pi:
             raise ConfigurationError(f"rotation={self.rotation}: must be an angle in [0, pi] rad")
-        for name, known in (("stream", STREAMS), ("gaps", GAPS), ("view", VIEWS)):
+        for name in ("turn", "tilt"):
+            angle = getattr(self, name)
+            if angle is None:
+                continue
+            if not 0 <= angle <= 180:
+                raise ConfigurationError(f"{name}={angle}: must be an angle in [0, 180] degrees")
+            if self.rotation not in (0, ClipSettings.rotation):
+                raise ConfigurationError(f"rotation={self.rotation} and {name}={angle} both turn; give one")
+        named = (("stream", STREAMS), ("gaps", GAPS), ("view", VIEWS), ("scale", SCALES))
+        for name, known in named:
             value = getattr(self, name)
             if value not in known:
                 raise ConfigurationError(f"{name}={value!r}: not known{suggest(value, known)}")

@@ -6,6 +6,7 @@ resized, rotated, turned into the stream and written into their slots; an absent
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
@@ -18,8 +19,9 @@ from torch import Tensor
 from skelact.clips.body_frames import BodyFrames
 from skelact.clips.rotation import rotation_matrices
 from skelact.clips.sampling import IntArray, Windows, centre_windows, interpolate, train_windows
+from skelact.clips.scale import sequence_factors
 from skelact.clips.settings import ClipSettings
-from skelact.clips.viewpoint import sequence_turns
+from skelact.clips.viewpoint import sequence_turns, up_of
 from skelact.errors import ConfigurationError, DataError
 from skelact.skeleton.view import View
 from skelact.store.store import Store
@@ -31,7 +33,8 @@ class Clips(NamedTuple):
     """A batch of N clips."""
 
     positions: Tensor
-    """(N, M, T, V, C) float32: metres, or metres per frame in the motion streams; all 0 for absent bodies."""
+    """(N, M, T, V, C) float32, in the unit that the settings' ``scale`` says, in motion streams that a frame;
+    all 0 for absent bodies."""
     present: Tensor
     """(N, M) bool: True where the body is seen in at least one frame of the crop."""
     labels: Tensor
@@ -123,22 +126,34 @@ class ClipSource:
         device: where the clips are wanted. They are made on the CPU; only bodies that are there are moved.
 
     Raises:
-        ConfigurationError: rotations are asked for and the positions are not three-dimensional.
+        ConfigurationError: rotations are asked for and the positions are not three-dimensional, or a view or
+            a scale that the store cannot have.
     """
 
     def __init__(self, store: Store, settings: ClipSettings, device: torch.device | str = "cpu") -> None:
-        num_coordinates = store.array("joints").shape[-1]
-        if settings.rotation > 0 and num_coordinates != 3:
+        self._is_flat = store.num_coordinates == 2
+        is_rotated = settings.turn is None and settings.tilt is None and settings.rotation > 0
+        if self._is_flat and (is_rotated or settings.turn):
+            name = "rotation" if is_rotated else "turn"
             raise ConfigurationError(
-                f"rotation={settings.rotation}: {store.path} holds {num_coordinates}-D positions, "
-                "which are not rotated; set rotation=0"
+                f"{store.path}: holds 2-D positions, which are not rotated in space; "
+                f"--clips.{name} is {getattr(settings, name):g}, set it to 0"
             )
         self.store, self.settings, self.device = store, settings, torch.device(device)
-        self._frames = BodyFrames(store, settings.max_bodies, settings.gaps == "hold", settings.stream)
+        self._frames = BodyFrames(
+            store,
+            settings.max_bodies,
+            settings.gaps == "hold",
+            settings.stream,
+            sequence_factors(store, settings.scale),
+        )
         self._labels = store.labels.astype(np.int64)
         self._views = None
         if settings.view != "camera":
             self._views = sequence_turns(store, cast(View, settings.view))
+        self._vertical = 1  # y
+        if settings.view == "camera" and settings.turn is not None and not self._is_flat:
+            self._vertical = "xyz".index(up_of(store)[-1])
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -164,8 +179,7 @@ class ClipSource:
             settings.min_crop_share,
             settings.min_crop_frames,
         )
-        angles = (2 * uniform[:, 2:] - 1) * settings.rotation
-        return self._clips(chosen, windows, angles if settings.rotation > 0 else None)
+        return self._clips(chosen, windows, self._drawn_rotations(2 * uniform[:, 2:] - 1))
 
     def test(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> Clips:
         """Return the middle of the sequences ``indices``, nothing random.
@@ -216,15 +230,29 @@ class ClipSource:
     def _check(self, indices: Sequence[int] | npt.NDArray[Any] | Tensor) -> IntArray:
         return sequence_numbers(indices, len(self), str(self.store.path)).numpy()
 
-    def _clips(self, chosen: IntArray, windows: Windows, angles: npt.NDArray[np.float64] | None) -> Clips:
+    def _drawn_rotations(self, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
+        """Return the (N, C, C) rotations of training clips by (N, 3) drawn numbers in ±1; None: none."""
+        settings = self.settings
+        if settings.turn is None and settings.tilt is None:
+            return rotation_matrices(numbers * settings.rotation) if settings.rotation > 0 else None
+        turn, tilt = (math.radians(angle or 0) * numbers for angle in (settings.turn, settings.tilt))
+        if self._is_flat:
+            tilt[:, :2] = 0
+            return rotation_matrices(tilt)[:, :2, :2]
+        is_vertical = np.arange(3) == self._vertical
+        parts = (np.where(is_vertical, 0, tilt), np.where(is_vertical, turn, 0))
+        tilted, turned = map(rotation_matrices, parts)
+        rotations: npt.NDArray[np.float64] = tilted @ turned
+        return rotations
+
+    def _clips(self, chosen: IntArray, windows: Windows, drawn: npt.NDArray[np.float64] | None) -> Clips:
         settings, device = self.settings, self.device
         present = self._frames.seen(chosen, windows)
         clip, body = np.nonzero(present)
         crops = Windows(*(part[clip] for part in windows))
         plan = interpolate(crops, settings.num_frames)
         turns = None if self._views is None else self._views[chosen]
-        if angles is not None:
-            drawn = rotation_matrices(angles)
+        if drawn is not None:
             turns = (drawn if turns is None else drawn @ turns).astype(np.float32)
         turns = None if turns is None else turns[clip]
         clip_shape = (settings.num_frames, *self._frames.body_shape)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from skelact.density.kernel import log_joint_density
 from skelact.errors import ConfigurationError, DataError
+from skelact.skeleton import view
 
 BANDWIDTH = 0.6
 """In body sizes: about 0.3 m on an adult, the length of a forearm."""
@@ -36,10 +37,7 @@ A = TypeVar("A", Array, Tensor)
 
 
 def body_size(positions: Tensor) -> Tensor:
-    """Return the size of a body: the RMS distance of its joints from their mean, the median over its frames.
-
-    About 0.5 m for an adult with the joints of NTU RGB+D. Joints that were not seen do not count; nor do
-    frames with fewer than two.
+    """Return the size of a body, as :func:`skelact.skeleton.view.body_size` does; no gradient passes.
 
     Args:
         positions: (..., T, V, C); NaN where a joint was not seen.
@@ -47,11 +45,9 @@ def body_size(positions: Tensor) -> Tensor:
     Returns:
         (...) in the unit of the positions; NaN where no frame shows two joints.
     """
-    seen = ~positions.isnan().any(-1)  # (..., T, V)
-    num = seen.sum(-1)
-    centred = positions - positions.nanmean(-2, keepdim=True)
-    square = torch.where(seen, centred.square().sum(-1), 0.0).sum(-1) / num
-    return torch.where(num > 1, square.sqrt(), math.nan).nanmedian(-1).values
+    places = positions.detach().cpu().numpy()
+    size = view.body_size(places, ~np.isnan(places).any(-1))
+    return torch.as_tensor(size, dtype=positions.dtype, device=positions.device)
 
 
 @overload

@@ -16,6 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from skelact.clips.scale import measures
 from skelact.clips.source import Clips, ClipSource, draw_crops
 from skelact.errors import SkelactError
 from skelact.evaluation.balance import order_of, weighted_loss, weights_of
@@ -26,7 +27,7 @@ from skelact.evaluation.settings import FinetuneConfig
 from skelact.files import write_json
 from skelact.models.backbone import frozen
 from skelact.models.blocks import set_stochastic_depth
-from skelact.models.card import CARD
+from skelact.models.card import CARD, MEASURES
 from skelact.models.heads import Classifier, FinetuneHead
 from skelact.models.pretrained import WEIGHTS, Pretrained, model_card
 from skelact.models.tensor_file import write_tensors
@@ -177,6 +178,7 @@ def finetune(
                 **_identity(pretrained, config, source, split, about),
                 "data_set": source.store.data_set,
                 "data_hash": source.store.content_hash,
+                MEASURES: measures([source.store]),
                 "num_training_sequences": len(split.train),
                 "head": head,
                 "class_names": class_names,

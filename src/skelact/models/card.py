@@ -19,9 +19,12 @@ from skelact.files import checked, read_json
 from skelact.limits import check_limit
 from skelact.models.sizes import Absent, EncoderConfig, STGCNConfig
 from skelact.skeleton.topology import Topology
+from skelact.skeleton.view import Axis, Unit
 
 FORMAT = "skelact-model-1"
 CARD = "card.json"
+MEASURES = "positions"
+"""Key of what a card says of the positions that a model learned from; earlier versions lack it."""
 TRAIN_AGAIN = "train the model again"
 KINDS: Mapping[str, type[EncoderConfig] | type[STGCNConfig]] = {
     "transformer": EncoderConfig,
@@ -75,9 +78,18 @@ class Imported(Struct):
     file: str | UnsetType = UNSET
 
 
+class Measures(Struct):
+    """How the positions were measured that a model learned from; None: not known."""
+
+    up: Axis | None = None
+    unit: Unit | None = None
+    body_size: Annotated[float, Meta(gt=0)] | None = None
+
+
 class Card(Training):
     """A whole card but for its encoder, clips and topology."""
 
+    positions: Measures | UnsetType = UNSET
     imported: Imported | UnsetType = UNSET
     class_names: list[str] | UnsetType = UNSET
     num_training_sequences: Place | UnsetType = UNSET

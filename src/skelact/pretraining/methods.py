@@ -15,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_type_hints
 
-from skelact.clips.settings import ClipSettings
+from skelact.clips.settings import IN_THE_PLANE, ClipSettings
 from skelact.configuration import instantiate, merge, named_config
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.limits import check_limit
@@ -56,6 +56,8 @@ class Family(ABC, Generic[M]):
     """Whether a run may start from trained weights (``init``)."""
     size_folder: ClassVar[str]
     """Folder of the shipped sizes."""
+    in_the_plane: ClassVar[Mapping[str, Any]] = {"clips": IN_THE_PLANE}
+    """Settings over those of method and size where positions are 2-D."""
 
     def layers(self, size: str, own: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the shipped settings of a size, later ones on top.
@@ -189,6 +191,10 @@ class _Contrastive(Family["ContrastiveModel"]):
     name, settings, objective = "contrastive", ContrastiveRun, "contrast"
     density_setting = "contrast.detector.density"
     starts_from_weights, size_folder = False, "size-contrast"
+    in_the_plane: ClassVar[Mapping[str, Any]] = {
+        "clips": IN_THE_PLANE,
+        "contrast": {"augmentation": {"rotation": False}},
+    }
 
     def layers(self, size: str, own: Mapping[str, Any]) -> list[dict[str, Any]]:
         backbone = own.get("model", {}).get("backbone", ContrastiveSizes.backbone)
@@ -243,18 +249,21 @@ class Method:
     family: Family[Any]
     """The family it belongs to."""
 
-    def settings(self, size: str = DEFAULT_SIZE, own: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def settings(
+        self, size: str = DEFAULT_SIZE, own: Mapping[str, Any] | None = None, *, flat: bool = False
+    ) -> dict[str, Any]:
         """Return the method's settings in a size, overlaid by the user's own.
 
         Args:
             size: its name; families have sizes of the same names with numbers of their own.
             own: settings as a configuration file holds them.
+            flat: whether positions are 2-D: they are not rotated in space, and made as large as an adult.
 
         Raises:
             ConfigurationError: no such size or backbone; the message names the closest.
         """
         own = {} if own is None else own
-        layers = self.family.layers(size, own)
+        layers = self.family.layers(size, own) + ([dict(self.family.in_the_plane)] if flat else [])
         return merge(_shipped("pretrain", self.name), *layers, own, {"method": self.name, "size": size})
 
 

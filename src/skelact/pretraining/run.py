@@ -17,10 +17,11 @@ from torch import nn
 
 from skelact.clips.mixture import MixedSource
 from skelact.clips.sampling import IntArray
+from skelact.clips.scale import measures
 from skelact.clips.source import ClipSource
 from skelact.errors import SkelactError, SkelactWarning
 from skelact.files import sha256, write_json
-from skelact.models.card import CARD
+from skelact.models.card import CARD, MEASURES
 from skelact.models.pretrained import WEIGHTS, load_pretrained, model_card
 from skelact.models.tensor_file import write_tensors
 from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
@@ -157,8 +158,7 @@ def pretrain(
             **({INIT_WEIGHTS_KEY: settings[INIT_WEIGHTS_KEY]} if INIT_WEIGHTS_KEY in settings else {}),
             "data_set": source.data_set,
             "data_hash": source.content_hash,
-            "up": source.common("up"),
-            "unit": source.common("unit"),
+            MEASURES: measures(source.stores),
             "num_training_sequences": len(train),
             "code": code_version(),
             "packages": package_versions(),

@@ -126,6 +126,11 @@ class Store:
         return unit
 
     @property
+    def num_coordinates(self) -> int:
+        """2 or 3: positions in the plane or in space."""
+        return int(self.meta["arrays"]["joints"]["shape"][2])
+
+    @property
     def position_type(self) -> str:
         """How positions are kept: ``float32``, exactly, or ``int16``, see :mod:`.fixed_point`."""
         return str(np.dtype(self.meta["arrays"]["joints"]["dtype"]))

@@ -94,7 +94,9 @@ def test_of_a_crowd_those_who_move_are_embedded_and_a_warning_says_so(model, sma
 def test_recordings_are_turned_as_the_model_was_taught(model, view, matters):
     taught = model.pretrained
     clips = replace(taught.clips, view=view)
-    model.__dict__["pretrained"] = replace(taught, clips=clips, card={"method": "mae", "up": "y"})
+    model.__dict__["pretrained"] = replace(
+        taught, clips=clips, card={"method": "mae", "positions": {"up": "y"}}
+    )
     positions = np.random.default_rng(0).normal(size=(30, 25, 3)).astype(np.float32)
     cos, sin = np.cos(2.0), np.sin(2.0)
     turned = positions @ np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], np.float32)
