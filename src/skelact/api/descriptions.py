@@ -9,6 +9,7 @@ import numpy as np
 
 from skelact.errors import DataError
 from skelact.formats.exclusions import count_by_reason, read_exclusions
+from skelact.formats.protocol import FOLDS
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.overview import (
     MOST_VALUES,
@@ -47,6 +48,10 @@ def describe_store(store: Store, width: int | None = None) -> str:
         ("positions", _positions(store)),
         ("left out", "; ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "nothing"),
         *[(f"{protocol.name}", _side_counts(store, protocol.name)) for protocol in protocols_of(store)],
+        *[
+            (name, f"{len(names)} folds: {names[0]} to {names[-1]}")
+            for name, names in FOLDS.get(store.data_set, {}).items()
+        ],
     ]
     lines = [f"{name:<{_INDENT}}{value}" for name, value in rows]
     for name in grouping_attributes(store):

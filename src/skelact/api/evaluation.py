@@ -20,6 +20,7 @@ from skelact.api.evaluating import (
     accuracy_lines,
     training_settings,
 )
+from skelact.api.folds import over_folds
 from skelact.api.model import Model, as_model
 from skelact.configuration import (
     Fields,
@@ -61,6 +62,7 @@ _WITHOUT_EFFECT = ("checkpoint_every", "keep_checkpoints", "tensorboard", "compi
 
 
 @names_closest
+@over_folds
 def linear(
     run: Annotated[Run, Option(str)],
     data: Data,
@@ -78,7 +80,7 @@ def linear(
     Args:
         run: run folder of 'skelact pretrain'
         data: store to evaluate on
-        protocol: protocol, e.g. xsub
+        protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         untrained: evaluate the same encoder before any training, to compare
         epochs: short for --training.epochs
         seed: short for --training.seed
@@ -113,6 +115,7 @@ def linear(
 
 
 @names_closest
+@over_folds
 def linear_fast(
     run: Annotated[Run, Option(str)],
     data: Data,
@@ -133,7 +136,7 @@ def linear_fast(
     Args:
         run: run folder of 'skelact pretrain'
         data: store to evaluate on
-        protocol: protocol, e.g. xsub
+        protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         crops: random training crops of each sequence, beside its centre crop
         l2: strengths of the regularisation to choose from
         held_out: share of the training sequences on which the strength is chosen
@@ -165,6 +168,7 @@ def linear_fast(
 
 
 @names_closest
+@over_folds
 def knn(
     run: Annotated[Run, Option(str)],
     data: Data,
@@ -179,7 +183,7 @@ def knn(
     Args:
         run: run folder of 'skelact pretrain'
         data: store to evaluate on
-        protocol: protocol, e.g. xsub
+        protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         k: numbers of neighbours
         tau: temperature of the neighbours' votes
 
@@ -210,6 +214,7 @@ def knn(
 
 
 @names_closest
+@over_folds
 def retrieval(
     run: Annotated[Run, Option(str)], data: Data, protocol: str, **options: Unpack[FrozenOptions]
 ) -> Result:
@@ -218,7 +223,7 @@ def retrieval(
     Args:
         run: run folder of 'skelact pretrain'
         data: store to evaluate on
-        protocol: protocol, e.g. xsub
+        protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
 
     Raises:
         ConfigurationError, DataError: as of :func:`linear`.

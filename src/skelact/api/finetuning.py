@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
 from skelact.api.evaluating import Result, Run, accuracy_lines, training_settings, warn_of_seen
+from skelact.api.folds import over_folds
 from skelact.api.model import as_model
 from skelact.clips.settings import IN_THE_PLANE, ClipSettings
 from skelact.configuration import Fields, Option, PathLike, Table, names_closest
@@ -81,6 +82,7 @@ class StartingEncoder:
 
 
 @names_closest
+@over_folds
 def finetune(
     run: Annotated[Run, Option(str)],
     data: Data,
@@ -153,6 +155,7 @@ def semi(
 
 
 @names_closest
+@over_folds
 def transfer(
     run: Annotated[Run, Option(str)],
     data: Data,
@@ -192,6 +195,7 @@ def transfer(
 
 
 @names_closest
+@over_folds
 def supervised(
     data: Data,
     protocol: str,

@@ -100,6 +100,11 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
 }
 """The protocols of each data set, by the name that stores record."""
 
+FOLDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "sbu": {"folds": tuple(protocol.name for protocol in PROTOCOLS["sbu"])},
+}
+"""Protocols that have several folds, each a protocol of its own, by the name that stores record."""
+
 SIDES = ("train", "test")
 """Names of the attribute's values, in their order."""
 TRAIN, TEST = range(2)

@@ -17,11 +17,22 @@ MEASURES = {
     "top1": "top-1 %",
     "mean_class": "mean class %",
     "top5": "top-5 %",
+    "spread": "top-1 of the folds ±",
     "map_a": f"mAP_a {OVERLAP} %",
     "map_v": f"mAP_v {OVERLAP} %",
 }
 DIFFERENCE_HEAD = ("first", "second", "difference, points", "p (McNemar)")
-CSV_NUMBERS = ("top1", "top1_half_width", "mean_class", "top5", "map_a", "map_a_half_width", "map_v", "p")
+CSV_NUMBERS = (
+    "top1",
+    "top1_half_width",
+    "mean_class",
+    "top5",
+    "map_a",
+    "map_a_half_width",
+    "map_v",
+    "p",
+    "spread",
+)
 CSV_HEAD = ("data_set", "protocol", "evaluation", "method", "against", "seeds", *CSV_NUMBERS)
 
 

@@ -44,7 +44,8 @@ class ResultEntry:
     """Of evaluation, subset and pre-training, and those of what it started from or adds up."""
     measures: Mapping[str, float]
     """Shares in [0, 1], the one that methods are compared by first: top1 and, in most files, mean_class (the
-    mean of the classes' accuracies) and top5; of a detection map_a and map_v, both at :data:`OVERLAP`."""
+    mean of the classes' accuracies) and top5, and of several folds the spread of top1 over them; of a
+    detection map_a and map_v, both at :data:`OVERLAP`."""
     scores: SequenceScores | None
     variant: str
     content: Mapping[str, Any]
@@ -239,7 +240,9 @@ def _measures_of(evaluation: str, numbers: Mapping[str, Any]) -> dict[str, float
     mean_class = mean_class_accuracy(numbers)
     if mean_class is not None:
         found["mean_class"] = mean_class
-    return found if numbers.get("top5") is None else {**found, "top5": float(numbers["top5"])}
+    if numbers.get("top5") is not None:
+        found["top5"] = float(numbers["top5"])
+    return {**found, "spread": float(numbers["spread"]["top1"])} if "spread" in numbers else found
 
 
 def mean_class_accuracy(numbers: Mapping[str, Any]) -> float | None:

@@ -1,7 +1,13 @@
-"""Protocols of a store: which of its sequences train and which test."""
+"""Protocols of a store: which of its sequences train and which test, and which have several folds.
+
+Every store can be split into folds by an attribute of its sequences. ``by-subject`` tests on one subject at a
+time, and ``by-subject-in-5`` on one of five groups of subjects, of about equally many sequences. One fold,
+``by-subject-2-of-5``, is a protocol like any other.
+"""
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -9,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, DataError, SkelactWarning, suggest
-from skelact.formats.protocol import PROTOCOLS, Protocol
+from skelact.formats.protocol import FOLDS, PROTOCOLS, Protocol
 from skelact.store.store import Store
 
 Indices = npt.NDArray[np.int64]
 ALL = "all"
 """What stands for a protocol's name where a pre-training learns from every sequence."""
+_BY = re.compile(r"by-(\w+?)(?:-in-(\d{1,9})|-(\d{1,9})-of-(\d{1,9}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -52,23 +59,91 @@ def find_protocol(source: Store | str, name: str) -> Protocol:
     """Return the protocol ``name`` of a store, or of the data set called ``source``.
 
     Raises:
-        ConfigurationError: there are no protocols, or none of this name (the closest is named).
+        ConfigurationError: there are no protocols, none of this name (the closest is named), or one that has
+            several folds.
+        DataError: folds by an attribute of which all sequences have the same value.
     """
     known = {protocol.name: protocol for protocol in protocols_of(source)}
+    if name in known:
+        return known[name]
     data_set = source if isinstance(source, str) else source.data_set
     if name == ALL:
         raise ConfigurationError(
             f"{ALL!r} has no test side: it means every sequence, which only pre-training takes; "
             + (f"expected one of {', '.join(known)}" if known else f"{data_set!r} has no protocols")
         )
+    if not isinstance(source, str):
+        folds = folds_of(source, name)
+        if len(folds) > 1:
+            names = ", ".join(fold.name for fold in folds[:3]) + (", ..." if len(folds) > 3 else "")
+            raise ConfigurationError(f"{name} has {len(folds)} folds; give one of them here: {names}")
+        if folds:
+            return folds[0]
     if not known:
         raise ConfigurationError(
             f"data set {data_set!r} has no protocols; those that have: {', '.join(PROTOCOLS)}; data with "
             "split files or a manifest of splits among the raw files bring their own"
         )
-    if name not in known:
-        raise ConfigurationError(f"{data_set} has no protocol {name!r}{suggest(name, known)}")
-    return known[name]
+    raise ConfigurationError(f"{data_set} has no protocol {name!r}{suggest(name, known)}")
+
+
+def folds_of(store: Store, name: str) -> tuple[Protocol, ...]:
+    """Return the folds of a protocol that has several, or the one fold by an attribute that ``name`` means.
+
+    Every sequence that knows the attribute tests in one fold. Nothing comes back for any other protocol.
+
+    Raises:
+        ConfigurationError: no such attribute, more folds than it has values, or no such fold of them.
+        DataError: all sequences have the same value.
+    """
+    names = FOLDS.get(store.data_set, {}).get(name, ())
+    if names:
+        return tuple(find_protocol(store, fold) for fold in names)
+    match = _BY.fullmatch(name)
+    if match is None:
+        return ()
+    attribute, num, number, of = match.groups()
+    folds = _by_attribute(store, name, attribute, num or of)
+    if number is None:
+        return folds
+    if not 1 <= int(number) <= len(folds):
+        raise ConfigurationError(f"{name}: there is no fold {number}; expected 1 to {len(folds)}")
+    return (folds[int(number) - 1],)
+
+
+def _by_attribute(store: Store, name: str, attribute: str, num: str | None) -> tuple[Protocol, ...]:
+    """Return ``num`` folds, None: one a value, by groups of values; the largest value goes first.
+
+    Each value joins the group of the fewest sequences; groups stand in the order of their smallest values.
+    """
+    if attribute not in store.attribute_names:
+        raise ConfigurationError(
+            f"{name}: the sequences have no {attribute!r}{suggest(attribute, store.attribute_names)}"
+        )
+    column = np.asarray(store.attribute(attribute))
+    values, counts = np.unique(column[column >= 0], return_counts=True)
+    if len(values) < 2:
+        raise DataError(f"{store.path}: all sequences have one {attribute}; folds need two values or more")
+    num_folds = len(values) if num is None else int(num)
+    if not 2 <= num_folds <= len(values):
+        raise ConfigurationError(
+            f"{name}: {num_folds} folds of {len(values)} values; expected 2 to {len(values)}"
+        )
+    groups: list[list[int]] = [[] for _ in range(num_folds)]
+    sizes = [0] * num_folds
+    for count, value in sorted(zip((-counts).tolist(), values.tolist(), strict=True)):
+        smallest = sizes.index(min(sizes))
+        groups[smallest].append(value)
+        sizes[smallest] -= count
+    return tuple(
+        Protocol(
+            f"by-{attribute}-{number}-of-{num_folds}",
+            attribute,
+            tuple(value for value in values.tolist() if value not in group),
+            tuple(group),
+        )
+        for number, group in enumerate(sorted(map(sorted, groups)), 1)
+    )
 
 
 def split(store: Store, protocol_name: str, *, needs_test: bool = True) -> Split:

@@ -1,0 +1,112 @@
+"""Cross-validation: an evaluation under a protocol of several folds is that evaluation of every fold."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+from skelact.api.evaluating import Result
+from skelact.api.model import Model, as_model
+from skelact.errors import ConfigurationError, SkelactWarning
+from skelact.formats.protocol import Protocol
+from skelact.store.protocols import folds_of
+from skelact.store.store import Store, as_store
+
+FOLD = "{fold}"
+"""In the path of a run, stands for each fold's name."""
+
+F = TypeVar("F", bound=Callable[..., Result])
+
+
+def over_folds(evaluate: F) -> F:
+    """Let an evaluation take a protocol of several folds.
+
+    It is then done for every fold, and the results are joined to one, which is returned: means over the folds
+    and their spread. ``{fold}`` in the path of the run stands for the fold's name, so that every fold is
+    evaluated with a run of its own; so does each training of the encoder get a folder of its own below
+    ``out``.
+    """
+
+    @wraps(evaluate)
+    def call(*arguments: Any, **settings: Any) -> Result:
+        given = dict(zip(names, arguments, strict=False)) | settings
+        store = as_store(given["data"])
+        folds = folds_of(store, given["protocol"])
+        if len(folds) < 2:
+            return evaluate(*arguments, **settings)
+        return _each(evaluate, given, store, folds)
+
+    names = list(inspect.signature(evaluate).parameters)
+    return call  # type: ignore[return-value]
+
+
+def _each(
+    evaluate: Callable[..., Result], given: Mapping[str, Any], store: Store, folds: tuple[Protocol, ...]
+) -> Result:
+    from skelact.results.folds import join_folds
+
+    protocol, run, out = given["protocol"], given.get("run"), given.get("out")
+    if any(given.get(name) is not None for name in ("share", "count", "subset")):
+        raise ConfigurationError(
+            f"{protocol} has {len(folds)} folds, each with labels of its own; give one, e.g. {folds[0].name}"
+        )
+    devices = max(given.get("devices", 1), (given.get("training") or {}).get("devices", 1))
+    if devices > 1:
+        raise ConfigurationError(
+            f"{protocol} has {len(folds)} folds, which are evaluated on one device; leave the devices out, "
+            f"or give one fold, e.g. {folds[0].name}"
+        )
+    if run is not None and FOLD not in str(run) and not given.get("untrained", False):
+        _warn_of_seen(as_model(run), store, folds)
+    results = []
+    for fold in folds:
+        own: dict[str, Any] = {"data": store, "protocol": fold.name}
+        if run is not None:
+            own["run"] = run if isinstance(run, Model) else str(run).replace(FOLD, fold.name)
+        if out is not None:
+            own["out"] = Path(out) / fold.name
+            own["resume"] = given.get("resume", False) and own["out"].exists()
+        results.append(evaluate(**{**given, **own}))
+    if out is None:
+        assert run is not None  # an evaluation without a run has a folder
+        out = run.run if isinstance(run, Model) else Path(str(run).replace(FOLD, protocol))
+    path, content = join_folds(protocol, [each.path for each in results], Path(out))
+    method = content["model"].get("method", "unknown") if content["trained"] else "untrained"
+    tested = f"{len(folds)} folds, {content['num_test']} test sequences"
+    lines = [f"{method} on {store.data_set} {protocol}: {tested}"]
+    width = max(len(fold.name) for fold in folds)
+    lines += [_fold_line(f"{fold.name:<{width}}", each) for fold, each in zip(folds, results, strict=True)]
+    variants = {"": content["metrics"]} if "top1" in content["metrics"] else content["metrics"]
+    for name, metrics in variants.items():
+        lines.append(f"  {f'{name}: ' if name else ''}{_mean(metrics)}")
+    return Result(path, content, "\n".join([*lines, f"  {path}"]))
+
+
+def _fold_line(name: str, result: Result) -> str:
+    top1, mean_class = 100 * result.top1, 100 * result.mean_class
+    return f"  {name}  top-1 {top1:5.1f} %   mean of classes {mean_class:5.1f} %"
+
+
+def _mean(metrics: Mapping[str, Any]) -> str:
+    """Return mean and spread over the folds in one line."""
+    parts = [
+        f"{title} {100 * metrics[key]:5.1f} ± {100 * metrics['spread'][key]:.1f} %"
+        for key, title in (("top1", "top-1"), ("mean_class_accuracy", "mean of classes"))
+    ]
+    return f"{'   '.join(parts)}   (mean and standard deviation of the folds)"
+
+
+def _warn_of_seen(model: Model, store: Store, folds: tuple[Protocol, ...]) -> None:
+    """Warn where one model, which learned from the store, is evaluated on folds whose test it has seen."""
+    if model.card.get("data_hash") == store.content_hash:
+        warnings.warn(
+            f"{model.run}: learned from this store, and so from sequences that folds test; to evaluate each "
+            f"with a run that learned from its training side, write {FOLD} in --run for the fold's name "
+            f"({', '.join(fold.name for fold in folds[:2])}, ...)",
+            SkelactWarning,
+            stacklevel=4,
+        )
