@@ -66,6 +66,7 @@ gpu-wheels: setup
 
 results: setup
 	$(BIN)/skelact reproduce small --out . --table docs/results
+	$(BIN)/skelact reproduce public --out . --table docs/results
 
 clean:
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from skelact.errors import ConfigurationError
+from skelact.formats.protocol import FOLDS
 from skelact.reproduction.evaluations import EVALUATIONS, Evaluation, Settings
 
 
@@ -28,6 +29,20 @@ class DatasetSpec:
     evaluate: Mapping[str, Settings] = field(default_factory=dict)
     """Settings of evaluations that belong to this data set, by their file in ``configs/evaluate``; for one
     share of the labels, over those, by its name, e.g. ``semi-10``."""
+    fold_of: str = ""
+    """Name of the recipe whose protocol has several folds, of which this is one; tables give their mean."""
+
+    @property
+    def column(self) -> str:
+        """Name of the recipe whose numbers it belongs to."""
+        return self.fold_of or self.name
+
+    def folds(self) -> tuple[DatasetSpec, ...]:
+        """Return a recipe for each published fold of its protocol, or itself where that has none."""
+        names = FOLDS.get(self.data_set, {}).get(self.protocol, ())
+        return tuple(
+            replace(self, name=f"{self.data_set}-{name}", protocol=name, fold_of=self.name) for name in names
+        ) or (self,)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _each(content: Settings, key: str, where: str) -> Any:
 
 
 def _data_recipe(name: str, content: Settings, where: str) -> DatasetSpec:
-    recipe = _build(DatasetSpec, content, where, name=name)
+    recipe = _build(DatasetSpec, content, where, name=name, fold_of="")
     _check_settings(recipe.pretrain, where)
     both = [way for each in EVALUATIONS.values() for way in (each, each.from_scratch)]
     shares = {name: each for name, each in EVALUATIONS.items() if each.share is not None}
@@ -136,7 +136,10 @@ def _table(
         return own_data[data] if data in own_data else read_data_recipe(data)
 
     on = None if plan.evaluate_on is None else recipe(plan.evaluate_on)
-    table = Table(name, plan, shared, tuple(map(recipe, plan.data)), on)
+    if on is not None and len(on.folds()) > 1:
+        raise ConfigurationError(f"{where}: evaluate_on {on.name} has several folds; give one protocol")
+    data = tuple(fold for each in plan.data for fold in recipe(each).folds())
+    table = Table(name, plan, shared, data, on)
     untrained = [row.name for row in table.rows if row.untrained_of]
     if untrained and any(evaluation.command == "transfer" for evaluation in table.evaluations):
         raise ConfigurationError(

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from statistics import fmean
 
 from skelact.configuration import named_config
 from skelact.errors import DataError
@@ -41,8 +42,8 @@ def render_table(table: Table, results: Results, seeds: Sequence[int] | None = N
     texts: dict[tuple[str, tuple[str, str]], list[Cell]] = {}
     for cell in cells_of(table, seeds):
         data, evaluation = cell.pretraining.data, cell.evaluation
-        column = (data.name, evaluation.name)
-        where = f"{data.title}, " if len(table.data) > 1 else ""
+        column = (data.column, evaluation.name)
+        where = f"{data.title}, " if len({each.column for each in table.data}) > 1 else ""
         columns[column] = f"{where}{evaluation.title}, %"
         texts.setdefault((cell.row.name, column), []).append(cell)
     published = published_numbers()
@@ -67,25 +68,31 @@ def cell_text(
     """Return what stands in one place of a table.
 
     Args:
-        cells: one for each seed.
+        cells: one for each seed, or of a protocol with several folds one for each seed and fold; a seed
+            counts with the mean over its folds, once all are there.
         results: the results that are there.
         published: see :func:`published_numbers`.
     """
-    found = [results.find(cell) for cell in cells]
-    values = [cells[0].evaluation.percent(each[1]) for each in found if each is not None]
+    by_seed: dict[int, list[Cell]] = {}
+    for cell in cells:
+        by_seed.setdefault(cell.seed, []).append(cell)
+    found = [[results.find(cell) for cell in folds] for folds in by_seed.values()]
+    contents = [[each[1] for each in folds if each is not None] for folds in found if None not in folds]
+    evaluation = cells[0].evaluation
+    values = [fmean(map(evaluation.percent, folds)) for folds in contents]
     text = NOT_YET
     if values:
         summary, each = mean_interval(values), ", ".join(f"{value:.1f}" for value in values)
         spread = "" if summary.half_width is None else f" ± {summary.half_width:.1f}"
-        missing = "" if len(values) == len(cells) else f"; {len(values)} of {len(cells)} seeds"
+        missing = "" if len(values) == len(by_seed) else f"; {len(values)} of {len(by_seed)} seeds"
         inside = f"{each}{missing}" if len(values) > 1 else missing.removeprefix("; ")
         text = f"{summary.mean:.1f}{spread}" + (f" ({inside})" if inside else "")
-        by_class = [cells[0].evaluation.mean_class_percent(each[1]) for each in found if each is not None]
+        by_class = [evaluation.mean_class_percent(content) for folds in contents for content in folds]
         known = [each for each in by_class if each is not None]
-        if len(known) == len(values):
-            text += f", mean class {sum(known) / len(known):.1f}"
+        if len(known) == len(by_class):
+            text += f", mean class {fmean(known):.1f}"
     first = cells[0]
-    number = published.get((first.row.name, first.evaluation.name, first.pretraining.data.name))
+    number = published.get((first.row.name, evaluation.name, first.pretraining.data.column))
     return text if number is None else f"{text} [published {number:.1f}]"
 
 

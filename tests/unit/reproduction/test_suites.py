@@ -1,6 +1,7 @@
 """Shipped suites are whole, and say what was published; a mistake in one's own is named."""
 
 import inspect
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from skelact.errors import ConfigurationError
 from skelact.formats.known import find_data_set
-from skelact.formats.protocol import PROTOCOLS
+from skelact.formats.protocol import FOLDS, PROTOCOLS
 from skelact.reproduction.cells import cells_of_suite, choose
 from skelact.reproduction.commands import Workspace, evaluate_arguments
 from skelact.reproduction.evaluations import EVALUATIONS, KnnSettings
@@ -39,6 +40,7 @@ def test_data_sets_have_the_classes_and_protocols_that_recipes_say(name):
     assert recipe.num_classes == len(find_data_set(recipe.data_set).class_names)
     brought_by_the_data = {"pku1": ["xsub", "xview"], "pku2": ["xsub", "xview"]}
     known = [protocol.name for protocol in PROTOCOLS.get(recipe.data_set, ())]
+    known += FOLDS.get(recipe.data_set, {})
     assert recipe.protocol in (known or brought_by_the_data[recipe.data_set])
 
 
@@ -93,6 +95,24 @@ def test_transfer_learns_on_one_set_and_is_tested_on_another():
     assert (found.pretraining.data.data_set, found.on.data_set) == ("ntu120", "pku2")
     assert str(found.file) == "results/pku2/xsub-mamp-from-ntu120-xsub-transfer-seed0.json"
     assert found.pretraining == cell("ntu120", "ntu120-xsub/mamp/linear/seed0").pretraining
+
+
+def test_a_recipe_of_several_folds_has_a_run_and_cells_for_each():
+    cells = choose(cells_of_suite(read_suite("public"), [0]), ["sbu-*/mamp-*/knn/*"])
+    assert [each.name for each in cells] == [
+        f"sbu-fold{number}/mamp-sequence/knn/seed0" for number in range(1, 6)
+    ]
+    assert [each.on.protocol for each in cells] == [f"fold{number}" for number in range(1, 6)]
+    assert len({each.file for each in cells}) == len({each.run for each in cells}) == 5
+    assert {each.on.column for each in cells} == {"sbu-folds"}
+    assert all(each.pretraining.data == each.on for each in cells)
+
+
+def test_views_differ_in_the_axes_of_clips_alone():
+    views = {"": "camera", "-upright": "upright", "-body": "body"}
+    found = [config("public", f"nw-ucla-xview/mamp-sequence{end}/knn/seed0") for end in views]
+    assert [each.clips.view for each in found] == list(views.values())
+    assert len({str(replace(each, clips=replace(each.clips, view="camera"))) for each in found}) == 1
 
 
 def test_published_numbers_belong_to_cells():

@@ -9,7 +9,7 @@ from skelact.errors import DataError
 from skelact.reproduction.cells import cells_of, cells_of_suite, choose
 from skelact.reproduction.pending import Results
 from skelact.reproduction.suite_files import read_suite
-from skelact.reproduction.tables import cell_text, with_tables
+from skelact.reproduction.tables import cell_text, render_table, with_tables
 from skelact.results.files import FORMAT
 from skelact.results.rendering import TextTable
 
@@ -43,6 +43,29 @@ def test_a_place_tells_mean_interval_seeds_and_the_published_number(numbers, tex
     assert cell_text(cells, Fixed(numbers), published) == text
 
 
+class ByFold:
+    """Results with a number for each seed and fold."""
+
+    def __init__(self, numbers):
+        self.numbers = numbers
+
+    def find(self, cell):
+        number = self.numbers.get((cell.seed, cell.on.protocol))
+        return None if number is None else (Path("x"), {"metrics": {"top1": number, "k=1": {"top1": number}}})
+
+
+def test_a_seed_counts_with_the_mean_over_its_folds_once_all_are_there():
+    cells = choose(cells_of_suite(read_suite("public")), ["sbu-*/mamp-*/linear/*"])
+    first = {(0, f"fold{number}"): number / 10 for number in range(1, 6)}
+    second = {(1, f"fold{number}"): 0.5 for number in range(1, 5)}
+    assert cell_text(cells, ByFold({**first, **second}), {}) == "30.0 (1 of 3 seeds)"
+    whole = ByFold({**first, **second, (1, "fold5"): 0.5})
+    assert cell_text(cells, whole, {}).startswith("40.0 ± 127.1 (30.0, 50.0; 2 of 3 seeds)")
+    table = next(table for table in read_suite("public") if table.name == "sbu")
+    rendered = render_table(table, whole)
+    assert rendered.columns == ("encoder", "linear, %", "linear, fast, %", "nearest neighbour, %")
+
+
 def test_markdown():
     table = TextTable("t", ("encoder", "a, %"), (("x", "1.0"), ("y", "not yet")))
     assert table.markdown() == "| encoder | a, % |\n| --- | ---: |\n| x | 1.0 |\n| y | not yet |"
@@ -74,10 +97,11 @@ def test_each_table_is_written_into_the_documents_that_have_a_place_for_it():
     assert "old" not in "".join(written.values())
 
 
-def test_the_results_pages_are_up_to_date_with_the_result_files():
+@pytest.mark.parametrize("suite", ["small", "public"])
+def test_the_results_pages_are_up_to_date_with_the_result_files(suite):
     pages = ROOT / "docs" / "results"
     documents = {path: path.read_text() for path in sorted(pages.glob("*.md"))}
-    written = with_tables(documents, pages, "small", read_suite("small"), Results([ROOT / "results"]))
+    written = with_tables(documents, pages, suite, read_suite(suite), Results([ROOT / "results"]))
     assert documents == written, "run `make results`"
 
 
