@@ -8,6 +8,7 @@ import lzma
 import pickle
 import tarfile
 import zipfile
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -239,6 +240,59 @@ def openpose_samples() -> list[bytes]:
 
 def odd_openpose(random: Random) -> bytes:
     return json.dumps(tree_changed(random, openpose_tree())).encode()
+
+
+def coco_trees() -> list[object]:
+    """Results as a list of people, MMPose's frames, and images with annotations."""
+    people = [
+        {"image_id": frame, "keypoints": pixels(who, 17, 0.9), "score": 0.8, "track_id": who}
+        for frame in range(3)
+        for who in range(2)
+    ]
+    joints = np.array(pixels(0, 17, 0.9)).reshape(17, 3)[:, :2].tolist()
+    instances = [{"keypoints": joints, "keypoint_scores": [0.5] * 17}]
+    frames = [{"frame_id": 1, "instances": instances * 2}, {"frame_id": 2, "instances": []}]
+    images = [
+        {"id": number, "file_name": f"v_{number}.jpg", "width": 640, "height": 480} for number in range(3)
+    ]
+    return [people, {"instance_info": frames}, {"images": images, "annotations": people}]
+
+
+def coco_samples() -> list[bytes]:
+    return [json.dumps(tree).encode() for tree in coco_trees()]
+
+
+def odd_coco(random: Random) -> bytes:
+    return json.dumps(tree_changed(random, random.choice(coco_trees()))).encode()
+
+
+def mediapipe_trees() -> list[object]:
+    world = coordinates(0, 33).round(3)
+    world[23:25] = 0
+    objects = [{"x": x, "y": y, "z": z, "visibility": 0.9} for x, y, z in world.tolist()]
+    lists = (world / 4 + 0.5).tolist()
+    return [
+        [objects, None, objects],
+        {"frames": [{"frame": 2, "landmarks": [lists, lists]}, {"frame": 3, "world_landmarks": [objects]}]},
+    ]
+
+
+def mediapipe_samples() -> list[bytes]:
+    return [json.dumps(tree).encode() for tree in reversed(mediapipe_trees())]
+
+
+def odd_mediapipe(random: Random) -> bytes:
+    return json.dumps(tree_changed(random, random.choice(mediapipe_trees()))).encode()
+
+
+def mediapipe_csv_samples() -> list[bytes]:
+    frames = coordinates(3, 3, 33).round(3).tolist()
+    wide = ["frame," + ",".join(f"{number}{joint}" for joint in range(33) for number in "xyz")]
+    long = ["frame,landmark,x,y,z"]
+    for n, frame in enumerate(frames):
+        wide.append(",".join(map(str, [n, *chain.from_iterable(frame)])))
+        long += [",".join(map(str, [n, joint, *point])) for joint, point in enumerate(frame)]
+    return ["\r\n".join(lines).encode() for lines in (wide, long)]
 
 
 def kinetics_tree() -> dict[str, object]:

@@ -10,8 +10,10 @@ import numpy as np
 from fuzzing import samples
 from skelact.formats import (
     bvh,
+    coco_keypoints,
     kinect_text,
     kinetics_skeleton,
+    mediapipe,
     msr_action3d,
     ntu_file,
     nw_ucla,
@@ -148,6 +150,18 @@ def read_openpose_frames(data: bytes, _: Path) -> Iterator[object]:
     yield openpose.read_recording(recording, min_confidence=0.1).sequence
 
 
+def read_coco_file(data: bytes, _: Path) -> Iterator[object]:
+    yield coco_keypoints.read_video("file", "a", data, min_confidence=0.1).sequence
+
+
+def read_mediapipe_json(data: bytes, _: Path) -> Iterator[object]:
+    yield mediapipe.read_video("file.json", "a", data, min_confidence=0.1).sequence
+
+
+def read_mediapipe_csv(data: bytes, _: Path) -> Iterator[object]:
+    yield mediapipe.read_video("file.csv", "a", data, min_confidence=0.1).sequence
+
+
 def read_kinetics_file(data: bytes, _: Path) -> Iterator[object]:
     told = kinetics_skeleton.read_video("file", "a", data, min_confidence=0.1, image_size=(340, 256))
     assert all(isinstance(name, str) for name in told.names.values())
@@ -187,6 +201,9 @@ TARGETS = [
     Target("pickle", 4_000, samples.pickle_samples, read_pickle_file, samples.odd_pickle),
     Target("pose-json", 3_000, samples.pose_samples, read_pose_file, samples.odd_pose),
     Target("openpose", 2_000, samples.openpose_samples, read_openpose_frames, samples.odd_openpose),
+    Target("coco-keypoints", 2_500, samples.coco_samples, read_coco_file, samples.odd_coco),
+    Target("mediapipe json", 2_000, samples.mediapipe_samples, read_mediapipe_json, samples.odd_mediapipe),
+    Target("mediapipe csv", 2_000, samples.mediapipe_csv_samples, read_mediapipe_csv),
     Target("kinetics-skeleton", 2_000, samples.kinetics_samples, read_kinetics_file, samples.odd_kinetics),
     Target("manifest", 500, lambda: [samples.MANIFEST, b"file,label\na,x\n"], read_manifest_file),
     Target("manifest", 2_000, samples.manifest_samples, read_manifest_file),

@@ -35,6 +35,7 @@ _SETTINGS = (
     "image_size",
     "body_order",
     "first_label",
+    "landmarks",
 )
 """Parameters of :func:`prepare` that only some data sets know."""
 
@@ -86,6 +87,7 @@ def prepare(
     scale: float | None = None,
     image_size: str | None = None,
     body_order: str | None = None,
+    landmarks: str | None = None,
 ) -> PreparedStore:
     """Turn raw recordings into a store: read, clean, choose the actors, centre, and write.
 
@@ -99,7 +101,8 @@ def prepare(
 
     Args:
         data_set: auto (told by the files' content), ntu60, ntu120, pku1, pku2, msr-action3d, nw-ucla, sbu,
-            bandai-namco-2, bvh, npz, pyskl, pose-json, kinect-text, openpose or kinetics-skeleton
+            bandai-namco-2, bvh, npz, pyskl, pose-json, kinect-text, openpose, kinetics-skeleton,
+            coco-keypoints or mediapipe
         raw: folder or archive with the raw recordings; npz, pyskl: the file
         store: folder to write
         centre: leave positions in the camera's coordinates
@@ -117,8 +120,9 @@ def prepare(
         min_confidence: a joint with a confidence below it, or of 0, is missing
         first_label: npz, pyskl: number of the first class in the files (default: 0)
         scale: bvh: the files' unit in metres (default: 0.01)
-        image_size: openpose, kinetics-skeleton: WIDTHxHEIGHT in pixels, for positions that are shares of
-            the image (kinetics-skeleton: 340x256)
+        image_size: WIDTHxHEIGHT in pixels, for positions that are shares of the image
+            (kinetics-skeleton: 340x256)
+        landmarks: mediapipe: world (metres) or image (2-D); default: world where there are
         body_order: of more than two people, main: those seen most of the time and moving most come
             first, for clips keep the first (default); given: as the files have them
 
@@ -143,6 +147,7 @@ def prepare(
         "image_size": image_size,
         "body_order": body_order,
         "first_label": first_label,
+        "landmarks": landmarks,
     }
     with progress(f"preparing {data_set}", unit="files") as step:
         outcome = prepare_store(

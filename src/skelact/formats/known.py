@@ -11,11 +11,13 @@ from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.formats.archives import RawFile
 from skelact.formats.bandai_namco import bandai_namco_data_set
 from skelact.formats.bvh import bvh_data_set
+from skelact.formats.coco_keypoints import coco_keypoints_data_set
 from skelact.formats.data_set import DataSet
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.foreign import FOREIGN
 from skelact.formats.kinect_text import kinect_text_data_set
 from skelact.formats.kinetics_skeleton import kinetics_skeleton_data_set
+from skelact.formats.mediapipe import mediapipe_data_set
 from skelact.formats.msr_action3d import msr_action3d_data_set
 from skelact.formats.ntu import ntu_data_set
 from skelact.formats.nw_ucla import nw_ucla_data_set
@@ -51,6 +53,8 @@ def data_sets() -> dict[str, DataSet]:
         kinect_text_data_set(),
         openpose_data_set(),
         kinetics_skeleton_data_set(),
+        coco_keypoints_data_set(),
+        mediapipe_data_set(),
     )
     return {data_set.name: data_set for data_set in known}
 

@@ -1,6 +1,7 @@
 """From the people that a pose estimator found in each frame of a video to the bodies of a sequence.
 
-Identities are the estimator's where it tracks people; otherwise :mod:`skelact.formats.linking` finds them.
+Where there are never two people in a frame, all are taken for one. Otherwise identities are the estimator's
+where it tracks people, and :mod:`skelact.formats.linking` finds them where it does not.
 Bodies that are seen too briefly are no people, or people who pass by; they are left out, and counted.
 """
 
@@ -121,7 +122,9 @@ def sequence_of(
     """
     people = _somebody(people, file)
     notes: list[Note] = []
-    if people.identities is None:
+    if len(np.unique(people.frames)) == len(people.frames):
+        bodies = np.zeros(len(people.frames), np.int64)  # never two at a time: one person
+    elif people.identities is None:
         bodies = link(people.frames, people.positions, people.seen)
     else:
         people, bodies = _once_a_frame(people, file, notes)

@@ -28,6 +28,11 @@ EXAMPLES = {
     "mine.pkl": (samples.pickle_samples()[2], {"pyskl"}),
     "mine.json": (samples.pose_samples()[1], {"pose-json"}),
     "clip_000000000012_keypoints.json": (samples.openpose_samples()[0], {"openpose"}),
+    "coco.json": (samples.coco_samples()[0], {"coco-keypoints"}),
+    "mmpose.json": (samples.coco_samples()[1], {"coco-keypoints"}),
+    "annotations.json": (samples.coco_samples()[2], {"coco-keypoints"}),
+    "landmarks.json": (samples.mediapipe_samples()[0], {"mediapipe"}),
+    "landmarks.csv": (samples.mediapipe_csv_samples()[0], {"mediapipe"}),
     "video.json": (samples.kinetics_samples()[0], {"kinetics-skeleton"}),
 }
 
