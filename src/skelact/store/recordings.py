@@ -65,12 +65,14 @@ def select(data_set: DataSet, raw: Path, files: Sequence[RawFile]) -> tuple[list
     Raises:
         DataError: there is no recording of the data set.
     """
+    if data_set.recordings is not None:
+        files = [*files, *data_set.recordings]
     if data_set.is_member is any_name:
         files = _called_apart(data_set, files)
     wanted: dict[str, RawFile] = {}
     exclusions = list(data_set.excluded_files)
     settled = data_set.side_files | {entry.file for entry in data_set.excluded_files}
-    for file in files if data_set.recordings is None else (*files, *data_set.recordings):
+    for file in files:
         if file.name in settled:
             continue
         if file.name.endswith("/"):  # a folder that cannot be listed: reading it tells why

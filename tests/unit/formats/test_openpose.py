@@ -157,6 +157,14 @@ def test_a_folder_is_prepared_with_its_manifest_and_everything_counted(tmp_path:
     assert read_notes(store.path) == [Note(f"{name}/{name}.json", STRAYS, 1) for name in "xy"]
 
 
+def test_videos_of_one_name_in_several_folders(tmp_path: Path) -> None:
+    for folder in ("wave/a", "kick/a"):
+        write(tmp_path / "raw" / folder, [[person()]] * 3)
+    (tmp_path / "raw" / "manifest.csv").write_text("file,label\nwave/a/clip,wave\nkick/a/clip.json,kick\n")
+    store = prepare("openpose", tmp_path / "raw", tmp_path / "store", num_workers=1).store
+    assert (store.names, store.labels.tolist()) == (["kick/a/clip", "wave/a/clip"], [0, 1])
+
+
 def test_parts_make_the_same_store(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     for name in "abc":
