@@ -27,9 +27,17 @@ class SkelactWarning(UserWarning):
     """Something that stops nothing and that the user will want to know; a command prints it on one line."""
 
 
+_MANY = 1000
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the known word closest to ``word``, or the list of known words."""
+    """Return `` (did you mean 'x'?)`` for the known word closest to ``word``, or the list of known words.
+
+    Of very many known words only their number is said: comparing them takes long.
+    """
     options = sorted(known)
+    if len(options) > _MANY:
+        return f" ({len(options):,} are known)"
     close = get_close_matches(word, options, n=1, cutoff=0.5)
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(options)})"
 

@@ -26,19 +26,19 @@ from skelact.errors import ConfigurationError
 from skelact.formats.archives import RawFile
 from skelact.formats.bvh_hierarchy import Hierarchy, kept_joints, parse_hierarchy, to_topology
 from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
-from skelact.formats.exclusions import UnusableRecordingError, malformed, quote
+from skelact.formats.exclusions import TOO_LARGE, UnusableRecordingError, check_extent, malformed, quote
 from skelact.formats.manifest import with_manifest
 from skelact.formats.number_text import float_of
 from skelact.formats.recognition import Sample
 from skelact.formats.settings import class_names_setting, recorded_settings
+from skelact.limits import beyond, limit
 from skelact.skeleton.sequence import SkeletonSequence
 
 SUFFIX = ".bvh"
 CENTIMETRE = 0.01
 """Scale of a file in centimetres, as most are."""
-MAX_JOINT_FRAMES = 100_000_000
-"""Frames times joints of the largest file that is read; its positions fill 1.2 GB."""
-
+_OTHER_LINES = 100_000  # of the hierarchy of the most joints, and blank ones
+_SECONDS = (1e-6, 1e6)  # what the time of a frame may be
 _RATE_ROUNDING = 5e-4  # less than what tells 29.97 from 30 frames a second
 
 
@@ -71,6 +71,8 @@ def read_sequence(
     """
     if not (scale > 0 and math.isfinite(scale)):
         raise ConfigurationError(f"scale={scale}: must be a positive number of metres")
+    if data.count(b"\n") > limit("frames") + _OTHER_LINES:
+        raise UnusableRecordingError(TOO_LARGE, file, "", f"lines: {beyond('frames')}")
     lines = data.splitlines()
     hierarchy = parse_hierarchy(file, lines)
     topology = to_topology(file, hierarchy, topology_name, left_out)
@@ -110,9 +112,7 @@ def motion_rows(
     if len(rows) != num_frames:
         found = f"{num_frames:.15g} frames announced, but {len(rows)} lines with numbers follow"
         raise malformed(file, content[0][0], found)
-    if len(rows) * len(hierarchy.joints) > MAX_JOINT_FRAMES:
-        found = f"{len(rows)} frames of {len(hierarchy.joints)} joints; more than {MAX_JOINT_FRAMES} places"
-        raise malformed(file, content[0][0], f"{found} are not read from one file")
+    check_extent(file, f"line {content[0][0]}", 1, len(rows), len(hierarchy.joints))
     for line, words in content:
         if b"_" in lines[line - 1]:  # Python's own spelling of long numbers, which no file uses
             raise _no_number(file, line, next(word for word in words if b"_" in word))
@@ -148,10 +148,12 @@ def _header_number(file: str, line: int, words: list[bytes], title: str) -> floa
     """Read a line ``<title>: <number above 0>``; frames are counted, so their number is whole."""
     found_title, _, value = b" ".join(words).partition(b":")
     number = float_of(value.strip())
-    is_usable = math.isfinite(number) and number > 0 and (title != "Frames" or number == int(number))
+    if title == "Frames":
+        kind, is_usable = "a whole number above 0", number > 0 and number.is_integer()
+    else:
+        kind, is_usable = "the seconds from one frame to the next", _SECONDS[0] < number < _SECONDS[1]
     if found_title.split() != title.encode().split() or not is_usable:
-        kind = "a whole number" if title == "Frames" else "a number of seconds"
-        raise malformed(file, line, f"found {quote(b' '.join(words))}; expected {title}: and {kind} above 0")
+        raise malformed(file, line, f"found {quote(b' '.join(words))}; expected {title}: and {kind}")
     return number
 
 

@@ -23,15 +23,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from skelact.formats.exclusions import malformed
+from skelact.formats.exclusions import TOO_LARGE, UnusableRecordingError, malformed
+from skelact.limits import beyond, limit
 from skelact.skeleton.joint_names import left_right_pairs
 from skelact.skeleton.topology import Topology
-
-MAX_JOINTS = 1000
-"""More joints than any skeleton has; a file with more is taken for damaged."""
 
 _DECIMAL = re.compile(r"[-+.0-9eE]+")
 _CHANNELS = {
@@ -88,6 +86,7 @@ def parse_hierarchy(file: str, lines: list[bytes]) -> Hierarchy:
             file, line, f"found {_quote(words)}; expected HIERARCHY, with which a BVH file begins"
         )
     joints: list[Joint] = []
+    number_of: dict[str, int] = {}  # of the joints, by their names
     open_joints: list[Joint | None] = []  # None stands for an End Site
     num_channels = 0
     for line, words in statements:
@@ -99,9 +98,11 @@ def parse_hierarchy(file: str, lines: list[bytes]) -> Hierarchy:
         if keyword == "}" and open_joints:
             open_joints.pop()
         elif (keyword == "ROOT" and not joints) or (keyword == "JOINT" and current is not None):
-            parent = next((number for number, joint in enumerate(joints) if joint is current), 0)
-            joints.append(_new_joint(file, line, words, joints, parent))
-            open_joints.append(joints[-1])
+            parent = number_of[current.name] if current is not None else 0
+            joint = _new_joint(file, line, words, number_of, parent)
+            number_of[joint.name] = len(joints)
+            joints.append(joint)
+            open_joints.append(joint)
             _expect_brace(file, line, statements, words)
         elif keyword == "END" and current is not None:
             open_joints.append(None)
@@ -135,14 +136,17 @@ def _statements(file: str, lines: list[bytes]) -> Iterator[tuple[int, list[str]]
             yield line, words
 
 
-def _new_joint(file: str, line: int, words: list[str], joints: list[Joint], parent: int) -> Joint:
+def _new_joint(file: str, line: int, words: list[str], number_of: Mapping[str, int], parent: int) -> Joint:
     name = " ".join(words[1:])
     if not name:
         raise malformed(file, line, f"a {words[0]} without a name; expected one after it")
-    if any(joint.name == name for joint in joints):
-        raise malformed(file, line, f"a second joint called {name!r}; expected names that differ")
-    if len(joints) == MAX_JOINTS:
-        raise malformed(file, line, f"more than {MAX_JOINTS} joints; expected those of a skeleton")
+    if len(name) > limit("name"):
+        detail = f"the length of a joint's name is {beyond('name', len(name))}"
+        raise UnusableRecordingError(TOO_LARGE, file, f"line {line}", detail)
+    if name in number_of:
+        raise malformed(file, line, f"a second joint called {_quote([name])}; expected names that differ")
+    if len(number_of) == limit("joints"):
+        raise UnusableRecordingError(TOO_LARGE, file, f"line {line}", f"joints: {beyond('joints')}")
     return Joint(name, parent, line)
 
 
@@ -165,14 +169,14 @@ def _read_offset(file: str, line: int, words: list[str], joint: Joint | None) ->
     if joint is None:
         return
     if joint.offset is not None:
-        raise malformed(file, line, f"a second OFFSET of joint {joint.name!r}; expected one")
+        raise malformed(file, line, f"a second OFFSET of joint {_quote([joint.name])}; expected one")
     joint.offset = (x, y, z)
 
 
 def _read_channels(file: str, line: int, words: list[str], joint: Joint, first: int) -> int:
     """Read the CHANNELS of ``joint``, whose numbers begin at place ``first``; return how many there are."""
     if joint.has_channels:
-        raise malformed(file, line, f"second CHANNELS of joint {joint.name!r}; expected them once")
+        raise malformed(file, line, f"second CHANNELS of joint {_quote([joint.name])}; expected them once")
     names = [word.upper() for word in words[2:]]
     if len(words) < 2 or words[1] != str(len(names)):
         raise malformed(file, line, f"found {_quote(words)}; expected CHANNELS, a number, and so many names")
@@ -203,7 +207,7 @@ def _check_complete(
     for joint in joints:
         if joint.offset is None:
             raise malformed(
-                file, joint.line, f"joint {joint.name!r} has no OFFSET; expected one in its braces"
+                file, joint.line, f"joint {_quote([joint.name])} has no OFFSET; expected one in its braces"
             )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from skelact.errors import DataError, printable
 from skelact.files import read_file
+from skelact.limits import beyond, limit
 
 
 class UnusableRecordingError(DataError):
@@ -34,6 +35,7 @@ class UnusableRecordingError(DataError):
 
 
 MALFORMED = "malformed file"
+TOO_LARGE = "larger than the limits"
 REMEDY = "copy or export the file again"
 
 
@@ -59,6 +61,18 @@ def error_text(error: BaseException) -> str:
 def malformed(file: str, line: int, detail: str) -> UnusableRecordingError:
     """Return the error of a file that breaks its format at ``line``, counted from 1."""
     return UnusableRecordingError(MALFORMED, file, f"line {line}", f"{detail}; {REMEDY}")
+
+
+def check_extent(file: str, place: str, bodies: int, frames: int, joints: int) -> None:
+    """Refuse a recording of more bodies, frames or joints than the limits, before memory is taken for it.
+
+    Raises:
+        UnusableRecordingError: it has more; the message says what raises the limit.
+    """
+    found = {"bodies": bodies, "frames": frames, "joints": joints, "places": bodies * frames * joints}
+    for name, value in found.items():
+        if value > limit(name):
+            raise UnusableRecordingError(TOO_LARGE, file, place, f"has {beyond(name, value)}")
 
 
 FILE_NAME = "excluded.csv"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import suggest
-from skelact.formats.exclusions import MALFORMED, UnusableRecordingError
+from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, error_text
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ def parse_json(file: str, data: bytes) -> JsonValue:
         detail = f"not JSON ({error.msg}); expected one object"
         raise UnusableRecordingError(MALFORMED, file, f"line {error.lineno}", detail) from error
     except (ValueError, RecursionError) as error:
-        raise UnusableRecordingError(MALFORMED, file, "", f"not JSON that can be read ({error})") from error
+        found = "nested deeper than any format" if isinstance(error, RecursionError) else error_text(error)
+        detail = f"not JSON that can be read ({found})"
+        raise UnusableRecordingError(MALFORMED, file, "", detail) from error
 
 
 def json_type(value: object) -> str:

@@ -20,7 +20,7 @@ from functools import partial
 from skelact.errors import DataError, suggest
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
-from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError
+from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError, shown
 from skelact.formats.protocol import (
     GIVEN,
     SIDES,
@@ -31,10 +31,12 @@ from skelact.formats.protocol import (
     split_protocols,
     split_remarks,
 )
+from skelact.limits import check_limit
 
 MANIFEST_FILE = "manifest.csv"
 
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_MAX_COLUMNS = 100
 _SPLIT = "split"
 _REMEDY = "correct the line or write the table again as UTF-8 CSV"
 
@@ -122,6 +124,8 @@ def read_manifest(file: str, data: bytes) -> Manifest:
     """
     rows = _rows(file, data)
     columns = rows[0][1] if rows else []
+    if len(columns) > _MAX_COLUMNS:
+        raise DataError(f"{file}: line 1: {len(columns):,} columns; expected up to {_MAX_COLUMNS}")
     if "file" not in columns or len(set(columns)) < len(columns):
         raise DataError(
             f"{file}: line 1: columns {', '.join(map(repr, columns))[:100] or 'none'}; expected names that "
@@ -145,6 +149,7 @@ def read_manifest(file: str, data: bytes) -> Manifest:
         column: all(_is_count(row[columns.index(column)]) for _, row in rows[1:]) for column in others
     }
     sides = {column: _sides(file, rows[1:], columns.index(column), column) for column in splits}
+    names_of = {column: side_names(filter(None, sides[column])) for column in splits}
     entries: dict[str, ManifestEntry] = {}
     for number, (line, row) in enumerate(rows[1:]):
         fields = {column: value for column, value in zip(columns, row, strict=True) if value}
@@ -152,8 +157,9 @@ def read_manifest(file: str, data: bytes) -> Manifest:
         if not key or key in entries:
             state = f"{key[:100]!r} is listed a second time" if key else "no file"
             raise DataError(f"{file}: line {line}: {state}; {_REMEDY}")
+        check_limit("name", max(map(len, row)), f"{file}: line {line}")
         in_splits = {
-            attribute_of(protocol): side_number(side_names(filter(None, sides[column])), side)
+            attribute_of(protocol): side_number(names_of[column], side)
             for column, protocol in splits.items()
             if (side := sides[column][number])
         }
@@ -168,8 +174,7 @@ def read_manifest(file: str, data: bytes) -> Manifest:
         )
     if not entries:
         raise DataError(f"{file}: no recording is listed; expected a line for each")
-    names = {protocol: side_names(filter(None, sides[column])) for column, protocol in splits.items()}
-    return Manifest(file, entries, names)
+    return Manifest(file, entries, {protocol: names_of[column] for column, protocol in splits.items()})
 
 
 def _rows(file: str, data: bytes) -> list[tuple[int, list[str]]]:
@@ -232,10 +237,11 @@ def with_manifest(
     found = [file for file in files if file.name.rpartition("/")[2] == MANIFEST_FILE]
     if len(found) > 1:
         raise DataError(f"{found[0].name} and {found[1].name}: expected one manifest; join them")
-    table = read_manifest(found[0].name, found[0].read()) if found else None
+    table = read_manifest(found[0].name, found[0].read("metadata")) if found else None
     recordings = [file.name for file in files if file.suffix == data_set.suffix]
     entries = {} if table is None else table.match(recordings)
-    used = replace(data_set, read=partial(_read, describe=describe, entries=entries, names=names))
+    known = None if names is None else frozenset(names)
+    used = replace(data_set, read=partial(_read, describe=describe, entries=entries, names=known))
     if table is None:
         return used
     if recordings and not entries:
@@ -267,7 +273,7 @@ def _read(
     *,
     describe: Describe,
     entries: Mapping[str, ManifestEntry],
-    names: tuple[str, ...] | None,
+    names: frozenset[str] | None,
 ) -> Iterator[Item]:
     """Yield a file's sequence; what the manifest says of it goes before what the file says."""
     described = describe(file)
@@ -285,7 +291,8 @@ def _read(
         remedy = "give their names with --class-names, or write the class's name"
         raise UnusableRecordingError(MALFORMED, file.name, "label", f"{detail}; {remedy}")
     if "label" in words and names is not None and words["label"] not in names:
-        detail = f"{words['label']!r} is not one of --class-names{suggest(words['label'], names)}"
+        label = words["label"]
+        detail = f"{shown(label)} is not one of --class-names{suggest(label[:40], names)}"
         raise UnusableRecordingError(MALFORMED, file.name, "label", detail)
     yield LabelledSequence(sequence, words)
     yield from described.notes

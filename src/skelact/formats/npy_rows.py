@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from skelact.errors import DataError
 from skelact.formats.exclusions import error_text
+from skelact.limits import check_limit
 
 MAX_ROW_BYTES = 1 << 28
 """Largest row that is read; the largest of the published files is 0.4 MB."""
@@ -78,6 +79,7 @@ def open_arrays(path: str | Path, names: tuple[str, ...]) -> dict[str, RowArray]
         raise DataError(f"{path}: no such file; expected a .npz file with the arrays {', '.join(names)}")
     try:
         with zipfile.ZipFile(path) as archive:
+            check_limit("unpacked", sum(member.file_size for member in archive.infolist()), str(path))
             members = {member.filename: member for member in archive.infolist()}
             found = [name.removesuffix(".npy") for name in members]
             for name in names:

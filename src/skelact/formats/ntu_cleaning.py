@@ -93,7 +93,7 @@ def drop_wide(tracks: Sequence[Track]) -> list[Candidate]:
     noisy = [noisy_frames(track.positions) for track in tracks]
     shares = [float(flags.mean()) for flags in noisy]
     by_share = sorted(range(len(tracks)), key=lambda index: -shares[index])
-    wide = [index for index in by_share if shares[index] >= WIDE_TRACK][: len(tracks) - 1]
+    wide = set([index for index in by_share if shares[index] >= WIDE_TRACK][: len(tracks) - 1])
     candidates = []
     for index, track in enumerate(tracks):
         if index in wide:
@@ -151,19 +151,17 @@ def assign_actors(candidates: Sequence[Candidate]) -> list[list[Track]]:
         The tracks of each actor that got one; at most two actors.
     """
     slots: list[list[Track]] = [[] for _ in range(NUM_ACTORS)]
+    hulls: list[tuple[int, int]] = [(0, 0)] * NUM_ACTORS
     for candidate in sorted(candidates, key=lambda candidate: -candidate.motion):
         track = candidate.track
-        for slot in slots:
-            if not slot or not _overlaps(slot, track):
+        first, last = int(track.frames[0]), int(track.frames[-1])
+        for number, slot in enumerate(slots):
+            start, end = hulls[number] if slot else (first, last)
+            if not slot or min(end, last) - max(start, first) < 0:
                 slot.append(track)
+                hulls[number] = min(start, first), max(end, last)
                 break
     return [slot for slot in slots if slot]
-
-
-def _overlaps(slot: Sequence[Track], track: Track) -> bool:
-    start = min(int(member.frames[0]) for member in slot)
-    end = max(int(member.frames[-1]) for member in slot)
-    return bool(min(end, track.frames[-1]) - max(start, track.frames[0]) >= 0)
 
 
 def merge(slots: Sequence[Sequence[Track]], num_frames: int) -> npt.NDArray[np.float32]:

@@ -77,10 +77,12 @@ def parse_recording(file: str, data: bytes) -> NtuRecording:
     scanner = _scanner()
     found = scanner(data) if scanner else None
     num_frames, frames, ids, positions = found or _read_lines(file, data)
-    tracks = []
-    for body_id in dict.fromkeys(ids.tolist()):
-        rows = ids == body_id
-        tracks.append(Track(body_id, frames[rows], positions[rows]))
+    by_id = np.argsort(ids, kind="stable")
+    of_each = np.split(by_id, np.flatnonzero(np.diff(ids[by_id])) + 1) if len(ids) else []
+    tracks = [
+        Track(int(ids[rows[0]]), frames[rows], positions[rows])
+        for rows in sorted(of_each, key=lambda rows: int(rows[0]))
+    ]
     return NtuRecording(num_frames, tuple(tracks))
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from skelact.formats.exclusions import malformed, quote
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_LONGEST_LINE = 100_000  # bytes; a frame of two bodies has 2,000
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -18,13 +19,17 @@ def text_lines(file: str, data: bytes) -> list[bytes]:
     """Return a text's lines, without the blank ones at its end; lines end with LF or CRLF.
 
     Raises:
-        UnusableRecordingError: a control character, which no text has.
+        UnusableRecordingError: a control character, which no text has, or a line of more than 100,000 bytes.
     """
     control = _CONTROL.search(data)
     if control is not None:
         line = data.count(b"\n", 0, control.start()) + 1
         raise malformed(file, line, "a control character; expected numbers and spaces")
     lines = data.split(b"\n")
+    if max(map(len, lines)) > _LONGEST_LINE:
+        line = next(number for number, text in enumerate(lines, 1) if len(text) > _LONGEST_LINE)
+        found = f"{len(lines[line - 1]):,} bytes in one line"
+        raise malformed(file, line, f"{found}; expected at most {_LONGEST_LINE:,}")
     while lines and not lines[-1].strip():
         lines.pop()
     return lines

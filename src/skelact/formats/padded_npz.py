@@ -32,7 +32,6 @@ from skelact.formats.npy_rows import RowArray, open_arrays
 from skelact.formats.protocol import GIVEN, SIDES, attribute_of, given_protocol
 from skelact.formats.recognition import Sample
 from skelact.formats.settings import (
-    MAX_CLASSES,
     class_names_setting,
     first_label_setting,
     fps_setting,
@@ -41,6 +40,7 @@ from skelact.formats.settings import (
     recorded_settings,
     topology_setting,
 )
+from skelact.limits import check_limit, limit
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.tables import NTU_25
 from skelact.skeleton.topology import Topology
@@ -138,6 +138,7 @@ def open_padded_npz(path: str | Path, topology: Topology, first_label: int = 0) 
                 f"{path}: {array.name}: {array.dtype} of shape {array.shape}; expected floats of shape "
                 f"(sequences, frames, {body} a body) for {topology.name}; --topology names another skeleton"
             )
+        check_limit("frames", array.shape[1], f"{path}: {array.name}")
     for x, y in zip(positions, classes, strict=True):
         is_one = len(y.shape) == 2 and y.dtype.kind in "biuf"
         if not (is_one or (len(y.shape) == 1 and y.dtype.kind in "iu")) or y.shape[0] != x.shape[0]:
@@ -155,8 +156,7 @@ def open_padded_npz(path: str | Path, topology: Topology, first_label: int = 0) 
         lowest = int(given.min()) + first_label if len(given) else 0
         return PaddedNpz(path, topology, num_classes, positions, numbers, lowest)
     num_classes = classes[0].shape[1]
-    if num_classes > MAX_CLASSES:
-        raise DataError(f"{path}: {num_classes:,} classes; expected at most {MAX_CLASSES:,}")
+    check_limit("classes", num_classes, str(path))
     labels = _labels(classes[0]), _labels(classes[1])
     return PaddedNpz(path, topology, num_classes, positions, labels, 0)
 
@@ -165,12 +165,12 @@ def _numbers(array: RowArray, first_label: int) -> npt.NDArray[np.int32]:
     """Return the classes, from 0, that stand as numbers in ``array``; -1 for none."""
     numbers = np.array([int(row.reshape(-1)[0]) for row in array.rows()], object)
     is_none = numbers == -1
-    is_bad = ~is_none & ((numbers < first_label) | (numbers >= first_label + MAX_CLASSES))
+    is_bad = ~is_none & ((numbers < first_label) | (numbers >= first_label + limit("classes")))
     if is_bad.any():
         row = int(np.argmax(is_bad))
         raise DataError(
             f"{array.path}: {array.name}: row {row} is {numbers[row]}; expected a class from {first_label} "
-            f"to {first_label + MAX_CLASSES - 1}, or -1"
+            f"to {first_label + limit('classes') - 1}, or -1"
         )
     return np.where(is_none, -1, numbers - first_label).astype(np.int32)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skelact.formats.exclusions import MALFORMED, UnusableRecordingError
+from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, check_extent
 from skelact.formats.linking import Flags, Numbers, Positions, link
 from skelact.formats.notes import Note
 from skelact.formats.pyskl import HEIGHT, WIDTH
@@ -135,6 +135,7 @@ def sequence_of(
     is_kept = place[bodies] >= 0
     where = place[bodies[is_kept]], people.frames[is_kept]
     num_joints, num_coordinates = people.positions.shape[1:]
+    check_extent(file, "", len(kept), num_frames, num_joints)
     positions = np.zeros((len(kept), num_frames, num_joints, num_coordinates), np.float32)
     seen = np.zeros(positions.shape[:3], np.bool_)
     positions[where], seen[where] = people.positions[is_kept], people.seen[is_kept]

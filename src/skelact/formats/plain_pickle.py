@@ -4,8 +4,9 @@ A pickle is a program. Names outside a short list are refused before they are lo
 runs on a file's word: its own unpickling follows pointers that a file makes up. Arrays are put together here
 from checked shapes, types and bytes.
 
-Reading takes memory in proportion to the file: no false count is believed, and no content is copied over and
-over. No container is a key or a member of a set: the hash of tuples in tuples, each twice, takes for ever.
+Reading takes time and memory in proportion to the file: no false count is believed, no content is copied
+over and over, and what makes objects of a byte or two is counted. No container is a key or a member of a set:
+the hash of tuples in tuples, each twice, takes for ever. Nor is a number of more than 71 bits.
 """
 
 from __future__ import annotations
@@ -83,10 +84,17 @@ class _Bounded:
 class _Tuple(tuple[object, ...]):
     """No key and no member of a set."""
 
+    __slots__ = ()
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"a tuple of {len(self)}"
+
+
+class _LongNumber(int):
+    """No key either: any number of those has the same hash."""
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class _Array:
@@ -160,6 +168,15 @@ _KNOWN: dict[tuple[str, str], Callable[..., object]] = {
 """What stands for a class or a function of a pickle."""
 
 
+_LONG = 9  # bytes of a number of 64 bits without a sign
+_OF_A_BYTE = {
+    **dict.fromkeys((pickle.MARK, pickle.EMPTY_LIST, pickle.EMPTY_DICT, pickle.MEMOIZE, pickle.BINPUT), 1),
+    **dict.fromkeys((pickle.EMPTY_TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3), 1),
+    pickle.EMPTY_SET: 4,
+}
+"""What takes much memory for the few bytes of it, and how much in comparison."""
+
+
 class _Unpickler(pickle._Unpickler):
     """Python's own unpickler in Python, whose memo is a dict: a false index in the file allocates nothing."""
 
@@ -170,6 +187,7 @@ class _Unpickler(pickle._Unpickler):
     def __init__(self, file: _Bounded, size: int) -> None:
         super().__init__(file, encoding="latin-1")
         self._left = 2 * size  # twice what a file can say without repeating itself
+        self._objects_left = 4 * (1000 + size // 8)
 
     def find_class(self, module: str, name: str) -> Callable[..., object]:
         """Return what stands for a class or function here."""
@@ -183,6 +201,29 @@ class _Unpickler(pickle._Unpickler):
         self._left -= sum(len(argument) for argument in arguments if isinstance(argument, Sized))
         if self._left < 0:
             raise ValueError("more content than the file has bytes")
+
+    def load_object(self, load: Callable[[_Unpickler], None], weight: int) -> None:
+        """Do ``load``, which makes an object of a byte or two, unless there were too many for the file."""
+        self._objects_left -= weight
+        if self._objects_left < 0:
+            raise ValueError("more containers than so short a file of data has")
+        load(self)
+
+    def load_instance(self) -> None:
+        """Refuse what makes objects of classes; no plain data needs it."""
+        raise _RefusedError("an object of a class")
+
+    def load_long(self, count: int) -> None:
+        """Read a number whose length stands before it."""
+        (length,) = struct.unpack("<B" if count == 1 else "<i", self.read(count))
+        number = int.from_bytes(self.read(length), "little", signed=True)
+        self.stack.append(number if length <= _LONG else _LongNumber(number))
+
+    def load_digits(self, load: Callable[[_Unpickler], None]) -> None:
+        """Read a number written in digits."""
+        load(self)
+        if self.stack[-1].bit_length() >= 8 * _LONG:
+            self.stack.append(_LongNumber(self.stack.pop()))
 
     def load_reduce(self) -> None:
         """Call what stands for a class or function."""
@@ -218,16 +259,31 @@ class _Unpickler(pickle._Unpickler):
 
     dispatch: ClassVar[dict[int, Callable[..., Any]]] = {
         **pickle._Unpickler.dispatch,
+        **dict.fromkeys((pickle.INST[0], pickle.OBJ[0], pickle.NEWOBJ[0], 0x92), load_instance),  # and _EX
+        pickle.LONG1[0]: partial(load_long, count=1),
+        pickle.LONG4[0]: partial(load_long, count=4),
         pickle.REDUCE[0]: load_reduce,
         pickle.BUILD[0]: load_build,
         pickle.BYTEARRAY8[0]: load_bytearray8,
         pickle.FROZENSET[0]: load_frozenset,
         pickle.TUPLE[0]: load_tuple,
-        pickle.EMPTY_TUPLE[0]: partial(load_short_tuple, count=0),
-        pickle.TUPLE1[0]: partial(load_short_tuple, count=1),
-        pickle.TUPLE2[0]: partial(load_short_tuple, count=2),
-        pickle.TUPLE3[0]: partial(load_short_tuple, count=3),
     }
+
+
+_SHORT_TUPLES = (pickle.EMPTY_TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3)
+_PYTHONS_OWN: dict[int, Callable[[Any], None]] = {
+    **pickle._Unpickler.dispatch,
+    **{
+        code[0]: partial(_Unpickler.load_short_tuple, count=count) for count, code in enumerate(_SHORT_TUPLES)
+    },
+}
+_Unpickler.dispatch |= {
+    code[0]: partial(_Unpickler.load_digits, load=_PYTHONS_OWN[code[0]]) for code in (pickle.INT, pickle.LONG)
+}
+_Unpickler.dispatch |= {
+    code[0]: partial(_Unpickler.load_object, load=_PYTHONS_OWN[code[0]], weight=weight)
+    for code, weight in _OF_A_BYTE.items()
+}
 
 
 def array_of(value: object) -> npt.NDArray[Any] | None:

@@ -32,7 +32,7 @@ import numpy.typing as npt
 from skelact.errors import ConfigurationError, suggest
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
-from skelact.formats.exclusions import UnusableRecordingError
+from skelact.formats.exclusions import UnusableRecordingError, check_extent, shown
 from skelact.formats.json_value import JsonValue, json_type, parse_json
 from skelact.formats.manifest import with_manifest
 from skelact.formats.recognition import Sample
@@ -51,7 +51,6 @@ SUFFIX = ".json"
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "pixel": 1.0}
 """Metres in a unit; a pixel stays one."""
 NOTHING_SEEN = "no joint of any body was seen"
-MAX_BODIES = 1000
 
 _KEYS = {"topology", "fps", "unit", "label", "subject", "bodies"}
 _BODY_KEYS = {"positions", "confidence"}
@@ -88,13 +87,17 @@ def read_pose_json(
     if unit.value is None:
         unit = JsonValue(file, "unit", "m")
     if not isinstance(unit.value, str) or unit.value not in UNITS:
-        unit.fail(f"{unit.value!r:.40}; expected m, cm, mm or pixel")
+        unit.fail(f"{shown(unit.value)}; expected m, cm, mm or pixel")
     fps = table["fps"]
     if fps.value is not None and not (_is_number(fps.value) and 0 < fps.value < 1e6):
-        fps.fail(f"{fps.value!r:.40}; expected frames a second, more than 0")
+        fps.fail(f"{shown(fps.value)}; expected frames a second, more than 0")
     bodies = table["bodies"].items("a list of bodies")
-    if not 0 < len(bodies) <= MAX_BODIES:
-        table["bodies"].fail(f"{len(bodies)} bodies; expected 1 to {MAX_BODIES}")
+    if not bodies:
+        table["bodies"].fail("0 bodies; expected at least one")
+    for body in bodies:
+        frames = body.value.get("positions") if isinstance(body.value, dict) else None
+        if isinstance(frames, list):
+            check_extent(file, body.path, len(bodies), len(frames), topology.num_joints)
     read = [_body(body, topology, min_confidence) for body in bodies]
     shapes = [positions.shape for positions, _ in read]
     for body, shape in zip(bodies, shapes, strict=True):
@@ -208,7 +211,7 @@ def _fact(place: JsonValue) -> int | str | None:
     if value is None or (isinstance(value, str) and value.strip()):
         return value if value is None else str(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
-        place.fail(f"{str(value)[:40]!r}; expected a number from 0, a name, or null")
+        place.fail(f"{shown(value)}; expected a number from 0, a name, or null")
     return value
 
 

@@ -35,7 +35,7 @@ from skelact.formats.data_set import LabelledSequence
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, shown
 from skelact.formats.plain_pickle import array_of, load_plain
 from skelact.formats.protocol import GIVEN, attribute_of, side_names, side_number, side_of
-from skelact.formats.settings import MAX_CLASSES
+from skelact.limits import limit
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.topology import Topology
 
@@ -171,7 +171,7 @@ class PysklPickle:
         label = _label_of(annotation)
         if _has_no_label(annotation) or isinstance(label, str):
             return label if isinstance(label, str) else None
-        last_label = first_label + MAX_CLASSES - 1
+        last_label = first_label + limit("classes") - 1
         if label is not None and not self.has_names and first_label <= label <= last_label:
             return label - first_label
         numbers = f"an integer from {first_label} to {last_label}"
@@ -324,7 +324,7 @@ def _label_of(annotation: object) -> int | str | None:
     if isinstance(label, str):
         return label.strip() if label.strip() and label.isprintable() else None
     number = _whole(label)
-    return number if number is not None and 0 <= number < 2 * MAX_CLASSES else None
+    return number if number is not None and 0 <= number < 2 * limit("classes") else None
 
 
 def _has_no_label(annotation: Annotation) -> bool:

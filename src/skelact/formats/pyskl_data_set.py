@@ -6,11 +6,13 @@ The raw data of the data set ``pyskl`` is such a file, or a folder or an archive
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from skelact.errors import ConfigurationError, DataError
+from skelact.files import open_regular
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, any_name, not_surveyed
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
@@ -27,6 +29,7 @@ from skelact.formats.settings import (
     recorded_settings,
     topology_setting,
 )
+from skelact.limits import check_limit
 from skelact.skeleton.tables import COCO_17, NTU_25
 from skelact.skeleton.topology import Topology
 
@@ -129,9 +132,11 @@ def _values(contents: Sequence[PysklPickle]) -> dict[str, tuple[str, ...]]:
 
 def _open(file: RawFile) -> PysklPickle:
     if not file.is_packed:
-        with file.container.open("rb") as stream:
-            return read_pyskl(file.name, stream, file.container.stat().st_size)
-    data = file.read()
+        with open_regular(file.container) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            check_limit("pickle", size, str(file.container))
+            return read_pyskl(file.name, stream, size)
+    data = file.read("pickle")
     return read_pyskl(file.name, io.BytesIO(data), len(data))
 
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from skelact.errors import ConfigurationError, DataError, suggest
+from skelact.files import read_file
+from skelact.limits import check_limit, limit
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.topology_file import find_topology
-
-MAX_CLASSES = 100_000
 
 
 def topology_setting(settings: Mapping[str, object]) -> Topology | None:
@@ -87,7 +87,7 @@ def first_label_setting(settings: Mapping[str, object]) -> int:
         ConfigurationError: not a whole number from 0.
     """
     first = settings["first_label"]
-    if first is not None and not (isinstance(first, int) and 0 <= first < MAX_CLASSES):
+    if first is not None and not (isinstance(first, int) and 0 <= first < limit("classes")):
         raise ConfigurationError(f"--first-label is {first}; expected a whole number from 0")
     return 0 if first is None else int(first)
 
@@ -119,19 +119,21 @@ def class_names_setting(settings: Mapping[str, object], num_classes: int = 0) ->
         return None
     path = Path(str(settings["class_names"]))
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); expected the classes' names") from error
+        lines = read_file(path, remedy="expected the classes' names").decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: byte {error.start} is not UTF-8; save it as UTF-8") from error
     names = [line.strip() for line in lines]
     while names and not names[-1]:
         names.pop()
-    for number, name in enumerate(names):
-        if not name or name in names[:number]:
-            state = f"{name!r} is there already" if name else "is empty"
-            raise DataError(f"{path}: line {number + 1}: {state}; expected a class's name a line")
-    if not max(num_classes, 1) <= len(names) <= MAX_CLASSES:
+    check_limit("classes", len(names), str(path))
+    seen: set[str] = set()
+    for number, name in enumerate(names, 1):
+        check_limit("name", len(name), f"{path}: line {number}")
+        if not name or name in seen:
+            state = f"{name[:60]!r} is there already" if name else "is empty"
+            raise DataError(f"{path}: line {number}: {state}; expected a class's name a line")
+        seen.add(name)
+    if len(names) < max(num_classes, 1):
         raise DataError(
             f"{path}: {len(names)} names, but the data has {num_classes} classes; expected a line for each"
         )

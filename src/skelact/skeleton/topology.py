@@ -41,12 +41,15 @@ class Topology:
         roots = [joint for joint, parent in enumerate(self.parents) if joint == parent]
         if len(roots) != 1:
             raise ConfigurationError(f"topology {self.name!r}: one joint must be its own parent, got {roots}")
+        hangs = {roots[0]}
         for joint in range(num):
-            ancestor = joint
-            for _ in range(num):
-                ancestor = self.parents[ancestor]
-            if ancestor != roots[0]:
-                raise ConfigurationError(f"topology {self.name!r}: joint {self.joints[joint]!r} is in a loop")
+            way = {joint: None}  # in order, up to a joint that is known to hang from the root
+            while (ancestor := self.parents[next(reversed(way))]) not in hangs:
+                if ancestor in way:
+                    name = self.joints[ancestor]
+                    raise ConfigurationError(f"topology {self.name!r}: joint {name!r} is in a loop")
+                way[ancestor] = None
+            hangs |= way.keys()
         paired = [joint for pair in self.pairs for joint in pair]
         if len(set(paired)) != len(paired) or not all(0 <= joint < num for joint in paired):
             raise ConfigurationError(f"topology {self.name!r}: a joint stands in one left-right pair at most")

@@ -11,11 +11,13 @@ A file names the joints in the order in which the data holds them, and the paren
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from skelact.errors import ConfigurationError, suggest
+from skelact.errors import ConfigurationError, printable, suggest
+from skelact.limits import check_limit
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
 from skelact.yaml_files import read_yaml
@@ -83,12 +85,13 @@ def topology_of(table: object, where: str, default_name: str | None = None) -> T
             f"{where}: joints: got {_short(joints)}, expected a list of joint names, "
             f"of up to {_MAX_NAME} characters each"
         )
-    repeated = next((joint for place, joint in enumerate(joints) if joint in joints[:place]), None)
-    if repeated is not None:
-        raise ConfigurationError(
-            f"{where}: joints: {repeated!r} stands there twice; expected names that differ"
-        )
-    place = {joint: number for number, joint in enumerate(joints)}
+    check_limit("joints", len(joints), f"{where}: joints", ConfigurationError)
+    place: dict[str, int] = {}
+    for number, joint in enumerate(joints):
+        if place.setdefault(joint, number) != number:
+            raise ConfigurationError(
+                f"{where}: joints: {joint!r} stands there twice; expected names that differ"
+            )
     parents = _parents(where, table.get("parents"), place)
     pairs = table.get("pairs", [])
     if not isinstance(pairs, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
@@ -139,5 +142,4 @@ def _is_name(value: object) -> TypeGuard[str]:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return printable(reprlib.repr(value))[:60]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -10,17 +11,21 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import Synchronized
 
 import numpy as np
 
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
-from skelact.formats.exclusions import Exclusion, UnusableRecordingError
+from skelact.formats.exclusions import TOO_LARGE, Exclusion, UnusableRecordingError, check_extent
 from skelact.formats.known import hint
 from skelact.formats.notes import Note
 from skelact.formats.settings import GIVEN_ORDER
+from skelact.limits import beyond, limit
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.view import centre
 from skelact.store.packing import PackedSequence, pack
@@ -30,6 +35,7 @@ ALL_ZERO = "all joints zero"
 BAD_POSITIONS = "positions that cannot be used"
 
 _CHUNK = 32  # files a task
+_NO_FILE = -1
 _AHEAD = 3  # tasks a worker that may be done or under way before their turn to be written
 
 
@@ -66,12 +72,21 @@ class ReadJob:
             yield Exclusion(file.name, OTHER_FORMAT, "", instead) if instead else Exclusion.of(error)
         except DataError as error:  # what SkeletonSequence itself refuses
             yield Exclusion(file.name, BAD_POSITIONS, "", str(error))
+        except MemoryError:
+            yield Exclusion(file.name, TOO_LARGE, "", "needs more memory than there is; try fewer --workers")
 
     def _packed(self, file: RawFile, item: Item) -> Outcome:
         if isinstance(item, Exclusion | Note):
             return item
         named = item if isinstance(item, LabelledSequence) else LabelledSequence(item)
         sequence = named.sequence
+        if len(sequence.name) > limit("name"):
+            detail = f"the length of a recording's name is {beyond('name', len(sequence.name))}"
+            return Exclusion(file.name, TOO_LARGE, "", detail)
+        try:
+            check_extent(file.name, sequence.name, *sequence.positions.shape[:3])
+        except UnusableRecordingError as error:
+            return Exclusion.of(error)
         if not sequence.present.any():
             detail = "all joints of all bodies are zero; expected a body in at least one frame"
             return Exclusion(file.name, ALL_ZERO, "" if sequence.name == file.stem else sequence.name, detail)
@@ -85,13 +100,52 @@ class ReadJob:
             return Exclusion(file.name, error.reason, "", str(error))
 
 
-_worker_job: ReadJob | None = None  # a worker's own, set once when it starts
+@dataclass(frozen=True)
+class _Board:
+    """What each worker reads: its process and the number of the file, beside each other in shared memory."""
+
+    entries: ctypes.Array[ctypes.c_int64]
+    num_taken: Synchronized[int]
+
+    @classmethod
+    def for_workers(cls, count: int) -> _Board:
+        return cls(multiprocessing.RawArray(ctypes.c_int64, 2 * count), multiprocessing.Value("i", 0))
+
+    def enter(self) -> int:
+        """Take a place for this process, and return it."""
+        with self.num_taken.get_lock():
+            place, self.num_taken.value = self.num_taken.value, self.num_taken.value + 1
+        self.entries[2 * place + 1] = _NO_FILE
+        self.entries[2 * place] = os.getpid()
+        return place
+
+    def note(self, place: int, file: int) -> None:
+        """Say which file the process at ``place`` begins to read, or that it waits."""
+        self.entries[2 * place + 1] = file
+
+    def files(self) -> dict[int, int]:
+        """Return the file that each process reads, for those that do."""
+        entries = list(self.entries)
+        pairs = zip(entries[::2], entries[1::2], strict=True)
+        return {process: file for process, file in pairs if process and file != _NO_FILE}
 
 
-def _start_worker(job: ReadJob) -> None:
+@dataclass(frozen=True)
+class _Worker:
+    """What a worker keeps, set once when it starts."""
+
+    job: ReadJob
+    board: _Board
+    place: int
+
+
+_worker: _Worker | None = None
+
+
+def _start_worker(job: ReadJob, board: _Board) -> None:
     """Give a worker its work; keep it quiet on Ctrl-C and end it when its parent is gone."""
-    global _worker_job
-    _worker_job = job
+    global _worker
+    _worker = _Worker(job, board, board.enter())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -106,13 +160,22 @@ def _end_with(sentinel: int) -> None:
 
 def _read_chunk(start: int) -> list[FileResult]:
     """Read the files from number ``start`` on. Only that number and the packed bytes cross to and fro."""
-    assert _worker_job is not None
-    files = _worker_job.files[start : start + _CHUNK]
-    return [FileResult(file.name, list(_worker_job.read(file))) for file in files]
+    assert _worker is not None
+    results = []
+    for number, file in enumerate(_worker.job.files[start : start + _CHUNK], start):
+        _worker.board.note(_worker.place, number)
+        results.append(FileResult(file.name, list(_worker.job.read(file))))
+    _worker.board.note(_worker.place, _NO_FILE)
+    return results
 
 
 def read_files(job: ReadJob, num_workers: int) -> Generator[FileResult, None, None]:
-    """Yield one result a file, in order, with a bounded number of them in memory."""
+    """Yield one result a file, in order, with a bounded number of them in memory.
+
+    Raises:
+        DataError: a worker was killed, or reads one file for longer than the limit ``seconds``; the message
+            names the file.
+    """
     starts = range(0, len(job.files), _CHUNK)
     if num_workers == 1 or len(starts) <= 1:
         for file in job.files:
@@ -120,11 +183,61 @@ def read_files(job: ReadJob, num_workers: int) -> Generator[FileResult, None, No
         return
     under_way: deque[Future[list[FileResult]]] = deque()
     waiting = iter(starts)
-    pool = ProcessPoolExecutor(min(num_workers, len(starts)), initializer=_start_worker, initargs=(job,))
+    num_workers = min(num_workers, len(starts))
+    others, board = set(multiprocessing.active_children()), _Board.for_workers(num_workers)
+    workers: set[BaseProcess] = set()
+    pool = ProcessPoolExecutor(num_workers, initializer=_start_worker, initargs=(job, board))
     try:
         for _ in starts:
             while len(under_way) < _AHEAD * num_workers and (start := next(waiting, None)) is not None:
                 under_way.append(pool.submit(_read_chunk, start))
-            yield from under_way.popleft().result()
+                workers |= set(multiprocessing.active_children()) - others
+            yield from _result(under_way.popleft(), job, board)
+    except BrokenProcessPool as error:
+        raise DataError(_killed(job, board, workers)) from error
+    except _StalledError as error:
+        for worker in workers:
+            worker.kill()
+        raise DataError(str(error)) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _StalledError(Exception):
+    """A worker reads one file for too long."""
+
+
+def _result(future: Future[list[FileResult]], job: ReadJob, board: _Board) -> list[FileResult]:
+    """Wait for a chunk's results.
+
+    Seconds are counted here, not by a clock: a program that is stopped for an hour has not read for an hour.
+    """
+    most = limit("seconds")
+    reading: dict[int, int] = {}
+    seconds: dict[int, int] = {}
+    while True:
+        try:
+            return future.result(timeout=1)
+        except TimeoutError:
+            if future.done():  # the reader's own
+                raise
+        before, reading = reading, board.files()
+        for process, file in reading.items():
+            seconds[process] = seconds.get(process, 0) + 1 if before.get(process) == file else 0
+            if seconds[process] > most:
+                name = job.files[file].name
+                raise _StalledError(f"{name}: the seconds that it takes to read are {beyond('seconds')}")
+
+
+def _killed(job: ReadJob, board: _Board, workers: Iterable[BaseProcess]) -> str:
+    """Return the line for workers of which one was killed; the pool has ended the others."""
+    files = board.files()
+    for worker in workers:
+        worker.join(timeout=10)
+    guilty = [worker for worker in workers if worker.exitcode not in (None, 0, -signal.SIGTERM)]
+    names = sorted({job.files[files[worker.pid]].name for worker in guilty if worker.pid in files})
+    what = f"{', '.join(names[:3])}: the process that read it" if names else "a worker process"
+    return (
+        f"{what} was killed, perhaps for want of memory; start the same command again, with fewer --workers "
+        "or without that file"
+    )

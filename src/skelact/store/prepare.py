@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
@@ -148,11 +147,6 @@ def prepare(
             if part is None:
                 return preparation.whole(store, len(files), exclusions)
             return preparation.part(store, part)
-    except BrokenProcessPool as error:
-        raise DataError(
-            "a worker process was killed, perhaps for want of memory; start the same command again, perhaps "
-            "with fewer --workers"
-        ) from error
     except OSError as error:
         raise DataError(
             f"{store}: cannot be written ({error.strerror or error}); make room or choose another place, and "
