@@ -72,6 +72,7 @@ PREPARED = [
     ("npz", "npz", ".npz"),
     ("pose-json", "pose-json", ".json"),
     ("bvh", "bvh", ".bvh"),
+    ("kinect-text", "kinect text", ".txt"),
 ]
 
 

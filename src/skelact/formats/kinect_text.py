@@ -34,6 +34,7 @@ from skelact.formats.data_set import DataSet, Item, LabelledSequence, any_name, 
 from skelact.formats.exclusions import Exclusion, malformed, quote
 from skelact.formats.manifest import with_manifest
 from skelact.formats.number_text import number_table, text_lines
+from skelact.formats.recognition import Sample, number_fields
 from skelact.formats.settings import class_names_setting, fps_setting, recorded_settings
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20
@@ -171,9 +172,15 @@ def kinect_text_data_set() -> DataSet:
         read=not_surveyed,
         up="y",
         unit="m",
+        recognises=_recognises,
         settings={"fps": None, "class_names": None},
         survey=_survey,
     )
+
+
+def _recognises(sample: Sample) -> bool:
+    lines = sample.lines[:2]
+    return bool(lines) and all(number_fields(line) == len(_FIELDS) for line in lines)
 
 
 def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:

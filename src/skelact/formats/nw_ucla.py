@@ -23,6 +23,7 @@ import numpy.typing as npt
 from skelact.formats.data_set import DataSet, one_sequence
 from skelact.formats.exclusions import REMEDY, UnusableRecordingError
 from skelact.formats.json_value import JsonValue, json_type, parse_json
+from skelact.formats.recognition import Sample
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20
 
@@ -155,8 +156,13 @@ def nw_ucla_data_set() -> DataSet:
         read=partial(one_sequence, read_sequence),
         up="y",
         unit="m",
+        recognises=_recognises,
         num_sequences=1484,
     )
+
+
+def _recognises(sample: Sample) -> bool:
+    return sample.has_json_keys(1, "skeletons")
 
 
 def _in_nw_ucla(name: str) -> bool:

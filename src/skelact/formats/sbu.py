@@ -22,6 +22,7 @@ from skelact.formats.data_set import DataSet, Item
 from skelact.formats.exclusions import UnusableRecordingError, malformed
 from skelact.formats.number_text import number_table, text_lines
 from skelact.formats.protocol import SBU_PAIRS
+from skelact.formats.recognition import Sample, number_fields
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import SBU_15
 
@@ -140,9 +141,15 @@ def sbu_data_set() -> DataSet:
         recording_name=recording_name,
         up="y",
         unit="m",
+        recognises=_recognises,
         num_sequences=282,
         attribute_values={"pair": SBU_PAIRS},
     )
+
+
+def _recognises(sample: Sample) -> bool:
+    lines = sample.lines[:2]
+    return bool(lines) and all(number_fields(line, ",") == len(_FIELDS) for line in lines)
 
 
 def _in_sbu(name: str) -> bool:

@@ -33,6 +33,9 @@ EXAMPLES = {
     "annotations.json": (samples.coco_samples()[2], {"coco-keypoints"}),
     "landmarks.json": (samples.mediapipe_samples()[0], {"mediapipe"}),
     "landmarks.csv": (samples.mediapipe_csv_samples()[0], {"mediapipe"}),
+    "a01_s02_e00_v03.json": (samples.nw_ucla_samples()[0], {"nw-ucla"}),
+    "s01s02/03/001/skeleton_pos.txt": (samples.sbu_samples()[0], {"sbu"}),
+    "joints_s01_e01.txt": (samples.kinect_samples()[0], {"kinect-text"}),
     "video.json": (samples.kinetics_samples()[0], {"kinetics-skeleton"}),
 }
 
