@@ -87,7 +87,7 @@ def _metrics(pooled: ClassificationMetrics, folds: Sequence[Mapping[str, Any]]) 
 
 def _described(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a joint result keeps of a fold's: all but its tables, and of the model who it is."""
-    keys = ("protocol", "num_train", "num_test", "subset", IDENTITY, SEEDS)
+    keys = ("protocol", "num_train", "num_test", "num_unlabelled", "subset", IDENTITY, SEEDS)
     kept: dict[str, Any] = {"file": str(path), **{key: content[key] for key in keys if key in content}}
     return {**kept, "metrics": without_tables(content["metrics"])}
 
