@@ -224,14 +224,15 @@ def _joints(person: JsonValue) -> npt.NDArray[np.float64]:
             place.fail(f"{len(each[0])} x and {len(each[1])} y; expected one of each for every joint")
         positions = np.stack(each, 1)
     else:
-        listed = place.items("a list of numbers or of joints")
-        if listed and isinstance(listed[0].value, list):
-            width = len(listed[0].value)
-            for joint in listed:
-                if not isinstance(joint.value, list) or len(joint.value) != width or width not in (2, 3):
-                    joint.fail(
-                        f"{json_type(joint.value)}; expected x, y and perhaps a score, the same of all"
-                    )
+        listed = place.value
+        if not isinstance(listed, list):
+            place.fail(f"{json_type(listed)}; expected a list of numbers or of joints")
+        if listed and isinstance(listed[0], list):
+            width = len(listed[0])
+            for number, joint in enumerate(listed):
+                if not isinstance(joint, list) or len(joint) != width or width not in (2, 3):
+                    wanted = "expected x, y and perhaps a score, the same of all"
+                    place.fail(f"joint {number}: {json_type(joint)}; {wanted}")
             numbers = place.finite(list(chain.from_iterable(place.value)))
         else:
             numbers, width = place.numbers("numbers"), 3

@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-MAX_GAP = 30
+MAX_GAP = 60
 """Frames after which a body that was not seen is given up."""
 REACH = 0.35
 """How far from where they are expected the joints of a body may lie, on average, as a share of its size."""
 REACH_A_FRAME = 0.02
-"""By how much that grows with every frame in which the body is not seen."""
+"""By how much that grows with every frame in which the body is not seen, up to ..."""
+MAX_REACH = 0.7
+"""... this share of its size."""
 _STEADY = 0.6  # share of a body's speed that is kept from frame to frame
 _COASTING = 8  # frames for which an unseen body is expected to go on moving
 _SHRINKING = 0.98  # by which a body's size may shrink a frame; half a body is no small one
@@ -35,11 +37,12 @@ def link(frames: Numbers, positions: Positions, seen: Flags) -> Numbers:
         positions: (D, V, C).
         seen: (D, V) which joints were found; at least one of each.
     """
-    bodies = _Bodies(positions.shape[1], positions.shape[2])
+    bodies, sizes = _Bodies(positions.shape[1], positions.shape[2]), extents(positions, seen)
     found = np.empty(len(frames), np.int64)
     starts = np.flatnonzero(np.diff(frames, prepend=-1)).tolist()
     for start, end in zip(starts, [*starts[1:], len(frames)], strict=True):
-        found[start:end] = bodies.find(int(frames[start]), positions[start:end], seen[start:end])
+        part = slice(start, end)
+        found[part] = bodies.find(int(frames[start]), positions[part], seen[part], sizes[part])
     return found
 
 
@@ -63,10 +66,9 @@ class _Bodies:
         self._speeds = np.empty((0, num_coordinates))  # a frame
         self._sizes = np.empty(0)
 
-    def find(self, frame: int, positions: Positions, seen: Flags) -> Numbers:
+    def find(self, frame: int, positions: Positions, seen: Flags, sizes: Positions) -> Numbers:
         """Return (P,) the bodies that the P people of a frame are; from then on they are seen there."""
         self._keep(frame - self._frames <= MAX_GAP)
-        sizes = extents(positions, seen)
         names = np.full(len(positions), -1, np.int64)
         if len(self._names):
             gaps = frame - self._frames
@@ -76,7 +78,7 @@ class _Bodies:
             num_common = common.sum(-1)
             scale = np.maximum(np.maximum(self._sizes[:, None], sizes[None]), 1e-12)
             distances = (apart * common).sum(-1) / np.maximum(num_common, 1) / scale
-            reach = REACH + REACH_A_FRAME * (gaps - 1)[:, None]
+            reach = np.minimum(REACH + REACH_A_FRAME * (gaps - 1), MAX_REACH)[:, None]
             # as shares of the reach; what is out of reach is all the same
             costs = np.where(num_common > 0, np.minimum(distances / reach, 1), 1)
             rows, columns = linear_sum_assignment(costs)

@@ -58,8 +58,8 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
         UnusableRecordingError: no such table; the message names the line.
     """
     try:
-        text = io.StringIO(data.decode("utf-8-sig"), newline="")
-        rows = [row for row in csv.reader(text, strict=True) if any(row)]
+        text = data.decode("utf-8-sig")
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if any(row)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UnusableRecordingError(MALFORMED, file, "", f"not CSV in UTF-8 ({error})") from error
     header, lines = [name.strip() for name in rows[0]] if rows else [], rows[1:]
@@ -71,7 +71,11 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
     if not lines or not (wide or (landmark is not None and {0, 1} <= set(fields.values()))):
         _fail(file, 1, "no columns such as left_wrist_x, nor landmark, x and y; or no line below them")
     frame = next((names.index(name) for name in FRAME_NUMBERS if name in names), None)
-    values = _values(file, header, lines, {*wide, *fields, *([] if frame is None else [frame])})
+    read = {*wide, *fields, *([] if frame is None else [frame])}
+    body = text.partition("\n")[2]
+    is_plain = body.isascii() and not set(body) & {"_", '"'}  # as in numbers that only Python knows
+    at_once = _all_values(header, len(lines), body) if is_plain else None
+    values = _values(file, header, lines, read) if at_once is None else at_once
     numbers = range(len(lines)) if frame is None else _frame_numbers(file, values[:, frame])
     poses: dict[int, list[Table]] = {}
     for line, (number, row) in enumerate(zip(numbers, values, strict=True)):
@@ -88,6 +92,16 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
         pose[joint, list(fields.values())] = row[list(fields)]
     found = [(number, pose) for number in sorted(poses) for pose in poses[number]]
     return {None: [(number, pose) for number, pose in found if np.isfinite(pose).any()]}, set(poses)
+
+
+def _all_values(header: Sequence[str], num_lines: int, body: str) -> Table | None:
+    """Return the numbers of all columns at once, or None where some field is no finite number."""
+    try:
+        values = np.loadtxt(body.splitlines(), np.float64, comments=None, delimiter=",", ndmin=2)
+    except ValueError:
+        return None
+    is_whole = values.shape == (num_lines, len(header)) and fits_float32(np.abs(values).max())
+    return values if is_whole else None
 
 
 def _values(file: str, header: Sequence[str], lines: Sequence[Sequence[str]], read: set[int]) -> Table:
