@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fuzzing import samples
 from skelact.formats.bandai_namco import CONTENTS
 from skelact.formats.bandai_namco import TOPOLOGY as BANDAI_NAMCO
 from skelact.formats.nw_ucla import ACTIONS
@@ -94,3 +95,20 @@ def write_pku_mmd(folder: Path) -> None:
             path.rename(path.with_name(f"A01N{number + 1:02}-M.txt"))
     names = ",".join(f"A01N{number + 1:02}-M" for number in range(3))
     (folder / "v2" / "cross_subject_v2.txt").write_text(f"Training videos:\n{names}\n")
+
+
+VIDEOS = ("openpose_out", "alphapose_out", "mediapipe_out", "kinetics_skeleton")
+
+
+def write_videos(folder: Path) -> None:
+    """Write a video of each of :data:`VIDEOS`, as such a program does."""
+    each = (
+        samples.openpose_samples(),
+        samples.coco_samples(),
+        samples.mediapipe_samples(),
+        samples.kinetics_samples(),
+    )
+    for name, (content, *_) in zip(VIDEOS, each, strict=True):
+        (folder / name).mkdir()
+        for ending in ("_000000000000_keypoints", "_000000000001_keypoints") if "openpose" in name else ("",):
+            (folder / name / f"jump{ending}.json").write_bytes(content)

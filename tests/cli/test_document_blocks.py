@@ -19,7 +19,15 @@ import pytest
 import yaml
 
 from skelact.cli.main import main
-from small_data_sets import write_bandai_namco, write_msr_action3d, write_nw_ucla, write_pku_mmd, write_sbu
+from small_data_sets import (
+    VIDEOS,
+    write_bandai_namco,
+    write_msr_action3d,
+    write_nw_ucla,
+    write_pku_mmd,
+    write_sbu,
+    write_videos,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -56,10 +64,11 @@ def command(*words):
 def ground(tmp_path_factory):
     """Return a folder with what pages may need, under names of its own."""
     folder = tmp_path_factory.mktemp("ground")
-    for name in ("RAW", "stores", "runs", "nw-ucla", "sbu"):
+    for name in ("RAW", "stores", "runs", "nw-ucla", "sbu", "videos"):
         (folder / name).mkdir()
     write_nw_ucla(folder / "nw-ucla")
     write_sbu(folder / "sbu")
+    write_videos(folder / "videos")
     write_msr_action3d(folder / "RAW")
     write_bandai_namco(folder / "RAW")
     write_pku_mmd(folder / "pku_raw")
@@ -135,6 +144,7 @@ class Page:
             "NTU60_CS.npz": "ntu.npz",
             "ntu60_3danno.pkl": "ntu.pkl",
             "mamp.pth": "mamp.pth",
+            **{name: f"videos/{name}" for name in VIDEOS},
         }
         for name, source in sources.items():
             Path(name).symlink_to(ground / source)
