@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from skelact.clips.scale import measures
 from skelact.clips.source import Clips, ClipSource, draw_crops
-from skelact.errors import SkelactError
 from skelact.evaluation.balance import order_of, weighted_loss, weights_of
 from skelact.evaluation.features import check_labels, in_batches, labels_of
 from skelact.evaluation.linear import LastEpochMetrics, TestMonitor, follow_first_process
@@ -45,7 +44,7 @@ from skelact.training.log import GO_ON, METRICS, read_metrics
 from skelact.training.loop import Indices, Step, fit
 from skelact.training.optimisers import layer_decay_scales
 from skelact.training.randomness import derive_seed
-from skelact.training.run_folder import open_folder
+from skelact.training.run_folder import run_folder
 
 TEST_BATCH_SIZE = 64
 
@@ -137,7 +136,6 @@ def finetune(
     model = build_classifier(pretrained, len(class_names), config)
     choose_threads(sum(parameter.numel() for parameter in model.parameters()))
     settings = {**about, **asdict(config), "data_hash": source.store.content_hash}
-    _open_once(out, settings, resume, fabric)
     has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
     labels, seen = labels_of(source, split.test), labels_of(source, split.train)
 
@@ -146,45 +144,46 @@ def finetune(
         scores = classify(module, source, split.test, fabric=fabric, title=title and "test")
         return evaluate_scores(scores, labels, len(class_names))
 
-    epochs = config.training.epochs
-    before = read_metrics(out / METRICS) if has_checkpoint else []
-    monitor = TestMonitor(score, epochs, config.test_every, before)
-    fit(
-        ClassifierTask(
-            model, source, config.label_smoothing, weights_of(config.balance, seen, len(class_names))
-        ),
-        split.train,
-        config.training,
-        fabric,
-        title=title,
-        folder=out,
-        resume=has_checkpoint,
-        order=order_of(config.balance, seen),
-        rate_scales=layer_decay_scales(model, config.layer_decay),
-        callbacks=[monitor],
-    )
-    if monitor.last is None:  # it had been trained to the end before it was resumed
-        monitor.test(epochs, model)
-    if fabric.global_rank == 0:
-        write_tensors(out / WEIGHTS, model.state_dict(), remedy=GO_ON)
-        head = {"kind": "finetune", "hidden_width": config.hidden_width, "dropout": config.dropout}
-        card = model_card(
-            model.encoder,
-            pretrained.topology,
-            source.settings,
-            {
-                "method": about["method"],
-                "config": settings,
-                **_identity(pretrained, config, source, split, about),
-                "data_set": source.store.data_set,
-                "data_hash": source.store.content_hash,
-                MEASURES: measures([source.store]),
-                "num_training_sequences": len(split.train),
-                "head": head,
-                "class_names": class_names,
-            },
+    with run_folder(out, settings, resume, fabric):
+        epochs = config.training.epochs
+        before = read_metrics(out / METRICS) if has_checkpoint else []
+        monitor = TestMonitor(score, epochs, config.test_every, before)
+        fit(
+            ClassifierTask(
+                model, source, config.label_smoothing, weights_of(config.balance, seen, len(class_names))
+            ),
+            split.train,
+            config.training,
+            fabric,
+            title=title,
+            folder=out,
+            resume=has_checkpoint,
+            order=order_of(config.balance, seen),
+            rate_scales=layer_decay_scales(model, config.layer_decay),
+            callbacks=[monitor],
         )
-        write_json(out / CARD, card, GO_ON)  # the mark of a finished run, so the last
+        if monitor.last is None:  # it had been trained to the end before it was resumed
+            monitor.test(epochs, model)
+        if fabric.global_rank == 0:
+            write_tensors(out / WEIGHTS, model.state_dict(), remedy=GO_ON)
+            head = {"kind": "finetune", "hidden_width": config.hidden_width, "dropout": config.dropout}
+            card = model_card(
+                model.encoder,
+                pretrained.topology,
+                source.settings,
+                {
+                    "method": about["method"],
+                    "config": settings,
+                    **_identity(pretrained, config, source, split, about),
+                    "data_set": source.store.data_set,
+                    "data_hash": source.store.content_hash,
+                    MEASURES: measures([source.store]),
+                    "num_training_sequences": len(split.train),
+                    "head": head,
+                    "class_names": class_names,
+                },
+            )
+            write_json(out / CARD, card, GO_ON)  # the mark of a finished run, so the last
     return monitor.result()
 
 
@@ -231,16 +230,3 @@ def classify(
 
     with frozen(model, source.device):
         return in_batches(score, len(indices), TEST_BATCH_SIZE, fabric=fabric, title=title)
-
-
-def _open_once(out: Path, settings: Mapping[str, Any], resume: bool, fabric: Fabric) -> None:
-    """Open the run folder in the first process; all go on, or none."""
-    problem: SkelactError | None = None
-    if fabric.global_rank == 0:
-        try:
-            open_folder(out, settings, resume)
-        except SkelactError as error:
-            problem = error
-    problem = fabric.broadcast(problem)
-    if problem is not None:
-        raise problem

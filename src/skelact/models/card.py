@@ -93,6 +93,8 @@ class Card(Training):
     imported: Imported | UnsetType = UNSET
     class_names: list[str] | UnsetType = UNSET
     num_training_sequences: Place | UnsetType = UNSET
+    up: str | UnsetType | None = UNSET
+    unit: str | UnsetType | None = UNSET
 
 
 class AbsentBodies(Struct):

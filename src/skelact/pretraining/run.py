@@ -19,7 +19,7 @@ from skelact.clips.mixture import MixedSource
 from skelact.clips.sampling import IntArray
 from skelact.clips.scale import measures
 from skelact.clips.source import ClipSource
-from skelact.errors import SkelactError, SkelactWarning
+from skelact.errors import SkelactWarning
 from skelact.files import sha256, write_json
 from skelact.models.card import CARD, MEASURES
 from skelact.models.pretrained import WEIGHTS, load_pretrained, model_card
@@ -36,7 +36,7 @@ from skelact.store.protocols import training_side
 from skelact.store.store import Store
 from skelact.training.log import GO_ON
 from skelact.training.loop import Callback, FigureCallback, Task, fit, make_fabric
-from skelact.training.run_folder import open_folder, read_settings
+from skelact.training.run_folder import read_settings, run_folder
 
 
 class PretrainingTask(Task[Any], Protocol):
@@ -127,44 +127,36 @@ def pretrain(
         parts = initialise(model, start, source.topology)
         of = {"of": dict(start.provenance)} if start.provenance else {}  # a checkpoint does not say
         settings[INIT_WEIGHTS_KEY] = {"sha256": start.sha256, "parts": parts, **of}
-    problem: SkelactError | None = None
-    if fabric.global_rank == 0:
-        try:
-            defaults = type(config)(config.data, config.protocol, config.method)
-            open_folder(out, settings, resume, _plain(defaults))
-        except SkelactError as error:
-            problem = error
-    problem = fabric.broadcast(problem)  # all processes stop, or none
-    if problem is not None:
-        raise problem
-    fit(
-        task,
-        train,
-        config.training,
-        fabric,
-        title=config.method if title is None else title,
-        folder=out,
-        resume=has_checkpoint,
-        order=lambda generator: source.epoch_order(train, generator),
-        after_step=task.after_step,
-        callbacks=[task.monitor, *callbacks],
-        figure_callbacks=figure_callbacks,
-    )
-    if fabric.global_rank == 0:
-        write_tensors(out / WEIGHTS, model.state_dict(), remedy=GO_ON)
-        about = {
-            "method": config.method,
-            "config": _plain(config),
-            **({INIT_WEIGHTS_KEY: settings[INIT_WEIGHTS_KEY]} if INIT_WEIGHTS_KEY in settings else {}),
-            "data_set": source.data_set,
-            "data_hash": source.content_hash,
-            MEASURES: measures(source.stores),
-            "num_training_sequences": len(train),
-            "code": code_version(),
-            "packages": package_versions(),
-        }
-        card = model_card(model.encoder, source.topology, config.clips, with_identity(about))
-        write_json(out / CARD, card, GO_ON)  # the mark of a finished run, so the last
+    defaults = _plain(type(config)(config.data, config.protocol, config.method))
+    with run_folder(out, settings, resume, fabric, defaults):
+        fit(
+            task,
+            train,
+            config.training,
+            fabric,
+            title=config.method if title is None else title,
+            folder=out,
+            resume=has_checkpoint,
+            order=lambda generator: source.epoch_order(train, generator),
+            after_step=task.after_step,
+            callbacks=[task.monitor, *callbacks],
+            figure_callbacks=figure_callbacks,
+        )
+        if fabric.global_rank == 0:
+            write_tensors(out / WEIGHTS, model.state_dict(), remedy=GO_ON)
+            about = {
+                "method": config.method,
+                "config": _plain(config),
+                **({INIT_WEIGHTS_KEY: settings[INIT_WEIGHTS_KEY]} if INIT_WEIGHTS_KEY in settings else {}),
+                "data_set": source.data_set,
+                "data_hash": source.content_hash,
+                MEASURES: measures(source.stores),
+                "num_training_sequences": len(train),
+                "code": code_version(),
+                "packages": package_versions(),
+            }
+            card = model_card(model.encoder, source.topology, config.clips, with_identity(about))
+            write_json(out / CARD, card, GO_ON)  # the mark of a finished run, so the last
     return model
 
 

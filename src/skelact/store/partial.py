@@ -1,7 +1,6 @@
 """The folder in which a store is written until it is complete: ``<path>.partial``.
 
-It belongs to one process at a time, by a lock that ends with the process, however it ends. What a killed one
-left is removed by the next.
+It belongs to one process at a time, see :mod:`skelact.locks`. What a killed one left is removed by the next.
 """
 
 from __future__ import annotations
@@ -10,15 +9,10 @@ import contextlib
 import os
 import shutil
 from pathlib import Path
-from typing import BinaryIO
 
 from skelact.errors import DataError
+from skelact.locks import FolderLock
 from skelact.store.metadata import META
-
-try:
-    import fcntl
-except ImportError:  # no such locks on this system: nothing tells two preparations of one store apart
-    fcntl = None  # type: ignore[assignment]
 
 
 class PartialFolder:
@@ -39,11 +33,12 @@ class PartialFolder:
         """What becomes the store."""
         self.had_leftover = False
         """Whether an unfinished store was found, and removed."""
-        self._replaced, self._lock_path = self._partial / "replaced", self._partial / "lock"
+        self._replaced = self._partial / "replaced"
         if not self._partial.exists():
             self._check_target(overwrite)
         try:
-            self._lock = self._acquire()
+            self._lock = FolderLock(self._partial, self._refusal)
+            self._lock.has_made = True  # the whole folder goes, whoever made it
             try:
                 self._restore()
                 self._check_target(overwrite)
@@ -69,14 +64,12 @@ class PartialFolder:
 
     def discard(self) -> None:
         """Remove the folder, and end the lock. A store that was about to be replaced stays."""
-        if self._lock.closed:  # from then on it may be another process's
+        if not self._lock.is_held:  # from then on it may be another process's
             return
         with contextlib.suppress(OSError):
             self._restore()
             shutil.rmtree(self.folder, ignore_errors=True)
-            self._lock_path.unlink()  # last: the next process may begin from here on
-            self._partial.rmdir()
-        self._lock.close()
+        self._lock.release()  # last: the next process may begin from here on
 
     def _check_target(self, overwrite: bool) -> None:
         if self.path.exists() and not overwrite:
@@ -86,28 +79,10 @@ class PartialFolder:
                 f"{self.path}: exists and is no store, so it is not overwritten; choose another name"
             )
 
-    def _acquire(self) -> BinaryIO:
-        while True:
-            self._partial.mkdir(parents=True, exist_ok=True)
-            try:
-                file = self._lock_path.open("ab")
-            except FileNotFoundError:  # whoever had it removed the folder just now
-                continue
-            if fcntl is None:
-                return file
-            try:  # such a lock ends with its process, and its workers do not inherit it
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(file.fileno()), self._lock_path.stat()):
-                    return file
-            except FileNotFoundError:  # likewise
-                pass
-            except (BlockingIOError, PermissionError) as error:
-                file.close()
-                raise DataError(
-                    f"{self._partial}: another process is preparing this store; wait for it or choose "
-                    "another name"
-                ) from error
-            file.close()
+    def _refusal(self, holder: str) -> DataError:
+        return DataError(
+            f"{self._partial}: {holder} is preparing this store; wait for it or choose another name"
+        )
 
     def _restore(self) -> None:
         """Undo a replacement that was stopped between its two renames, or end it when it was done."""
@@ -119,7 +94,7 @@ class PartialFolder:
 
     def _remove_leftovers(self) -> None:
         for entry in self._partial.iterdir():
-            if entry != self._lock_path:
+            if entry != self._lock.path:
                 self.had_leftover = True
                 if entry.is_dir():
                     shutil.rmtree(entry)

@@ -2,16 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from skelact.errors import ConfigurationError, DataError
-from skelact.files import write_file
+from lightning_fabric import Fabric
+
+from skelact.errors import ConfigurationError, DataError, SkelactError
+from skelact.files import write_file, writing
+from skelact.locks import LOCK, FolderLock
 from skelact.training.config import NUMERICALLY_NEUTRAL
 from skelact.yaml_files import read_yaml, yaml_text
 
 CONFIG = "config.yaml"
+
+
+@contextmanager
+def run_folder(
+    out: str | Path,
+    config: Mapping[str, Any],
+    resume: bool,
+    fabric: Fabric,
+    defaults: Mapping[str, Any] | None = None,
+) -> Iterator[None]:
+    """Open the run folder as :func:`open_folder` does, and keep other runs away from it until the block ends.
+
+    Of several processes of a run the first does so; all go on, or none.
+
+    Args:
+        out: the folder.
+        config: what decides the run.
+        resume: go on with the run in the folder.
+        fabric: the processes of the run.
+        defaults: settings that an older version did not write, as it had them.
+
+    Raises:
+        DataError: as of :func:`open_folder`; or another run is at work in the folder.
+        ConfigurationError: as of :func:`open_folder`.
+    """
+    lock: FolderLock | None = None
+    problem: SkelactError | None = None
+    try:
+        if fabric.global_rank == 0:
+            try:
+                lock = _lock(Path(out), resume)
+                open_folder(out, config, resume, defaults)
+            except SkelactError as error:
+                problem = error
+        problem = fabric.broadcast(problem)
+        if problem is not None:
+            raise problem
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _lock(out: Path, resume: bool) -> FolderLock | None:
+    """Lock a run folder; one that is not for this run is left alone, and :func:`open_folder` says why."""
+    is_foreign = _is_taken(out) and not (out / LOCK).exists() and not (out / CONFIG).exists()
+    if is_foreign or (resume and not (out / CONFIG).exists()):
+        return None
+
+    def refusal(holder: str) -> DataError:
+        return DataError(f"{out}: {holder} is at work in this run; wait for it, or choose another --out")
+
+    with writing(out, "choose another --out"):
+        return FolderLock(out, refusal)
+
+
+def _is_taken(out: Path) -> bool:
+    """Return whether a folder holds more than a lock, or is none."""
+    return out.exists() and (not out.is_dir() or any(each.name != LOCK for each in out.iterdir()))
 
 
 def open_folder(
@@ -32,7 +95,7 @@ def open_folder(
     """
     out = Path(out)
     if not resume:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if _is_taken(out):
             raise DataError(
                 f"{out}: exists already; choose another --out, or --resume to go on with that run"
             )

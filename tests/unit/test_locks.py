@@ -1,0 +1,97 @@
+"""Locks on folders: one holder at a time, whatever becomes of it."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from skelact.errors import DataError
+from skelact.locks import LOCK, FolderLock
+
+HOLD = """
+import sys
+from pathlib import Path
+from skelact.errors import DataError
+from skelact.locks import FolderLock
+
+try:
+    lock = FolderLock(Path(sys.argv[1]), DataError)
+except DataError as error:
+    print(error, flush=True)
+else:
+    print("held", flush=True)
+    sys.stdin.read()
+    lock.release()
+"""
+
+
+def start(folder):
+    """Start a process that tries to hold the lock until its standard input ends; return what it says, too."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], **pipes)
+    return process, process.stdout.readline().strip()
+
+
+def test_the_second_learns_who_holds_it_and_the_next_gets_it(tmp_path):
+    folder = tmp_path / "a" / "run"
+    first, said = start(folder)
+    assert said == "held"
+    try:
+        second, refused = start(folder)
+        assert second.wait(60) == 0
+        host = os.uname().nodename
+        assert refused.startswith(f"process {first.pid} on {host} since 2")
+        with pytest.raises(DataError, match=rf"process {first.pid} on .* UTC$"):
+            FolderLock(folder, DataError)
+    finally:
+        first.communicate()
+    assert not folder.exists(), "nothing is left in a folder that was made for it"
+    FolderLock(folder, DataError).release()
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path):
+    process, said = start(tmp_path)
+    assert said == "held"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert (tmp_path / LOCK).exists()
+    lock = FolderLock(tmp_path, DataError)
+    assert lock.is_held
+    lock.release()
+    lock.release()
+    assert not lock.is_held
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_does_not_get_it_twice(tmp_path):
+    lock = FolderLock(tmp_path, DataError)
+    for folder in (tmp_path, tmp_path / ".." / tmp_path.name):
+        with pytest.raises(DataError, match=f"this process, {os.getpid()}"):
+            FolderLock(folder, DataError)
+    lock.release()
+
+
+def test_what_a_file_says_is_shown_only_as_we_write_it(tmp_path):
+    process, said = start(tmp_path)
+    assert said == "held"
+    try:
+        for content in (b"", b"\x1b[31mred", b"process 1 on x since now\nmore", b"\xff" * 5000):
+            (tmp_path / LOCK).write_bytes(content)
+            with pytest.raises(DataError, match=r"^another process$"):
+                FolderLock(tmp_path, DataError)
+    finally:
+        process.communicate()
+
+
+@pytest.mark.parametrize("what", ["link", "pipe", "folder"])
+def test_no_link_is_followed_and_no_pipe_waited_for(tmp_path, what):
+    precious, folder = tmp_path / "precious", tmp_path / "run"
+    precious.write_text("kept")
+    folder.mkdir()
+    path = folder / LOCK
+    {"link": lambda: path.symlink_to(precious), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[what]()
+    with pytest.raises(OSError, match=r"Too many|Is a directory|is no file"):
+        FolderLock(folder, DataError)
+    assert precious.read_text() == "kept"
