@@ -10,9 +10,11 @@ word.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import os
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -20,8 +22,10 @@ from typing import IO, Any
 import numpy as np
 import torch
 
+from skelact.compat.torch_bounds import UnboundedError, check_bounds
 from skelact.errors import DataError, printable
-from skelact.files import sha256
+from skelact.files import open_regular
+from skelact.limits import check_limit
 
 STATE_DICT_KEYS = ("model", "state_dict", "model_state_dict", "net")
 """Keys under which a checkpoint may keep its parameters, perhaps one within another."""
@@ -51,12 +55,12 @@ def read_torch_file(path: str | Path) -> Checkpoint:
             parameters.
     """
     path = Path(path)
-    try:
-        digest = sha256(path)
-        with path.open("rb") as file:
-            content = _load(path, file)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        check_limit("weights", size, str(path))
+        content = _load(path, file)
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     if not isinstance(content, Mapping):
         raise DataError(
             f"{path}: holds a {type(content).__name__}, expected parameters by name; save the model's "
@@ -64,21 +68,38 @@ def read_torch_file(path: str | Path) -> Checkpoint:
         )
     num_heads = content.get(NUM_HEADS)
     if not (num_heads is None or (type(num_heads) is int and num_heads > 0)):
-        raise DataError(f"{path}: {NUM_HEADS} is {num_heads!r}, expected a positive number; export it again")
-    return Checkpoint(path, digest, _parameters(path, content), num_heads)
+        raise DataError(
+            f"{path}: {NUM_HEADS} is {num_heads!r:.60}, expected a positive number; export it again"
+        )
+    parameters = _parameters(path, content)
+    tensors = [value for value in parameters.values() if isinstance(value, torch.Tensor)]
+    if sum(_storages(tensors).values()) > size:
+        raise DataError(f"{path}: refused, for its parameters have more bytes than the file; fetch it again")
+    return Checkpoint(path, digest, parameters, num_heads)
+
+
+def _storages(tensors: Iterable[torch.Tensor]) -> dict[int, int]:
+    """Return the bytes of every piece of memory that plain tensors lie in."""
+    stored = [value.untyped_storage() for value in tensors if value.layout == torch.strided]
+    return {each.data_ptr(): each.nbytes() for each in stored if each.device.type == "cpu"}
 
 
 def _load(path: Path, file: IO[bytes]) -> object:
     try:
+        check_bounds(file, os.fstat(file.fileno()).st_size)
         with warnings.catch_warnings(), torch.serialization.safe_globals(SAFE):
             warnings.simplefilter("ignore")  # what is wrong is said below
             return torch.load(file, map_location="cpu", weights_only=True)
+    except UnboundedError as error:
+        raise DataError(
+            f"{path}: refused, for {error}; load it where it comes from, and save its state_dict() alone"
+        ) from error
     except Exception as error:  # the file could be read; on damaged bytes PyTorch raises all kinds of errors
         refused = re.search(r"GLOBAL ([\w.]+)", str(error))
         if refused:
             raise DataError(
-                f"{path}: refused, for it names {refused[1]}, and building that could run code; where you "
-                "trust the file, load it there and save its model's state_dict() alone"
+                f"{path}: refused, for it names {refused[1][:100]}, and building that could run code; "
+                "where you trust the file, load it there and save its model's state_dict() alone"
             ) from error
         raise DataError(
             f"{path}: not a whole file of torch.save ({type(error).__name__}); fetch or copy it again"
