@@ -35,6 +35,7 @@ ANYWHERE = {
     "errors",
     "files",
     "limits",
+    "locks",
     "processor",
     "progress",
     "provenance",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.configuration import PathLike
-from skelact.errors import DataError, SkelactWarning
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
@@ -23,6 +24,8 @@ from skelact.store.store import Store
 if TYPE_CHECKING:
     from skelact.models.pretrained import Pretrained
 
+FARTHEST = 1e6
+"""Positions beyond it, in any unit, are none; their squares would not fit into float32 much later."""
 Positions = npt.NDArray[Any]
 Embeddings = npt.NDArray[np.float32]
 
@@ -43,6 +46,8 @@ class Model:
     """
 
     def __init__(self, run: PathLike) -> None:
+        if not isinstance(run, str | os.PathLike) or "\0" in os.fspath(run):
+            raise ConfigurationError(f"run is {run!r:.80}, expected the folder of a run")
         self.run = Path(run)
         """The run folder; results of evaluations go there."""
 
@@ -124,7 +129,8 @@ class Model:
 
     def _sequence(self, name: str, positions: Positions, fps: float | None) -> SkeletonSequence:
         try:
-            array = np.asarray(positions, np.float32)
+            with np.errstate(over="ignore"):  # what is too large for float32 is infinite, and refused below
+                array = np.asarray(positions, np.float32)
         except (TypeError, ValueError) as error:
             raise DataError(f"{name}: not an array of numbers ({error}); give (T, V, C) positions") from error
         num_coordinates = getattr(self.pretrained.encoder.config, "num_coordinates", 3)
@@ -135,8 +141,14 @@ class Model:
             raise DataError(
                 f"{name}: positions of shape {np.shape(positions)}, expected {expected}{self.topology.name}"
             )
-        if np.isinf(array).any():
-            raise DataError(f"{name}: a position is infinite; write NaN where a joint was not seen")
+        beyond = np.argwhere(np.abs(array) > FARTHEST)  # not NaN
+        if len(beyond):
+            body, frame, joint, _ = beyond[0].tolist()
+            raise DataError(
+                f"{name}: body {body}, frame {frame}, joint {joint} ({self.topology.joints[joint]}) lies at "
+                f"{array[body, frame, joint].tolist()}, farther than {FARTHEST:,.0f} in any unit; write NaN "
+                "where a joint was not seen"
+            )
         seen = np.asarray(~np.isnan(array).any(3))  # (M, T, V)
         present = np.asarray(seen.any(2))
         bodies = np.asarray(present.any(1))

@@ -34,9 +34,9 @@ def _block_parameters(width: int, mlp_ratio: float) -> int:
     return 4 * width + 4 * width * (width + 1) + (2 * width + 1) * hidden + width
 
 
-def _conv_parameters(channels: Sequence[int], kernel: int) -> int:
+def _conv_parameters(num_coordinates: int, channels: Sequence[int], kernel: int) -> int:
     """Return fewer than an ST-GCN's parameters: those of its layers along joints and along time."""
-    pairs = zip([1, *channels], channels, strict=False)
+    pairs = zip([num_coordinates, *channels], channels, strict=False)
     return sum(3 * num_in * num_out + kernel * num_out * num_out for num_in, num_out in pairs)
 
 
@@ -169,7 +169,7 @@ class STGCNConfig:
     @property
     def num_parameters(self) -> int:
         """Numbers that its layers along joints and along time learn."""
-        return _conv_parameters(self.channels, self.kernel)
+        return _conv_parameters(self.num_coordinates, self.channels, self.kernel)
 
     @property
     def width(self) -> int:
