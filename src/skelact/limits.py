@@ -46,6 +46,7 @@ LIMITS = {
     "frames": Limit(1_000_000, "frames of one recording"),
     "places": Limit(100_000_000, "places of joints in one recording, bodies times frames times joints"),
     "bodies": Limit(1_000, "bodies of one recording"),
+    "people": Limit(200, "people found in one frame who have to be told apart"),
     "joints": Limit(1_000, "joints of a skeleton"),
     "classes": Limit(100_000, "classes of a data set"),
     "name": Limit(1_000, "characters of the name of a class, a recording or a joint"),

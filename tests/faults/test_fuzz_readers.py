@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from fuzzing.damage import DAMAGES
-from fuzzing.engine import find_target, fuzz, make_case, readers
+from fuzzing.engine import find_target, fuzz, fuzz_sizes, make_case, readers
 from fuzzing.samples import ntu_file
 from skelact.errors import DataError, SkelactError
 from skelact.store.prepare import prepare
@@ -28,6 +28,14 @@ def test_every_answer_is_a_sequence_or_a_data_error(
     record_property("fuzz_cases", findings.cases)
     assert not findings.wrong, f"{findings}: " + "\n".join(findings.wrong[:8])
     assert min(findings.counts.values()) > findings.cases / 100, findings  # neither all is fatal nor none
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", readers())
+def test_one_piece_over_and_over(reader: str, record_property: Callable[[str, object], None]) -> None:
+    findings = fuzz_sizes(reader)
+    record_property("fuzz_cases", findings.cases)
+    assert not findings.wrong, f"{findings}: " + "\n".join(findings.wrong[:8])
 
 
 @pytest.mark.slow

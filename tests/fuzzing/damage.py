@@ -133,6 +133,30 @@ DAMAGES = [
 ]
 
 
+def grown(random: Random, data: bytes, size: int) -> bytes:
+    """Return ``data`` with one piece of it, or one sign, repeated until it has ``size`` bytes more."""
+    kind = random.randrange(4)
+    if kind == 0:
+        lines = data.splitlines(keepends=True) or [b"\n"]
+        number = random.randrange(len(lines))
+        start = sum(map(len, lines[:number]))
+        piece = b"".join(lines[number : number + random.choice([1, 1, 2, 20, 27])])
+    elif kind == 1:
+        words = list(WORD.finditer(data)) or [re.match(rb"", data)]
+        match = random.choice(words)
+        assert match is not None
+        start, piece = match.start(), match[0] + random.choice([b"", b" ", b",", b", ", b"/"])
+    elif kind == 2:
+        start, piece = (
+            random.randrange(len(data) + 1),
+            bytes([random.choice(b'0123456789[]{}()",.:;-/e \n\r\tNx\x94')]),
+        )
+    else:
+        start = random.randrange(len(data) + 1)
+        piece = data[start : start + random.choice([1, 2, 5, 40, 300, 2000])]
+    return data[:start] + (piece or b" ") * (size // max(len(piece), 1)) + data[start:]
+
+
 ODD_VALUES: list[object] = [
     *(
         None,

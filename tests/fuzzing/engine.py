@@ -17,7 +17,7 @@ from types import FrameType
 
 import numpy as np
 
-from fuzzing.damage import DAMAGES
+from fuzzing.damage import DAMAGES, grown
 from fuzzing.targets import TARGETS, Target
 from skelact.errors import DataError
 from skelact.skeleton.sequence import SkeletonSequence
@@ -84,7 +84,7 @@ def fuzz(reader: str, seed: int = 0, cases: int | None = None, folder: Path | No
         if is_measured:
             tracemalloc.start()
         try:
-            with _deadline():
+            with deadline():
                 findings.counts[answer(target, data, path)] += 1
             if is_measured:
                 peak, allowed = tracemalloc.get_traced_memory()[1], MEMORY + MEMORY_PER_BYTE * len(data)
@@ -97,8 +97,30 @@ def fuzz(reader: str, seed: int = 0, cases: int | None = None, folder: Path | No
     return findings
 
 
+def fuzz_sizes(reader: str, seed: int = 0, cases: int = 6, size: int = 1_000_000) -> Findings:
+    """Feed a reader files of which one piece stands there over and over: no time may grow with its square.
+
+    Args:
+        reader: one of :func:`readers`.
+        seed: other seeds give other cases.
+        cases: how many.
+        size: bytes of each.
+    """
+    target, findings = find_target(reader), Findings(reader, seed, cases)
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(cases):
+            random = Random(f"{reader} {number} of {size} seed {seed}")
+            data = grown(random, random.choice(target.samples()), size)
+            try:
+                with deadline():
+                    findings.counts[answer(target, data, Path(folder) / "file")] += 1
+            except (Exception, NoEndError) as error:
+                findings.wrong.append(f"case {number}: {type(error).__name__}: {error} for {data[:200]!r}")
+    return findings
+
+
 @contextmanager
-def _deadline() -> Iterator[None]:
+def deadline() -> Iterator[None]:
     """Raise NoEndError in the block when it runs without end."""
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -206,6 +206,6 @@ TARGETS = [
     Target("mediapipe csv", 2_000, samples.mediapipe_csv_samples, read_mediapipe_csv),
     Target("kinetics-skeleton", 2_000, samples.kinetics_samples, read_kinetics_file, samples.odd_kinetics),
     Target("manifest", 500, lambda: [samples.MANIFEST, b"file,label\na,x\n"], read_manifest_file),
-    Target("manifest", 2_000, samples.manifest_samples, read_manifest_file),
+    Target("manifest sides", 2_000, samples.manifest_samples, read_manifest_file),
     Target("archive", 1_500, samples.archive_samples, read_archive),
 ]

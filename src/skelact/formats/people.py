@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, check_extent
+from skelact.formats.exclusions import MALFORMED, TOO_LARGE, UnusableRecordingError, check_extent
 from skelact.formats.linking import Flags, Numbers, Positions, link
 from skelact.formats.notes import Note
 from skelact.formats.pyskl import HEIGHT, WIDTH
+from skelact.limits import beyond, limit
 from skelact.skeleton.main_bodies import main_bodies_first
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
@@ -125,6 +126,9 @@ def sequence_of(
     if len(np.unique(people.frames)) == len(people.frames):
         bodies = np.zeros(len(people.frames), np.int64)  # never two at a time: one person
     elif people.identities is None:
+        crowd = int(np.unique(people.frames, return_counts=True)[1].max())
+        if crowd > limit("people"):
+            raise UnusableRecordingError(TOO_LARGE, file, "", f"has {beyond('people', crowd)}")
         bodies = link(people.frames, people.positions, people.seen)
     else:
         people, bodies = _once_a_frame(people, file, notes)
