@@ -80,6 +80,7 @@ PREPARED = [
     ("npz", "npz", ".npz"),
     ("pose-json", "pose-json", ".json"),
     ("bvh", "bvh", ".bvh"),
+    ("kinetics-skeleton", "kinetics-skeleton", ".json"),
     ("kinect-text", "kinect text", ".txt"),
 ]
 

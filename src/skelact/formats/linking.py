@@ -18,6 +18,8 @@ REACH = 0.35
 """How far from where they are expected the joints of a body may lie, on average, as a share of its size."""
 REACH_A_FRAME = 0.02
 """By how much that grows with every frame in which the body is not seen, up to ..."""
+MOST_BODIES = 200
+"""Bodies that may be found again at a time, those seen last."""
 MAX_REACH = 0.7
 """... this share of its size."""
 _STEADY = 0.6  # share of a body's speed that is kept from frame to frame
@@ -69,6 +71,9 @@ class _Bodies:
     def find(self, frame: int, positions: Positions, seen: Flags, sizes: Positions) -> Numbers:
         """Return (P,) the bodies that the P people of a frame are; from then on they are seen there."""
         self._keep(frame - self._frames <= MAX_GAP)
+        if len(self._frames) > MOST_BODIES:
+            last = np.argsort(-self._frames, kind="stable")[:MOST_BODIES]
+            self._keep(np.isin(np.arange(len(self._frames)), last))
         names = np.full(len(positions), -1, np.int64)
         if len(self._names):
             gaps = frame - self._frames

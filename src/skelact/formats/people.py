@@ -27,11 +27,14 @@ STRAY_SHARE = 0.5
 MAX_BODIES = 20
 """Bodies of a recording that are kept, those who matter most."""
 NOBODY = "nobody was found in any frame"
-SPARSE = 100
-"""Frames there may be from the first to the last for each with somebody, and a thousand beside."""
+CROWD = 50
+"""People of a frame that are kept, those of whom most joints were found."""
+SPARSE = 20
+"""Frames there may be from the first to the last for each that is told, and a thousand beside."""
 
 STRAYS = f"people seen in {STRAY} frames or fewer, left out"
 CROWDED = f"people beyond the first {MAX_BODIES} of a recording, left out"
+BEYOND = f"people beyond {CROWD} in a frame, left out"
 TWICE = "people found twice in a frame under one identity, left out"
 
 
@@ -101,7 +104,8 @@ def frame_steps(file: str, numbers: Numbers, place: str) -> Numbers:
     num_frames, num_found = int(steps.max()) + 1, len(np.unique(steps))
     if num_frames > 1000 + SPARSE * num_found:
         detail = f"{num_found} frames with numbers from {numbers.min()} to {numbers.max()}"
-        raise UnusableRecordingError(MALFORMED, file, place, f"{detail}; expected those of one video")
+        remedy = "expected those of one video; cut it where nobody is seen for long"
+        raise UnusableRecordingError(MALFORMED, file, place, f"{detail}; {remedy}")
     return steps
 
 
@@ -121,8 +125,8 @@ def sequence_of(
     Raises:
         UnusableRecordingError: nobody was found.
     """
-    people = _somebody(people, file)
     notes: list[Note] = []
+    people = _without_crowds(_somebody(people, file), file, notes)
     if len(np.unique(people.frames)) == len(people.frames):
         bodies = np.zeros(len(people.frames), np.int64)  # never two at a time: one person
     elif people.identities is None:
@@ -161,14 +165,25 @@ def _somebody(people: People, file: str) -> People:
     if not len(found):
         raise UnusableRecordingError(NOBODY, file, "", "expected a person in at least one frame")
     order = found[np.argsort(people.frames[found], kind="stable")]
-    seen = people.seen[order]
-    return replace(
-        people,
-        frames=people.frames[order],
-        positions=np.where(seen[..., None], people.positions[order], 0),
-        seen=seen,
-        identities=None if people.identities is None else people.identities[order],
-    )
+    found_people = _chosen(people, order)
+    positions = np.where(found_people.seen[..., None], found_people.positions, 0)
+    return replace(found_people, positions=positions)
+
+
+def _without_crowds(people: People, file: str, notes: list[Note]) -> People:
+    """Return the people, ordered by frame, at most :data:`CROWD` a frame."""
+    by_joints = np.lexsort((-people.seen.sum(1), people.frames))
+    first = np.searchsorted(people.frames, people.frames)
+    kept = np.sort(by_joints[np.arange(len(first)) - first < CROWD])
+    if len(kept) == len(first):
+        return people
+    notes.append(Note(file, BEYOND, len(first) - len(kept)))
+    return _chosen(people, kept)
+
+
+def _chosen(people: People, which: Numbers) -> People:
+    identities = None if people.identities is None else people.identities[which]
+    return People(people.frames[which], people.positions[which], people.seen[which], identities)
 
 
 def _once_a_frame(people: People, file: str, notes: list[Note]) -> tuple[People, Numbers]:
@@ -180,9 +195,7 @@ def _once_a_frame(people: People, file: str, notes: list[Note]) -> tuple[People,
     once = np.sort(once)
     if len(once) < len(bodies):
         notes.append(Note(file, TWICE, len(bodies) - len(once)))
-    return replace(
-        people, frames=people.frames[once], positions=people.positions[once], seen=people.seen[once]
-    ), bodies[once]
+    return _chosen(people, once), bodies[once]
 
 
 def _without_strays(bodies: Numbers, file: str, notes: list[Note]) -> Numbers:

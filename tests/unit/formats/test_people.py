@@ -1,11 +1,15 @@
 """People found frame by frame become bodies: who is who, who is left out, and in which unit they are."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.linking import MAX_GAP, link
 from skelact.formats.people import (
+    BEYOND,
+    CROWD,
     CROWDED,
     HEIGHT,
     MAX_BODIES,
@@ -108,6 +112,34 @@ def test_a_crowd_has_bounds() -> None:
     assert sequence.num_bodies == MAX_BODIES
     assert sequence.present.sum(1).min() == 23
     assert [(note.what, note.count) for note in notes] == [(CROWDED, 3)]
+
+
+def test_a_frame_has_bounds() -> None:
+    everybody = [walking(200 * who, 0, 14) for who in range(CROWD + 2)]
+    found, truth = people(*everybody)
+    found.seen[truth == 4, 5:], found.seen[truth == 9, 6:] = (
+        False,
+        False,
+    )  # of whom the fewest joints are found
+    sequence, notes = make(found)
+    assert [(note.what, note.count) for note in notes] == [(BEYOND, 28), (CROWDED, CROWD - MAX_BODIES)]
+    assert sequence.joint_present is None
+
+
+def test_time_and_memory_are_in_proportion_to_a_crowd() -> None:
+    """Nobody is seen twice: every frame has fifty new bodies."""
+    random = np.random.default_rng(0)
+    frames = np.repeat(np.arange(60), 50)
+    places = BODY + random.uniform(0, 1e6, (3000, 1, 2))
+    found = People(frames, places, np.ones((3000, 17), np.bool_))
+    tracemalloc.start()
+    try:
+        sequence, notes = make(found)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (sequence.num_bodies, notes[0].count) == (MAX_BODIES, 3000 - MAX_BODIES)
+    assert peak < 40e6
 
 
 def test_identities_are_kept_where_they_are_told() -> None:
