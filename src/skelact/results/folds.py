@@ -24,8 +24,8 @@ def join_folds(protocol: str, paths: Sequence[Path], folder: Path) -> tuple[Path
     """Write the result of a protocol from those of its folds.
 
     In its metrics, :data:`AVERAGED` are means over the folds and ``spread`` their standard deviations;
-    accuracies by class and the confusion are those of the test sequences of all folds together. Under
-    ``folds`` stands what each fold's result says.
+    accuracies by class and the confusion are those of the test sequences of all folds together. ``num_train``
+    is the mean over the folds, ``num_test`` their sum. Under ``folds`` stands what each fold's result says.
 
     Args:
         protocol: name of the protocol that has the folds.
@@ -63,6 +63,7 @@ def join_folds(protocol: str, paths: Sequence[Path], folder: Path) -> tuple[Path
         "format": FORMAT,
         **{key: first[key] for key in SAME},
         "protocol": protocol,
+        "num_train": round(np.mean([fold["num_train"] for fold in folds])),
         "num_test": sum(fold["num_test"] for fold in folds),
         "model": first["model"],
         "metrics": numbers.get("", numbers),

@@ -8,6 +8,7 @@ import pytest
 
 from skelact.errors import DataError
 from skelact.pretraining.identity import IDENTITY, SEEDS
+from skelact.results.ensemble import combine, ensemble_result, find_member
 from skelact.results.files import read_result, read_scores
 from skelact.results.folds import join_folds
 from skelact.results.rendering import render
@@ -61,6 +62,18 @@ def test_tables_show_mean_and_spread_and_group_seeds(tmp_path: Path) -> None:
     assert method.means["spread"].mean == pytest.approx(100 * np.std([1, 0.5], ddof=1) / 2)
     assert "top-1 of the folds ±" in render([method], compare([method]), "text")
     assert render([method], [], "csv").splitlines()[0].endswith(",p,spread")
+
+
+def test_two_of_them_make_an_ensemble(tmp_path: Path) -> None:
+    paths = []
+    for name, predicted in (("a", [0, 1]), ("b", [0, 0])):
+        folds = [fold(tmp_path / name, number, [0, 1], predicted) for number in (1, 2)]
+        paths.append(join_folds("folds", folds, tmp_path / name / "all")[0])
+    members = [find_member(path, "linear") for path in paths]
+    metrics = combine(members)
+    content = ensemble_result(members, [1.0, 1.0], metrics, 0.0)
+    assert (content["protocol"], content["num_train"], content["num_test"]) == ("folds", 200, 4)
+    assert metrics.num_sequences == 4
 
 
 def test_several_seeds_in_one(tmp_path: Path) -> None:
