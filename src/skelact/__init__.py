@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from skelact.api.data import prepare as prepare
     from skelact.api.evaluating import Result as Result
     from skelact.api.evaluation import evaluate as evaluate
+    from skelact.api.interchange import from_xarray as from_xarray
+    from skelact.api.interchange import write_store as write_store
     from skelact.api.listings import data_sets as data_sets
     from skelact.api.listings import methods as methods
     from skelact.api.listings import sizes as sizes
@@ -38,11 +40,13 @@ _HOMES = {
     "prime_joints": "density.positions",
     "data_sets": "api.listings",
     "evaluate": "api.evaluation",
+    "from_xarray": "api.interchange",
     "load": "api.model",
     "methods": "api.listings",
     "prepare": "api.data",
     "pretrain": "api.pretraining",
     "sizes": "api.listings",
+    "write_store": "api.interchange",
 }
 """Where each name is found."""
 __all__ = [*_HOMES, "__version__"]

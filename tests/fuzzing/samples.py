@@ -7,6 +7,7 @@ import json
 import lzma
 import pickle
 import tarfile
+import warnings
 import zipfile
 from itertools import chain
 from pathlib import Path
@@ -15,6 +16,8 @@ from random import Random
 import numpy as np
 
 from fuzzing.damage import DAMAGES, ODD_VALUES, array_changed, tree_changed
+from skelact.skeleton.tables import COCO_17, MEDIAPIPE_33
+from skelact.skeleton.topology import Topology
 
 
 def coordinates(seed: int, *shape: int) -> np.ndarray:
@@ -336,3 +339,93 @@ def archive_samples() -> list[bytes]:
             archive.addfile(member, io.BytesIO(content))
     plain = target.getvalue()
     return [*samples, plain, gzip.compress(plain, mtime=0), lzma.compress(plain), bz2.compress(plain)]
+
+
+STICK = Topology("stick", ("hips", "head"), (0, 0))
+
+
+def csv_samples() -> list[bytes]:
+    names = list(COCO_17.joints)
+    rows = coordinates(3, 4, 17).round(3)
+    wide = [",".join(["frame", *(f"{name}_{axis}" for name in names for axis in "xyz")])]
+    wide += [",".join(map(str, [frame, *row.ravel().tolist()])) for frame, row in enumerate(rows)]
+    long = ["time;person;joint;x;y;confidence"]
+    for frame, row in enumerate(rows[:2]):
+        for name, (x, y, _) in zip(names, row.tolist(), strict=True):
+            long.append(f"{frame / 30:.4f};anna;{name};{x};{y};0.9")
+    return ["\n".join(wide).encode(), "\r\n".join(long).encode()]
+
+
+def npy_samples() -> list[bytes]:
+    array = coordinates(4, 3, 5, 25, 2).transpose(0, 4, 1, 2, 3)
+    flat = np.random.default_rng(0).uniform(1, 400, (2, 2, 4, 17, 1))
+    return [npy(np.ascontiguousarray(array)), npy(flat)]
+
+
+def odd_npy(random: Random) -> bytes:
+    array = np.ascontiguousarray(coordinates(4, 3, 5, 25, 2).transpose(0, 4, 1, 2, 3))
+    data = npy(array_changed(random, array))
+    return random.choice(DAMAGES)(random, data[:128]) + data[128:] if random.random() < 0.5 else data
+
+
+def label_samples() -> list[bytes]:
+    pickled = pickle.dumps((["a", "b"], [0, 1]))
+    return [npy(np.arange(5)), npy(np.array(["wave", "sit"])), b"wave\nsit down\n", b"0\n-1\n2\n", pickled]
+
+
+def odd_labels(random: Random) -> bytes:
+    if random.random() < 0.5:
+        return npy(array_changed(random, np.arange(6.0).reshape(6, 1)))
+    return pickle.dumps(tree_changed(random, [["a", "b"], [0, 1]], [*ODD_VALUES, b"x", 1j, np.arange(2)]))
+
+
+def c3d_samples() -> list[bytes]:
+    points = coordinates(5, 3, 3) * 1000
+    return [
+        c3d_file(["hips", "head", "LANK"], points, unseen=[(1, 0)]),
+        c3d_file(["A:hips", "A:head", "B:x"], points, unit="m"),
+    ]
+
+
+def pose_file_samples() -> list[bytes]:
+    parts = [("HAND", ["a", "b"]), ("POSE_LANDMARKS", [joint.upper() for joint in MEDIAPIPE_33.joints])]
+    points = coordinates(6, 3, 1, 35)
+    return [
+        pose_file(parts, points, np.full(points.shape[:3], 0.8)),
+        pose_file([("POSE_WORLD", list(COCO_17.joints))], points[:, :, :17], np.ones((3, 1, 17))),
+    ]
+
+
+def c3d_file(
+    labels: list[str], points: np.ndarray, unit: str = "mm", unseen: list[tuple[int, int]] | None = None
+) -> bytes:
+    """Write (T, points, 3) positions; ``unseen`` holds (frame, point)."""
+    import c3d
+
+    writer = c3d.Writer(point_rate=50.0, point_units=f"{unit:<4}")
+    writer.set_point_labels(labels)
+    for number, frame in enumerate(points):
+        rows = np.zeros((len(labels), 5), np.float32)
+        rows[:, :3] = frame
+        for _, point in (each for each in unseen or () if each[0] == number):
+            rows[point, 3] = -1
+        writer.add_frames([(rows, np.zeros((0, 0)))])
+    target = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        writer.write(target)
+    return target.getvalue()
+
+
+def pose_file(components: list[tuple[str, list[str]]], points: np.ndarray, confidence: np.ndarray) -> bytes:
+    """Write (T, people, points, 3) positions and their confidence, with components (name, points)."""
+    from pose_format import Pose
+    from pose_format.numpy import NumPyPoseBody
+    from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
+
+    parts = [PoseHeaderComponent(name, names, [], [], "XYZC") for name, names in components]
+    header = PoseHeader(0.2, PoseHeaderDimensions(640, 480, 100), parts)
+    target = io.BytesIO()
+    body = NumPyPoseBody(25.0, points.astype(np.float32), confidence.astype(np.float32))
+    Pose(header, body).write(target)
+    return target.getvalue()

@@ -8,6 +8,7 @@ from random import Random
 import numpy as np
 
 from fuzzing import samples
+from skelact.errors import ConfigurationError, DataError
 from skelact.formats import (
     bvh,
     coco_keypoints,
@@ -22,10 +23,16 @@ from skelact.formats import (
     sbu,
 )
 from skelact.formats.archives import RawFile, raw_files
+from skelact.formats.c3d_files import read_c3d
 from skelact.formats.data_set import LabelledSequence
+from skelact.formats.exclusions import Exclusion
+from skelact.formats.keypoint_csv import read_csv
+from skelact.formats.label_files import read_labels
 from skelact.formats.manifest import read_manifest
+from skelact.formats.npy_arrays import npy_data_set
 from skelact.formats.ntu import read_ntu
 from skelact.formats.padded_npz import open_padded_npz
+from skelact.formats.pose_files import read_pose
 from skelact.formats.pose_json import read_pose_json
 from skelact.formats.pyskl import read_pyskl
 from skelact.skeleton.sequence import SkeletonSequence
@@ -176,6 +183,43 @@ def read_manifest_file(data: bytes, _: Path) -> Iterator[object]:
     yield from ()
 
 
+def read_csv_file(data: bytes, _: Path) -> Iterator[object]:
+    yield read_csv("file", "walk", data, min_confidence=0.1).sequence
+
+
+def read_npy_file(data: bytes, path: Path) -> Iterator[object]:
+    path.write_bytes(data)
+    file, data_set = RawFile("data.npy", path), npy_data_set()
+    assert data_set.survey is not None
+    try:
+        surveyed = data_set.survey(data_set, [file])
+    except ConfigurationError as error:  # the skeleton has to be told
+        raise DataError(str(error)) from error
+    for item in surveyed.read(file):
+        if isinstance(item, Exclusion):
+            yield DataError(str(item))
+        else:
+            assert isinstance(item, LabelledSequence)
+            yield item.sequence
+
+
+def read_label_file(data: bytes, path: Path) -> Iterator[object]:
+    path.write_bytes(data)
+    suffix = {b"\x93": "npy", b"\x80": "pkl"}.get(data[:1], "csv")
+    labels = read_labels(RawFile(f"label.{suffix}", path))
+    assert all(label is None or isinstance(label, int | str) for label in labels.values)
+    assert labels.names is None or len(labels.names) == len(labels.values)
+    yield from ()
+
+
+def read_c3d_file(data: bytes, _: Path) -> Iterator[object]:
+    yield read_c3d("file", "walk", data, topology=samples.STICK).sequence
+
+
+def read_pose_binary(data: bytes, _: Path) -> Iterator[object]:
+    yield read_pose("file", "walk", data, min_confidence=0.1).sequence
+
+
 def read_archive(data: bytes, path: Path) -> Iterator[object]:
     path.write_bytes(data)
     with raw_files(path) as files:
@@ -205,7 +249,11 @@ TARGETS = [
     Target("mediapipe json", 2_000, samples.mediapipe_samples, read_mediapipe_json, samples.odd_mediapipe),
     Target("mediapipe csv", 2_000, samples.mediapipe_csv_samples, read_mediapipe_csv),
     Target("kinetics-skeleton", 2_000, samples.kinetics_samples, read_kinetics_file, samples.odd_kinetics),
-    Target("manifest", 500, lambda: [samples.MANIFEST, b"file,label\na,x\n"], read_manifest_file),
-    Target("manifest sides", 2_000, samples.manifest_samples, read_manifest_file),
+    Target("manifest", 2_000, samples.manifest_samples, read_manifest_file),
+    Target("csv", 2_500, samples.csv_samples, read_csv_file),
+    Target("npy", 2_500, samples.npy_samples, read_npy_file, samples.odd_npy),
+    Target("labels", 2_000, samples.label_samples, read_label_file, samples.odd_labels),
+    Target("c3d", 2_000, samples.c3d_samples, read_c3d_file),
+    Target(".pose", 2_000, samples.pose_file_samples, read_pose_binary),
     Target("archive", 1_500, samples.archive_samples, read_archive),
 ]

@@ -11,19 +11,23 @@ from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.formats.archives import RawFile
 from skelact.formats.bandai_namco import bandai_namco_data_set
 from skelact.formats.bvh import bvh_data_set
+from skelact.formats.c3d_files import c3d_data_set
 from skelact.formats.coco_keypoints import coco_keypoints_data_set
 from skelact.formats.data_set import DataSet
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.foreign import FOREIGN
+from skelact.formats.keypoint_csv import csv_data_set
 from skelact.formats.kinect_text import kinect_text_data_set
 from skelact.formats.kinetics_skeleton import kinetics_skeleton_data_set
 from skelact.formats.mediapipe import mediapipe_data_set
 from skelact.formats.msr_action3d import msr_action3d_data_set
+from skelact.formats.npy_arrays import npy_data_set
 from skelact.formats.ntu import ntu_data_set
 from skelact.formats.nw_ucla import nw_ucla_data_set
 from skelact.formats.openpose import openpose_data_set
 from skelact.formats.padded_npz import padded_npz_data_set
 from skelact.formats.pku_mmd import pku_data_set
+from skelact.formats.pose_files import pose_data_set
 from skelact.formats.pose_json import pose_json_data_set
 from skelact.formats.pyskl_data_set import pyskl_data_set
 from skelact.formats.recognition import Sample
@@ -50,6 +54,10 @@ def data_sets() -> dict[str, DataSet]:
         padded_npz_data_set(),
         pyskl_data_set(),
         pose_json_data_set(),
+        csv_data_set(),
+        npy_data_set(),
+        c3d_data_set(),
+        pose_data_set(),
         kinect_text_data_set(),
         openpose_data_set(),
         kinetics_skeleton_data_set(),

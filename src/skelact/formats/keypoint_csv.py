@@ -1,0 +1,314 @@
+"""CSV tables of keypoints, long or wide, whose first line names the columns.
+
+====  =====================================================================================================
+long  a line for every joint of a body in a frame: ``frame, body, joint, x, y[, z][, confidence]``
+wide  a line for every body in a frame: ``frame, body, nose_x, nose_y[, nose_z][, nose_confidence], ...``
+====  =====================================================================================================
+
+``frame`` is a whole number, or there is ``time`` in seconds in its place; ``body`` is a number or a name, and
+may be left out where there is one. Fields are separated by commas, or all by semicolons or tabs. An empty
+field or ``nan`` is what was not seen. Joints are told by their names (:mod:`skelact.formats.named_joints`).
+
+The raw data of the data set ``csv`` is a folder of such files, and a manifest where wanted.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.formats.archives import RawFile
+from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
+from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, quote
+from skelact.formats.manifest import MANIFEST_FILE, separator_of, with_manifest
+from skelact.formats.named_joints import POINTS_LEFT_OUT, sequence_of_points, skeleton_of
+from skelact.formats.notes import Note
+from skelact.formats.number_text import float_of
+from skelact.formats.people import frame_steps
+from skelact.formats.recognition import Sample
+from skelact.formats.settings import (
+    class_names_setting,
+    fps_setting,
+    min_confidence_setting,
+    recorded_settings,
+    topology_setting,
+)
+from skelact.limits import check_limit
+from skelact.skeleton.topology import Topology
+
+SUFFIX = ".csv"
+OTHER_COLUMNS = "columns that are not read, left out"
+
+_SAME = {
+    **dict.fromkeys(("frame", "frame_id", "frame_number", "frame_index", "fnum"), "frame"),
+    **dict.fromkeys(("time", "timestamp", "seconds"), "time"),
+    **dict.fromkeys(("body", "person", "person_id", "individual", "track", "track_id"), "body"),
+    **dict.fromkeys(("joint", "joint_name", "keypoint", "landmark", "marker", "bodypart"), "joint"),
+    **dict.fromkeys(("confidence", "conf", "score", "likelihood", "visibility", "c", "v"), "confidence"),
+    **{axis: axis for axis in "xyz"},
+}
+"""Names of columns, and of what follows a joint's name in a wide table."""
+_OF_JOINT = re.compile(r"(.+?)[_. :-]([a-z]+)")
+_UNSEEN = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
+_UNUSUAL = re.compile(r"[^0-9eE+\-.,naN ]")  # what is in no number, and not in nan either
+_FEW, _SPARSE = 20_000, 200  # body-frames that there may be at least, and for every line
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Where in a line everything stands."""
+
+    frame: int
+    is_time: bool
+    body: int | None
+    joint: int | None
+    """Of a long table."""
+    numbers: tuple[int, ...]
+    """x, y, z and the confidence of the joint, or of one joint after the other."""
+    joints: tuple[str, ...]
+    """Of a wide table."""
+    num_coordinates: int
+    has_confidence: bool
+    num_others: int
+    """Columns that are none of these."""
+
+
+def _columns(names: Sequence[str]) -> _Columns | None:
+    """Return what the names of the columns say; None where they are not those of keypoints."""
+    plain = [_SAME.get(name.strip().lower(), "") for name in names]
+    place = {name: number for number, name in reversed(list(enumerate(plain))) if name}
+    time = place.get("frame", place.get("time"))
+    if time is None:
+        return None
+    is_time = "frame" not in place
+    if "joint" in place and {"x", "y"} <= place.keys():
+        kinds = [kind for kind in ("x", "y", "z", "confidence") if kind in place]
+        numbers = tuple(place[kind] for kind in kinds)
+        used = len(numbers) + 2 + ("body" in place)
+        has_confidence = "confidence" in place
+        shape = (len(kinds) - has_confidence, has_confidence, len(names) - used)
+        return _Columns(time, is_time, place.get("body"), place["joint"], numbers, (), *shape)
+    of_joints: dict[str, dict[str, int]] = {}
+    for number, name in enumerate(names):
+        match = _OF_JOINT.fullmatch(name.strip().lower())
+        kind = _SAME.get(match[2], "") if match else ""
+        if match and kind in ("x", "y", "z", "confidence"):
+            of_joints.setdefault(match[1], {}).setdefault(kind, number)
+    joints = {joint: found for joint, found in of_joints.items() if {"x", "y"} <= found.keys()}
+    if len(joints) < 2:
+        return None
+    first = next(iter(joints.values()))
+    kinds = [kind for kind in ("x", "y", "z", "confidence") if kind in first]
+    if any(set(found) != set(kinds) for found in joints.values()):
+        return None
+    numbers = tuple(found[kind] for found in joints.values() for kind in kinds)
+    has_confidence = "confidence" in kinds
+    num_others = len(names) - len(numbers) - 1 - ("body" in place)
+    shape = (len(kinds) - has_confidence, has_confidence, num_others)
+    return _Columns(time, is_time, place.get("body"), None, numbers, tuple(joints), *shape)
+
+
+def read_csv(
+    file: str,
+    name: str,
+    data: bytes,
+    *,
+    topology: Topology | None = None,
+    fps: float | None = None,
+    min_confidence: float = 0.0,
+) -> LabelledSequence:
+    """Read one file.
+
+    Args:
+        file: how errors call the file.
+        name: the sequence's name.
+        data: the file's bytes.
+        topology: the skeleton; None: that of the joints' names.
+        fps: frames a second; None: as a column of seconds tells, or unknown.
+        min_confidence: a joint with a confidence below it, or of 0, is missing.
+
+    Raises:
+        UnusableRecordingError: no such table, an unknown skeleton, or not one joint was seen.
+        DataError: more bodies or frames than the limits.
+    """
+    lines, rows = _rows(file, data)
+    columns = _columns(rows[0]) if rows else None
+    if columns is None or len(rows) < 2:
+        detail = "expected names (frame, body, joint, x, y or frame, nose_x, nose_y, ...) and lines below"
+        raise UnusableRecordingError(MALFORMED, file, "line 1", detail)
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != len(rows[0]):
+            raise _malformed(file, line, f"{len(row)} fields; expected {len(rows[0])}")
+    lines, rows = lines[1:], rows[1:]
+    times = _numbers(file, lines, rows, (columns.frame,), "a number of a frame or of seconds")[:, 0]
+    if np.isnan(times).any():
+        raise _malformed(file, lines[int(np.argmax(np.isnan(times)))], "no frame; expected one on every line")
+    if columns.is_time:
+        instants, steps = np.unique(times, return_inverse=True)
+        if fps is None and len(instants) > 1:
+            fps = _rate(float(np.median(np.diff(instants))))
+    else:
+        odd = (times != np.round(times)) | (np.abs(times) > 1 << 53)
+        if odd.any():
+            raise _malformed(file, lines[int(np.argmax(odd))], "expected a whole number under frame")
+        steps = frame_steps(file, times.astype(np.int64), "frame")
+    bodies, body_names = _numbered(rows, columns.body)
+    num_frames, num_bodies = int(steps.max()) + 1, len(body_names)
+    check_limit("frames", num_frames, file)
+    check_limit("bodies", num_bodies, file)
+    if num_frames * num_bodies > _FEW + _SPARSE * len(rows):
+        detail = f"{num_bodies} bodies in {num_frames} frames, most of them in few; leave out such bodies"
+        raise UnusableRecordingError(MALFORMED, file, "", detail)
+    points = columns.joints
+    if columns.joint is None:
+        skeleton = skeleton_of(file, points, topology)
+        where: tuple[npt.NDArray[np.intp], ...] = (bodies, steps)
+    else:
+        joints, points = _numbered(rows, columns.joint)
+        skeleton = skeleton_of(file, points, topology)
+        where = (bodies, steps, joints)
+    place = np.ravel_multi_index(where, (num_bodies, num_frames, len(points))[: len(where)])
+    _, first = np.unique(place, return_index=True)
+    if len(first) < len(place):
+        twice = np.setdiff1d(np.arange(len(place)), first)[0]
+        raise _malformed(file, lines[int(twice)], "a body or joint is there twice in one frame")
+    numbers = _numbers(file, lines, rows, columns.numbers, "a number, or nothing for what was not seen")
+    width = columns.num_coordinates + columns.has_confidence
+    table = np.full((num_bodies, num_frames, len(points), width), np.nan)
+    table[where] = numbers.reshape(len(rows), -1, width) if columns.joint is None else numbers
+    sequence = sequence_of_points(
+        file,
+        name,
+        table[..., : columns.num_coordinates],
+        skeleton,
+        fps=fps,
+        confidence=table[..., -1] if columns.has_confidence else None,
+        min_confidence=min_confidence,
+    )
+    left_out = len(points) - skeleton.topology.num_joints
+    notes = [Note(file, POINTS_LEFT_OUT, left_out)] if left_out else []
+    notes += [Note(file, OTHER_COLUMNS, columns.num_others)] if columns.num_others else []
+    return LabelledSequence(sequence, notes=notes)
+
+
+def _rows(file: str, data: bytes) -> tuple[list[int], list[list[str]]]:
+    """Return the numbers of the lines that are not empty, and their fields."""
+    try:
+        text = data.decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator_of(text))
+        found = [(reader.line_num, row) for row in reader if row]
+    except UnicodeDecodeError as error:
+        detail = "bytes that are not UTF-8; save the file as UTF-8"
+        raise UnusableRecordingError(MALFORMED, file, f"byte {error.start}", detail) from error
+    except csv.Error as error:
+        raise UnusableRecordingError(MALFORMED, file, "", f"not CSV ({error}); write it again") from error
+    return [line for line, _ in found], [row for _, row in found]
+
+
+def _numbers(
+    file: str, lines: list[int], rows: list[list[str]], places: Sequence[int], expected: str
+) -> npt.NDArray[np.float64]:
+    """Return the numbers in some columns, (lines, columns), NaN for what was not seen."""
+    words = [[row[place] for place in places] for row in rows]
+    flat = list(chain.from_iterable(words))
+    if not _UNUSUAL.search(",".join(flat)):
+        try:
+            numbers = np.fromiter((float(word or "nan") for word in flat), np.float64, len(flat))
+            if not np.isinf(numbers).any():
+                return numbers.reshape(len(rows), -1)
+        except ValueError:
+            pass
+    numbers = np.empty((len(rows), len(places)))
+    for line, row, into in zip(lines, words, numbers, strict=True):
+        for number, word in enumerate(row):
+            plain = word.strip()
+            is_unseen = plain.lower() in _UNSEEN
+            into[number] = np.nan if is_unseen else float_of(plain.encode("ascii", "replace"))
+            if not is_unseen and not np.isfinite(into[number]):
+                raise _malformed(file, line, f"found {quote(word.encode())}; expected {expected}")
+    return numbers
+
+
+def _numbered(rows: list[list[str]], place: int | None) -> tuple[npt.NDArray[np.intp], tuple[str, ...]]:
+    """Return the number of every line's name in a column, in the order in which they come, and the names."""
+    if place is None:
+        return np.zeros(len(rows), np.intp), ("",)
+    numbers: dict[str, int] = {}
+    found = [numbers.setdefault(row[place].strip(), len(numbers)) for row in rows]
+    return np.array(found, np.intp), tuple(numbers)
+
+
+def _rate(seconds: float) -> float | None:
+    rate = 1 / seconds if seconds > 0 else 0
+    rate = float(round(rate)) if abs(rate - round(rate)) < 0.02 * rate and round(rate) else rate
+    return rate if 0 < rate < 1e6 else None
+
+
+def _malformed(file: str, line: int, detail: str) -> UnusableRecordingError:
+    return UnusableRecordingError(MALFORMED, file, f"line {line}", detail)
+
+
+def csv_data_set() -> DataSet:
+    """Return the data set as it is before its folder is known."""
+    return DataSet(
+        name="csv",
+        summary="recordings of your own: a .csv table of keypoints each, and manifest.csv where wanted",
+        topology=None,
+        fps=None,
+        class_names=None,
+        suffix=SUFFIX,
+        example="jump-01.csv",
+        is_member=any_name,
+        read=not_surveyed,
+        recognises=_recognises,
+        settings={
+            "topology": None,
+            "fps": None,
+            "class_names": None,
+            "min_confidence": 0.0,
+            "body_order": None,
+        },
+        survey=_survey,
+    )
+
+
+def _recognises(sample: Sample) -> bool:
+    if sample.file.name.rpartition("/")[2] == MANIFEST_FILE or not sample.lines:
+        return False
+    first = sample.lines[0]
+    return _columns([name.strip('"') for name in first.split(separator_of(first))]) is not None
+
+
+def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
+    """Read the manifest among ``files``, if there is one.
+
+    Raises:
+        DataError: more than one manifest, or one that cannot be used.
+        ConfigurationError: a setting that cannot be used.
+    """
+    settings = data_set.settings
+    topology, names = topology_setting(settings), class_names_setting(settings)
+    describe = partial(
+        _described,
+        topology=topology,
+        fps=fps_setting(settings),
+        min_confidence=min_confidence_setting(settings),
+    )
+    used = replace(data_set, class_names=names, settings=recorded_settings(settings, topology, names))
+    return with_manifest(used, files, describe, names)
+
+
+def _described(
+    file: RawFile, *, topology: Topology | None, fps: float | None, min_confidence: float
+) -> LabelledSequence:
+    return read_csv(
+        file.name, file.stem, file.read(), topology=topology, fps=fps, min_confidence=min_confidence
+    )
