@@ -100,9 +100,9 @@ def prepare(
     run gives.
 
     Args:
-        data_set: auto (told by the files' content), ntu60, ntu120, pku1, pku2, msr-action3d, nw-ucla, sbu,
-            bandai-namco-2, bvh, npz, pyskl, pose-json, kinect-text, openpose, kinetics-skeleton,
-            coco-keypoints or mediapipe
+        data_set: auto (told by the files' content), ntu60, ntu120, pku1, pku2, msr-action3d, nw-ucla,
+            sbu, bandai-namco-2, bvh, npz, pyskl, pose-json, kinect-text, openpose, kinetics-skeleton, coco-
+            keypoints, mediapipe, csv, npy, c3d or pose
         raw: folder or archive with the raw recordings; npz, pyskl: the file
         store: folder to write
         centre: leave positions in the camera's coordinates
@@ -118,7 +118,7 @@ def prepare(
         fps: frames a second, for formats that do not tell it
         class_names: file with a name a line, for formats without the classes' names
         min_confidence: a joint with a confidence below it, or of 0, is missing
-        first_label: npz, pyskl: number of the first class in the files (default: 0)
+        first_label: npz, pyskl, npy: number of the first class in the files (default: 0)
         scale: bvh: the files' unit in metres (default: 0.01)
         image_size: WIDTHxHEIGHT in pixels, for positions that are shares of the image
             (kinetics-skeleton: 340x256)

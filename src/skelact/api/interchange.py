@@ -14,6 +14,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.formats.named_joints import sequence_of_points, skeleton_of
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology_file import find_topology
+from skelact.skeleton.view import Axis, Unit
 from skelact.store.store import Store
 
 
@@ -101,6 +102,8 @@ def write_store(
     *,
     labels: Sequence[str | None] | None = None,
     splits: Sequence[str | None] | None = None,
+    up: Axis | None = None,
+    unit: Unit | None = None,
     centre: bool = True,
     overwrite: bool = False,
 ) -> Store:
@@ -111,6 +114,8 @@ def write_store(
         store: folder to write; it appears when it is complete
         labels: the class of each by name; None for none
         splits: the side of each in the protocol ``given``: train, test, val, or None for none
+        up: the axis of positions that points up, as y or -y; models refuse data prepared otherwise
+        unit: what positions are measured in: m, mm or px
         centre: move every sequence's origin to its first body's centre joint
         overwrite: replace STORE if it is a store already
 
@@ -151,6 +156,8 @@ def write_store(
         class_names=None,
         fps=None,
         options={"centred": centre},
+        up=up,
+        unit=unit,
         attribute_values={attribute_of(GIVEN): values} if values else None,
         protocols=[protocol.to_dict() for protocol in split_protocols(GIVEN, values)] if values else [],
         overwrite=overwrite,

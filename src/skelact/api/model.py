@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FARTHEST = 1e6
 """Positions beyond it, in any unit, are none; their squares would not fit into float32 much later."""
-Positions = npt.NDArray[Any]
+Positions = npt.NDArray[Any] | SkeletonSequence
 Embeddings = npt.NDArray[np.float32]
 
 
@@ -97,7 +97,8 @@ class Model:
         Args:
             positions: one recording or a list of them, of any lengths: (T, V, C) of one body or (M, T, V, C)
                 of several, in metres (2-D: pixels), the same axis up as in pre-training. NaN is a joint that
-                was not seen; a body of which no joint was seen in a frame is absent there.
+                was not seen; a body of which no joint was seen in a frame is absent there. Or a
+                sequence, e.g. of :func:`skelact.from_xarray`.
             fps: frames a second, where known.
 
         Returns:
@@ -128,6 +129,8 @@ class Model:
         return self.embed_store(store_in_memory(sequences, learned_from.get("up"), learned_from.get("unit")))
 
     def _sequence(self, name: str, positions: Positions, fps: float | None) -> SkeletonSequence:
+        if isinstance(positions, SkeletonSequence):
+            name, fps, positions = positions.name, fps or positions.fps, self._with_nan(positions)
         try:
             with np.errstate(over="ignore"):  # what is too large for float32 is infinite, and refused below
                 array = np.asarray(positions, np.float32)
@@ -162,6 +165,16 @@ class Model:
             topology=self.topology,
             fps=fps,
         )
+
+    def _with_nan(self, sequence: SkeletonSequence) -> npt.NDArray[np.float32]:
+        """Return a sequence's positions, (M, T, V, C) with NaN for what was not seen."""
+        if sequence.topology.joints != self.topology.joints:
+            found, expected = sequence.topology.name, self.topology.name
+            raise DataError(f"{sequence.name}: joints of {found}; expected those of {expected}")
+        seen = sequence.present[..., None]
+        if sequence.joint_present is not None:
+            seen = seen & sequence.joint_present
+        return np.where(seen[..., None], sequence.positions, np.float32(np.nan))
 
     def embed_store(
         self, store: Store | PathLike, indices: Sequence[int] | None = None, *, title: str = "embedding"

@@ -15,7 +15,7 @@ from skelact.formats.archives import RawFile
 from skelact.formats.exclusions import shown
 from skelact.formats.npy_rows import whole_array
 from skelact.formats.plain_pickle import array_of, load_plain
-from skelact.formats.settings import MAX_CLASSES
+from skelact.limits import limit
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _label(file: str, row: int, value: object) -> int | str | None:
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2 * MAX_CLASSES
+    is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2 * limit("classes")
     if is_number or (isinstance(value, str) and value.strip() and value.isprintable()):
         return value if isinstance(value, int) else str(value).strip()
     raise DataError(f"{file}: row {row}: label {shown(value)}; expected a whole number or a class's name")

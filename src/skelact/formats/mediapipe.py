@@ -225,6 +225,7 @@ def mediapipe_data_set() -> DataSet:
         is_member=any_name,
         read=not_surveyed,
         recognises=_recognises,
+        part_of="csv",
         up="-y",
         settings={
             "fps": None,

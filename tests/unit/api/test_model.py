@@ -12,7 +12,8 @@ from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.pretrained import Pretrained
 from skelact.models.sizes import EncoderConfig
-from skelact.skeleton.tables import NTU_25
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.tables import KINECT_20, NTU_25
 
 
 def seen(sequence):
@@ -61,6 +62,18 @@ def test_a_store_in_memory_is_the_store_on_disk(model, small_store):
     np.testing.assert_array_equal(
         model.embed_store(in_memory, title=""), model.embed_store(small_store.path, title="")
     )
+
+
+def test_sequences_are_embedded_as_their_positions(model, small_store):
+    sequence = small_store.sequence(3)
+    np.testing.assert_array_equal(model.embed(sequence), model.embed([sequence, sequence])[1:])
+    np.testing.assert_allclose(model.embed(sequence), model.embed(seen(sequence)), atol=1e-6)
+    flat = replace(sequence, positions=sequence.positions[..., :2])
+    with pytest.raises(DataError, match=r"sequence3: positions of shape .*, expected \(T, 25, 3\)"):
+        model.embed(flat)
+    other = SkeletonSequence("other", np.ones((1, 4, 20, 3)), np.ones((1, 4), bool), KINECT_20)
+    with pytest.raises(DataError, match="other: joints of kinect-20; expected those of ntu-25"):
+        model.embed(other)
 
 
 def test_one_body_and_one_recording_need_no_more_brackets(model):
