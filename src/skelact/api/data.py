@@ -55,7 +55,8 @@ class PreparedStore(Store):
         frames = int(self.array("num_frames").sum(dtype="int64"))
         num_sequences = len(self)
         one_a_file = num_sequences + len(self.exclusions) == self.num_files
-        used = f"{num_sequences:,}{'' if one_a_file else ' sequences'} of {self.num_files:,} "
+        noun = "" if one_a_file else " sequence" if num_sequences == 1 else " sequences"
+        used = f"{num_sequences:,}{noun} of {self.num_files:,} "
         lines = [
             f"{'store':<10}{self.path}",
             f"{'content':<10}{self.content_hash[:16]}",

@@ -9,6 +9,7 @@ import numpy as np
 
 from skelact.errors import DataError
 from skelact.formats.exclusions import count_by_reason, read_exclusions
+from skelact.formats.notes import read_notes, summary
 from skelact.formats.protocol import FOLDS
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.overview import (
@@ -47,6 +48,7 @@ def describe_store(store: Store, width: int | None = None) -> str:
         ("", f"{frames.sum():,} in all, and {empty:,} without any body, which are skipped"),
         ("positions", _positions(store)),
         ("left out", "; ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "nothing"),
+        *[("note", line) for line in summary(read_notes(store.path))],
         *[(f"{protocol.name}", _side_counts(store, protocol.name)) for protocol in protocols_of(store)],
         *[
             (name, f"{len(names)} folds: {names[0]} to {names[-1]}")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from skelact.api.descriptions import describe_store
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.archives import raw_files
 from skelact.formats.exclusions import UnusableRecordingError
@@ -154,6 +155,7 @@ def test_a_folder_is_prepared_with_its_manifest_and_everything_counted(tmp_path:
         [NOT_A_FRAME, "in the manifest, but not there", "nobody was found in any frame"]
     )
     assert outcome.remarks == [f"{STRAYS}: 2, in 2 files"]
+    assert f"note        {STRAYS}: 2, in 2 files" in describe_store(store)
     assert read_notes(store.path) == [Note(f"{name}/{name}.json", STRAYS, 1) for name in "xy"]
 
 
