@@ -282,7 +282,7 @@ def loss(run: Annotated[Run, Option(str)], *, out: PathLike) -> Drawn:
     check_name(out)
     folder = run if isinstance(run, str | Path) else run.run
     path = Path(folder) / "metrics.jsonl"
-    history = read_metrics(path)
+    history = [line for line in read_metrics(path) if "loss" in line]
     if not history:
         raise DataError(f"{path}: not there, or no epoch is done; give the folder of a run")
     return _write(loss_figure(history, title=str(folder)), out)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import json
+import os
+import platform
+import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from skelact.errors import ConfigurationError
-from skelact.files import write_file, writing
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
+from skelact.files import checked, parse_json_bytes, read_file, write_file, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,59 +74,113 @@ class JsonLines:
 class TensorBoard:
     """Event files for ``tensorboard --logdir``; the horizontal axis is the number of steps done.
 
+    They are for looking at: where they cannot be written, a warning says so once, and the run goes on.
+    Written in the calling thread, so that an error is met where it can be told.
+
     Args:
         folder: where the event files go.
         resume_at: what an earlier run wrote of later steps is hidden, for this run writes it again.
 
     Raises:
         ConfigurationError: the package ``tensorboard`` is not installed.
-        DataError: the folder cannot be written.
     """
 
     shows_figures = True
 
     def __init__(self, folder: str | Path, resume_at: int = 0) -> None:
         try:
-            from torch.utils.tensorboard import SummaryWriter
+            from tensorboard.compat.proto.event_pb2 import (  # type: ignore[import-untyped]
+                Event,
+                SessionLog,
+            )
+            from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+            from tensorboard.summary.writer import record_writer  # type: ignore[import-untyped]
         except ImportError as error:
             raise ConfigurationError(
                 f"training.tensorboard: the package 'tensorboard' cannot be loaded ({error}); "
                 "pip install tensorboard, or leave training.tensorboard at false"
             ) from error
-        self.folder = Path(folder)
-        with writing(folder, GO_ON):
-            self._writer = SummaryWriter(str(folder), purge_step=resume_at + 1)
+        self.folder, self._event, self._summary = Path(folder), Event, Summary
+        self._records: Any = None
+        with self._goes_on():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            name = f"events.out.tfevents.{time.time_ns()}.{platform.node()}.{os.getpid()}"
+            # unbuffered: what a full disk did not take is gone, and not tried again at the end
+            self._records = record_writer.RecordWriter((self.folder / name).open("xb", buffering=0))
+            self._add(file_version="brain.Event:2")
+            self._add(step=resume_at + 1, session_log=SessionLog(status=SessionLog.START))
 
     def write(self, metrics: Mapping[str, float]) -> None:
         """Write an epoch's numbers as scalars."""
-        with writing(self.folder, GO_ON):
-            for name, value in metrics.items():
-                if name != "step":
-                    self._writer.add_scalar(name, value, int(metrics["step"]))
-            self._writer.flush()
+        numbers = [(name, value) for name, value in metrics.items() if name != "step"]
+        values = [self._summary.Value(tag=name, simple_value=value) for name, value in numbers]
+        with self._goes_on():
+            self._add(step=int(metrics["step"]), summary=self._summary(value=values))
 
     def draw(self, name: str, figure: Figure, step: int) -> None:
         """Write a figure as an image."""
-        with writing(self.folder, GO_ON):
-            self._writer.add_figure(name, figure, step)
+        if self._records is None:
+            return
+        width, height = (round(inches * figure.dpi) for inches in figure.get_size_inches())
+        png = io.BytesIO()
+        figure.savefig(png, format="png")
+        image = self._summary.Image(
+            width=width, height=height, colorspace=4, encoded_image_string=png.getvalue()
+        )
+        value = self._summary.Value(tag=name, image=image)
+        with self._goes_on():
+            self._add(step=step, summary=self._summary(value=[value]))
 
     def close(self) -> None:
-        """Write what is left and end the writer's thread."""
-        with writing(self.folder, GO_ON):
-            self._writer.close()
+        """Close the file; all is written already."""
+        if self._records is not None:
+            with self._goes_on():
+                self._records.close()
+            self._records = None
+
+    def _add(self, **content: Any) -> None:
+        if self._records is not None:
+            self._records.write(self._event(wall_time=time.time(), **content).SerializeToString())
+
+    @contextmanager
+    def _goes_on(self) -> Iterator[None]:
+        """Warn of an error of the operating system, and write nothing more."""
+        try:
+            yield
+        except OSError as error:
+            self._records = None
+            problem = f"{self.folder}: cannot be written ({error.strerror or error}); the run goes on without"
+            warnings.warn(problem, SkelactWarning, stacklevel=3)
 
 
 def read_metrics(path: str | Path) -> list[dict[str, float]]:
-    """Return the lines of a metrics file; a last line cut short by a crash is left out."""
+    """Return the lines of a metrics file; a last line cut short by a crash is left out.
+
+    Other lines that cannot be read are left out with a warning.
+
+    Raises:
+        DataError: what is there is no file, or larger than the limit ``metadata``.
+    """
     path = Path(path)
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return []
-    lines = []
-    for line in path.read_text().splitlines():
+    *whole, last = read_file(path, remedy="move it away").split(b"\n")
+    lines, damaged = [], []
+    for number, line in enumerate([*whole, last], 1):
         try:
-            lines.append(json.loads(line))
-        except ValueError:
-            break
+            content = parse_json_bytes(line, "", "")
+            checked(content, dict[str, float], "", "")
+            if not (isinstance(content["epoch"], int) and content["epoch"] >= 0):
+                raise DataError("no epoch")
+        except (DataError, KeyError):
+            if number <= len(whole):
+                damaged.append(number)
+        else:
+            lines.append(content)
+    if damaged:
+        more = f" and {len(damaged) - 1} more" if damaged[1:] else ""
+        problem = f"{path}: line {damaged[0]}{more} cannot be read and is left out"
+        warnings.warn(problem, SkelactWarning, stacklevel=2)
     return lines
 
 
@@ -142,6 +202,7 @@ class RunLog:
             if sink.shows_figures:
                 for name, figure in figures.items():
                     sink.draw(name, figure, step)
+        gc.collect()  # a figure holds itself; those of thirty checkpoints would be in memory together
 
 
 @contextmanager

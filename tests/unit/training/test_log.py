@@ -2,10 +2,14 @@
 
 import builtins
 import errno
+import json
+import weakref
+from pathlib import Path
 
 import pytest
 
-from skelact.errors import ConfigurationError, DataError
+from faults.mutations import in_place_of
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.training.log import JsonLines, TensorBoard, open_log, read_metrics
 
 
@@ -43,7 +47,7 @@ def test_a_missing_tensorboard_is_said_with_the_remedy(tmp_path, monkeypatch):
     real = builtins.__import__
 
     def without(name, *arguments, **options):
-        if name.startswith("torch.utils.tensorboard"):
+        if name.startswith("tensorboard"):
             raise ImportError("No module named 'tensorboard'")
         return real(name, *arguments, **options)
 
@@ -78,6 +82,97 @@ def test_tensorboard_forgets_a_run_that_died_before_its_first_checkpoint(tmp_pat
         with open_log(tmp_path, 0, 5, tensorboard=True) as log:
             log.write({**numbers(0), "loss": loss})
     assert [scalar.value for scalar in events_of(tmp_path / "tensorboard").Scalars("loss")] == [5.0]
+
+
+def test_where_tensorboard_cannot_write_the_run_goes_on(tmp_path):
+    pytest.importorskip("tensorboard")
+    (tmp_path / "tensorboard").write_text("taken")
+    with pytest.warns(
+        SkelactWarning, match=r"tensorboard: cannot be written \(File exists\); the run goes on"
+    ):
+        log = TensorBoard(tmp_path / "tensorboard")
+    log.write(numbers(0))
+    log.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_disk_that_fills_up_ends_tensorboard_with_one_warning(tmp_path, capfd):
+    pytest.importorskip("tensorboard")
+    from matplotlib.figure import Figure
+
+    with open_log(tmp_path, 0, 5, tensorboard=True) as log:
+        log.write(numbers(0))
+        (board,) = (sink for sink in log.sinks if isinstance(sink, TensorBoard))
+        with open("/dev/full", "wb", buffering=0) as full:
+            board._records._writer = full
+            with pytest.warns(SkelactWarning, match="No space left on device"):
+                log.write(numbers(1))
+        log.write(numbers(2))
+        log.draw({"masks": Figure()}, 15)
+    assert capfd.readouterr() == ("", "")
+    assert [line["epoch"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [0, 1, 2]
+    assert [scalar.step for scalar in events_of(tmp_path / "tensorboard").Scalars("loss")] == [5]
+
+
+def test_figures_do_not_stay_in_memory(tmp_path):
+    pytest.importorskip("tensorboard")
+    from matplotlib.figure import Figure
+
+    def draw(log, step):
+        figure = Figure()
+        figure.add_subplot().plot([1, 2])
+        log.draw({"masks": figure}, step)
+        return weakref.ref(figure)
+
+    with open_log(tmp_path, 0, 5, tensorboard=True) as log:
+        first = draw(log, 5)
+        draw(log, 10)  # while it is drawn itself, its caller holds it
+        assert first() is None
+
+
+WILD_LINES = [
+    *(
+        b"[" * 100_000,
+        b"\xff\xfe",
+        b"\x00",
+        b"{}",
+        b"3",
+        b"null",
+        b"[]",
+        b'{"epoch": -1, "loss": 1}',
+        b'{"epoch"',
+    ),
+    *(b'{"epoch": 1.5}', b'{"epoch": true}', b'{"epoch": 1, "loss": "x"}', b'{"epoch": 1, "loss": {"a": 1}}'),
+    *(
+        b'{"epoch": 1e999, "loss": 2}',
+        b'{"epoch": ' + b"9" * 5000 + b"}",
+        b'{"loss": 1.0}',
+        b'{"epoch": null}',
+    ),
+]
+
+
+@pytest.mark.parametrize("line", WILD_LINES)
+def test_damaged_lines_are_left_out_with_a_warning(tmp_path, line):
+    path = tmp_path / "metrics.jsonl"
+    whole = [json.dumps(numbers(epoch)).encode() for epoch in range(3)]
+    path.write_bytes(b"\n".join([whole[0], line, whole[1], line, whole[2], b'{"epoch": 3, "lo']))
+    with pytest.warns(SkelactWarning, match=r"metrics\.jsonl: line 2 and 1 more cannot be read"):
+        assert read_metrics(path) == [numbers(0), numbers(1), numbers(2)]
+    with pytest.warns(SkelactWarning, match="line 2"):
+        JsonLines(path, resume_at=2)
+    assert read_metrics(path) == [numbers(0), numbers(1)]
+
+
+@pytest.mark.parametrize("what", ["a folder", "a pipe", "a link to nothing", "a link to /dev/zero", "NULs"])
+def test_a_log_that_is_no_file_is_refused(tmp_path, what):
+    path = tmp_path / "metrics.jsonl"
+    in_place_of(path, what)
+    if what == "NULs":
+        assert read_metrics(path) == []
+        return
+    with pytest.raises(DataError, match=r"metrics\.jsonl: .*; move it away"):
+        read_metrics(path)
 
 
 def test_tensorboard_takes_figures(tmp_path):
