@@ -69,7 +69,7 @@ def test_positions_in_half_the_space(raw: Path, tmp_path: Path, capsys: Capture)
     assert main(["data", "verify", str(store)]) == 0
     capsys.readouterr()
     for path, expected in (
-        (store, "positions   int16, each coordinate off by at most 0.0"),
+        (store, "positions   3-D, in m, y is up; int16, each coordinate off by at most 0.0"),
         (exact, "float32, exact"),
     ):
         assert main(["data", "info", str(path)]) == 0

@@ -14,6 +14,7 @@ from skelact.files import writing
 from skelact.formats.exclusions import FILE_NAME, Exclusion, count_by_reason
 from skelact.progress import progress
 from skelact.skeleton.topology_file import find_topology
+from skelact.skeleton.view import Axis
 from skelact.store.convert import ConvertedStore, convert_store
 from skelact.store.prepare import prepare as prepare_store
 from skelact.store.shards import parse_shard
@@ -89,6 +90,9 @@ def prepare(
     image_size: str | None = None,
     body_order: str | None = None,
     landmarks: str | None = None,
+    up: Axis | None = None,
+    unit: Literal["m", "cm", "mm", "px"] | None = None,
+    resample: float | None = None,
 ) -> PreparedStore:
     """Turn raw recordings into a store: read, clean, choose the actors, centre, and write.
 
@@ -126,6 +130,11 @@ def prepare(
         landmarks: mediapipe: world (metres) or image (2-D); default: world where there are
         body_order: of more than two people, main: those seen most of the time and moving most come
             first, for clips keep the first (default); given: as the files have them
+        up: the axis that points up, y, -y, z, ..., where the format does not tell it (default: found by
+            how people stand)
+        unit: of the raw positions, where neither format nor files tell it (default: found by the size of
+            people); 3-D positions become metres
+        resample: frames a second to bring every recording to (default: as recorded)
 
     Returns:
         The store.
@@ -161,6 +170,9 @@ def prepare(
             strict=strict,
             overwrite=overwrite,
             shard=None if shard is None else parse_shard(shard),
+            up=up,
+            unit=unit,
+            resample=resample,
             settings={name: value for name, value in given.items() if value is not None},
             on_progress=lambda now: step(now.done, f"{now.excluded:,} set aside", total=now.total),
             on_remark=lambda remark: print(remark, file=sys.stderr),

@@ -66,6 +66,14 @@ def _options(store: Store) -> str:
 
 
 def _positions(store: Store) -> str:
+    """Return how positions are measured and kept."""
+    said = [f"{store.num_coordinates}-D"]
+    said += [f"in {store.unit}"] if store.unit else []
+    said += [f"{store.up} is up"] if store.up else []
+    return f"{', '.join(said)}; {_kept(store)}"
+
+
+def _kept(store: Store) -> str:
     if store.position_type == FLOAT32:
         return "float32, exact"
     is_flat = store.array("joints").shape[2] == 2
@@ -74,7 +82,15 @@ def _positions(store: Store) -> str:
 
 
 def _fps(store: Store) -> str:
-    return f"{store.fps:g} a second" if store.fps else "frame rate unknown, or not the same for all"
+    if store.fps:
+        return f"{store.fps:g} a second"
+    if "fps" not in store.meta["arrays"]:
+        return "frame rate unknown"
+    rates = store.array("fps")
+    known = rates[rates > 0]  # not NaN
+    unknown = len(rates) - len(known)
+    some = f"; {unknown:,} sequences do not say" if unknown else ""
+    return f"{known.min():g} to {known.max():g} a second{some}" if len(known) else "frame rate unknown"
 
 
 def _side_counts(store: Store, protocol_name: str) -> str:

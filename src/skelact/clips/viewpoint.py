@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, SkelactWarning
-from skelact.skeleton.view import Axis, View, find_up, up_vector, view_rotations
+from skelact.skeleton.view import Axis, View, up_vector, view_rotations
+from skelact.store.conventions import estimated_up
 from skelact.store.store import Store
-
-_BODIES_FOR_UP = 1_000
 
 
 def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
@@ -63,9 +62,7 @@ def up_of(store: Store) -> Axis:
     """Return the axis of a 3-D store that is up: as it says, or else as its bodies stand, with a warning."""
     if store.up is not None:
         return store.up
-    joints, starts = store.array("joints"), np.array(store.array("joint_start"))[:-1]
-    rows = starts[:: max(1, len(starts) // _BODIES_FOR_UP)]
-    found = find_up(joints[rows], store.seen_joints(rows), store.topology)
+    found = estimated_up(store)
     how = "taken to be y" if found is None else f"{found}, as most bodies stand"
     warnings.warn(
         f"{store.path}: does not say which axis is up; {how}; 'skelact data prepare ... --up' says it",

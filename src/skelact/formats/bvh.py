@@ -259,6 +259,7 @@ def bvh_data_set() -> DataSet:
         example="anything.bvh",
         is_member=any_name,
         read=not_surveyed,
+        unit="m",
         recognises=recognises,
         settings={"scale": CENTIMETRE, "class_names": None},
         survey=_survey,

@@ -92,7 +92,8 @@ class DataSet:
     up: Axis | None = None
     """The axis of positions that points up, where it is known. None: the user tells, or the data."""
     unit: Unit | None = None
-    """The unit of positions as :attr:`read` gives them. None: the user tells, or the data."""
+    """The unit of positions as :attr:`read` gives them; m: of those in space, 2-D ones have none. None: the
+    user tells, or the data."""
     recording_name: Callable[[RawFile], str] = attrgetter("stem")
     """Tells a recording's name by its file; :attr:`read` gives its sequence this name."""
     recognises: Callable[[Sample], bool] | None = None

@@ -231,6 +231,7 @@ def pose_json_data_set() -> DataSet:
         example="jump-01.json",
         is_member=any_name,
         read=not_surveyed,
+        unit="m",
         recognises=_recognises,
         settings={"topology": None, "class_names": None, "min_confidence": 0.0, "body_order": None},
         survey=_survey,

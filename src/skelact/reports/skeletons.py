@@ -75,9 +75,10 @@ class Recording:
         label = int(clip.labels[0])
         action = store.class_names[label] if label >= 0 else "no label"
         seconds = None
-        if store.fps is not None:
+        fps = store.fps_of(sequence)
+        if fps is not None:
             shown = int(store.array("num_frames")[sequence]) * CLIPS.test_crop_share
-            seconds = shown / store.fps / CLIPS.num_frames
+            seconds = shown / fps / CLIPS.num_frames
         return cls(positions, store.topology, f"{store.names[sequence]}: {action}", seconds)
 
 

@@ -186,6 +186,7 @@ def _misfits(meta: StoreMeta) -> Iterator[str]:
         **dict.fromkeys(("frame_rows", "frame_numbers"), ("<i4", None)),
         **dict.fromkeys(_STARTS, ("<i8", (num_sequences[0] + 1,))),
         **{name: (dtype, num_sequences) for name, dtype in {**_COLUMNS, **scale}.items()},
+        "fps": ("<f8", num_sequences),
         "names": (arrays["names"].dtype if _NAMES.fullmatch(arrays["names"].dtype) else "|S", num_sequences),
     }
     for name, entry in arrays.items():

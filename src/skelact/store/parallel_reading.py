@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import Synchronized
 
@@ -27,11 +27,13 @@ from skelact.formats.notes import Note
 from skelact.formats.settings import GIVEN_ORDER
 from skelact.limits import beyond, limit
 from skelact.skeleton.main_bodies import crowd_in_order
+from skelact.skeleton.resampling import resampled
 from skelact.skeleton.view import centre
 from skelact.store.packing import PackedSequence, pack
 
 OTHER_FORMAT = "a file of another format"
 ALL_ZERO = "all joints zero"
+NO_RATE = "no frame rate"
 BAD_POSITIONS = "positions that cannot be used"
 
 _CHUNK = 32  # files a task
@@ -60,6 +62,10 @@ class ReadJob:
     """Whether to move every sequence's origin to its first body's centre joint."""
     position_type: str
     """How the store keeps positions."""
+    factor: float = 1.0
+    """Metres in the unit of the raw positions, where the user gives it."""
+    resample: float | None = None
+    """Frames a second to bring every sequence to; None: as recorded."""
 
     def read(self, file: RawFile) -> Iterator[Outcome]:
         """Read one file: yield its sequences, packed, what of it cannot be used, and why, and notes on it."""
@@ -90,6 +96,13 @@ class ReadJob:
         if not sequence.present.any():
             detail = "all joints of all bodies are zero; expected a body in at least one frame"
             return Exclusion(file.name, ALL_ZERO, "" if sequence.name == file.stem else sequence.name, detail)
+        if self.factor != 1:
+            sequence = replace(sequence, positions=sequence.positions * np.float32(self.factor))
+        if self.resample is not None:
+            if sequence.fps is None:
+                detail = f"{sequence.name}: cannot be brought to {self.resample:g} frames a second"
+                return Exclusion(file.name, NO_RATE, "", detail)
+            sequence = resampled(sequence, self.resample)
         if self.data_set.settings.get("body_order") != GIVEN_ORDER:
             sequence = crowd_in_order(sequence)
         if self.centred:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats import notes as notes_table
@@ -29,6 +30,8 @@ from skelact.formats.notes import Note
 from skelact.formats.settings import GIVEN_ORDER
 from skelact.skeleton.main_bodies import CLIP_BODIES
 from skelact.skeleton.topology import Topology
+from skelact.skeleton.view import Axis, Unit
+from skelact.store.conventions import estimated_up, remarks_on
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.parallel_reading import FileResult, ReadJob, read_files
 from skelact.store.recordings import counted, fingerprint, select
@@ -39,10 +42,12 @@ from skelact.store.shards import (
     describe_part,
     find_parts,
     finished_part,
+    first_sequences,
     first_skeleton,
     refuse_mixed,
 )
 from skelact.store.store import Store
+from skelact.store.units import METRES, in_metres
 from skelact.store.writer import StoreWriter
 
 _FILES_A_REPORT = 16
@@ -89,6 +94,9 @@ def prepare(
     strict: bool = False,
     overwrite: bool = False,
     shard: tuple[int, int] | None = None,
+    up: Axis | None = None,
+    unit: str | None = None,
+    resample: float | None = None,
     settings: Mapping[str, object] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_remark: Callable[[str], None] | None = None,
@@ -111,6 +119,10 @@ def prepare(
             cannot be used.
         overwrite: replace a store, or a part, that is there already.
         shard: (I, N): make part I, from 1, of N parts only.
+        up: the axis that points up, for data that does not tell it; None: found by how people stand.
+        unit: of the raw positions, for data that does not tell it: m, cm, mm, or px for pictures; None: found
+            by the size of people. 3-D positions become metres.
+        resample: frames a second to bring every recording to; None: as recorded.
         settings: what only some data sets know, see ``DataSet.settings``.
         on_progress: called after every few files.
         on_remark: called with one line when what a killed preparation left was removed.
@@ -133,9 +145,12 @@ def prepare(
         with raw_files(raw) as files:
             data_set, wanted, exclusions = recordings_of(data_set_name, raw, files, settings or {})
             options = {"centred": centred, "cleaning": ntu_cleaning.VERSION, **data_set.settings}
+            data_set, given = with_conventions(data_set, up, unit, resample)
+            options |= given
+            job = ReadJob(data_set, wanted, centred, positions, METRES.get(unit or "m", 1.0), resample)
             preparation = _Preparation(
                 raw,
-                ReadJob(data_set, wanted, centred, positions),
+                job,
                 options,
                 fingerprint(data_set, {**options, "positions": positions}, raw, files),
                 num_workers,
@@ -152,6 +167,45 @@ def prepare(
             f"{store}: cannot be written ({error.strerror or error}); make room or choose another place, and "
             "start the command again"
         ) from error
+
+
+def with_conventions(
+    data_set: DataSet, up: Axis | None, unit: str | None, resample: float | None
+) -> tuple[DataSet, dict[str, object]]:
+    """Return a data set with what the user says of its positions, and that as a store's options record it.
+
+    Raises:
+        ConfigurationError: a value that cannot be, or that the data set tells itself.
+    """
+    given: dict[str, object] = {"up": up, "unit": unit, "resample": resample}
+    named = (("up", up, get_args(Axis), data_set.up), ("unit", unit, (*METRES, "px"), data_set.unit))
+    for name, value, known, told in named:
+        if value is None:
+            continue
+        if value not in known:
+            raise ConfigurationError(f"--{name} {value!r}: not known; expected {', '.join(known)}")
+        if told is not None:
+            raise ConfigurationError(
+                f"--{name} means nothing to {data_set.name}, whose {name} is known: {told}; leave it out"
+            )
+    if resample is not None:
+        if not 0 < resample < 1e6:
+            raise ConfigurationError(f"--resample is {resample:g}; expected frames a second, more than 0")
+        if data_set.attachments is not None:
+            raise ConfigurationError(
+                f"--resample does not go with intervals of {data_set.name}, told by numbers of frames; "
+                "leave it out"
+            )
+        data_set = replace(data_set, fps=resample)
+    return (
+        replace(data_set, up=up or data_set.up, unit=data_set.unit if unit is None else _stored(unit)),
+        {name: value for name, value in given.items() if value is not None},
+    )
+
+
+def _stored(unit: str) -> Unit | None:
+    """Return the unit in a store of raw positions in ``unit``."""
+    return "m" if unit in METRES else ("px" if unit == "px" else None)
 
 
 def recordings_of(
@@ -213,7 +267,10 @@ class _Preparation:
         wanted, data_set = self.job.files, self.job.data_set
         with self._writer(path, None) as writer:
             parts = find_parts(path, self.source)
-            results = self._joined(parts) if parts else read_files(self.job, self.num_workers)
+            found: list[str] = []
+            if parts:
+                writer.set_unit(parts[0].store.unit)
+            results = self._joined(parts) if parts else self._read(self.job, writer, found)
             refused, _, notes = self._fill(writer, results, len(wanted), len(exclusions))
             if parts:
                 refuse_mixed(path, refused)
@@ -224,7 +281,8 @@ class _Preparation:
                     f"{counted(count, 'time')}: {reason}, e.g. {refused[-1]}"
                 )
             store = self._finish(writer, exclusions + refused, notes)
-        remarks = [*data_set.remarks, *notes_table.summary(notes), *_crowded(store)]
+        remarks = [*data_set.remarks, *found, *notes_table.summary(notes), *_crowded(store)]
+        remarks += self._measured(store)
         if parts:
             remarks.append(f"joined from {path.name}.part-*-of-{len(parts)}, which may be removed now")
         return PreparationResult(store, num_files, sorted(exclusions + refused, key=astuple), remarks)
@@ -242,6 +300,9 @@ class _Preparation:
             raise DataError(f"{self.raw}: none of {num_files} can be used; leave out --shard to hear why")
         with self._writer(path, skeleton) as writer:
             results = read_files(replace(self.job, files=files), self.num_workers)
+            if self.job.data_set.unit is None:  # all parts have one
+                first = first_sequences(self.job)
+                results = in_metres(results, lambda unit, _: writer.set_unit(_stored(unit)), first)
             refused, num_sequences, notes = self._fill(writer, results, len(files), 0)
             writer.attach(PART_FILE, describe_part(shard, self.source, num_sequences, writer.fps_of_each))
             finished = self._finish(writer, refused, notes, may_be_empty=True)
@@ -270,6 +331,30 @@ class _Preparation:
         if writer.had_leftover and self.on_remark:
             self.on_remark(f"an unfinished preparation of {path.name} was found and removed: starting over")
         return writer
+
+    def _read(self, job: ReadJob, writer: StoreWriter, found: list[str]) -> Generator[FileResult, None, None]:
+        """Yield what each file gave, in metres where the unit was neither given nor known, and say so."""
+        results = read_files(job, self.num_workers)
+        if job.data_set.unit is not None:
+            return results
+
+        def say(unit: str, size: float) -> None:
+            writer.set_unit(_stored(unit))
+            if METRES.get(unit, 1) != 1:
+                found.append(
+                    f"positions are in {unit}, as bodies of a size of {size:,.0f} tell (adults: 0.5 m), and "
+                    "were brought to metres; --unit m keeps the numbers"
+                )
+
+        return in_metres(results, say)
+
+    def _measured(self, store: Store) -> list[str]:
+        """Return what the user should know of how positions are measured, where the data set does not say."""
+        if find_data_set(store.data_set).up is not None:
+            return []
+        said = "up" in self.options
+        how = [] if said or store.up is None else [f"{store.up} is up, as people stand; --up says another"]
+        return how + remarks_on(store)
 
     def _joined(self, parts: Sequence[Part]) -> Generator[FileResult, None, None]:
         """Yield what each file of all parts gave."""
@@ -322,7 +407,7 @@ class _Preparation:
         if data_set.attachments is not None:
             for name, text in data_set.attachments(data_set, writer.names).items():
                 writer.attach(name, text)
-        return writer.finish(may_be_empty=may_be_empty)
+        return writer.finish(may_be_empty=may_be_empty, find_up=estimated_up)
 
 
 def _crowded(store: Store) -> list[str]:

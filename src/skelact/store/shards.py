@@ -258,11 +258,21 @@ def refuse_mixed(store: Path, exclusions: Iterable[Exclusion]) -> None:
             raise DataError(f"{store}: its parts do not fit ({exclusion}), or prepare without --shard")
 
 
+def first_sequences(job: ReadJob, most: int = 8) -> list[PackedSequence]:
+    """Return the first sequences that can be used of those that a run over all files would take."""
+    return list(islice(_usable(job), most))
+
+
 def first_skeleton(job: ReadJob) -> tuple[Topology, int] | None:
     """Return the skeleton and the number of coordinates that a run over all files would take.
 
     They are those of the first sequence that can be used; None where none can.
     """
+    first = first_sequences(job, 1)
+    return (first[0].topology, first[0].num_coordinates) if first else None
+
+
+def _usable(job: ReadJob) -> Iterator[PackedSequence]:
     data_set = job.data_set
     columns = Columns(data_set.class_names, data_set.attribute_values)
     for file in job.files:
@@ -273,8 +283,7 @@ def first_skeleton(job: ReadJob) -> tuple[Topology, int] | None:
                 columns.check(item.record)
             except UnusableRecordingError:
                 continue
-            return item.topology, item.num_coordinates
-    return None
+            yield item
 
 
 def _again(path: Path, shard: Shard) -> str:

@@ -22,6 +22,8 @@ array                   shape               what
 ``num_frames``          (N,) int32          frames of each sequence, those without any body included
 ``label``               (N,) int32          class index, -1 where there is none
 ``attribute_<name>``    (N,) int32          subject, camera, ... ; -1 where unknown
+``fps``                 (N,) float64        frames a second of each sequence, NaN where unknown; only where
+                                            they differ
 ``names``               (N,) bytes          the sequences' names, UTF-8
 ======================  ==================  ==================================================================
 
@@ -32,6 +34,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import operator
 import os
 from collections.abc import Mapping
@@ -110,8 +113,15 @@ class Store:
 
     @property
     def fps(self) -> float | None:
-        """Frames a second, or None where unknown."""
+        """Frames a second, or None where they are unknown or differ: see :meth:`fps_of`."""
         return None if self.meta["fps"] is None else float(self.meta["fps"])
+
+    def fps_of(self, index: int) -> float | None:
+        """Return the frames a second of sequence ``index``, or None where unknown."""
+        if "fps" not in self.meta["arrays"]:
+            return self.fps
+        rate = float(self.array("fps")[index])
+        return rate if 0 < rate < math.inf else None
 
     @property
     def up(self) -> Axis | None:
@@ -279,7 +289,7 @@ class Store:
             present=present,
             joint_present=joint_present,
             topology=self.topology,
-            fps=self.fps,
+            fps=self.fps_of(index),
             label=None if label < 0 else label,
             attributes={name: value for name, value in attributes.items() if value >= 0},
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -147,6 +148,10 @@ class StoreWriter:
         (self._partial.folder / name).write_bytes(data)
         self._attached[name] = sha256(self._partial.folder / name)
 
+    def set_unit(self, unit: Unit | None) -> None:
+        """Say what positions are measured in, where that is known only now."""
+        self._meta["unit"] = unit
+
     def __len__(self) -> int:
         return len(self._columns)
 
@@ -160,11 +165,14 @@ class StoreWriter:
         """Frames a second of the sequences added so far."""
         return self._columns.fps
 
-    def finish(self, *, may_be_empty: bool = False) -> Store:
+    def finish(
+        self, *, may_be_empty: bool = False, find_up: Callable[[Store], Axis | None] | None = None
+    ) -> Store:
         """Write what is left, rename the folder to its final name, and open it.
 
         Args:
             may_be_empty: write a store even of no sequence; its skeleton must be known.
+            find_up: tells which axis is up in a store that does not say it.
 
         Raises:
             DataError: not one sequence was added.
@@ -174,7 +182,11 @@ class StoreWriter:
             raise DataError(f"{self.path}: no usable recording, so no store was written")
         for file in self._files.values():
             file.close()
+        all_fps = set(self._columns.fps)
+        common_fps = next(iter(all_fps)) if len(all_fps) == 1 else None
         small = dict(self._columns.arrays())
+        if self._fps is None and len(all_fps) > 1:
+            small["fps"] = np.array([math.nan if fps is None else fps for fps in self._columns.fps], "<f8")
         for name, array in small.items():
             self._bin(name).write_bytes(array.tobytes())
         sizes = self._columns.sizes
@@ -191,8 +203,6 @@ class StoreWriter:
             scales = np.fromfile(self._bin("joint_scale"), "<f4")
             shapes["joint_scale"] = ("<f4", scales.shape)
             self._meta["largest_error"] = largest_error(scales)
-        all_fps = set(self._columns.fps)
-        common_fps = next(iter(all_fps)) if len(all_fps) == 1 else None
         hashes = {name: file.sha256 for name, file in self._files.items()}
         hashes |= {name: sha256(self._bin(name)) for name in small}
         self._meta |= {
@@ -207,6 +217,10 @@ class StoreWriter:
             "attached": dict(sorted(self._attached.items())),
         }
         self._meta["content_hash"] = content_hash_of(self._meta)
+        if self._num_coordinates == 2 and self._meta["unit"] == "m":
+            self._meta["unit"] = None  # a picture, in whatever numbers
+        if find_up is not None and self._meta["up"] is None and len(self):
+            self._meta["up"] = find_up(Store(self._partial.folder, self._meta))
         (self._partial.folder / META).write_text(json.dumps(self._meta, indent=1) + "\n")
         self._partial.publish()
         return Store.open(self.path, may_be_empty=may_be_empty)

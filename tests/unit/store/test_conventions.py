@@ -1,0 +1,168 @@
+"""Units, the axis that is up and frame rates: given, found and said at preparation."""
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skelact.api.data import convert, info, prepare
+from skelact.cli.main import main
+from skelact.errors import ConfigurationError
+from skelact.skeleton.tables import NTU_25
+from skelact.store.store import Store
+from skelact.store.verify import find_problems
+from skelact.synthetic import write_data_set
+
+HIPS = [NTU_25.index("HipLeft"), NTU_25.index("HipRight")]
+SHOULDERS = [NTU_25.index("ShoulderLeft"), NTU_25.index("ShoulderRight")]
+
+
+def people(num: int, num_frames: int = 20) -> np.ndarray:
+    """Return (N, T, 25, 3) people of an adult's size who stand in y, in metres."""
+    random = np.random.default_rng(0)
+    pose = random.normal(scale=0.25, size=(num, 1, 25, 3))
+    pose[:, :, HIPS], pose[:, :, SHOULDERS] = [[-0.1, 0, 0], [0.1, 0, 0]], [[-0.2, 0.5, 0], [0.2, 0.5, 0]]
+    return pose + random.normal(scale=0.01, size=(num, num_frames, 25, 3)).cumsum(1) + [0, 0, 3]
+
+
+def npz(path: Path, positions: np.ndarray) -> Path:
+    """Write a padded .npz whose sequences all have one body."""
+    rows = np.zeros((*positions.shape[:2], 2, 75), np.float32)
+    rows[:, :, 0] = positions.reshape(*positions.shape[:2], 75)
+    labels = np.eye(2)[np.arange(len(positions)) % 2]
+    sides = {
+        f"{name}_{side}": each
+        for side in ("train", "test")
+        for name, each in (("x", rows.reshape(*rows.shape[:2], 150)), ("y", labels))
+    }
+    np.savez(path, **sides)
+    return path
+
+
+def pose_json(folder: Path, rates: list[float | None], times: float = 1.0) -> Path:
+    folder.mkdir()
+    for number, (rate, positions) in enumerate(zip(rates, people(len(rates)), strict=True)):
+        table = {"topology": "ntu-25", "bodies": [{"positions": (times * positions).tolist()}]}
+        (folder / f"r{number}.json").write_text(json.dumps(table | ({"fps": rate} if rate else {})))
+    return folder
+
+
+@pytest.mark.parametrize("positions", ["float32", "int16"])
+@pytest.mark.parametrize(("unit", "times"), [("mm", 1000.0), ("cm", 100.0)])
+def test_a_unit_is_found_by_the_size_of_people_or_given(
+    tmp_path: Path, unit: str, times: float, positions: str
+) -> None:
+    metres = prepare("npz", npz(tmp_path / "m.npz", people(12)), tmp_path / "m", positions=positions)  # type: ignore[arg-type]
+    raw = npz(tmp_path / "raw.npz", times * people(12))
+    given = prepare("npz", raw, tmp_path / "given", unit=unit, positions=positions)  # type: ignore[arg-type]
+    assert (metres.unit, given.unit, given.meta["options"]["unit"]) == ("m", "m", unit)
+    assert not [remark for remark in (*metres.remarks, *given.remarks) if "metres" in remark]
+    stores = [metres, given]
+    if positions == "float32":  # whole numbers cannot hold millimetres so far out
+        found = prepare("npz", raw, tmp_path / "found")
+        assert f"positions are in {unit}, as bodies of a size of " in "\n".join(found.remarks)
+        assert "--unit m keeps the numbers" in "\n".join(found.remarks)
+        assert found.unit == "m"
+        stores.append(found)
+    for store in stores[1:]:
+        for index in range(len(store)):
+            np.testing.assert_allclose(store.positions(index), metres.positions(index), atol=2e-4)
+
+
+def test_parts_find_the_unit_that_one_run_finds(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    npz(raw / "a.npz", 1000 * people(12))
+    whole = prepare("npz", raw / "a.npz", tmp_path / "whole")
+    prepare("npz", raw / "a.npz", tmp_path / "parts", shard="1/1")
+    joined = prepare("npz", raw / "a.npz", tmp_path / "parts")
+    assert (joined.unit, joined.up) == (whole.unit, whole.up) == ("m", "y")
+    assert joined.content_hash == whole.content_hash
+
+
+def test_metres_that_are_kept_are_remarked_on(tmp_path: Path) -> None:
+    kept = prepare("npz", npz(tmp_path / "raw.npz", 1000 * people(12)), tmp_path / "kept", unit="m")
+    (remark,) = (each for each in kept.remarks if "positions lie up to" in each)
+    assert "m from where recordings begin" in remark
+    assert "--unit" in remark
+
+
+@pytest.mark.parametrize(("axes", "up"), [([0, 1, 2], "y"), ([0, 2, 1], "z"), ([1, 0, 2], "x")])
+def test_up_is_found_said_and_kept(tmp_path: Path, axes: list[int], up: str) -> None:
+    raw = npz(tmp_path / "raw.npz", people(12)[..., axes])
+    store = prepare("npz", raw, tmp_path / "store")
+    assert store.up == up
+    assert f"{up} is up, as people stand; --up says another" in store.remarks
+    assert f"3-D, in m, {up} is up; float32" in info(store)
+    given = prepare("npz", raw, tmp_path / "given", up="-y")
+    assert (given.up, given.meta["options"]["up"]) == ("-y", "-y")
+    assert not [remark for remark in given.remarks if "is up" in remark]
+    assert not find_problems(Store.open(given.path))
+    assert main(["data", "prepare", "npz", str(raw), str(tmp_path / "typed"), "--up=-z"]) == 0
+    assert Store.open(tmp_path / "typed").up == "-z"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("ntu60", {"up": "z"}, "--up means nothing to ntu60, whose up is known: y"),
+        ("ntu60", {"unit": "mm"}, "--unit means nothing to ntu60, whose unit is known: m"),
+        ("pose-json", {"unit": "mm"}, "--unit means nothing to pose-json"),
+        ("npz", {"up": "w"}, "--up 'w': not known; expected x, y, z, -x, -y, -z"),
+        ("npz", {"unit": "in"}, "--unit 'in': not known; expected m, cm, mm, px"),
+        ("npz", {"resample": 0.0}, "--resample is 0"),
+    ],
+)
+def test_what_a_format_tells_itself_is_not_asked(
+    tmp_path: Path, name: str, given: dict[str, object], expected: str
+) -> None:
+    raw = {
+        "npz": lambda: npz(tmp_path / "raw.npz", people(2)),
+        "pose-json": lambda: pose_json(tmp_path / "raw", [30.0]),
+    }
+    if name == "ntu60":
+        write_data_set(tmp_path / "raw", sequences=2, seed=0)
+    folder = raw[name]() if name in raw else tmp_path / "raw"
+    with pytest.raises(ConfigurationError, match=expected):
+        prepare(name, folder, tmp_path / "store", **given)  # type: ignore[arg-type]
+    assert not (tmp_path / "store").exists()
+
+
+def test_frame_rates_are_kept_for_each_and_a_line_says_that_they_differ(tmp_path: Path) -> None:
+    raw = pose_json(tmp_path / "raw", [30.0, 15.0, None, 25.0])
+    store = prepare("pose-json", raw, tmp_path / "store")
+    assert store.fps is None
+    assert [store.fps_of(index) for index in range(4)] == [30.0, 15.0, None, 25.0]
+    assert [store.sequence(index).fps for index in range(4)] == [30.0, 15.0, None, 25.0]
+    assert (
+        "frame rates differ (15, 25, 30 a second, and 1 sequences do not say); "
+        "--resample 15 brings all to one" in store.remarks
+    )
+    assert "15 to 30 a second; 1 sequences do not say" in info(store)
+    assert not find_problems(Store.open(store.path))
+    converted = convert(store, tmp_path / "converted", topology="coco-17").store
+    assert [converted.fps_of(index) for index in range(4)] == [30.0, 15.0, None, 25.0]
+
+
+def test_recordings_are_brought_to_one_rate_by_time(tmp_path: Path) -> None:
+    raw = pose_json(tmp_path / "raw", [30.0, 15.0, None])
+    store = prepare("pose-json", raw, tmp_path / "store", resample=15)
+    assert (len(store), store.fps, store.meta["options"]["resample"]) == (2, 15.0, 15)
+    assert [each.reason for each in store.exclusions] == ["no frame rate"]
+    assert store.array("num_frames").tolist() == [10, 20]
+    as_recorded = prepare("pose-json", raw, tmp_path / "as_recorded")
+    np.testing.assert_array_equal(store.positions(0), as_recorded.positions(0)[::2])
+    np.testing.assert_array_equal(store.positions(1), as_recorded.positions(1))
+
+
+def test_rates_of_the_case(tmp_path: Path) -> None:
+    raw = Path(__file__).resolve().parents[4] / "shared" / "cases" / "c29_fps"
+    if not raw.is_dir():
+        pytest.skip("needs ../shared/cases beside the project, which is not there")
+    with warnings.catch_warnings():
+        store = prepare("pose-json", raw, tmp_path / "store")
+    told = {path.stem: json.loads(path.read_text()).get("fps") for path in raw.glob("r*.json")}
+    assert {name: store.fps_of(index) for index, name in enumerate(store.names)} == told
+    assert any("frame rates differ" in remark for remark in store.remarks)
