@@ -107,8 +107,12 @@ def write_json(path: str | Path, content: object, remedy: str = MAKE_ROOM) -> No
     Raises:
         DataError: the file cannot be written.
     """
-    text = json.dumps(_without_infinities(content), indent=1, allow_nan=False)
-    write_file(path, text + "\n", remedy)
+    write_file(path, json_text(content), remedy)
+
+
+def json_text(content: object) -> str:
+    """Return what :func:`write_json` writes."""
+    return json.dumps(_without_infinities(content), indent=1, allow_nan=False) + "\n"
 
 
 @contextmanager

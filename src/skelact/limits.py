@@ -40,6 +40,7 @@ LIMITS = {
     "metadata": Limit(
         64 * MB, "bytes of a card, a result, a log or a store's table of contents", is_bytes=True
     ),
+    "scores": Limit(2 * GB, "bytes of the class scores of one result, unpacked", is_bytes=True),
     "configuration": Limit(1 * MB, "bytes of a YAML file", is_bytes=True),
     "depth": Limit(64, "tables and lists inside each other, in JSON and YAML"),
     "seconds": Limit(600, "seconds of reading one file"),

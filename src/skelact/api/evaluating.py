@@ -175,6 +175,7 @@ class Evaluation:
         lines: Sequence[str],
         *,
         scored: Mapping[str, ClassificationMetrics] | None = None,
+        beside: Mapping[str, str] | None = None,
         class_names: Sequence[str] | None = None,
         head: str | None = None,
     ) -> Result:
@@ -186,6 +187,7 @@ class Evaluation:
             metrics: what it found.
             lines: what the command prints of it.
             scored: as of :func:`skelact.results.files.write_result`; default: the metrics.
+            beside: likewise.
             class_names: what the classes are called; default: the store's.
             head: the first line that is printed; default: what is evaluated on what.
         """
@@ -210,7 +212,7 @@ class Evaluation:
         )
         if self.is_first_process:
             names = [self.store.names[index] for index in self.split.test]
-            path = write_result(self.model.run, content, names, scored)
+            path = write_result(self.model.run, content, names, scored, beside)
         else:
             path = self.model.run / FOLDER / f"{result_name(content)}.json"
         method = self.model.method if self.trained else "untrained"

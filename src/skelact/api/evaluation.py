@@ -323,7 +323,7 @@ def detection(
         ConfigurationError, DataError: as of :func:`linear`; or a store without intervals.
     """
     from skelact.detection.detection import evaluate_detection
-    from skelact.detection.metrics import write_detections
+    from skelact.detection.metrics import detections_csv
 
     settings = DetectionConfig(
         instantiate(WindowConfig, windows or {}, "windows"),
@@ -346,10 +346,8 @@ def detection(
         *(f"  {remark}" for remark in found.remarks(subject.store.class_names)),
         found.metrics.table(),
     ]
-    result = subject.write("detection", asdict(settings), found.to_dict(), lines, scored={})
-    if subject.is_first_process:
-        write_detections(result.path.with_suffix(".csv"), found.metrics.detections)
-    return result
+    beside = {".csv": detections_csv(found.metrics.detections)}
+    return subject.write("detection", asdict(settings), found.to_dict(), lines, scored={}, beside=beside)
 
 
 def ensemble(

@@ -15,7 +15,7 @@ from skelact.clips.settings import IN_THE_PLANE, ClipSettings
 from skelact.configuration import Fields, Option, PathLike, Table, names_closest
 from skelact.errors import ConfigurationError
 from skelact.evaluation.settings import Balance, FinetuneConfig, SupervisedConfig
-from skelact.files import sha256, write_file
+from skelact.files import sha256
 from skelact.models.sizes import MaskedSizes
 from skelact.store.protocols import Split, labelled, split
 from skelact.store.store import Data, Store, as_store
@@ -361,6 +361,7 @@ def _train(
         folder,
         fabric,
         about=about,
+        texts=None if subset is None else {SUBSET: subset.text()},
         resume=options.get("resume", False),
         title=evaluation,
     )
@@ -379,8 +380,6 @@ def _train(
     )
     path = folder / FOLDER / f"{result_name(content)}.json"
     if fabric.global_rank == 0:
-        if subset is not None:
-            write_file(folder / SUBSET, subset.text())
         path = write_result(folder, content, [store.names[index] for index in sides.test], {"": metrics})
     side = "training" if subset is None else f"labelled ({100 * subset.share:.3g} %)"
     best = metrics.best_epoch

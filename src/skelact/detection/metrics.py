@@ -21,7 +21,6 @@ import io
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, fields
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +28,6 @@ import numpy.typing as npt
 from skelact.clips.sampling import IntArray
 from skelact.detection.segments import Real, temporal_overlap
 from skelact.errors import DataError
-from skelact.files import write_file
 from skelact.formats.intervals import ActionInterval
 
 OVERLAPS = tuple(tenths / 10 for tenths in range(1, 10))
@@ -197,14 +195,10 @@ def _check(detections: Sequence[Detection], intervals: Sequence[ActionInterval],
             )
 
 
-def write_detections(path: Path, detections: Sequence[Detection]) -> None:
-    """Write a CSV like a store's ``intervals.csv``, with the confidence, by recording and start.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
+def detections_csv(detections: Sequence[Detection]) -> str:
+    """Return a CSV like a store's ``intervals.csv``, with the confidence, by recording and start."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(each.name for each in fields(Detection))
     table.writerows(map(astuple, sorted(detections)))
-    write_file(path, text.getvalue())
+    return text.getvalue()

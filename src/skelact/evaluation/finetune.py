@@ -23,7 +23,7 @@ from skelact.evaluation.features import check_labels, in_batches, labels_of
 from skelact.evaluation.linear import LastEpochMetrics, TestMonitor, follow_first_process
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
 from skelact.evaluation.settings import FinetuneConfig
-from skelact.files import write_json
+from skelact.files import write_file, write_json
 from skelact.models.backbone import frozen
 from skelact.models.blocks import set_stochastic_depth
 from skelact.models.card import CARD, MEASURES
@@ -103,6 +103,7 @@ def finetune(
     fabric: Fabric,
     *,
     about: Mapping[str, Any],
+    texts: Mapping[str, str] | None = None,
     resume: bool = False,
     title: str = "finetune",
 ) -> LastEpochMetrics:
@@ -118,6 +119,7 @@ def finetune(
         fabric: the devices, launched.
         about: what else decides the run and stands in its configuration and card: ``method``, data, protocol,
             start.
+        texts: further files of the run folder, by their names.
         resume: go on from the newest checkpoint.
         title: what the progress line calls it; none without a title.
 
@@ -145,6 +147,8 @@ def finetune(
         return evaluate_scores(scores, labels, len(class_names))
 
     with run_folder(out, settings, resume, fabric):
+        for name, text in (texts or {}).items() if fabric.global_rank == 0 else ():
+            write_file(out / name, text, GO_ON)
         epochs = config.training.epochs
         before = read_metrics(out / METRICS) if has_checkpoint else []
         monitor = TestMonitor(score, epochs, config.test_every, before)

@@ -13,15 +13,29 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 from uuid import uuid4
 
-from skelact.files import writing
+from msgspec import Meta
+
+from skelact.errors import DataError
+from skelact.files import read_json, writing
 
 TOUCHED_EVERY = 20.0
 """Seconds from one touch to the next."""
 ABANDONED_AFTER = 300.0
 """Seconds without a touch after which a claim is anybody's: more than the clocks of machines differ."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a claim's file says of its holder."""
+
+    host: str
+    pid: Annotated[int, Meta(ge=1, lt=1 << 31)]
+    token: str
 
 
 @contextmanager
@@ -76,12 +90,10 @@ def _taken(path: Path, own: str) -> bool:
 def _holder(path: Path) -> dict[str, object] | None:
     """Return who holds a claim, None where nobody does; a claim that is just being made has no entries."""
     try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
+        content = read_json(path, schema=Claim)
+    except DataError:
+        return {} if os.path.lexists(path) else None
+    return asdict(content)
 
 
 def _token(path: Path) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from skelact.errors import ConfigurationError, DataError
+from skelact.files import read_json
 from skelact.models.card import CARD, read_card
 from skelact.pretraining.identity import RUN_NAMES, card_identity, card_seeds, run_settings, telling
 from skelact.reproduction.cells import Cell, KnownData, Pretraining
@@ -109,8 +109,8 @@ class Results:
 def _is_result(path: Path) -> bool:
     """Return whether a JSON file says that it is a result; a damaged one is told so when it is read."""
     try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
+        content = read_json(path)
+    except DataError:
         return True
     return isinstance(content, dict) and content.get("format") == FORMAT
 

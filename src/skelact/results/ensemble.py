@@ -11,6 +11,7 @@ import torch
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
+from skelact.files import checked
 from skelact.pretraining.identity import IDENTITY, SEEDS
 from skelact.results.files import (
     FOLDER,
@@ -19,9 +20,10 @@ from skelact.results.files import (
     computed,
     has_scores,
     read_result,
-    read_scores,
+    read_with_scores,
     with_identity,
 )
+from skelact.results.schema import Accuracies
 
 SAME = ("evaluation", "data_hash", "protocol")
 """What all results of an ensemble have in common; their test sequences besides."""
@@ -50,13 +52,12 @@ def find_member(run: Path, evaluation: str) -> Member:
         ConfigurationError: the folder has several.
     """
     if run.is_file():
-        content = read_result(run)
-        return Member(run, content, read_scores(run, content))
+        return _member(run)
     found = []
     for path in sorted((run / FOLDER).glob("*.json")):
         content = read_result(path)
         if content["evaluation"] == evaluation and content["trained"] and has_scores(content):
-            found.append(Member(path, content, read_scores(path, content)))
+            found.append(_member(path))
     if not found:
         raise DataError(
             f"{run}: no result of 'skelact evaluate {evaluation}' with scores; evaluate the run first, "
@@ -66,6 +67,15 @@ def find_member(run: Path, evaluation: str) -> Member:
         names = ", ".join(member.path.name for member in found)
         raise ConfigurationError(f"{run}: {len(found)} results ({names}); give the file of one of them")
     return found[0]
+
+
+def _member(path: Path) -> Member:
+    content, scores = read_with_scores(path)
+    if scores is None:
+        raise DataError(f"{path}: was written without class scores; evaluate again to have them")
+    if "" in scores.scores:
+        checked(content["metrics"], Accuracies, f"{path}: metrics", "the file is damaged, evaluate again")
+    return Member(path, content, scores)
 
 
 def combine(members: Sequence[Member], weights: Sequence[float] | None = None) -> ClassificationMetrics:

@@ -6,28 +6,54 @@ with them runs can be added up to an ensemble and compared sequence by sequence.
 
 from __future__ import annotations
 
+import hashlib
+import io
+import math
+import os
 import platform
+import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from skelact.errors import DataError
+from skelact.errors import DataError, printable
 from skelact.evaluation.metrics import ClassificationMetrics
-from skelact.files import read_json, sha256, write_json
+from skelact.files import (
+    checked,
+    json_text,
+    read_file,
+    read_json,
+    replacing,
+    sha256,
+    write_file,
+    write_json,
+    writing,
+)
+from skelact.formats.exclusions import error_text
+from skelact.limits import check_limit
 from skelact.models.pretrained import Pretrained
 from skelact.pretraining.identity import IDENTITY, SEEDS
 from skelact.provenance import code_version, package_versions
 from skelact.results.identity import result_identity, result_seeds
+from skelact.results.schema import ResultFile
 from skelact.store.protocols import Split
 from skelact.store.store import Store
 
+try:
+    import fcntl
+except ImportError:  # no such locks on this system
+    fcntl = None  # type: ignore[assignment]
+
 _SCORES = "scores/"
+_WAITS = (0.05, 0.2)
+"""Seconds until a result is read again that another process may be replacing."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +68,10 @@ class SequenceScores:
     """(N, K) class scores, by the variant of the evaluation (``k=1``); an empty key where there is one."""
 
 
-def write_scores(path: Path, scores: SequenceScores) -> None:
+def write_scores(file: BinaryIO, scores: SequenceScores) -> None:
     """Write scores as a compressed .npz."""
     arrays = {f"{_SCORES}{key}": table for key, table in scores.scores.items()}
-    np.savez_compressed(path, names=np.array(scores.names, np.str_), labels=scores.labels, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(file, names=np.array(scores.names, np.str_), labels=scores.labels, **arrays)  # type: ignore[arg-type]
 
 
 def has_scores(content: Mapping[str, Any]) -> bool:
@@ -58,25 +84,73 @@ def read_scores(result_path: Path, content: Mapping[str, Any]) -> SequenceScores
 
     Args:
         result_path: the result's file.
-        content: what it holds.
+        content: what it holds, as :func:`read_result` returns it.
 
     Raises:
         DataError: the result has no scores beside it, or they are not those it was computed from.
     """
     if not has_scores(content):
         raise DataError(f"{result_path}: was written without class scores; evaluate again to have them")
-    path = result_path.with_name(str(content["scores"]["file"]))
+    path = result_path.with_name(content["scores"]["file"])
+    data = read_file(path, "scores", "copy both files, or evaluate again")
+    if hashlib.sha256(data).hexdigest() != content["scores"]["sha256"]:
+        raise DataError(f"{path}: not the scores of {result_path.name}; evaluate again")
+    damaged = f"{path}: the scores of {result_path.name} cannot be read"
     try:
-        if sha256(path) != content["scores"]["sha256"]:
-            raise DataError(f"{path}: not the scores of {result_path.name}; evaluate again")
-        with np.load(path, allow_pickle=False) as file:
-            tables = {key.removeprefix(_SCORES): file[key] for key in file.files if key.startswith(_SCORES)}
-            return SequenceScores(tuple(file["names"].tolist()), file["labels"], tables)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path}: the scores of {result_path.name} cannot be read ({error}); "
-            "copy both files, or evaluate again"
-        ) from error
+        arrays = _arrays(data, str(path))
+        found = tuple(arrays["names"].tolist())
+    except DataError:
+        raise
+    except Exception as error:  # whatever a damaged archive makes of its readers
+        raise DataError(f"{damaged} ({error_text(error)}); evaluate again") from error
+    tables = {name: array for name, array in arrays.items() if name.startswith(_SCORES)}
+    expected = {"names": ("U", 1), "labels": ("i", 1), **dict.fromkeys(tables, ("f", 2))}
+    if {name: (each.dtype.kind, each.ndim) for name, each in arrays.items()} != expected or any(
+        len(each) != len(found) for each in arrays.values()
+    ):
+        raise DataError(f"{damaged} (its arrays do not fit each other); evaluate again")
+    scores = {key.removeprefix(_SCORES): table.astype(np.float32) for key, table in tables.items()}
+    return SequenceScores(found, arrays["labels"].astype(np.int64), scores)
+
+
+def _arrays(data: bytes, where: str) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of an .npz file; each as large as its header says, before memory is taken for it."""
+    arrays = {}
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        check_limit("scores", sum(member.file_size for member in members), where)
+        for member in members:
+            unpacked = io.BytesIO(archive.read(member))
+            if np.lib.format.read_magic(unpacked) != (1, 0):
+                raise ValueError("another version of the format")
+            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(unpacked)
+            size, there = dtype.itemsize * math.prod(shape), len(unpacked.getbuffer()) - unpacked.tell()
+            if dtype.hasobject or size != there:
+                raise ValueError(f"{there:,} bytes, but its header promises {size:,}")
+            array = np.frombuffer(unpacked.read(), dtype).reshape(shape, order="F" if is_fortran else "C")
+            arrays[member.filename.removesuffix(".npy")] = array
+    return arrays
+
+
+def read_with_scores(path: Path) -> tuple[dict[str, Any], SequenceScores | None]:
+    """Read a result file and, where it has any, its scores.
+
+    One that is being replaced by another process just now is read again.
+
+    Raises:
+        DataError: either cannot be read, or the scores are not those of the result.
+    """
+    for wait in (*_WAITS, None):
+        content = read_result(path)
+        if not has_scores(content):
+            break
+        try:
+            return content, read_scores(path, content)
+        except DataError:
+            if wait is None:
+                raise
+            time.sleep(wait)
+    return content, None
 
 
 FORMAT = "skelact-result-1"
@@ -175,8 +249,11 @@ def write_result(
     content: Mapping[str, Any],
     names: Sequence[str] = (),
     scored: Mapping[str, ClassificationMetrics] | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a result under ``folder/evaluations`` and return the file's path; an older one is replaced.
+
+    Of two processes that write the same result at once, the second waits: the files are those of one of them.
 
     Args:
         folder: the run it belongs to.
@@ -184,43 +261,64 @@ def write_result(
         names: (N,) names of the test sequences, in the order of the scores.
         scored: the metrics whose scores are kept beside the result, by the key that leads to their numbers in
             ``content["metrics"]``; an empty key stands for these numbers themselves.
+        beside: further texts of the result, by the endings of their files; they are there before it is.
 
     Raises:
         DataError: the folder cannot be written.
     """
     folder, content = folder / FOLDER, dict(content)
     path = folder / f"{result_name(content)}.json"
-    beside = path.with_suffix(".npz")
-    try:
+    scores_path = path.with_suffix(".npz")
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # never a result beside another one's scores
-        if scored:
-            labels = next(iter(scored.values())).labels
-            scores = {key: metrics.scores for key, metrics in scored.items()}
-            write_scores(beside, SequenceScores(tuple(names), labels, scores))
-            content["scores"] = {"file": beside.name, "sha256": sha256(beside)}
-        else:
-            beside.unlink(missing_ok=True)
-        write_json(path, content, "is the disk full?")
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written ({error.strerror or error}); is the disk full?"
-        ) from error
+    with _alone_in(folder):
+        for suffix, text in (beside or {}).items():
+            write_file(path.with_suffix(suffix), text)
+        if not scored:
+            write_json(path, content)
+            with writing(scores_path):
+                scores_path.unlink(missing_ok=True)
+            return path
+        labels = next(iter(scored.values())).labels
+        scores = {key: metrics.scores for key, metrics in scored.items()}
+        # both are on the disk before either takes its place, the scores first: a hash in the result tells
+        # whether they are its own
+        with replacing(path) as partial, replacing(scores_path) as partial_scores:
+            with partial_scores.open("wb") as file:
+                write_scores(file, SequenceScores(tuple(names), labels, scores))
+            content["scores"] = {"file": scores_path.name, "sha256": sha256(partial_scores)}
+            partial.write_text(json_text(content))
     return path
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process holds ``folder``, and hold it; the lock ends with the process.
+
+    Where the system or the disk has no such locks, the hash of the scores still tells mixed files.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if fcntl is not None:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read_result(path: Path) -> dict[str, Any]:
     """Read a result file.
 
     Raises:
-        DataError: it cannot be read, or is no result file.
+        DataError: it cannot be read, is no result file, or has a value of another type; the message names the
+            place.
     """
     content = read_json(path, "give the path of a result file, as evaluations write them")
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
-        raise DataError(f"{path}: format {found!r}, expected {FORMAT!r}: a file of 'skelact evaluate'")
-    needed = ("evaluation", "data_set", "data_hash", "protocol", "trained", "model", "config", "metrics")
-    missing = [key for key in needed if key not in content]
-    if missing:
-        raise DataError(f"{path}: has no {missing[0]!r}; the file is incomplete, evaluate again")
+        raise DataError(
+            f"{path}: format {printable(repr(found))[:60]}, expected {FORMAT!r}: a file of 'skelact evaluate'"
+        )
+    checked(content, ResultFile, str(path), "the file is damaged, evaluate again")
     return dict(content)

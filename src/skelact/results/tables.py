@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from skelact.errors import DataError
-from skelact.results.files import SequenceScores, has_scores, read_result, read_scores
+from skelact.files import checked
+from skelact.results.files import SequenceScores, read_with_scores
 from skelact.results.identity import described, result_identity, result_seeds
+from skelact.results.schema import Accuracies, AveragePrecisions
 from skelact.results.statistics import (
     Correct,
     Difference,
@@ -109,7 +111,7 @@ def read_entries(paths: Sequence[Path]) -> list[ResultEntry]:
     Raises:
         DataError: a file that is no result, scores that are not a result's, or the same result twice.
     """
-    entries = [entry for path in paths for entry in _entries_of(path, read_result(path))]
+    entries = [entry for path in paths for entry in _entries_of(path)]
     seen: dict[tuple[Any, ...], ResultEntry] = {}
     for entry in entries:
         key = (entry.table, entry.identity, entry.seeds)
@@ -203,20 +205,20 @@ def _test(first: ResultEntry, second: ResultEntry) -> float:
     return mcnemar(first.right(), second.right())
 
 
-def _entries_of(path: Path, content: Mapping[str, Any]) -> Iterator[ResultEntry]:
-    scores = read_scores(path, content) if has_scores(content) else None
+def _entries_of(path: Path) -> Iterator[ResultEntry]:
+    content, scores = read_with_scores(path)
     metrics = content["metrics"]
     has_variants = content["evaluation"] != "detection" and "top1" not in metrics
     variants = metrics if has_variants else {"": metrics}
     identity, seeds = result_identity(content), tuple(result_seeds(content))
     method, settings = described(content)
     for variant, numbers in variants.items():
-        try:
-            measures = _measures_of(content["evaluation"], numbers)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"{path}: no accuracies in its metrics; the file is damaged, evaluate again"
-            ) from error
+        kind = AveragePrecisions if content["evaluation"] == "detection" else Accuracies
+        place = f"{path}: metrics{variant and f'.{variant}'}"
+        checked(numbers, kind, place, "no accuracies; the file is damaged, evaluate again")
+        measures = _measures_of(content["evaluation"], numbers)
+        if scores is not None and variant not in scores.scores:
+            raise DataError(f"{path}: the scores beside it have none for {variant!r}; evaluate again")
         evaluation = f"{content['evaluation']} {variant}".strip()
         yield ResultEntry(
             path=path,

@@ -79,7 +79,10 @@ def test_older_files_of_known_data_sets_get_their_names(tmp_path):
         ({"class_names": CLASSES[:2]}, "names 2 classes, has numbers for 4"),
         ({"metrics": {"top1": 0.5}}, "no numbers by class"),
         ({"metrics": {"top1": 0.5, "confusion": [[1, 2], [3]]}}, "not a square table"),
-        ({"metrics": {"top1": 0.5, "confusion": [[1.5, 2], [3, 4]]}}, "not a square table"),
+        (
+            {"metrics": {"top1": 0.5, "confusion": [[1.5, 2], [3, 4]]}},
+            "expected int, got float",
+        ),
     ],
 )
 def test_results_that_do_not_belong_together_are_refused(tmp_path, changes, message):
