@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from skelact.errors import DataError
+from skelact.files import checked
 from skelact.pretraining.identity import digest
+from skelact.results.schema import Sizes
 from skelact.results.statistics import MeanInterval, mean_interval
 from skelact.results.tables import ResultEntry, check_same_test, group
 
@@ -126,7 +128,7 @@ def _points(entries: Sequence[ResultEntry]) -> tuple[CurvePoint, ...]:
 
 
 def _num_labelled(entry: ResultEntry) -> int:
-    return int(entry.content["num_train"])
+    return checked(entry.content, Sizes, str(entry.path), "the file is damaged, evaluate again").num_train
 
 
 def _share(entry: ResultEntry) -> float:

@@ -23,7 +23,7 @@ from skelact.results.files import (
     read_with_scores,
     with_identity,
 )
-from skelact.results.schema import Accuracies
+from skelact.results.schema import Accuracies, Sizes
 
 SAME = ("evaluation", "data_hash", "protocol")
 """What all results of an ensemble have in common; their test sequences besides."""
@@ -74,6 +74,7 @@ def _member(path: Path) -> Member:
     if scores is None:
         raise DataError(f"{path}: was written without class scores; evaluate again to have them")
     if "" in scores.scores:
+        checked(content, Sizes, str(path), "the file is damaged, evaluate again")
         checked(content["metrics"], Accuracies, f"{path}: metrics", "the file is damaged, evaluate again")
     return Member(path, content, scores)
 

@@ -118,14 +118,21 @@ class ResultFile(Struct):
     model: Trained
     config: EvaluationTable
     metrics: Table
-    num_train: Count
-    num_test: Count
+    num_train: Count | UnsetType = UNSET
+    num_test: Count | UnsetType = UNSET
     class_names: list[str] | UnsetType = UNSET
     subset: Subset | UnsetType | None = UNSET
     scores: ScoresFile | UnsetType = UNSET
     seconds: float | UnsetType = UNSET
     identity: str | UnsetType = UNSET
     seeds: list[int | str | None] | UnsetType = UNSET
+
+
+class Sizes(Struct):
+    """The numbers of sequences, which sums of scores and learning curves need."""
+
+    num_train: Count
+    num_test: Count
 
 
 class Accuracies(Struct):
