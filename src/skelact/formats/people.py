@@ -27,14 +27,11 @@ STRAY_SHARE = 0.5
 MAX_BODIES = 20
 """Bodies of a recording that are kept, those who matter most."""
 NOBODY = "nobody was found in any frame"
-CROWD = 50
-"""People of a frame that are kept, those of whom most joints were found."""
 SPARSE = 20
 """Frames there may be from the first to the last for each that is told, and a thousand beside."""
 
 STRAYS = f"people seen in {STRAY} frames or fewer, left out"
 CROWDED = f"people beyond the first {MAX_BODIES} of a recording, left out"
-BEYOND = f"people beyond {CROWD} in a frame, left out"
 TWICE = "people found twice in a frame under one identity, left out"
 
 
@@ -126,7 +123,7 @@ def sequence_of(
         UnusableRecordingError: nobody was found.
     """
     notes: list[Note] = []
-    people = _without_crowds(_somebody(people, file), file, notes)
+    people = _somebody(people, file)
     if len(np.unique(people.frames)) == len(people.frames):
         bodies = np.zeros(len(people.frames), np.int64)  # never two at a time: one person
     elif people.identities is None:
@@ -168,17 +165,6 @@ def _somebody(people: People, file: str) -> People:
     found_people = _chosen(people, order)
     positions = np.where(found_people.seen[..., None], found_people.positions, 0)
     return replace(found_people, positions=positions)
-
-
-def _without_crowds(people: People, file: str, notes: list[Note]) -> People:
-    """Return the people, ordered by frame, at most :data:`CROWD` a frame."""
-    by_joints = np.lexsort((-people.seen.sum(1), people.frames))
-    first = np.searchsorted(people.frames, people.frames)
-    kept = np.sort(by_joints[np.arange(len(first)) - first < CROWD])
-    if len(kept) == len(first):
-        return people
-    notes.append(Note(file, BEYOND, len(first) - len(kept)))
-    return _chosen(people, kept)
 
 
 def _chosen(people: People, which: Numbers) -> People:

@@ -8,8 +8,6 @@ import pytest
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.linking import MAX_GAP, link
 from skelact.formats.people import (
-    BEYOND,
-    CROWD,
     CROWDED,
     HEIGHT,
     MAX_BODIES,
@@ -112,18 +110,6 @@ def test_a_crowd_has_bounds() -> None:
     assert sequence.num_bodies == MAX_BODIES
     assert sequence.present.sum(1).min() == 23
     assert [(note.what, note.count) for note in notes] == [(CROWDED, 3)]
-
-
-def test_a_frame_has_bounds() -> None:
-    everybody = [walking(200 * who, 0, 14) for who in range(CROWD + 2)]
-    found, truth = people(*everybody)
-    found.seen[truth == 4, 5:], found.seen[truth == 9, 6:] = (
-        False,
-        False,
-    )  # of whom the fewest joints are found
-    sequence, notes = make(found)
-    assert [(note.what, note.count) for note in notes] == [(BEYOND, 28), (CROWDED, CROWD - MAX_BODIES)]
-    assert sequence.joint_present is None
 
 
 def test_time_and_memory_are_in_proportion_to_a_crowd() -> None:
