@@ -157,3 +157,27 @@ def test_classes_of_unequal_size_can_count_alike(tmp_path: Path, capsys: Capture
     capsys.readouterr()
     assert main(["evaluate", "linear", *arguments, "--balance", "some"]) == 2
     assert "balance" in capsys.readouterr().err
+
+
+def test_joints_and_bodies_may_stand_side_by_side(tmp_path: Path, capsys: Capture) -> None:
+    rows = {f"r{n}": (n % 2, f"k{n % 2}", "train" if n < 8 else "test") for n in range(12)}
+    store, run = make_store(tmp_path, rows), tmp_path / "run"
+    assert pretrain(store, run, "--protocol", "given") == 0
+    arguments = ["--run", str(run), "--data", str(store), "--protocol", "given"]
+    capsys.readouterr()
+    for evaluation, more in (
+        ("linear", ["--epochs", "1"]),
+        ("linear-fast", []),
+        ("knn", ["--k", "[1]"]),
+        ("retrieval", []),
+    ):
+        identities = set()
+        for pooling in ("mean", "joints", "bodies", "joints-and-bodies"):
+            assert main(["evaluate", evaluation, *arguments, *more, "--pooling", pooling]) == 0
+            content = result_of(run, evaluation)
+            assert content["config"].get("pooling", "mean") == pooling  # type: ignore[attr-defined]
+            identities.add(content["identity"])
+        assert len(identities) == 4
+        assert main(["evaluate", evaluation, *arguments, *more]) == 0
+        assert result_of(run, evaluation)["identity"] in identities
+    assert main(["evaluate", "knn", *arguments, "--pooling", "max"]) == 2

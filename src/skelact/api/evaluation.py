@@ -34,6 +34,7 @@ from skelact.configuration import (
 from skelact.detection.settings import DetectionConfig, LayerConfig, SegmentConfig, WindowConfig
 from skelact.errors import ConfigurationError, suggest
 from skelact.evaluation.settings import Balance, FastLinearConfig, LinearConfig
+from skelact.models.sizes import Pooling
 from skelact.store.protocols import Split, split
 from skelact.store.store import Data, as_store
 from skelact.training.config import TrainingConfig
@@ -61,6 +62,11 @@ EVALUATIONS = {
 _WITHOUT_EFFECT = ("checkpoint_every", "keep_checkpoints", "tensorboard", "compile")
 
 
+def _recorded(pooling: Pooling) -> dict[str, str]:
+    """Return what a result without a data class of settings tells of the pooling: nothing of the mean."""
+    return {} if pooling == "mean" else {"pooling": pooling}
+
+
 @names_closest
 @over_folds
 def linear(
@@ -72,6 +78,7 @@ def linear(
     epochs: int | None = None,
     seed: int | None = None,
     balance: Balance | None = None,
+    pooling: Pooling | None = None,
     config: PathLike | None = None,
     training: Annotated[Table | None, Fields(TrainingConfig, skip=_WITHOUT_EFFECT)] = None,
 ) -> Result:
@@ -85,6 +92,7 @@ def linear(
         epochs: short for --training.epochs
         seed: short for --training.seed
         balance: make classes of unequal size count alike, by sampling or by the loss (default: none)
+        pooling: what stands side by side in an embedding: joints, bodies or both (default: mean)
         config: YAML file with any of these settings
         training: how the layer is trained
 
@@ -95,7 +103,7 @@ def linear(
     from skelact.evaluation.linear import evaluate_linear
     from skelact.training.devices import make_fabric
 
-    given = {"training": training, "balance": balance}
+    given = {"training": training, "balance": balance, "pooling": pooling}
     chosen = training_settings("linear", LinearConfig, config, given, epochs, seed, _WITHOUT_EFFECT)
     settings = chosen.training
     subject = Evaluation.of(
@@ -108,9 +116,10 @@ def linear(
         settings,
         fabric=subject.fabric,
         balance=chosen.balance,
+        pooling=chosen.pooling,
     )
     about = f"linear evaluation, last of {settings.epochs} epochs, seed {settings.seed}"
-    configuration = {"seed": settings.seed, "training": asdict(settings), "balance": chosen.balance}
+    configuration = {"seed": settings.seed, **asdict(chosen)}
     return subject.write("linear", configuration, metrics, [about, *accuracy_lines(metrics)])
 
 
@@ -126,6 +135,7 @@ def linear_fast(
     held_out: float = FastLinearConfig.held_out,
     max_iterations: int = FastLinearConfig.max_iterations,
     tolerance: float = FastLinearConfig.tolerance,
+    pooling: Pooling = FastLinearConfig.pooling,
     balance: Literal["none", "loss"] = FastLinearConfig.balance,
     **options: Unpack[FrozenOptions],
 ) -> Result:
@@ -142,6 +152,7 @@ def linear_fast(
         held_out: share of the training sequences on which the strength is chosen
         max_iterations: steps of L-BFGS for each strength
         tolerance: L-BFGS ends where no entry of the gradient is larger
+        pooling: what stands side by side in an embedding: joints, bodies or both (default: mean)
         balance: make classes of unequal size count alike by the loss
 
     Raises:
@@ -150,7 +161,7 @@ def linear_fast(
     from skelact.evaluation.fast_linear import evaluate_fast_linear
 
     settings = FastLinearConfig(
-        crops, l2, held_out, max_iterations, tolerance, options.get("seed", 0), balance
+        crops, l2, held_out, max_iterations, tolerance, options.get("seed", 0), pooling, balance
     )
     subject = Evaluation.frozen(run, data, protocol, options)
     metrics = evaluate_fast_linear(
@@ -176,6 +187,7 @@ def knn(
     *,
     k: list[int] = [1, 10, 20],  # noqa: B006
     tau: float = 0.1,
+    pooling: Pooling = "mean",
     **options: Unpack[FrozenOptions],
 ) -> Result:
     """Classify test sequences by the nearest training sequences in the space of frozen features.
@@ -186,6 +198,7 @@ def knn(
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         k: numbers of neighbours
         tau: temperature of the neighbours' votes
+        pooling: what stands side by side in an embedding: joints, bodies or both (default: mean)
 
     Raises:
         ConfigurationError, DataError: as of :func:`linear`.
@@ -201,6 +214,7 @@ def knn(
         tau=tau,
         fabric=subject.fabric,
         title="features",
+        pooling=pooling,
     )
     scored = {f"k={number}": each for number, each in metrics.items()}
     lines = [
@@ -208,7 +222,7 @@ def knn(
         f"mean of classes {100 * each.mean_class_accuracy:5.1f} %"
         for number, each in metrics.items()
     ]
-    configuration = {"seed": options.get("seed", 0), "k": list(k), "tau": tau}
+    configuration = {"seed": options.get("seed", 0), "k": list(k), "tau": tau, **_recorded(pooling)}
     numbers = {name: each.to_dict() for name, each in scored.items()}
     return subject.write("knn", configuration, numbers, lines, scored=scored)
 
@@ -216,7 +230,12 @@ def knn(
 @names_closest
 @over_folds
 def retrieval(
-    run: Annotated[Run, Option(str)], data: Data, protocol: str, **options: Unpack[FrozenOptions]
+    run: Annotated[Run, Option(str)],
+    data: Data,
+    protocol: str,
+    *,
+    pooling: Pooling = "mean",
+    **options: Unpack[FrozenOptions],
 ) -> Result:
     """Rank the training sequences by cosine for every test sequence, in the space of frozen features.
 
@@ -224,6 +243,7 @@ def retrieval(
         run: run folder of 'skelact pretrain'
         data: store to evaluate on
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
+        pooling: what stands side by side in an embedding: joints, bodies or both (default: mean)
 
     Raises:
         ConfigurationError, DataError: as of :func:`linear`.
@@ -232,7 +252,12 @@ def retrieval(
 
     subject = Evaluation.frozen(run, data, protocol, options)
     metrics = evaluate_retrieval(
-        subject.pretrained.encoder, subject.source, subject.split, fabric=subject.fabric, title="features"
+        subject.pretrained.encoder,
+        subject.source,
+        subject.split,
+        fabric=subject.fabric,
+        title="features",
+        pooling=pooling,
     )
     lines = [
         f"  nearest has the right action   {100 * metrics.top1:5.1f} %",
@@ -243,7 +268,7 @@ def retrieval(
         lines.append(
             f"  {metrics.num_without_answer} sequences of actions that the training side does not have"
         )
-    return subject.write("retrieval", {"seed": options.get("seed", 0)}, metrics, lines)
+    return subject.write("retrieval", {"seed": options.get("seed", 0), **_recorded(pooling)}, metrics, lines)
 
 
 @names_closest

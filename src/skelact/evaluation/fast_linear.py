@@ -75,10 +75,19 @@ def evaluate_fast_linear(
     check_labels(source, split)
     with frozen(encoder, source.device):
         (centre, labels), (test, test_labels) = extract_sides(
-            encoder, source, split, fabric=fabric, title=title
+            encoder, source, split, fabric=fabric, title=title, pooling=config.pooling
         )
         crops = [
-            extract_crops(encoder, source, split.train, config.seed, number, fabric=fabric, title=title)
+            extract_crops(
+                encoder,
+                source,
+                split.train,
+                config.seed,
+                number,
+                fabric=fabric,
+                title=title,
+                pooling=config.pooling,
+            )
             for number in range(config.crops)
         ]
     num_classes = len(source.store.class_names)

@@ -17,6 +17,7 @@ from skelact.clips.source import Clips, ClipSource, draw_crops
 from skelact.errors import DataError
 from skelact.models.backbone import Backbone, frozen
 from skelact.models.heads import pool
+from skelact.models.sizes import Pooling
 from skelact.progress import progress
 from skelact.store.protocols import Split
 from skelact.training.randomness import generator_for
@@ -55,10 +56,10 @@ BATCH_SIZE = 128
 
 
 @torch.no_grad()
-def embed(encoder: Backbone, clips: Clips) -> Tensor:
-    """Return the (N, D) embeddings of clips: the mean over bodies, time and joints."""
+def embed(encoder: Backbone, clips: Clips, pooling: Pooling = "mean") -> Tensor:
+    """Return the embeddings of N clips, pooled as :func:`skelact.models.heads.pool` says: the (N, D) mean."""
     features: Tensor = encoder(clips.positions, clips.present)
-    return pool(features, clips.present, encoder.absent)
+    return pool(features, clips.present, encoder.absent, pooling)
 
 
 def extract_features(
@@ -69,6 +70,7 @@ def extract_features(
     *,
     fabric: Fabric | None = None,
     title: str = "",
+    pooling: Pooling = "mean",
 ) -> tuple[Tensor, Tensor]:
     """Embed the test clips (centre crop, no rotation) of sequences.
 
@@ -79,13 +81,14 @@ def extract_features(
         batch_size: sequences at a time; bounds the memory.
         fabric: the processes that share the work; default: this one does it all.
         title: what the progress line on a terminal calls it; none without a title.
+        pooling: what stands side by side in an embedding.
 
     Returns:
         (N, D) embeddings and (N,) labels, on the CPU, in the order of ``indices``, in every process.
     """
 
     def embed_test(part: slice) -> Tensor:
-        return embed(encoder, source.test(indices[part]))
+        return embed(encoder, source.test(indices[part]), pooling)
 
     with frozen(encoder, source.device):
         features = in_batches(embed_test, len(indices), batch_size, fabric=fabric, title=title)
@@ -99,6 +102,7 @@ def extract_sides(
     *,
     fabric: Fabric | None = None,
     title: str = "",
+    pooling: Pooling = "mean",
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Embed the centre crops of both sides.
 
@@ -108,13 +112,17 @@ def extract_sides(
         split: training and test sequences.
         fabric: the processes that share the work; default: this one does it all.
         title: what the progress line on a terminal calls it; none without a title.
+        pooling: what stands side by side in an embedding.
 
     Returns:
         Embeddings and labels, as :func:`extract_features` gives them, of the training and of the test side.
     """
     with frozen(encoder, source.device):
-        train = extract_features(encoder, source, split.train, fabric=fabric, title=title)
-        return train, extract_features(encoder, source, split.test, fabric=fabric, title=title)
+        train, test = (
+            extract_features(encoder, source, side, fabric=fabric, title=title, pooling=pooling)
+            for side in (split.train, split.test)
+        )
+        return train, test
 
 
 def extract_crops(
@@ -126,6 +134,7 @@ def extract_crops(
     *,
     fabric: Fabric | None = None,
     title: str = "",
+    pooling: Pooling = "mean",
 ) -> Tensor:
     """Embed one training clip (random crop, rotation) of each sequence.
 
@@ -137,6 +146,7 @@ def extract_crops(
         number: which of several crops of each sequence this is.
         fabric: the processes that share the work; default: this one does it all.
         title: what the progress line on a terminal calls it; none without a title.
+        pooling: what stands side by side in an embedding.
 
     Returns:
         (N, D) embeddings on the CPU, in the order of ``indices``, in every process.
@@ -144,7 +154,7 @@ def extract_crops(
     draws = draw_crops(len(indices), generator_for(seed, "crops", number))
 
     def embed_crops(part: slice) -> Tensor:
-        return embed(encoder, source.train(indices[part], draws=draws[part]))
+        return embed(encoder, source.train(indices[part], draws=draws[part]), pooling)
 
     with frozen(encoder, source.device):
         return in_batches(embed_crops, len(indices), BATCH_SIZE, fabric=fabric, title=title)

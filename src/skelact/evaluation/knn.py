@@ -14,6 +14,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.features import check_labels, extract_sides
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.models.backbone import Backbone
+from skelact.models.sizes import Pooling
 from skelact.store.protocols import Split
 
 KS = (1, 10, 20)
@@ -75,6 +76,7 @@ def evaluate_knn(
     tau: float = 0.1,
     fabric: Fabric | None = None,
     title: str = "",
+    pooling: Pooling = "mean",
 ) -> dict[int, ClassificationMetrics]:
     """Classify the test side of a protocol by its training side; nothing is trained.
 
@@ -86,6 +88,7 @@ def evaluate_knn(
         tau: temperature of the votes.
         fabric: the processes that share the work; default: this one does it all.
         title: what the progress line on a terminal calls it; none without a title.
+        pooling: what stands side by side in an embedding.
 
     Returns:
         The metrics for every k.
@@ -97,7 +100,7 @@ def evaluate_knn(
     check_options(ks, tau, len(split.train))
     check_labels(source, split)
     (train_features, train_labels), (test_features, test_labels) = extract_sides(
-        encoder, source, split, fabric=fabric, title=title
+        encoder, source, split, fabric=fabric, title=title, pooling=pooling
     )
     num_classes = len(source.store.class_names)
     scores = knn_scores(train_features, train_labels, test_features, num_classes, ks, tau)

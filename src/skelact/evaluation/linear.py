@@ -21,6 +21,7 @@ from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
 from skelact.evaluation.settings import Balance
 from skelact.models.backbone import Backbone, frozen
 from skelact.models.heads import LinearHead
+from skelact.models.sizes import Pooling
 from skelact.store.protocols import Split
 from skelact.training.config import TrainingConfig
 from skelact.training.loop import Callback, Indices, Step, fit, make_fabric
@@ -114,9 +115,15 @@ class LinearTask:
     """Trains the head; the encoder only looks."""
 
     def __init__(
-        self, encoder: Backbone, head: LinearHead, source: ClipSource, weights: Tensor | None = None
+        self,
+        encoder: Backbone,
+        head: LinearHead,
+        source: ClipSource,
+        weights: Tensor | None = None,
+        pooling: Pooling = "mean",
     ) -> None:
-        self.encoder, self.model, self.source, self.weights = encoder, head, source, weights
+        self.encoder, self.model, self.source = encoder, head, source
+        self.weights, self.pooling = weights, pooling
 
     def batch(self, step: Step) -> Clips:
         """Make the clips of a share of the batch."""
@@ -125,7 +132,7 @@ class LinearTask:
 
     def loss(self, model: nn.Module, batch: Clips) -> tuple[Tensor, int]:
         """Return the mean cross-entropy of a batch."""
-        scores = model(embed(self.encoder, batch))
+        scores = model(embed(self.encoder, batch, self.pooling))
         return weighted_loss(scores, batch.labels, self.weights), len(batch.labels)
 
     def names(self, indices: Indices) -> list[str]:
@@ -143,6 +150,7 @@ def evaluate_linear(
     title: str = "linear",
     callbacks: Sequence[Callback] = (),
     balance: Balance = "none",
+    pooling: Pooling = "mean",
 ) -> LastEpochMetrics:
     """Train a linear layer on frozen features; return what it scores on the test side after the last epoch.
 
@@ -157,6 +165,7 @@ def evaluate_linear(
         title: what the progress line calls it; none without a title.
         callbacks: called after every epoch.
         balance: whether classes of unequal size are made to count alike, and how.
+        pooling: what stands side by side in what the layer sees.
 
     Raises:
         DataError: a sequence without a label, or no test sequence.
@@ -165,10 +174,7 @@ def evaluate_linear(
     fabric = fabric or make_fabric(config)
     source = ClipSource(source.store, source.settings, fabric.device)
     num_classes = len(source.store.class_names)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.seed, "head"))
-        head = LinearHead(encoder.config.width, num_classes)
-    labels = labels_of(source, split.test)
+    labels, seen = labels_of(source, split.test), labels_of(source, split.train)
 
     def score(model: nn.Module) -> ClassificationMetrics:
         follow_first_process(model, fabric)
@@ -179,10 +185,12 @@ def evaluate_linear(
     monitor = TestMonitor(score, config.epochs)
     with frozen(encoder, fabric.device):
         embeddings, _ = extract_features(
-            encoder, source, split.test, fabric=fabric, title=title and "test features"
+            encoder, source, split.test, fabric=fabric, title=title and "test features", pooling=pooling
         )
-        seen = labels_of(source, split.train)
-        task = LinearTask(encoder, head, source, weights_of(balance, seen, num_classes))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(config.seed, "head"))
+            head = LinearHead(embeddings.shape[1], num_classes)
+        task = LinearTask(encoder, head, source, weights_of(balance, seen, num_classes), pooling)
         fit(
             task,
             split.train,

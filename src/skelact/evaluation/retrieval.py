@@ -14,6 +14,7 @@ from skelact.evaluation.features import check_labels, extract_sides
 from skelact.evaluation.knn import SIMILARITIES_AT_A_TIME, check_features
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.models.backbone import Backbone
+from skelact.models.sizes import Pooling
 from skelact.store.protocols import Split
 
 
@@ -92,6 +93,7 @@ def evaluate_retrieval(
     *,
     fabric: Fabric | None = None,
     title: str = "",
+    pooling: Pooling = "mean",
 ) -> RetrievalMetrics:
     """Let the test side of a protocol ask its training side; nothing is trained.
 
@@ -101,13 +103,14 @@ def evaluate_retrieval(
         split: training and test sequences.
         fabric: the processes that share the clips; default: this one does it all.
         title: what the progress line on a terminal calls it; none without a title.
+        pooling: what stands side by side in an embedding.
 
     Raises:
         DataError: a sequence without a label, or no test sequence.
     """
     check_labels(source, split)
     (train_features, train_labels), (test_features, test_labels) = extract_sides(
-        encoder, source, split, fabric=fabric, title=title
+        encoder, source, split, fabric=fabric, title=title, pooling=pooling
     )
     num_classes = len(source.store.class_names)
     return retrieve(train_features, train_labels, test_features, test_labels, num_classes)

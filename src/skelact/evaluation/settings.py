@@ -8,7 +8,7 @@ from typing import Literal
 
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError
-from skelact.models.sizes import MaskedSizes
+from skelact.models.sizes import MaskedSizes, Pooling
 from skelact.training.config import TrainingConfig
 
 Balance = Literal["none", "sampling", "loss"]
@@ -21,6 +21,8 @@ class LinearConfig:
 
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """How the layer is trained."""
+    pooling: Pooling = "mean"
+    """What stands side by side in what the layer sees; published is the mean."""
     balance: Balance = "none"
     """Classes of unequal size count alike by sampling or by the loss."""
 
@@ -45,6 +47,8 @@ class FastLinearConfig:
     """L-BFGS ends where no entry of the gradient is larger."""
     seed: int = 0
     """Decides the crops and the sequences held out."""
+    pooling: Pooling = "mean"
+    """What stands side by side in what the layer sees; published is the mean."""
     balance: Literal["none", "loss"] = "none"
     """Classes of unequal size count alike by the loss, and where the strength is chosen."""
 

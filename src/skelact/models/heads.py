@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from skelact.models.backbone import Backbone
 from skelact.models.batch_norm import BatchNorm
-from skelact.models.sizes import Absent, ProjectionConfig
+from skelact.models.sizes import Absent, Pooling, ProjectionConfig
 
 
-def pool(features: Tensor, present: Tensor, absent: Absent = "skip") -> Tensor:
-    """Return the mean over bodies, time and joints.
+def pool(features: Tensor, present: Tensor, absent: Absent = "skip", pooling: Pooling = "mean") -> Tensor:
+    """Return the mean over bodies, time and joints, or over some of these.
 
     Args:
         features: (N, M, T', V, D).
         present: (N, M) bool, True for bodies in the clip.
         absent: ``skip`` takes the mean over the bodies that are present (zero if none is); ``include`` over
             all M, as published.
+        pooling: what stands side by side instead of being averaged: ``joints``, ``bodies`` (an absent one is
+            zero, unless it is included) or both; time never does.
 
     Returns:
-        (N, D).
+        (N, D), times V for the joints, times M for the bodies; joint by joint within a body.
     """
-    return _over_bodies(features.mean((2, 3)), present, absent)
+    per_body = features.mean(2).flatten(2) if pooling.startswith("joints") else features.mean((2, 3))
+    if not pooling.endswith("bodies"):
+        return _over_bodies(per_body, present, absent)
+    if absent == "skip":
+        per_body = torch.where(present.unsqueeze(-1), per_body, 0.0)
+    return per_body.flatten(1)
 
 
 class LinearHead(nn.Module):

@@ -14,6 +14,8 @@ from skelact.errors import ConfigurationError
 from skelact.limits import check_limit
 
 Absent = Literal["skip", "include"]
+Pooling = Literal["mean", "joints", "bodies", "joints-and-bodies"]
+"""What one vector is made of a feature map: its mean, as published, or joints or bodies side by side."""
 
 
 def _check_positive(what: str, sizes: dict[str, float]) -> None:

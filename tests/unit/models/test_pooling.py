@@ -100,3 +100,23 @@ def test_the_published_head():
     assert head(torch.randn(4, 256)).shape == (4, 128)
     with pytest.raises(ConfigurationError, match=r"projection\.width is 0"):
         ProjectionConfig(width=0)
+
+
+def test_joints_and_bodies_stand_side_by_side_where_wanted():
+    features = torch.randn(3, 2, 4, 5, 6, generator=torch.Generator().manual_seed(0))
+    present = torch.tensor([[True, True], [True, False], [False, True]])
+    joints = pool(features, present, pooling="joints")
+    assert joints.shape == (3, 5 * 6)
+    expected = [features[0].mean((0, 1)), features[1, 0].mean(0), features[2, 1].mean(0)]
+    torch.testing.assert_close(joints, torch.stack(expected).flatten(1))
+    torch.testing.assert_close(joints.view(3, 5, 6).mean(1), pool(features, present))
+    bodies = pool(features, present, pooling="bodies")
+    torch.testing.assert_close(bodies[0], features[0].mean((1, 2)).flatten())
+    assert bodies.shape == (3, 2 * 6)
+    assert not bodies[1, 6:].any()
+    torch.testing.assert_close(bodies[1, :6], features[1, 0].mean((0, 1)))
+    both = pool(features, present, pooling="joints-and-bodies")
+    assert both.shape == (3, 2 * 5 * 6)
+    torch.testing.assert_close(both.view(3, 2, 5, 6).mean(2), bodies.view(3, 2, 6))
+    included = pool(features, present, "include", "bodies")
+    torch.testing.assert_close(included, features.mean((2, 3)).flatten(1))
