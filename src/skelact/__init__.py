@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from skelact.api.checking import check as check
     from skelact.api.data import prepare as prepare
     from skelact.api.evaluating import Result as Result
     from skelact.api.evaluation import evaluate as evaluate
@@ -35,6 +36,7 @@ _HOMES = {
     "Model": "api.model",
     "Result": "api.evaluating",
     "Store": "store.store",
+    "check": "api.checking",
     "density_change": "density.positions",
     "joint_density": "density.positions",
     "prime_joints": "density.positions",

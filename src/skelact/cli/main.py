@@ -51,6 +51,7 @@ COMMANDS = tuple(
     for words, function, summary, positional in (
         ("demo", "api.demo:demo", "the main job, end to end, on the built-in data set", ""),
         ("data synth", "api.data:synth", "write a synthetic data set in the raw NTU RGB+D format", "out"),
+        ("data check", "api.checking:check", "show what is understood of one raw file", "file"),
         ("data prepare", "api.data:prepare", "turn raw recordings into a store", "data_set raw store"),
         ("data info", "api.data:info", "show what a store holds", "store"),
         ("data verify", "api.data:verify", "check a store's content", "store"),

@@ -55,7 +55,6 @@ NO_BODY = "no body in any frame"
 BAD_POSITIONS = "positions that cannot be used"
 SKELETONS = {(25, 3): NTU_25, (17, 2): COCO_17, (18, 2): OPENPOSE_18, (20, 3): KINECT_20}
 """By joints and coordinates, the skeletons of the arrays that are passed around."""
-_FAR = 1.5  # what a coordinate spans that is no share of an image
 _SAMPLED = 64
 _LABEL_FILE = re.compile(r"label|classes|_y$|^y(_|$)", re.IGNORECASE)
 

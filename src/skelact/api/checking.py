@@ -1,0 +1,238 @@
+"""What the package understands of one raw file, before anybody prepares anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.configuration import PathLike, names_closest
+from skelact.errors import DataError
+from skelact.formats.archives import raw_files
+from skelact.formats.data_set import DataSet, LabelledSequence
+from skelact.formats.exclusions import Exclusion, UnusableRecordingError
+from skelact.formats.known import AUTO, hint
+from skelact.formats.notes import Note
+from skelact.formats.notes import summary as notes_summary
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.view import Axis
+from skelact.store.conventions import estimated_up
+from skelact.store.fixed_point import FLOAT32
+from skelact.store.in_memory import store_in_memory
+from skelact.store.packing import pack
+from skelact.store.prepare import recordings_of
+from skelact.store.units import found_unit
+
+MOST = 100
+"""Sequences of a file that are read at most; a file of one recording has one."""
+_WIDTH, _HEIGHT = 38, 18
+_UP = {"x": (1, 0), "y": (0, 1), "z": (0, 2)}
+"""Which coordinates of a skeleton with this axis up go to the right and upwards in a drawing."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was understood of a file; ``print(check)`` tells."""
+
+    file: str
+    """The recording that was read."""
+    data_set: DataSet
+    """Its format, with what the files beside it say."""
+    sequence: SkeletonSequence
+    """The first one in the file."""
+    names: Mapping[str, str]
+    """The class (``label``) and attributes of it that are known by name."""
+    num_sequences: int
+    """Sequences in the file that were read, up to :data:`MOST`."""
+    num_recordings: int
+    """Files of recordings beside it, itself included."""
+    notes: list[str]
+    """What else the user should know, a line each."""
+    picture: Path | None = None
+    """Where it is drawn."""
+
+    def __str__(self) -> str:
+        one = self.sequence
+        seen = self._seen()
+        share = float(seen[one.present].mean())
+        label = self.names.get("label")
+        if label is None and one.label is not None:
+            classes = self.data_set.class_names
+            label = classes[one.label] if classes and one.label < len(classes) else str(one.label)
+        frames = one.present.any(0).sum()
+        points = one.positions[seen]
+        spans = ", ".join(f"{span:.3g}" for span in np.ptp(points, 0))
+        several = f"; the first of {self.num_sequences}" if self.num_sequences > 1 else ""
+        more = "+" if self.num_sequences == MOST else ""
+        rows = [
+            ("file", self.file + (f" (one of {self.num_recordings:,})" if self.num_recordings > 1 else "")),
+            ("format", f"{self.data_set.name}: {self.data_set.summary}"),
+            ("recording", f"{one.name}{several}{more}"),
+            ("skeleton", f"{one.topology.name}: {one.topology.num_joints} joints, {points.shape[1]}-D"),
+            ("people", f"{one.num_bodies}"),
+            ("frames", f"{one.num_frames:,}, {frames:,} with somebody"),
+            ("rate", "not told" if one.fps is None else f"{one.fps:g} frames a second"),
+            ("unit", self.data_set.unit or self._found(self._unit(), "by the size of people")),
+            ("up", self.data_set.up or self._found(self._up(), "by how people stand")),
+            ("spans", f"{spans} along {', '.join('xyz'[: points.shape[1]])}"),
+            ("seen", f"{100 * share:.1f} % of the joints of people who are there"),
+            ("class", label or "none"),
+            *(("note", note) for note in self.notes),
+            *([("picture", str(self.picture))] if self.picture else []),
+        ]
+        lines = [f"{key:<10}{value}" for key, value in rows]
+        return "\n".join([*lines, "", *self._drawing()])
+
+    def _found(self, value: str | None, how: str) -> str:
+        return f"{value}, {how}" if value else "not told"
+
+    def _unit(self) -> str:
+        return found_unit([pack(self.sequence, position_type=FLOAT32)])[0]
+
+    @property
+    def unit(self) -> str:
+        """The unit of positions as they were read, told or found; empty where neither."""
+        return self.data_set.unit or self._unit()
+
+    def _up(self) -> Axis | None:
+        return estimated_up(store_in_memory([self.sequence]))
+
+    def _seen(self) -> npt.NDArray[np.bool_]:
+        """Return (M, T, V) which joints were seen."""
+        seen = np.broadcast_to(self.sequence.present[..., None], self.sequence.positions.shape[:3])
+        return seen if self.sequence.joint_present is None else seen & self.sequence.joint_present
+
+    def upright(self) -> npt.NDArray[np.float64]:
+        """Return the first body where it is there: (T, V, 2) to the right and upwards; NaN is unseen."""
+        body = int(np.argmax(self.sequence.present.any(1)))
+        frames = self.sequence.present[body]
+        points = self.sequence.positions[body, frames].astype(np.float64)
+        points[~self._seen()[body, frames]] = np.nan
+        flat = points.shape[2] == 2
+        up = self.data_set.up or self._up() or ("-y" if flat else "y")
+        right, upwards = _UP[up[-1]]
+        picture: npt.NDArray[np.float64] = points[..., [right, min(upwards, points.shape[2] - 1)]]
+        if up.startswith("-"):
+            picture[..., 1] *= -1
+        return picture
+
+    def _drawing(self) -> list[str]:
+        """Return the first body in the middle of the recording, drawn with letters."""
+        moments = self.upright()
+        pose = moments[len(moments) // 2]
+        seen = ~np.isnan(pose).any(1)
+        low, high = pose[seen].min(0), pose[seen].max(0)
+        scale = max((high[0] - low[0]) / (_WIDTH - 1), (high[1] - low[1]) / (_HEIGHT - 1) / 2, 1e-12)
+        places = np.full((len(pose), 2), -1)
+        places[seen] = np.round((pose[seen] - low) / scale / (1, 2)).astype(int)
+        grid = [[" "] * _WIDTH for _ in range(_HEIGHT)]
+        for joint, parent in self.sequence.topology.bones:
+            if seen[joint] and seen[parent]:
+                steps = int(np.abs(places[joint] - places[parent]).max())
+                for column, row in np.linspace(places[joint], places[parent], steps + 1).round().astype(int):
+                    grid[min(row, _HEIGHT - 1)][min(column, _WIDTH - 1)] = "."
+        for column, row in places[seen]:
+            grid[min(row, _HEIGHT - 1)][min(column, _WIDTH - 1)] = "o"
+        drawn = ["".join(row).rstrip() for row in reversed(grid)]
+        return [f"{'':<10}{line}".rstrip() for line in drawn if line]
+
+
+@names_closest
+def check(
+    file: PathLike,
+    *,
+    data_set: str = AUTO,
+    topology: PathLike | None = None,
+    fps: float | None = None,
+    scale: float | None = None,
+    image_size: str | None = None,
+    picture: PathLike | None = None,
+) -> Check:
+    """Show what is understood of one raw file, before anything is prepared.
+
+    That is its format, skeleton, people, frames, rate, unit, which axis is up, how much of it was seen, and a
+    drawing of the first person in the middle of the recording. Of a folder or an archive the first recording
+    is read. A file that cannot be read gives the line that a preparation would give.
+
+    Args:
+        file: a raw file; or a folder or archive
+        data_set: the format, as for data prepare; auto: told by the content
+        topology: name of the skeleton, or a .yaml file with one, for formats that do not tell it
+        fps: frames a second, for formats that do not tell it
+        scale: bvh: the file's unit in metres (default: 0.01)
+        image_size: WIDTHxHEIGHT in pixels, for positions that are shares of the image
+        picture: draw some moments of it, too, into this file (.png, .svg, .pdf)
+
+    Returns:
+        What was understood.
+
+    Raises:
+        DataError: no known format, or a file that cannot be read.
+        ConfigurationError: a setting that the format does not have.
+
+    Example:
+        >>> print(skelact.check("jump-01.json"))
+    """
+    given = {
+        "topology": None if topology is None else str(topology),
+        "fps": fps,
+        "scale": scale,
+        "image_size": image_size,
+    }
+    settings = {name: value for name, value in given.items() if value is not None}
+    path = Path(file)
+    with raw_files(path) as files:
+        found, wanted, _ = recordings_of(data_set, path, files, settings)
+        first: LabelledSequence | None = None
+        num_sequences, notes, refused = 0, [], []
+        try:
+            for item in islice(found.read(wanted[0]), 4 * MOST):
+                if isinstance(item, Note):
+                    notes.append(item)
+                elif isinstance(item, Exclusion):
+                    refused.append(item)
+                elif num_sequences < MOST:
+                    num_sequences += 1
+                    first = first or (item if isinstance(item, LabelledSequence) else LabelledSequence(item))
+        except UnusableRecordingError as error:
+            instead = hint(wanted[0], found.name)
+            if not instead:
+                raise
+            raise DataError(f"{wanted[0].name}: {instead}") from error
+        if first is None:
+            raise DataError(str(refused[0]) if refused else f"{wanted[0].name}: holds no recording")
+    remarks = [*found.remarks, *notes_summary([*notes, *first.notes])]
+    if refused:
+        remarks.append(f"{len(refused):,} others in it cannot be used, e.g. {refused[0]}")
+    made = Check(
+        file=wanted[0].name,
+        data_set=found,
+        sequence=first.sequence,
+        names=first.names,
+        num_sequences=num_sequences,
+        num_recordings=len(wanted),
+        notes=remarks,
+        picture=None if picture is None else Path(picture),
+    )
+    if made.picture is not None:
+        _draw(made, made.picture)
+    return made
+
+
+def _draw(made: Check, path: Path) -> None:
+    from skelact.reports.canvas import check_name, write_figure  # matplotlib takes its time to load
+    from skelact.reports.skeletons import Recording, strip_figure
+
+    check_name(path)
+    positions = made.upright()
+    fps = made.sequence.fps
+    picture: Any = strip_figure(
+        Recording(positions, made.sequence.topology, made.sequence.name, None if fps is None else 1 / fps)
+    )
+    picture.axes[0].set_ylabel(f"height ({made.unit or 'unit not told'})")
+    write_figure(picture, path)
