@@ -186,7 +186,7 @@ class Page:
         text = re.sub(r'size="\w+"', 'size="tiny"', block["text"])
         text = re.sub(r"epochs=\d+", "epochs=1", text)
         for name in re.findall(r'"((?:runs|stores)/[\w-]+)"', text):
-            made = re.search(rf'(?:out=|prepare\([^)]*)"{name}"', text)
+            made = re.search(rf'(?:out=|(?:prepare|write_store)\([^)]*)"{name}"', text)
             if made is None:
                 self.provide(name)
         with redirect_stdout(io.StringIO()):
