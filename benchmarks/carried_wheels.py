@@ -18,7 +18,6 @@ ROOT = Path(__file__).resolve().parents[1]
 WHEELS = ROOT / "build" / "wheels"
 PACKAGES = {
     "einops": "einops",
-    "jsonargparse": "jsonargparse",
     "lightning_fabric": "lightning-fabric",
     "lightning_utilities": "lightning-utilities",
     "msgspec": "msgspec",

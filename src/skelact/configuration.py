@@ -10,18 +10,16 @@ from __future__ import annotations
 import inspect
 import json
 import math
-import re
 import typing
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, wraps
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jsonargparse import ArgumentError, ArgumentParser
-
-from skelact.errors import ConfigurationError, suggest
+from skelact.errors import ConfigurationError, printable, suggest
+from skelact.typed_values import fitted, shown
 from skelact.yaml_files import parse_yaml, read_yaml
 
 T = TypeVar("T")
@@ -76,24 +74,50 @@ def keywords_of(function: Callable[..., Any]) -> set[str]:
 
 
 def names_closest(function: F) -> F:
-    """Let a function answer a keyword that it does not have with the closest that it has.
+    """Let a function check what it is called with, before it begins.
 
-    The error is a ConfigurationError.
+    A keyword that it does not have is answered with the closest that it has, and a value of another type with
+    what its annotation expects; the error is a ConfigurationError that names the function and the argument.
     """
+
+    called = function.__name__ if function.__name__ != "__init__" else function.__qualname__.split(".")[-2]
 
     @wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
-        known = keywords_of(function)
+        signature, hints = _checks_of(function)
+        known = {name for name in hints if name != "self"}
         for name in keywords:
             if name not in known:
-                raise ConfigurationError(f"{function.__name__}: no setting {name!r}{suggest(name, known)}")
+                raise ConfigurationError(
+                    f"{called}: no setting {printable(name[:60])!r}{suggest(name, known)}"
+                )
         try:
-            inspect.signature(function).bind(*arguments, **keywords)
+            bound = signature.bind(*arguments, **keywords)
         except TypeError as error:
-            raise ConfigurationError(f"{function.__name__}: {error}") from error
-        return function(*arguments, **keywords)
+            raise ConfigurationError(f"{called}: {error}") from error
+        for name, value in bound.arguments.items():
+            if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                for key, each in value.items():
+                    value[key] = fitted(each, hints[key], f"{called}: {key}")
+            elif hints[name] is not Any:
+                bound.arguments[name] = fitted(value, hints[name], f"{called}: {name}")
+        return function(*bound.args, **bound.kwargs)
 
     return call  # type: ignore[return-value]
+
+
+@cache
+def _checks_of(function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, Any]]:
+    """Return a function's signature and the annotation of each keyword, see :func:`keywords_of`."""
+    signature, own = inspect.signature(function), typing.get_type_hints(function, include_extras=True)
+    hints: dict[str, Any] = {}
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            (keys,) = typing.get_args(own[name])
+            hints |= typing.get_type_hints(keys, include_extras=True)
+        else:
+            hints[name] = own.get(name, Any)
+    return signature, hints
 
 
 def named_config(kind: str, name: str) -> dict[str, Any]:
@@ -145,69 +169,47 @@ def check_keys(content: Mapping[str, Any], schema: type, where: str, prefix: str
             raise ConfigurationError(f"{where}: unknown key {prefix + str(key)!r}{suggest(str(key), known)}")
         if is_dataclass(types[key]):
             if not isinstance(value, Mapping):
-                raise ConfigurationError(f"{where}: {prefix}{key} is {value!r}, expected a table of settings")
+                raise ConfigurationError(
+                    f"{where}: {prefix}{key} is {shown(value)}, expected a table of settings"
+                )
             check_keys(value, types[key], where, f"{prefix}{key}.")
         elif value is None and type(None) not in typing.get_args(types[key]):
             raise ConfigurationError(f"{where}: {prefix}{key} is null, which it cannot be; leave it out")
 
 
-def instantiate(schema: type[T], content: Mapping[str, Any], where: str | None = None) -> T:
+def instantiate(schema: type[T], content: Mapping[str, Any], where: str | None = None, prefix: str = "") -> T:
     """Return ``schema`` with the values of ``content``, every key and every type checked.
 
     Args:
         schema: a data class; its fields may be data classes.
         content: values of its fields; tables for inner data classes. Fields left out keep their defaults.
         where: what errors call ``content``; default: the class's name.
+        prefix: what errors put before a key, where ``content`` is an inner table.
 
     Raises:
         ConfigurationError: an unknown key (the closest is named), a missing one, a value of another type, or
             one outside its range.
     """
-    check_keys(content, schema, where or schema.__name__)
+    check_keys(content, schema, where or schema.__name__, prefix)
     for field in fields(schema):  # type: ignore[arg-type]
         if field.default is MISSING and field.default_factory is MISSING and field.name not in content:
             raise ConfigurationError(f"{where or schema.__name__}: needs {field.name!r}")
-    parser = _parser_of(schema)  # type: ignore[arg-type]
-    try:
-        built = parser.instantiate(parser.parse_object(_plain_values(content)))
-    except ArgumentError as error:
-        raise ConfigurationError(f"{where or schema.__name__}: {parser_complaint(error)}") from error
-    return schema(**{field.name: built[field.name] for field in fields(schema)})  # type: ignore[arg-type]
-
-
-def parser_complaint(error: ArgumentError) -> str:
-    """Return what the parser says of a value, in one line and in few words."""
-    text = " ".join(str(error).split())
-    text = re.sub(r"<class '([\w.]+)'>", r"\1", text).replace("typing.", "").replace("NoneType", "null")
-    return re.sub(r'Parser key "([^"]+)":', r"\1:", text)
+    where = where or schema.__name__
+    hints, built = typing.get_type_hints(schema), {}
+    for key, value in content.items():
+        hint = hints[key]
+        if is_dataclass(hint) and isinstance(value, Mapping):
+            built[key] = instantiate(hint, value, where, f"{prefix}{key}.")  # type: ignore[arg-type]
+        else:
+            plain = str(value) if isinstance(value, Path) else value
+            built[key] = fitted(plain, hint, f"{where}: {prefix}{key}")
+    return schema(**built)
 
 
 def _word_for(content: Any) -> str:
     """Return what a file holds instead of a table."""
     words = {type(None): "nothing", list: "a list", str: "a text", bool: "true or false"}
     return words.get(type(content), "a number")
-
-
-@cache
-def _parser_of(schema: type) -> ArgumentParser:
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(schema)
-    return parser
-
-
-def _plain_values(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return tables and values as files hold them: no data classes, no tuples, no paths."""
-    plain: dict[str, Any] = {}
-    for key, value in content.items():
-        if is_dataclass(value) and not isinstance(value, type):
-            value = asdict(value)
-        if isinstance(value, Mapping):
-            plain[key] = _plain_values(value)
-        elif isinstance(value, tuple):
-            plain[key] = list(value)
-        else:
-            plain[key] = str(value) if isinstance(value, Path) else value
-    return plain
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,8 +43,13 @@ def read_yaml(path: str | Path, remedy: str = "check the path") -> Any:
     return parse_yaml(data, str(path))
 
 
-def parse_yaml(data: bytes | str, where: str) -> Any:
+def parse_yaml(data: bytes | str, where: str, *, only_texts: bool = False) -> Any:
     """Return what YAML text holds, None where it holds nothing.
+
+    Args:
+        data: the text, bytes as UTF-8.
+        where: how errors call it.
+        only_texts: numbers, true, false and null are texts, too.
 
     Raises:
         ConfigurationError: it is not YAML, is nested deeper than the limit ``depth``, or holds what this
@@ -54,7 +59,8 @@ def parse_yaml(data: bytes | str, where: str) -> Any:
 
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
-        return _value(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)), where)
+        events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return _value(events, where, only_texts)
     except UnicodeError as error:
         raise ConfigurationError(f"{where}: not YAML (not UTF-8 text)") from error
     except yaml.YAMLError as error:
@@ -101,7 +107,7 @@ class _Open:
             self.content[self.key], self.key = value, None
 
 
-def _value(events: Iterable[Any], where: str) -> Any:
+def _value(events: Iterable[Any], where: str, only_texts: bool) -> Any:
     """Return the value that the parser's events describe."""
     import yaml
 
@@ -124,7 +130,7 @@ def _value(events: Iterable[Any], where: str) -> Any:
             tag = tag[:60].replace("tag:yaml.org,2002:", "!!")
             raise ConfigurationError(f"{place}: the tag {tag!r} is not taken; leave it out")
         if isinstance(event, yaml.ScalarEvent):
-            is_plain = event.implicit[0]
+            is_plain = event.implicit[0] and not only_texts
             if not inner.awaits_key:
                 inner.add(_scalar(event.value, place) if is_plain else event.value)
             elif event.value in inner.content:

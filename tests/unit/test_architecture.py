@@ -39,6 +39,7 @@ ANYWHERE = {
     "processor",
     "progress",
     "provenance",
+    "typed_values",
     "yaml_files",
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "misc", "tools", "common"}

@@ -38,6 +38,7 @@ from skelact.models.sizes import Pooling
 from skelact.store.protocols import Split, split
 from skelact.store.store import Data, as_store
 from skelact.training.config import TrainingConfig
+from skelact.typed_values import fitted
 
 if TYPE_CHECKING:
     pass
@@ -375,6 +376,7 @@ def detection(
     return subject.write("detection", asdict(settings), found.to_dict(), lines, scored={}, beside=beside)
 
 
+@names_closest
 def ensemble(
     runs: Annotated[Sequence[Run], Option(str, words=True)],
     *,
@@ -459,7 +461,7 @@ def find_evaluation(name: str) -> Callable[..., Result]:
     Raises:
         ConfigurationError: there is none of this name; the closest is named.
     """
-    if name not in EVALUATIONS:
+    if fitted(name, str, "evaluation") not in EVALUATIONS:
         raise ConfigurationError(f"no evaluation {name!r}{suggest(name, EVALUATIONS)}")
     module, function = EVALUATIONS[name].split(":")
     return getattr(import_module(f"skelact.api.{module}"), function)  # type: ignore[no-any-return]

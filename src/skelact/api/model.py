@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from skelact.configuration import PathLike
-from skelact.errors import ConfigurationError, DataError, SkelactWarning
+from skelact.configuration import PathLike, names_closest
+from skelact.errors import DataError, SkelactWarning
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
@@ -45,9 +44,8 @@ class Model:
         (1, 256)
     """
 
+    @names_closest
     def __init__(self, run: PathLike) -> None:
-        if not isinstance(run, str | os.PathLike) or "\0" in os.fspath(run):
-            raise ConfigurationError(f"run is {run!r:.80}, expected the folder of a run")
         self.run = Path(run)
         """The run folder; results of evaluations go there."""
 
@@ -86,6 +84,7 @@ class Model:
         """The skeleton that positions must have."""
         return self.pretrained.topology
 
+    @names_closest
     def embed(self, positions: Positions | Sequence[Positions], *, fps: float | None = None) -> Embeddings:
         """Return an embedding of each recording: the mean of its features over bodies, time and joints.
 
@@ -176,6 +175,7 @@ class Model:
             seen = seen & sequence.joint_present
         return np.where(seen[..., None], sequence.positions, np.float32(np.nan))
 
+    @names_closest
     def embed_store(
         self, store: Store | PathLike, indices: Sequence[int] | None = None, *, title: str = "embedding"
     ) -> Embeddings:
@@ -204,6 +204,7 @@ class Model:
         return features.numpy()
 
 
+@names_closest
 def load(run: PathLike) -> Model:
     """Return the model that a finished run, or ``skelact weights import``, left in a folder.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import re
 import shutil
 import types
 import typing
@@ -18,13 +19,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin
 
 import docstring_parser
-from jsonargparse import ArgumentError, ArgumentParser
 
-from skelact.configuration import Fields, Option, option_text, parser_complaint
+from skelact.configuration import Fields, Option, nested, option_text
 from skelact.errors import SkelactError
+from skelact.typed_values import from_text
 
 HELP_ALL = "--help-all"
 HIDDEN = "quiet"
@@ -153,10 +154,10 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 class _Help(argparse.Action):
     """Prints the help, and ends."""
 
-    def __init__(self, option_strings: Sequence[str], dest: str, *, show_all: bool, help: str) -> None:
-        super().__init__(
-            option_strings, dest=argparse.SUPPRESS, default=argparse.SUPPRESS, nargs=0, help=help
-        )
+    def __init__(
+        self, option_strings: Sequence[str], dest: str, *, show_all: bool, help: str, default: str
+    ) -> None:
+        super().__init__(option_strings, dest=argparse.SUPPRESS, default=default, nargs=0, help=help)
         self.show_all = show_all
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
@@ -179,7 +180,19 @@ def metavar(hint: Any) -> str:
     return {int: "INT", float: "NUMBER", bool: "true|false", str: "TEXT"}.get(hint, "VALUE")
 
 
-def make_parser(name: str, function: Callable[..., Any], positional: Collection[str] = ()) -> ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser that raises its complaints, and takes every way of writing a number below zero."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._negative_number_matcher = re.compile(r"-(\.?\d|\.inf)")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what cannot be parsed."""
+        raise argparse.ArgumentError(None, message)
+
+
+def make_parser(name: str, function: Callable[..., Any], positional: Collection[str] = ()) -> Parser:
     """Return the parser of a command.
 
     Args:
@@ -188,18 +201,18 @@ def make_parser(name: str, function: Callable[..., Any], positional: Collection[
         positional: parameters that are typed without a name.
     """
     found = [each for each in parameters_of(function) if not each.option.hidden and each.name != HIDDEN]
-    parser = ArgumentParser(
+    parser = Parser(
         prog=f"skelact {name}",
         usage=_usage(name, found, positional),
         description=_description(function),
-        exit_on_error=False,
+        argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
         add_help=False,
         formatter_class=Formatter,
     )
     for each in found:
         if each.tables is None:
-            _add(parser, each, each.name in positional)
+            _add(parser, each, each.name in positional, name)
     parser.add_argument("-h", "--help", action=_Help, show_all=False, help="show this")
     tables = [each for each in found if each.tables is not None]
     if tables:
@@ -211,7 +224,10 @@ def make_parser(name: str, function: Callable[..., Any], positional: Collection[
         for setting in settings_of(each.name, each.tables):
             text = f"{setting.help} (default: {setting.default})" if setting.default else setting.help
             group.add_argument(
-                f"--{setting.name}", type=setting.hint, help=_escaped(text), metavar=metavar(setting.hint)
+                f"--{setting.name}",
+                type=_reading(f"--{setting.name}", setting.hint, name),
+                help=_escaped(text),
+                metavar=metavar(setting.hint),
             )
     return parser
 
@@ -234,7 +250,13 @@ def _description(function: Callable[..., Any]) -> str:
     return text
 
 
-def _add(parser: ArgumentParser, each: Parameter, is_positional: bool) -> None:
+def _reading(option: str, hint: Any, command: str) -> Callable[[str], Any]:
+    """Return what reads the text of an option."""
+    return lambda text: from_text(text, hint, f"{command}: {option}")
+
+
+def _add(parser: Parser, each: Parameter, is_positional: bool, command: str) -> None:
+    kind = _reading(each.name if is_positional else f"--{_dashed(each.name)}", each.hint, command)
     is_needed = each.default is inspect.Parameter.empty
     shown = each.help
     if each.default not in (inspect.Parameter.empty, None, False, True, ()):
@@ -245,7 +267,7 @@ def _add(parser: ArgumentParser, each: Parameter, is_positional: bool) -> None:
             more["nargs"] = "+"
         elif not is_needed:
             more["nargs"] = "?"
-        parser.add_argument(each.name, type=each.hint, **more)
+        parser.add_argument(each.name, type=kind, **more)
         return
     flags = [f"--{_dashed(each.name)}"]
     if "_" in each.name:
@@ -260,7 +282,7 @@ def _add(parser: ArgumentParser, each: Parameter, is_positional: bool) -> None:
         more["action"] = "append"
     if each.option.words:
         more["nargs"] = "+"
-    parser.add_argument(*flags, type=each.hint, required=is_needed, metavar=metavar(each.hint), **more)
+    parser.add_argument(*flags, type=kind, required=is_needed, metavar=metavar(each.hint), **more)
 
 
 def _dashed(name: str) -> str:
@@ -271,33 +293,31 @@ def _escaped(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def parse(parser: ArgumentParser, name: str, arguments: Sequence[str]) -> dict[str, Any]:
+def parse(parser: Parser, name: str, arguments: Sequence[str]) -> dict[str, Any]:
     """Return what was typed, by the names of the function's parameters; tables are mappings.
 
     Raises:
         SkelactError: an option that is unknown or missing, or a value that does not fit.
     """
     try:
-        given = parser.parse_args(list(arguments), defaults=False)
-    except ArgumentError as error:
+        return nested(vars(parser.parse_args(list(arguments))))
+    except argparse.ArgumentError as error:
         raise SkelactError(f"{name}: {explain(parser, error)}") from error
-    return dict(given.as_dict())
 
 
-def explain(parser: ArgumentParser, error: ArgumentError) -> str:
+def explain(parser: Parser, error: argparse.ArgumentError) -> str:
     """Return the parser's complaint on one line, with the closest known option for a misspelt one."""
-    text = str(error)
+    text = " ".join(str(error).split()).removeprefix("argument ")
     if "arguments are required: " in text:
         start, names = text.split("required: ")
         options = {
-            action.dest: action.option_strings[0] for action in parser._actions if action.option_strings
+            action.dest: action.dest.upper() for action in parser._actions if not action.option_strings
         }
-        return f"{start}required: {', '.join(options.get(name, name.upper()) for name in names.split(', '))}"
+        words = [name.split("/")[0] for name in names.split(", ")]
+        return f"{start}required: {', '.join(options.get(word, word) for word in words)}"
     if "nrecognized arguments" not in text:
-        return parser_complaint(error)
+        return text
     known = [option for action in parser._actions for option in action.option_strings]
     misspelt = [word.split("=")[0] for word in text.split() if word.startswith("--")]
     close = get_close_matches(misspelt[0], known, n=1) if misspelt else []
-    return " ".join(text.split()) + (
-        f" (did you mean {close[0]}?)" if close else " (--help lists the options)"
-    )
+    return text + (f" (did you mean {close[0]}?)" if close else " (--help lists the options)")

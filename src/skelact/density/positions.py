@@ -21,8 +21,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from skelact.configuration import names_closest
 from skelact.density.kernel import log_joint_density
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, printable
 from skelact.skeleton import view
 
 BANDWIDTH = 0.6
@@ -54,6 +55,7 @@ def body_size(positions: Tensor) -> Tensor:
 def joint_density(positions: Tensor, *, bandwidth: float = ...) -> Tensor: ...
 @overload
 def joint_density(positions: Array, *, bandwidth: float = ...) -> Array: ...
+@names_closest
 def joint_density(positions: Array | Tensor, *, bandwidth: float = BANDWIDTH) -> Array | Tensor:
     """Return how crowded it is around each joint of a body.
 
@@ -64,8 +66,8 @@ def joint_density(positions: Array | Tensor, *, bandwidth: float = BANDWIDTH) ->
     one that was never seen does not count.
 
     Args:
-        positions: (T, V, C) of one body or (M, T, V, C) of several, in any unit, C = 2 or 3; an array or a
-            tensor, NaN where a joint was not seen. Bodies do not see each other.
+        positions: (T, V, C) of one body or (M, T, V, C) of several, in any unit, C = 2 or 3; an array (or
+            lists of numbers) or a tensor, NaN where a joint was not seen. Bodies do not see each other.
         bandwidth: h in body sizes; larger ones see farther.
 
     Returns:
@@ -131,6 +133,7 @@ def _without_gaps(body: Tensor, seen: Tensor) -> Tensor:
 def density_change(density: Tensor, *, step: int = ...) -> Tensor: ...
 @overload
 def density_change(density: Array, *, step: int = ...) -> Array: ...
+@names_closest
 def density_change(density: Array | Tensor, *, step: int = 1) -> Array | Tensor:
     """Return how much each joint's density changes over time: ``|D_t - D_(t-step)|``.
 
@@ -173,6 +176,7 @@ def prime_joints(
 def prime_joints(
     positions: Array, *, share: float = ..., bandwidth: float = ..., step: int = ...
 ) -> npt.NDArray[np.bool_]: ...
+@names_closest
 def prime_joints(
     positions: Array | Tensor, *, share: float = SHARE, bandwidth: float = BANDWIDTH, step: int = 1
 ) -> npt.NDArray[np.bool_] | Tensor:
@@ -206,7 +210,7 @@ def prime_joints(
     is_prime = torch.zeros_like(places, dtype=torch.bool)
     is_prime[chosen] = places[chosen] > MOTIONLESS_CHANGE * density.nanmean()
     found = is_prime.view(change.shape)
-    return found.numpy() if isinstance(positions, np.ndarray) else found
+    return found if isinstance(positions, Tensor) else found.numpy()
 
 
 def rank_joints(change: Tensor) -> list[int]:
@@ -227,12 +231,16 @@ def _tensor(values: Array | Tensor) -> Tensor:
     """Return a tensor of floating point numbers, of an array one in double precision."""
     if isinstance(values, Tensor):
         return values if values.is_floating_point() else values.float()
-    return torch.from_numpy(np.asarray(values, np.float64))
+    try:
+        return torch.from_numpy(np.asarray(values, np.float64))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(f"positions are no array of numbers ({printable(str(error))})") from error
 
 
 def _like(given: Array | Tensor, values: Tensor) -> Array | Tensor:
     """Return a tensor for a tensor, and an array of the given precision for an array."""
     if isinstance(given, Tensor):
         return values
-    kind = given.dtype if np.issubdtype(np.asarray(given).dtype, np.floating) else np.float64
+    own = np.asarray(given).dtype
+    kind = own if np.issubdtype(own, np.floating) else np.float64
     return values.numpy().astype(kind, copy=False)

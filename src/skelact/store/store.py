@@ -46,6 +46,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skelact.configuration import names_closest
 from skelact.errors import DataError, printable
 from skelact.files import sha256
 from skelact.skeleton.sequence import SkeletonSequence
@@ -68,6 +69,7 @@ class Store:
     meta: Mapping[str, Any]
 
     @classmethod
+    @names_closest
     def open(cls, path: Path | str, *, may_be_empty: bool = False, check: bool = True) -> Store:
         """Open the store in folder ``path``.
 
@@ -87,6 +89,7 @@ class Store:
         if not path.is_dir():
             partial = path.with_name(path.name + ".partial")
             state = "its preparation was not finished" if partial.is_dir() else "there is no such folder"
+            state = "it is a file" if path.exists() else state
             raise DataError(f"{path}: not a store, {state}; make one with 'skelact data prepare'")
         store = cls(path, read_meta(path))
         if not may_be_empty and not len(store):

@@ -1,14 +1,18 @@
 """``import skelact``: quick, without torch, and with all that the documents promise."""
 
+import inspect
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import skelact
 from skelact.api.evaluation import EVALUATIONS, find_evaluation
 from skelact.api.pretraining import compose
-from skelact.errors import ConfigurationError
+from skelact.cli.main import COMMANDS
+from skelact.configuration import keywords_of
+from skelact.errors import ConfigurationError, DataError
 from skelact.pretraining.config import ContrastiveRun, MaskedRun
 
 
@@ -84,8 +88,8 @@ def test_a_method_decides_which_settings_there_are():
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"training": {"lr": "fast"}}, "training.lr: Expected a float. Got value: fast"),
-        ({"training": {"epochs": 2.5}}, "training.epochs: Expected a int"),
+        ({"training": {"lr": "fast"}}, "training.lr is 'fast', expected a number"),
+        ({"training": {"epochs": 2.5}}, "training.epochs is 2.5, expected a whole number"),
         ({"clips": {"num_frames": None}}, "clips.num_frames is null"),
         ({"clips": 3}, "clips is 3, expected a table"),
         ({"mixing": "equl"}, "did you mean 'equal'"),
@@ -101,3 +105,42 @@ def test_values_of_another_type_are_told_by_name(tables, message):
 def test_what_is_missing_is_named():
     with pytest.raises(ConfigurationError, match="semi: missing a required argument: 'out'"):
         skelact.evaluate("semi", "run", "store", "xsub", share=0.1)
+
+
+FUNCTIONS = [command.load() for command in COMMANDS if command.function.startswith("api.")]
+FUNCTIONS += [skelact.load, skelact.Store.open, skelact.Model, skelact.prime_joints, skelact.density_change]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda each: each.__qualname__)
+def test_every_argument_is_checked_before_anything_begins(function):
+    needed = {
+        name: ["nowhere"] if name in ("files", "runs") else "nowhere"
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+    }
+    names = set(keywords_of(function)) - {"positions", "density"}
+    assert names
+    for name in names:
+        expected = rf"^{function.__name__}: {name} is a object, expected "
+        with pytest.raises(ConfigurationError, match=expected):
+            function(**(needed | {name: object()}))
+
+
+def test_arrays_may_be_lists_and_what_is_no_array_is_told():
+    positions = np.random.default_rng(0).normal(size=(4, 5, 3))
+    density = skelact.joint_density(positions.tolist())
+    np.testing.assert_array_equal(density, skelact.joint_density(positions))
+    prime = skelact.prime_joints(positions.tolist())
+    np.testing.assert_array_equal(prime, skelact.prime_joints(positions))
+    for value in ("word", None, object(), [[1], [1, 2]], 10**400):
+        with pytest.raises(DataError, match=r"^positions "):
+            skelact.joint_density(value)
+
+
+def test_a_file_where_a_store_is_expected_is_told(tmp_path):
+    path = tmp_path / "store"
+    path.write_text("")
+    with pytest.raises(DataError, match="not a store, it is a file"):
+        skelact.Store.open(path)
+    with pytest.raises(ConfigurationError, match=r"^evaluation is \['linear'\], expected a text$"):
+        skelact.evaluate(["linear"], "run", "store", "xsub")

@@ -106,9 +106,9 @@ def test_every_kind_of_parameter_can_be_typed():
         ("here --kin b", "did you mean --kind"),
         ("here --training.rat 1", "did you mean --training.rate"),
         ("here --training.name b", "unrecognized arguments: --training.name"),
-        ("here --kind c", "kind: Expected a Literal['a', 'b']. Got value: c"),
-        ("here --training.inner.depth x", "training.inner.depth: Expected a int"),
-        ("here --seed x", "seed: Expected a int"),
+        ("here --kind c", "work: --kind is 'c', expected 'a' or 'b'"),
+        ("here --training.inner.depth x", "work: --training.inner.depth is 'x', expected a whole number"),
+        ("here --seed x", "work: --seed is 'x', expected a whole number"),
     ],
 )
 def test_what_cannot_be_typed_is_answered_in_one_line(words, message):
