@@ -80,6 +80,9 @@ PREPARED = [
     ("npz", "npz", ".npz"),
     ("pose-json", "pose-json", ".json"),
     ("bvh", "bvh", ".bvh"),
+    ("csv", "csv", ".csv"),
+    ("npy", "npy", ".npy"),
+    ("pose", ".pose", ".pose"),
     ("kinetics-skeleton", "kinetics-skeleton", ".json"),
     ("kinect-text", "kinect text", ".txt"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -42,17 +43,17 @@ def skeleton_of(file: str, names: Sequence[str], topology: Topology | None) -> N
         UnusableRecordingError: a joint is missing, or no known skeleton has these names.
     """
     if topology is not None:
-        places = _places(names, topology)
+        places = _places(tuple(names), topology)
         if places is None and all(name.isdecimal() for name in names):
             numbered = {int(name): place for place, name in enumerate(names)}
             if numbered.keys() == set(range(topology.num_joints)):
                 places = np.array([numbered[joint] for joint in range(topology.num_joints)])
         if places is None:
-            missing = [joint for joint in topology.joints if _places(names, topology, joint) is None]
+            missing = [joint for joint in topology.joints if _places(tuple(names), topology, joint) is None]
             raise _unknown(file, names, f"no {', '.join(missing[:4])}, which {topology.name} has")
         return NamedSkeleton(topology, places)
     for known in TOPOLOGIES.values():
-        places = _places(names, known)
+        places = _places(tuple(names), known)
         if places is not None and len(places) == len(names):
             return NamedSkeleton(known, places)
     raise _unknown(file, names, "no known skeleton has joints of these names")
@@ -64,7 +65,8 @@ def _unknown(file: str, names: Sequence[str], detail: str) -> UnusableRecordingE
     return UnusableRecordingError(UNKNOWN_SKELETON, file, "", f"{detail}: {shown}; {remedy}")
 
 
-def _places(names: Sequence[str], topology: Topology, joint: str = "") -> npt.NDArray[np.intp] | None:
+@lru_cache(256)  # the files of a folder have the same names
+def _places(names: tuple[str, ...], topology: Topology, joint: str = "") -> npt.NDArray[np.intp] | None:
     """Return where the joints (or one of them) are among ``names``; None where one is missing."""
     same = {_plain(name): place for place, name in reversed(list(enumerate(names)))}
     mine, theirs = common_names(topology.joints), common_names(names)
