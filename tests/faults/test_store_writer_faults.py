@@ -114,6 +114,7 @@ def test_the_old_store_stays_where_the_new_one_cannot_take_its_place(
         monkeypatch.context() as patch,
     ):
         writer.add(sequence)
+        patch.setattr(partial, "exchange", lambda *_: False)
         patch.setattr(partial.os, "replace", second_fails)
         with pytest.raises(OSError, match="No space left"):
             writer.finish()
@@ -132,3 +133,53 @@ def test_locks_that_the_disk_does_not_know(tmp_path: Path, monkeypatch: pytest.M
         writer.add(sequence)
         writer.finish()
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+class Killed(BaseException):
+    """Stands for a kill: what would come after it is not done."""
+
+
+@pytest.mark.parametrize("num_calls", range(12))
+def test_a_store_is_there_at_every_moment_of_its_replacement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_calls: int
+) -> None:
+    """Publishing is stopped before its n-th change of the disk; the next writer finds its way."""
+    sequence = SkeletonSequence("a", np.ones((1, 2, 25, 3), np.float32), np.ones((1, 2), np.bool_), NTU_25)
+    path, left = tmp_path / "store", [num_calls]
+    with new_writer(path) as writer:
+        writer.add(sequence)
+        writer.finish()
+
+    def counted(function: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            if left[0] <= 0:
+                raise Killed
+            left[0] -= 1
+            return function(*arguments, **options)
+
+        return call
+
+    new: dict[str, Any] = {"topology": NTU_25, "class_names": [], "fps": None, "options": {}}
+    writer = StoreWriter(path, data_set="new", overwrite=True, **new)
+    writer.add(sequence)
+    with monkeypatch.context() as patch:
+        for owner, name in ((os, "replace"), (os, "unlink"), (os, "rmdir"), (partial, "exchange")):
+            patch.setattr(owner, name, counted(getattr(owner, name)))
+        try:
+            writer.finish()
+        except Killed:  # the system ends the locks of a process that is gone
+            writer._partial._lock._file.close()
+            locks._held.clear()
+    assert Store.open(path).data_set in ("any", "new")
+    with StoreWriter(path, data_set="newer", overwrite=True, **new) as writer:
+        writer.add(sequence)
+        writer.finish()
+    assert Store.open(path).data_set == "newer"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_without_room_for_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "_open", full_disk)
+    with pytest.raises(DataError, match=r"store\.partial: cannot be made \(No space left"):
+        new_writer(tmp_path / "store")
+    assert list(tmp_path.iterdir()) == []

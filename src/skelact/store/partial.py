@@ -6,6 +6,8 @@ It belongs to one process at a time, see :mod:`skelact.locks`. What a killed one
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -13,6 +15,21 @@ from pathlib import Path
 from skelact.errors import DataError
 from skelact.locks import FolderLock
 from skelact.store.metadata import META
+
+_EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of Linux
+
+
+def exchange(first: Path, second: Path) -> bool:
+    """Let two folders change places in one step; return False where the system or the disk cannot."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
+    if rename is None:
+        return False
+    if rename(_HERE, os.fsencode(first), _HERE, os.fsencode(second), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        return False
+    raise OSError(number, os.strerror(number), str(second))
 
 
 class PartialFolder:
@@ -48,6 +65,8 @@ class PartialFolder:
                 self.discard()
                 raise
         except OSError as error:
+            with contextlib.suppress(OSError):  # on a full disk the folder may be there, and empty
+                self._partial.rmdir()
             raise DataError(
                 f"{self._partial}: cannot be made ({error.strerror}); choose another place"
             ) from error
@@ -57,9 +76,13 @@ class PartialFolder:
         for file in self.folder.iterdir():
             with file.open("rb") as written:
                 os.fsync(written.fileno())
-        if self.path.exists():
+        if not self.path.exists():
+            os.replace(self.folder, self.path)
+        elif exchange(self.folder, self.path):  # at no moment is there no store
+            os.replace(self.folder, self._replaced)
+        else:
             os.replace(self.path, self._replaced)
-        os.replace(self.folder, self.path)
+            os.replace(self.folder, self.path)
         self.discard()
 
     def discard(self) -> None:

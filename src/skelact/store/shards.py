@@ -17,16 +17,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta, Struct
 
 from skelact.errors import ConfigurationError, DataError
+from skelact.files import read_json
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError, read_exclusions
 from skelact.formats.notes import Note, read_notes
 from skelact.skeleton.topology import Topology
 from skelact.store.columns import LABEL, MIXED, Columns, SequenceRecord
+from skelact.store.metadata import Rate
 from skelact.store.packing import PackedSequence
 from skelact.store.parallel_reading import FileResult, ReadJob
 from skelact.store.recordings import TIMES, counted
@@ -96,6 +100,15 @@ def describe_part(
     return json.dumps(table) + "\n"
 
 
+class PartTable(Struct):
+    """What ``part.json`` must hold."""
+
+    shard: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,8}/[1-9][0-9]{0,8}\Z")]
+    source: dict[str, str]
+    num_sequences: list[Annotated[int, Meta(ge=0)]]
+    fps: list[Rate | None]
+
+
 @dataclass(frozen=True)
 class Part:
     """A finished part."""
@@ -114,17 +127,9 @@ class Part:
             DataError: it is not that part.
         """
         store = Store.open(path, may_be_empty=True)
-        try:
-            table = json.loads((path / PART_FILE).read_text(encoding="utf-8"))
-            part = cls(
-                store,
-                Shard(*parse_shard(table["shard"])),
-                {str(key): str(value) for key, value in table["source"].items()},
-                [int(number) for number in table["num_sequences"]],
-                [None if rate is None else float(rate) for rate in table["fps"]],
-            )
-        except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path / PART_FILE}: unreadable ({error}); {_again(path, shard)}") from error
+        table = read_json(path / PART_FILE, _again(path, shard), schema=PartTable)
+        made = Shard(*parse_shard(table.shard))
+        part = cls(store, made, table.source, table.num_sequences, table.fps)
         if part.shard != shard or len(part.fps) != len(store) or sum(part.num_sequences) != len(store):
             raise DataError(f"{path}: is not part {shard}, as its name says; {_again(path, shard)}")
         return part

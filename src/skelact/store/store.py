@@ -90,6 +90,10 @@ class Store:
             partial = path.with_name(path.name + ".partial")
             state = "its preparation was not finished" if partial.is_dir() else "there is no such folder"
             state = "it is a file" if path.exists() else state
+            if (partial / "replaced" / META).is_file():
+                raise DataError(
+                    f"{path}: was being replaced; prepare it again, or move {partial / 'replaced'} back"
+                )
             raise DataError(f"{path}: not a store, {state}; make one with 'skelact data prepare'")
         store = cls(path, read_meta(path))
         if not may_be_empty and not len(store):

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from skelact.errors import ConfigurationError, DataError
+from skelact.files import read_file
 from skelact.store.protocols import Indices
 from skelact.store.store import Store
 
@@ -115,8 +116,8 @@ def read_subset(path: Path | str, store: Store, train: Indices) -> Subset:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_file(path, remedy="expected a text file, a name a line").decode().splitlines()
+    except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be read ({error}); expected a text file, a name a line") from error
     names = [line.strip() for line in lines if line.strip()]
     if not names:

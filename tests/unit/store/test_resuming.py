@@ -134,8 +134,10 @@ def test_a_kill_when_only_tidying_up_is_left(
 
 @pytest.mark.parametrize("call", [1, 2])
 def test_a_kill_while_a_store_is_replaced(
-    call: int, raw: Path, tmp_path: Path, expected: dict[str, str]
+    call: int, raw: Path, tmp_path: Path, expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Where the system cannot exchange two folders, two renames do it."""
+    monkeypatch.setattr(partial, "exchange", lambda *_: False)
     store = tmp_path / "store"
     prepare("ntu60", raw, store, num_workers=1, centred=False)
     killed(partial.os, "replace", call, raw, store, num_workers=1, overwrite=True)
@@ -144,10 +146,15 @@ def test_a_kill_while_a_store_is_replaced(
     assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
 
 
-def test_the_old_store_returns_where_the_new_one_fails(raw: Path, tmp_path: Path) -> None:
+def test_the_old_store_returns_where_the_new_one_fails(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partial, "exchange", lambda *_: False)
     store = tmp_path / "store"
     old = prepare("ntu60", raw, store, num_workers=1, centred=False).store.content_hash
     killed(partial.os, "replace", 2, raw, store, num_workers=1, overwrite=True)
+    with pytest.raises(DataError, match=r"was being replaced; prepare it again, or move .*replaced back"):
+        Store.open(store)
     with pytest.raises(DataError, match="stopped by --strict"):
         prepare("ntu60", raw, store, num_workers=1, overwrite=True, strict=True)
     assert Store.open(store).content_hash == old

@@ -228,7 +228,7 @@ def test_parts_that_are_missing_mixed_up_or_damaged(raw: Path, tmp_path: Path) -
     (second / "joints.bin").write_bytes(joints)
     text = (first / "part.json").read_text()
     (first / "part.json").write_text(text[:40])
-    refused(r"part\.json: unreadable .*; remove store\.part-1-of-3 and make it again with --shard 1/3")
+    refused(r"part\.json: line 1, .*; remove store\.part-1-of-3 and make it again with --shard 1/3")
     (first / "part.json").write_text(text)
     assert len(prepare("ntu60", raw, store, num_workers=1).store) == 14
 
