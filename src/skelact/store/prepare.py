@@ -134,15 +134,12 @@ def prepare(
             ``store`` exists, is being prepared by another process or cannot be written; parts of it are
             missing or were made of something else; with ``strict``, a recording cannot be used.
     """
-    for name, path in (("raw", raw), ("store", store)):
-        if not isinstance(path, str | os.PathLike):
-            raise ConfigurationError(f"{name} is a path, not {type(path).__name__}")
     raw, store = Path(raw), Path(store)
     part = None if shard is None else Shard(*shard)
     if data_set_name != AUTO:
         with_settings(find_data_set(data_set_name), settings or {})
     num_workers = default_workers() if num_workers is None else num_workers
-    if not isinstance(num_workers, int) or num_workers < 1:
+    if num_workers < 1:
         raise ConfigurationError(f"--workers is {num_workers}; expected 1 or more")
     try:
         with raw_files(raw) as files:

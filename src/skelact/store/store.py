@@ -36,7 +36,6 @@ import hashlib
 import json
 import math
 import operator
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -83,8 +82,6 @@ class Store:
             DataError: the folder is missing, unfinished, of another format or without any sequence; a file is
                 missing, is a link or has the wrong size; or arrays do not fit each other.
         """
-        if not isinstance(path, str | os.PathLike):
-            raise DataError(f"a store is given by its folder, not by {type(path).__name__}")
         path = Path(path)
         if not path.is_dir():
             partial = path.with_name(path.name + ".partial")
