@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from skelact.errors import printable
+
 
 class Step(Protocol):
     """What is called as the work goes on."""
@@ -49,17 +51,18 @@ def progress(
     )
     is_live = bool(title) and console.is_terminal
     with Progress(*columns, console=console, disable=not is_live, transient=True) as line:
-        task = line.add_task(title, total=total, completed=start, unit=unit, rate="", extra="")
+        task = line.add_task(printable(title), total=total, completed=start, unit=unit, rate="", extra="")
         begun, before = time.perf_counter(), start
 
         def step(done: int, extra: str = "", *, total: int | None = total) -> None:
             nonlocal before
             if is_live:
                 rate = f"{(done - start) / max(time.perf_counter() - begun, 1e-9):,.4g}/s"
-                line.update(task, completed=done, total=total, rate=rate, extra=extra)
+                line.update(task, completed=done, total=total, rate=rate, extra=printable(extra))
             elif title and total and done * plain_lines // total != before * plain_lines // total:
                 width = len(str(total))
-                print(f"{title}  {done:>{width}}/{total} {unit}  {extra}", file=sys.stderr, flush=True)
+                text = printable(f"{title}  {done:>{width}}/{total} {unit}  {extra}")
+                print(text, file=sys.stderr, flush=True)
             before = done
 
         yield step

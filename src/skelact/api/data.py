@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from skelact.api.descriptions import describe_store
 from skelact.configuration import Option, PathLike, names_closest
-from skelact.errors import ConfigurationError, suggest
+from skelact.errors import ConfigurationError, printable, suggest
 from skelact.files import writing
 from skelact.formats.exclusions import FILE_NAME, Exclusion, count_by_reason
 from skelact.progress import progress
@@ -175,7 +175,7 @@ def prepare(
             resample=resample,
             settings={name: value for name, value in given.items() if value is not None},
             on_progress=lambda now: step(now.done, f"{now.excluded:,} set aside", total=now.total),
-            on_remark=lambda remark: print(remark, file=sys.stderr),
+            on_remark=lambda remark: print(printable(remark), file=sys.stderr),
         )
     made = outcome.store
     return PreparedStore(made.path, made.meta, outcome.num_files, outcome.exclusions, outcome.remarks)

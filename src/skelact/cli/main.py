@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from skelact import __version__
-from skelact.errors import ConfigurationError, SkelactError, SkelactWarning, printable
+from skelact.errors import ConfigurationError, SkelactError, SkelactWarning, printable, printable_lines
 from skelact.limits import VARIABLE, set_limits
 from skelact.processor import set_up_command
 
@@ -214,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = in_one_line(warnings.showwarning)
             result = function(**options)
             if result is not None and _is_first_process():
-                print(result)
+                print(printable_lines(str(result)))
             return int(getattr(result, "exit_status", 0))
     except SkelactError as error:
         if error.is_told_elsewhere:  # a failing process would be killed together with the first

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter
 
-from skelact.errors import DataError, SkelactWarning
+from skelact.errors import DataError, SkelactWarning, printable
+from skelact.files import write_file
 
 COLOUR_MAP = "cividis"
 INK, GREY, MISSING = "#262626", "#8c8c8c", "#e6e6e6"
@@ -22,6 +25,8 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK
 SHAPES = ("o", "^", "s", "D", "v", "P", "X", "*")
 """Markers that tell things apart without colour."""
 DOTS_PER_INCH = 150
+MOST_LETTERS = 120
+"""Of a line of text in a figure; the rest is left out."""
 NO_DATE = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 """The kinds of files, and what keeps their date out: equal figures are equal files."""
 
@@ -71,6 +76,7 @@ def write_figure(figure: Figure, path: str | Path) -> None:
     texts = _texts(figure)
     for text in texts:
         text.set_parse_math(False)
+        text.set_text(short(text.get_text()))
     _choose_fonts(texts)
     try:
         with (
@@ -79,15 +85,34 @@ def write_figure(figure: Figure, path: str | Path) -> None:
         ):
             warnings.filterwarnings("ignore", "Glyph .* missing from")  # said already
             metadata = NO_DATE[path.suffix.lower()]
-            figure.savefig(path, dpi=DOTS_PER_INCH, facecolor="white", metadata=metadata)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}); choose another place") from error
+            drawn = io.BytesIO()
+            kind = path.suffix.lower().removeprefix(".")
+            figure.savefig(drawn, format=kind, dpi=DOTS_PER_INCH, facecolor="white", metadata=metadata)
+    except (ValueError, MemoryError, RuntimeError) as error:  # more pixels than an image has
+        raise DataError(f"{path}: cannot be drawn ({printable(str(error))}); show less in it") from error
+    write_file(path, drawn.getvalue(), "choose another place")
+
+
+class _Shortened(FuncFormatter):
+    """Words at ticks as :func:`short` has them."""
+
+    def __init__(self, words: FuncFormatter) -> None:
+        super().__init__(lambda place, number: short(words(place, number)))
+
+
+def short(text: str) -> str:
+    """Return a text of a figure with what cannot be drawn spelt out, and its lines cut where far too long."""
+    lines = [printable(line) for line in text.split("\n")]
+    return "\n".join(line[: MOST_LETTERS - 3] + "..." if len(line) > MOST_LETTERS else line for line in lines)
 
 
 def _texts(figure: Figure) -> list[Text]:
     """Return all texts of a figure, those of its ticks included."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
+            words = axis.get_major_formatter()
+            if isinstance(words, FuncFormatter):  # makes the texts again whenever they are drawn
+                axis.set_major_formatter(_Shortened(words))
             axis.get_ticklabels(which="both")  # makes them
     return [text for text in figure.findobj(Text) if isinstance(text, Text)]
 

@@ -98,7 +98,7 @@ def read_scores(result_path: Path, content: Mapping[str, Any]) -> SequenceScores
     damaged = f"{path}: the scores of {result_path.name} cannot be read"
     try:
         arrays = _arrays(data, str(path))
-        found = tuple(arrays["names"].tolist())
+        found = tuple(printable(name) for name in arrays["names"].tolist())
     except DataError:
         raise
     except Exception as error:  # whatever a damaged archive makes of its readers
@@ -321,4 +321,5 @@ def read_result(path: Path) -> dict[str, Any]:
             f"{path}: format {printable(repr(found))[:60]}, expected {FORMAT!r}: a file of 'skelact evaluate'"
         )
     checked(content, ResultFile, str(path), "the file is damaged, evaluate again")
-    return dict(content)
+    names = content.get("class_names")
+    return content if names is None else {**content, "class_names": [printable(name) for name in names]}

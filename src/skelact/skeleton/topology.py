@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from skelact.errors import ConfigurationError, suggest
+from skelact.errors import ConfigurationError, printable, suggest
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class Topology:
         """
         try:
             return cls(
-                name=str(table["name"]),
-                joints=tuple(str(joint) for joint in table["joints"]),  # type: ignore[attr-defined]
+                name=printable(str(table["name"])),
+                joints=tuple(printable(str(joint)) for joint in table["joints"]),  # type: ignore[attr-defined]
                 parents=tuple(int(parent) for parent in table["parents"]),  # type: ignore[attr-defined]
                 pairs=tuple((int(left), int(right)) for left, right in table["pairs"]),  # type: ignore[attr-defined]
                 centre=int(table["centre"]),  # type: ignore[call-overload]

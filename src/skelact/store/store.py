@@ -112,8 +112,8 @@ class Store:
 
     @property
     def class_names(self) -> list[str]:
-        """Names of the classes; a label is an index here."""
-        return list(self.meta["class_names"])
+        """Names of the classes, see :func:`~skelact.errors.printable`; a label is an index here."""
+        return [printable(name) for name in self.meta["class_names"]]
 
     @property
     def fps(self) -> float | None:
@@ -167,7 +167,7 @@ class Store:
     @cached_property
     def names(self) -> list[str]:
         """Names of the sequences."""
-        return [name.decode() for name in self.array("names").tolist()]
+        return [printable(name.decode()) for name in self.array("names").tolist()]
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int32]:
@@ -200,7 +200,7 @@ class Store:
     def attribute_values(self, name: str) -> list[str] | None:
         """Return the names of the attribute's numbers, or None where its numbers speak for themselves."""
         values = self.meta["attribute_values"].get(name)
-        return None if values is None else list(values)
+        return None if values is None else [printable(name) for name in values]
 
     def array(self, name: str) -> Array:
         """Return the array ``name`` of the module's table, memory-mapped and read-only.
