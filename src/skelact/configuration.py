@@ -53,12 +53,20 @@ class Option:
         repeat: the option may be given several times; its values make a list.
         words: it takes one value or more.
         hidden: it cannot be typed.
+        special: few need it, so that ``--help`` leaves it to ``--help-all``.
     """
 
     def __init__(
-        self, kind: Any = None, *, repeat: bool = False, words: bool = False, hidden: bool = False
+        self,
+        kind: Any = None,
+        *,
+        repeat: bool = False,
+        words: bool = False,
+        hidden: bool = False,
+        special: bool = False,
     ) -> None:
         self.kind, self.repeat, self.words, self.hidden = kind, repeat, words, hidden
+        self.special = special
 
 
 def keywords_of(function: Callable[..., Any]) -> set[str]:

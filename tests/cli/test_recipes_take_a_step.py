@@ -8,12 +8,12 @@ import pytest
 
 from skelact.cli.main import main
 from skelact.formats.known import find_data_set
-from skelact.formats.protocol import Protocol
+from skelact.formats.protocol import FOLDS, Protocol
 from skelact.pretraining.methods import MASKED, find_method
 from skelact.reproduction.cells import cells_of_suite
 from skelact.reproduction.commands import Workspace, evaluate_arguments, pretrain_arguments
 from skelact.reproduction.pending import check_stores
-from skelact.reproduction.suite_files import read_data_recipe, read_suite
+from skelact.reproduction.suite_files import read_suite
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.store.protocols import protocols_of
 from skelact.store.writer import StoreWriter
@@ -76,6 +76,9 @@ def write_store(name, path):
             for protocol in protocols:
                 others = protocol.test or [max(protocol.train) + 1]
                 attributes[protocol.attribute] = protocol.train[0] if number < NUM_TRAIN else others[0]
+            if name in FOLDS:  # several protocols of one attribute: every value is there
+                values = {value for protocol in protocols for value in (*protocol.train, *protocol.test)}
+                attributes[protocols[0].attribute] = number // 2 % len(values)
             writer.add(
                 SkeletonSequence(
                     name=f"sequence{number}",
@@ -93,14 +96,14 @@ def write_store(name, path):
 @pytest.fixture(scope="session")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recipes")
-    needed = {read_data_recipe(cell.on.name).data_set for cell in CELLS}
+    needed = {cell.on.data_set for cell in CELLS}
     for name in needed | {cell.pretraining.data.data_set for cell in CELLS}:
         write_store(name, folder / "stores" / name)
     return Workspace(folder / "stores", folder, accelerator="cpu")
 
 
 def test_every_data_set_is_there_with_the_classes_of_its_recipe(place):
-    assert len(check_stores(CELLS, place)) == len(list(place.stores.iterdir())) == 6
+    assert len(check_stores(CELLS, place)) == len(list(place.stores.iterdir())) == 8
 
 
 @pytest.mark.slow

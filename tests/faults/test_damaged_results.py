@@ -159,7 +159,7 @@ def test_a_file_where_the_folder_of_results_is_to_be(tmp_path: Path) -> None:
     folder.write_text("")
     with pytest.raises(SkelactError, match=rf"{FOLDER}: cannot be written \(File exists\)") as error:
         write_predictions(tmp_path, LABELS, LABELS)
-    assert "full" not in str(error.value)
+    assert "disk full" not in str(error.value)
 
 
 def _write_often(folder: Path, predicted: list[int]) -> None:

@@ -41,6 +41,10 @@ _SETTINGS = (
 """Parameters of :func:`prepare` that only some data sets know."""
 
 
+SPECIAL = Option(special=True)
+"""Marks options that only some formats know."""
+
+
 @dataclass(frozen=True, repr=False)
 class PreparedStore(Store):
     """A store, and what its preparation found; ``print(store)`` tells."""
@@ -79,17 +83,17 @@ def prepare(
     strict: bool = False,
     overwrite: bool = False,
     shard: str | None = None,
-    max_frames: int | None = None,
-    untrimmed: bool = False,
+    max_frames: Annotated[int | None, SPECIAL] = None,
+    untrimmed: Annotated[bool, SPECIAL] = False,
     topology: PathLike | None = None,
     fps: float | None = None,
     class_names: PathLike | None = None,
-    min_confidence: float | None = None,
-    first_label: int | None = None,
-    scale: float | None = None,
-    image_size: str | None = None,
-    body_order: str | None = None,
-    landmarks: str | None = None,
+    min_confidence: Annotated[float | None, SPECIAL] = None,
+    first_label: Annotated[int | None, SPECIAL] = None,
+    scale: Annotated[float | None, SPECIAL] = None,
+    image_size: Annotated[str | None, SPECIAL] = None,
+    body_order: Annotated[str | None, SPECIAL] = None,
+    landmarks: Annotated[str | None, SPECIAL] = None,
     up: Axis | None = None,
     unit: Literal["m", "cm", "mm", "px"] | None = None,
     resample: float | None = None,

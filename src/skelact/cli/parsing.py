@@ -155,14 +155,21 @@ class _Help(argparse.Action):
     """Prints the help, and ends."""
 
     def __init__(
-        self, option_strings: Sequence[str], dest: str, *, show_all: bool, help: str, default: str
+        self,
+        option_strings: Sequence[str],
+        dest: str,
+        *,
+        show_all: bool,
+        help: str,
+        default: str,
+        special: Collection[str] = (),
     ) -> None:
         super().__init__(option_strings, dest=argparse.SUPPRESS, default=default, nargs=0, help=help)
-        self.show_all = show_all
+        self.show_all, self.special = show_all, special
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         for action in parser._actions:
-            if "." in action.dest and not self.show_all:
+            if ("." in action.dest or action.dest in self.special) and not self.show_all:
                 action.help = argparse.SUPPRESS
         print(parser.format_help(), end="")
         parser.exit()
@@ -213,11 +220,14 @@ def make_parser(name: str, function: Callable[..., Any], positional: Collection[
     for each in found:
         if each.tables is None:
             _add(parser, each, each.name in positional, name)
-    parser.add_argument("-h", "--help", action=_Help, show_all=False, help="show this")
     tables = [each for each in found if each.tables is not None]
-    if tables:
-        names = ", ".join(f"--{each.name}.*" for each in tables)
-        parser.add_argument(HELP_ALL, action=_Help, show_all=True, help=f"show the settings too: {names}")
+    special = [each.name for each in found if each.option.special]
+    parser.add_argument("-h", "--help", action=_Help, show_all=False, special=special, help="show this")
+    if tables or special:
+        names = ", ".join(
+            [*(f"--{each.name}.*" for each in tables), *(f"--{_dashed(each)}" for each in special)]
+        )
+        parser.add_argument(HELP_ALL, action=_Help, show_all=True, help=f"show the rest too: {names}")
     for each in tables:
         assert each.tables is not None
         group = parser.add_argument_group(f"{each.name}: {each.help}" if each.help else each.name)
