@@ -42,7 +42,7 @@ def test_every_command_explains_itself(command, capsys):
 
 
 def has_tables(command):
-    return any(each.tables for each in parameters_of(command.load()))
+    return any(each.tables or each.option.special for each in parameters_of(command.load()))
 
 
 def test_an_error_that_another_process_tells_is_no_failure_of_this_one(monkeypatch, capsys):
