@@ -235,13 +235,20 @@ def describe_device(device: torch.device | None = None) -> str:
 
 
 def result_name(content: Mapping[str, Any]) -> str:
-    """Return the name of a result's file, without its ending."""
+    """Return the name of a result's file, without its ending.
+
+    It names what one tries side by side on one run: pooling and balance where they are not the usual ones.
+    Data of the same name but other content is kept apart by :func:`write_result`.
+    """
     start = "trained" if content["trained"] else "untrained"
+    config = content["config"]
+    ways = [config.get("pooling", "mean"), f"balance-{config.get('balance', 'none')}"]
+    start = "-".join([start, *(way for way in ways if way not in ("mean", "balance-none"))])
     parts = [content["evaluation"], content["data_set"], content["protocol"]]
     subset = content.get("subset")
     if subset is not None:
         parts.append(f"{subset['num_sequences']}labels-{subset['hash'][:8]}")
-    return "-".join([*parts, start, f"seed{content['config'].get('seed', 0)}"])
+    return "-".join([*parts, start, f"seed{config.get('seed', 0)}"])
 
 
 def write_result(
@@ -252,6 +259,8 @@ def write_result(
     beside: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a result under ``folder/evaluations`` and return the file's path; an older one is replaced.
+
+    One of other data is not: two stores of a name, as all recordings of one's own have, get a file each.
 
     Of two processes that write the same result at once, the second waits: the files are those of one of them.
 
@@ -267,11 +276,11 @@ def write_result(
         DataError: the folder cannot be written.
     """
     folder, content = folder / FOLDER, dict(content)
-    path = folder / f"{result_name(content)}.json"
-    scores_path = path.with_suffix(".npz")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
+        path = _path_of(folder, content)
+        scores_path = path.with_suffix(".npz")
         for suffix, text in (beside or {}).items():
             write_file(path.with_suffix(suffix), text)
         if not scored:
@@ -289,6 +298,19 @@ def write_result(
             content["scores"] = {"file": scores_path.name, "sha256": sha256(partial_scores)}
             partial.write_text(json_text(content))
     return path
+
+
+def _path_of(folder: Path, content: Mapping[str, Any]) -> Path:
+    """Return where a result goes: where none of other data is."""
+    path = folder / f"{result_name(content)}.json"
+    if not path.is_file():
+        return path
+    try:
+        before = read_result(path)["data_hash"]
+    except DataError:  # damaged: it is replaced
+        return path
+    same = before == content["data_hash"]
+    return path if same else path.with_stem(f"{path.stem}-data-{content['data_hash'][:8]}")
 
 
 @contextmanager

@@ -12,8 +12,16 @@ from skelact.cli.main import main
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.metrics import evaluate_scores
 from skelact.results.ensemble import combine, ensemble_result, find_member
-from skelact.results.files import FORMAT, describe_device, read_result, read_scores, write_result
+from skelact.results.files import (
+    FORMAT,
+    describe_device,
+    read_result,
+    read_scores,
+    read_with_scores,
+    write_result,
+)
 from skelact.results.tables import compare, group, read_entries
+from written_results import write_predictions
 
 NAMES = [f"sequence{number}" for number in range(20)]
 LABELS = torch.arange(20) % 3
@@ -223,3 +231,17 @@ def test_the_mean_of_the_classes_stands_beside_the_top_1(tmp_path, capsys):
         head, row = (line.split() for line in capsys.readouterr().out.splitlines()[1:3])
         assert head[2:6] == ["top-1", "%", "mean", "class"]
         assert row == ["mae", "1", "95.2", "50.0", "100.0"]
+
+
+def test_results_of_other_data_or_another_pooling_stand_side_by_side(tmp_path):
+    first = write_predictions(tmp_path, [0, 1], [0, 1])
+    assert write_predictions(tmp_path, [0, 1], [1, 1]) == first  # the same again takes its place
+    other = write_predictions(tmp_path, [0, 1], [0, 0], data_hash="def012345678")
+    assert other.name == f"{first.stem}-data-def01234.json"
+    assert write_predictions(tmp_path, [0, 1], [0, 1], data_hash="def012345678") == other
+    pooled = write_predictions(tmp_path, [0, 1], [0, 1], config={"pooling": "joints", "balance": "loss"})
+    assert "-trained-joints-balance-loss-seed0" in pooled.name
+    assert [read_result(path)["metrics"]["top1"] for path in (first, other, pooled)] == [0.5, 1.0, 1.0]
+    assert read_with_scores(other)[1] is not None
+    first.write_text("{")  # one that cannot be read is replaced
+    assert write_predictions(tmp_path, [0, 1], [0, 1]) == first
