@@ -29,6 +29,18 @@ NOT_FINITE = {".inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
 MAKE_ROOM = "make room, or choose another place"
 
 
+def beside(path: str | Path, ending: str) -> Path:
+    """Return the path of the same name with ``ending`` behind it, in the same folder.
+
+    Raises:
+        DataError: the root, which has no name.
+    """
+    path = Path(path) if Path(path).name else Path(path).absolute()  # of "." the folder's own
+    if not path.name:
+        raise DataError(f"{path}: has no name; choose another place")
+    return path.with_name(path.name + ending)
+
+
 @contextmanager
 def writing(path: str | Path, remedy: str = MAKE_ROOM) -> Iterator[None]:
     """Turn an error of the operating system into one that names ``path``, the reason and the remedy.
@@ -58,7 +70,7 @@ def replacing(path: str | Path, remedy: str = MAKE_ROOM) -> Iterator[Path]:
         DataError: the file cannot be written.
     """
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
+    partial = beside(path, ".partial")
     with writing(path.parent, remedy):
         path.parent.mkdir(parents=True, exist_ok=True)
     with writing(path, remedy):

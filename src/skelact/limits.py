@@ -18,6 +18,8 @@ from skelact.errors import ConfigurationError, DataError, suggest
 VARIABLE = "SKELACT_LIMITS"
 """Environment variable that holds what was raised or lowered; processes that are started inherit it."""
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
+MOST = 10**15 - 1
+"""What a limit can be raised to; more is taken as this."""
 _SCALES = {"": 1, "K": KB, "M": MB, "G": GB}
 
 
@@ -143,5 +145,5 @@ def parse_limits(settings: Iterable[str], where: str) -> dict[str, int]:
             raise ConfigurationError(
                 f"{where}: {name} is {value[:40]!r}; expected a whole number above 0, as 5000 or 2GB"
             )
-        found[name] = int(match[1]) * _SCALES[match[2].upper()]
+        found[name] = min(int(match[1]) * _SCALES[match[2].upper()], MOST)
     return found

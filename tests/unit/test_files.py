@@ -7,12 +7,13 @@ import hashlib
 import json
 import math
 import os
+from pathlib import Path
 from typing import TypedDict
 
 import pytest
 
 from skelact.errors import DataError
-from skelact.files import new_file, read_json, replacing, sha256, write_file, write_json, writing
+from skelact.files import beside, new_file, read_json, replacing, sha256, write_file, write_json, writing
 from skelact.limits import VARIABLE
 
 
@@ -213,3 +214,11 @@ def test_what_fits_a_schema_is_returned(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('{"a": {"shape": [1, 2], "more": 3}}')
     assert read_json(path, schema=dict[str, Entry])["a"]["shape"] == [1, 2]
+
+
+def test_what_stands_beside_a_path_has_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert beside("a/b.json", ".partial") == Path("a/b.json.partial")
+    assert beside(".", ".partial") == tmp_path.with_name(tmp_path.name + ".partial")
+    with pytest.raises(DataError, match="/: has no name"):
+        beside("/", ".partial")

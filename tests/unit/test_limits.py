@@ -16,7 +16,15 @@ def no_limits(monkeypatch):
 
 @pytest.mark.parametrize(
     ("typed", "value"),
-    [("7", 7), ("2GB", 2 << 30), ("2g", 2 << 30), ("3 MB", 3 << 20), ("4kb", 4 << 10), ("5B", 5)],
+    [
+        ("7", 7),
+        ("2GB", 2 << 30),
+        ("2g", 2 << 30),
+        ("3 MB", 3 << 20),
+        ("4kb", 4 << 10),
+        ("5B", 5),
+        ("999999999999999G", 10**15 - 1),
+    ],
 )
 def test_a_limit_is_raised_by_name(typed, value):
     set_limits(["frames=9", f"recording={typed}"])

@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 
 from skelact.errors import DataError
+from skelact.files import beside
 from skelact.locks import FolderLock
 from skelact.store.metadata import META
 
@@ -45,7 +46,7 @@ class PartialFolder:
     """
 
     def __init__(self, path: Path, overwrite: bool) -> None:
-        self.path, self._partial = path, path.with_name(path.name + ".partial")
+        self.path, self._partial = path, beside(path, ".partial")
         self.folder = self._partial / "store"
         """What becomes the store."""
         self.had_leftover = False

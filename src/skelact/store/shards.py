@@ -23,7 +23,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from skelact.errors import ConfigurationError, DataError
-from skelact.files import read_json
+from skelact.files import beside, read_json
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError, read_exclusions
@@ -70,7 +70,7 @@ class Shard:
 
     def path(self, store: Path) -> Path:
         """Return the folder of the part of ``store``."""
-        return store.with_name(f"{store.name}.part-{self.number}-of-{self.count}")
+        return beside(store, f".part-{self.number}-of-{self.count}")
 
 
 def parse_shard(text: str) -> tuple[int, int]:

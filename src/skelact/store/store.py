@@ -47,7 +47,7 @@ import numpy.typing as npt
 
 from skelact.configuration import names_closest
 from skelact.errors import DataError, printable
-from skelact.files import sha256
+from skelact.files import beside, sha256
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit
@@ -84,7 +84,7 @@ class Store:
         """
         path = Path(path)
         if not path.is_dir():
-            partial = path.with_name(path.name + ".partial")
+            partial = beside(path, ".partial")
             state = "its preparation was not finished" if partial.is_dir() else "there is no such folder"
             state = "it is a file" if path.exists() else state
             if (partial / "replaced" / META).is_file():
