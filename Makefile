@@ -7,10 +7,12 @@ TORCH_ARGS ?=
 DEMO_OUT ?= demo
 # Options of gpu-check, e.g. --device cpu.
 GPU_ARGS ?=
+# Options of attack, e.g. --minutes 60 --seed 5.
+ATTACK_ARGS ?=
 # Tests that run side by side, with a thread each.
 JOBS ?= 2
 
-.PHONY: help setup demo test test-fast lint format docs bench gpu-check gpu-wheels results clean
+.PHONY: help setup demo test test-fast lint format docs bench attack gpu-check gpu-wheels results clean
 help:
 	@echo "make setup      the environment alone, in $(VENV)"
 	@echo "make demo       set up, then the main job on the built-in data set (under 6 minutes on 2 cores)"
@@ -19,6 +21,7 @@ help:
 	@echo "make lint       ruff and mypy"
 	@echo "make docs       the documentation as a site, in site/"
 	@echo "make bench      every benchmark, one after the other"
+	@echo "make attack     edits, kills, damaged files, two of everything at once (10 minutes on 2 cores)"
 	@echo "make gpu-check  does everything work on this GPU, and how fast (7 minutes, no network needed)"
 	@echo "make gpu-wheels the packages that gpu-check needs beside PyTorch, for a machine without a network"
 	@echo "make results    the tables of docs/results from the files in results/"
@@ -56,6 +59,9 @@ docs: setup
 
 bench: setup
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+attack: setup
+	$(BIN)/python tests/attack $(ATTACK_ARGS)
 
 # no setup: a machine with a GPU may have PyTorch and no network
 gpu-check:

@@ -21,6 +21,7 @@ LIMIT = "--limit"
 """The option of every command that raises a bound of what is read, see :mod:`skelact.limits`."""
 
 
+LESS_MEMORY = "smaller settings take less, as --training.batch_size, or --training.accumulate"
 LIMITING = f"  any command: {LIMIT} NAME=VALUE raises a bound of what is read, as recording=1GB"
 
 
@@ -188,6 +189,12 @@ def _is_first_process() -> bool:
     return devices is None or bool(devices.is_first_process())
 
 
+def ran_out_of_memory(error: Exception) -> bool:
+    """Say whether an error of Python, of NumPy or of PyTorch says that there is no more memory."""
+    words = ("not enough memory", "out of memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or any(each in str(error) for each in words)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``skelact`` with ``arguments`` (default: the process's) and return its exit status."""
     if "_ARGCOMPLETE" in os.environ:  # a shell asks how its line goes on
@@ -221,6 +228,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         print(f"skelact: {printable(str(error))}", file=sys.stderr)
         return error.exit_status
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        print(f"skelact: out of memory ({printable(str(error))[:200]}); {LESS_MEMORY}", file=sys.stderr)
+        return SkelactError.exit_status
     except KeyboardInterrupt:
         print("skelact: stopped", file=sys.stderr)
         return 130

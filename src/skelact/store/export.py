@@ -15,6 +15,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.formats.padded_npz_writer import write_padded_npz
 from skelact.formats.protocol import GIVEN
 from skelact.formats.pyskl_writer import write_pyskl
+from skelact.limits import check_limit
 from skelact.store.protocols import split
 from skelact.store.store import Store
 
@@ -69,6 +70,10 @@ def export_padded_npz(
     if frames < longest:
         raise ConfigurationError(f"--frames is {frames}, but the longest sequence has {longest}")
     most = int(store.array("num_bodies")[chosen].max())
+    check_limit("frames", frames, "--frames", ConfigurationError)
+    check_limit("bodies", num_bodies, "--bodies", ConfigurationError)
+    places = frames * num_bodies * store.topology.num_joints
+    check_limit("places", places, "--frames, --bodies", ConfigurationError)
     if num_bodies < most:
         raise ConfigurationError(f"--bodies is {num_bodies}, but a sequence of {store.path} has {most}")
     missing = write_padded_npz(

@@ -1,0 +1,285 @@
+"""The parts of the attack: what a case of each does, and what counts as a fault."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+from random import Random
+
+import skelact
+from attack.command_lines import mutated_line, setting_line
+from attack.in_child import Ended, in_child, in_children
+from faults.mutations import IN_PLACE, flips, in_place_of, json_edits
+from fuzzing.engine import fuzz, readers
+from skelact.cli.main import main as command
+from skelact.synthetic import write_data_set
+
+PRELOADED = (
+    "torch",
+    "lightning_fabric",
+    "sklearn.manifold",
+    "matplotlib.backends.backend_agg",
+    "scipy.stats",
+)
+"""What commands import when they need it; once for all children."""
+FAULTS = Path(__file__).resolve().parents[1] / "faults"
+HOSTILE = ("hostile_archives", "size_faults", "torch_file_faults", "zip_member_faults", "yaml_faults")
+"""Tests of files that are made to do harm, by their names."""
+LONG = 20.0
+"""Seconds after which a mutated command, which may have been asked for years of work, is stopped."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What is attacked: each case has copies of its own."""
+
+    folder: Path
+    hashes: dict[str, dict[str, str]]
+    """Of the undisturbed store and run: the SHA-256 of the files that must come out the same."""
+    seconds: dict[str, float]
+    """How long they took."""
+
+    def place(self, *names: str) -> Path:
+        """Return a new folder for a case, with copies of ``raw``, ``store``, ``run``."""
+        place = self.folder / "case"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        for name in names:
+            shutil.copytree(self.folder / name, place / name)
+        return place
+
+
+@dataclass
+class Found:
+    """What a case found."""
+
+    what: str
+    outcome: str
+    faults: list[str] = field(default_factory=list)
+    cases: int = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the attack."""
+
+    cases: int
+    """Of ten minutes on two cores."""
+    run: Callable[[World, Random, int], Found]
+    """Does a case: what it is made of, its random numbers, and its number."""
+
+
+def words_of(line: str, place: Path) -> list[str]:
+    return line.replace("@", f"{place}/").split()
+
+
+def run_line(line: str, place: Path) -> int:
+    """Run a command in this process; ``@`` stands for the folder of the case."""
+    return command(words_of(line, place))
+
+
+PREPARE = "data prepare ntu60 @raw @store --workers {workers}"
+PRETRAIN = (
+    "pretrain --data @store --protocol xsub --method stjd-mp --size tiny --out @run --epochs 3 --seed 3 "
+    "--training.checkpoint_every 1 --training.tensorboard false --training.accelerator cpu"
+)
+KNN = "evaluate knn --run @run --data @store --protocol xsub --accelerator cpu"
+
+
+def make_world(folder: Path) -> World:
+    """Make the raw files, the store, the run and the result that all cases start from."""
+    for name in PRELOADED:
+        import_module(name)
+    for module in walk_packages(skelact.__path__, "skelact."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    place = folder / "case"  # a run knows the path of its store
+    write_data_set(place / "raw", sequences=62, seed=1)
+    seconds = {}
+    for name, line in (("store", PREPARE.format(workers=1)), ("run", PRETRAIN), ("result", KNN)):
+        begun = time.monotonic()
+        ended = in_child(partial(run_line, line, place), folder, 300)
+        seconds[name] = time.monotonic() - begun
+        assert ended.status == 0, ended.text
+    for name in ("raw", "store", "run"):
+        (place / name).rename(folder / name)
+    return World(folder, {name: hashes_of(folder / name) for name in ("store", "run")}, seconds)
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """Return the hashes of what must come out the same: a store's files, a run's weights."""
+    files = [folder / "weights.safetensors"] if folder.name == "run" else sorted(folder.rglob("*"))
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if path.is_file()
+    }
+
+
+def outcome(ended: Ended) -> str:
+    return "stopped, at work" if ended.is_endless else "done" if ended.status in (0, 1) else "refused"
+
+
+EDITED: dict[str, tuple[str, ...]] = {
+    "store/meta.json": ("data info @store", "data verify @store", KNN),
+    "store/*.bin": ("data info @store", "data verify @store", KNN),
+    "store/names.bin": ("data info @store",),
+    "run/card.json": (KNN,),
+    "run/weights.safetensors": (KNN,),
+    "run/config.yaml": (f"{PRETRAIN} --resume",),
+    "run/metrics.jsonl": (f"{PRETRAIN} --resume", "figures loss --run @run --out @loss.png"),
+    "run/checkpoints/*": (f"{PRETRAIN} --resume",),
+    "run/evaluations/*.json": ("results @{}", "figures confusion @{} --variant k=1 --out @confusion.png"),
+    "run/evaluations/*.npz": ("results @{}", "figures confusion @{} --variant k=1 --out @confusion.png"),
+}
+"""Files of a store and a run, and the commands that read them."""
+
+
+def edit(world: World, random: Random, _: int) -> Found:
+    """Change one file, and let a command read it."""
+    pattern = random.choice(list(EDITED))
+    place = world.place("store", "run")
+    path = random.choice(sorted(place.glob(pattern)))
+    line = random.choice(EDITED[pattern])
+    if line.endswith("--resume"):
+        (place / "run" / "card.json").unlink(missing_ok=True)
+    if random.random() < 0.1:
+        what = random.choice(list(IN_PLACE))
+        in_place_of(path, what)
+    elif path.suffix == ".json":
+        what, text = next(json_edits(json.loads(path.read_text()), 1, random.getrandbits(32)))
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    else:
+        what, data = next(flips(path.read_bytes(), 1, random.getrandbits(32)))
+        path.write_bytes(data)
+    result = next(place.glob("run/evaluations/*.json"), place).relative_to(place)
+    line = line.replace("@{}", f"@{result}")
+    ended = in_child(partial(run_line, line, place), world.folder)
+    faults = [ended.fault] if ended.fault else []
+    is_resumed = line.endswith("--resume") and ended.status == 0 and "checkpoints" in pattern
+    if is_resumed and not ended.text and hashes_of(place / "run") != world.hashes["run"]:
+        faults.append("damage went unnoticed: other weights")
+    return Found(f"{path.relative_to(place)}: {what[:80]}: {line.split(' --')[0]}", outcome(ended), faults)
+
+
+def kill(world: World, random: Random, _: int) -> Found:
+    """Kill a preparation or a training, up to three times; run it again; compare the bytes."""
+    is_training = random.random() < 0.5
+    name = "run" if is_training else "store"
+    place = world.place("store") if is_training else world.place()
+    if not is_training:
+        (place / "raw").symlink_to(world.folder / "raw")
+    line = PRETRAIN if is_training else PREPARE.format(workers=random.choice([1, 2]))
+    moments = [random.uniform(0.0, world.seconds[name]) for _ in range(random.randint(1, 3))]
+    lines = [f"{line} --resume", line] if is_training else [line]
+    for number, moment in enumerate(moments):
+        again = lines[0] if number and (place / "run" / "config.yaml").exists() else line
+        in_child(partial(run_line, again, place), world.folder, moment, is_killed=True)
+    if not (place / name / ("card.json" if is_training else "meta.json")).exists():
+        ends = []
+        for each in lines:  # what was killed before it began anything cannot go on; it begins
+            ends.append(in_child(partial(run_line, each, place), world.folder, 300))
+            if ends[-1].status == 0:
+                break
+        faults = [ended.fault for ended in ends if ended.fault]
+        if ends[-1].status != 0:
+            faults.append(f"cannot go on: {ends[-1].text.strip()[-200:]}")
+    else:
+        faults = []
+    if not faults and hashes_of(place / name) != world.hashes[name]:
+        faults.append("other bytes than those of an undisturbed run")
+    left = [path.name for path in place.iterdir() if path.name not in ("raw", "store", "run")]
+    faults += [f"left behind: {each}" for each in left]
+    moments_text = ", ".join(f"{moment:.2f}" for moment in moments)
+    return Found(f"{line.split(' --')[0]} killed after {moments_text} s", "the same bytes", faults)
+
+
+def read(world: World, random: Random, number: int) -> Found:
+    """Feed 200 damaged files to one reader."""
+    findings = fuzz(readers()[number % len(readers())], random.getrandbits(32), FUZZED, world.place())
+    return Found(f"{findings.reader}, seed {findings.seed}", "read or refused", findings.wrong, FUZZED)
+
+
+FUZZED = 200
+
+
+def mutate(world: World, random: Random, _: int) -> Found:
+    """Run a command with some words changed, or with a wild value of one of its settings."""
+    place = world.place("raw", "store", "run")
+    words = (mutated_line if random.random() < 0.5 else setting_line)(random)
+    typed = [word.replace("@", f"{place}/") for word in words]
+    ended = in_child(partial(in_folder, place, typed), world.folder, LONG)
+    faults = [] if ended.is_endless or not ended.fault else [ended.fault]
+    return Found(" ".join(words)[:300], outcome(ended), faults)
+
+
+def in_folder(place: Path, words: list[str]) -> int:
+    import os
+
+    os.chdir(place)
+    return command(words)
+
+
+TWICE = (
+    PREPARE.format(workers=1),
+    PRETRAIN,
+    f"{PRETRAIN} --resume",
+    KNN,
+    "figures loss --run @run --out @loss.png",
+    "data export @store @out.npz --format padded-npz --protocol xsub",
+    "data convert @store @other --topology kinect-20",
+)
+
+
+def twice(world: World, random: Random, _: int) -> Found:
+    """Run a command two or three times at once: one succeeds at least, the others say who is at work."""
+    line = random.choice(TWICE)
+    place = world.place("raw", "store", "run")
+    if line.startswith("data prepare"):
+        shutil.rmtree(place / "store")
+    if line.endswith("--resume"):
+        (place / "run" / "card.json").unlink()
+    elif line.startswith("pretrain"):
+        shutil.rmtree(place / "run")
+    ends = in_children([partial(run_line, line, place)] * random.randint(2, 3), world.folder, 120)
+    faults = [ended.fault for ended in ends if ended.fault]
+    if all(ended.status != 0 for ended in ends):
+        faults.append(f"none succeeded: {[ended.text[-200:] for ended in ends]}")
+    name = "store" if line.startswith("data prepare") else "run"
+    if not faults and hashes_of(place / name) != world.hashes[name]:
+        faults.append(f"the {name} has other bytes than that of one command alone")
+    return Found(line.split(" --")[0], "at least one done", faults)
+
+
+def hostile(_: World, __: Random, number: int) -> Found:
+    """Run the tests of hostile files."""
+    name = HOSTILE[number % len(HOSTILE)]
+    words = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-rN"]
+    done = subprocess.run(
+        [*words, str(FAULTS / f"test_{name}.py")], capture_output=True, text=True, check=False, timeout=600
+    )
+    dots = re.findall(r"^([.FEsx]+) ", done.stdout, re.MULTILINE)
+    faults = [] if done.returncode == 0 else [done.stdout[-1000:]]
+    return Found(name, "refused, in bounds", faults, sum(map(len, dots)))
+
+
+PARTS = {
+    "edits": Part(5_000, edit),
+    "kills": Part(300, kill),
+    "readers": Part(20_000 // FUZZED, read),
+    "commands": Part(2_000, mutate),
+    "hostile": Part(len(HOSTILE), hostile),
+    "at once": Part(60, twice),
+}
+"""The parts by their names."""

@@ -1,0 +1,84 @@
+"""The attack notices what it looks for, and makes its cases again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from random import Random
+
+import pytest
+
+from attack.command_lines import LINES, mutated_line, numeric_settings, setting_line
+from attack.in_child import in_child, in_children
+from skelact.cli.main import COMMANDS, find_command
+
+
+def say(text: str, status: int) -> int:
+    sys.stderr.write(text)
+    return status
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def fill() -> None:
+    assert len(bytearray(4 << 30))
+
+
+def divide() -> None:
+    assert 1 // 0
+
+
+@pytest.mark.parametrize(
+    ("work", "fault"),
+    [
+        (lambda: None, ""),
+        (lambda: say("skelact: no such store\n", 2), ""),
+        (lambda: say("", 2), "status 2 without a word"),
+        (lambda: say("Traceback (most recent call last):\nKeyError: 1\n", 0), "traceback: KeyError: 1"),
+        (lambda: say("skelact: \x1b[31m\n", 2), "raw characters"),
+        (lambda: 77, "status 77"),
+        (divide, "traceback: ZeroDivisionError"),
+        (die, "killed by SIGSEGV"),
+        (fill, "traceback: MemoryError"),
+        (lambda: time.sleep(30), "no end"),
+    ],
+)
+def test_every_kind_of_fault_is_noticed(tmp_path, work, fault):
+    ended = in_child(work, tmp_path, 2.0)
+    assert ended.fault.startswith(fault)
+    assert bool(ended.fault) == bool(fault)
+
+
+def test_a_kill_that_is_meant_is_no_fault_of_time(tmp_path):
+    ended = in_child(lambda: time.sleep(30), tmp_path, 0.2, is_killed=True)
+    assert (ended.status, ended.is_endless) == (-signal.SIGKILL, False)
+
+
+def test_works_go_on_side_by_side(tmp_path):
+    first = tmp_path / "first"
+
+    def wait() -> int:
+        while not first.exists():
+            time.sleep(0.01)
+        return 0
+
+    ends = in_children([wait, first.touch], tmp_path, 60.0)
+    assert [ended.status for ended in ends] == [0, 0]
+
+
+def test_cases_are_made_again_from_their_seed():
+    for make in (mutated_line, setting_line):
+        lines = [make(Random(seed)) for seed in range(50)]
+        assert lines == [make(Random(seed)) for seed in range(50)]
+        assert len(set(map(tuple, lines))) > 30
+
+
+def test_lines_are_of_known_commands_and_their_numbers_are_found():
+    assert {find_command(line.split())[0].name for line in LINES} <= {command.name for command in COMMANDS}
+    pretrain = dict(numeric_settings("pretrain"))
+    assert {"epochs", "training.lr", "model.width", "clips.num_frames", "clip-grad"} <= set(pretrain)
+    assert not {"data", "compile", "training.optimiser", "precision"} & set(pretrain)
