@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -73,8 +74,10 @@ def write_published(path: Path, parameters: Mapping[str, Tensor], num_heads: int
     Raises:
         DataError: the file exists, or cannot be written.
     """
+    content = io.BytesIO()  # torch says of a full disk something about a position in its archive
+    torch.save({STATE_DICT_KEYS[0]: dict(parameters), NUM_HEADS: num_heads}, content)
     with new_file(path, overwrite) as file:
-        torch.save({STATE_DICT_KEYS[0]: dict(parameters), NUM_HEADS: num_heads}, file)
+        file.write(content.getbuffer())
 
 
 def _blocks(own: Mapping[str, Tensor], prefix: str, depth: int) -> dict[str, Tensor]:

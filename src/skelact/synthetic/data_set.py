@@ -72,7 +72,12 @@ def write_data_set(
     for index in range(sequences):
         name = recording_name(index, numbers)
         path = out / f"{format_name(name)}{SUFFIX}"
-        path.write_bytes(format_recording(simulate(name, seed)).encode("ascii"))
+        content = format_recording(simulate(name, seed)).encode("ascii")
+        try:
+            path.write_bytes(content)
+        except BaseException:
+            path.unlink(missing_ok=True)  # no half of a recording stays
+            raise
         files.append(path)
         if on_progress is not None:
             on_progress(len(files))

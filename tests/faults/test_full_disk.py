@@ -1,0 +1,49 @@
+"""A disk that is full after some bytes of a file: one line, and no half of what was asked for."""
+
+from __future__ import annotations
+
+import os
+import resource
+from functools import partial
+
+import pytest
+
+from attack.command_lines import LINES
+from attack.in_child import in_child
+from attack.parts import in_folder, make_world
+
+WRITING = [
+    line for line in LINES if not line.startswith(("data info", "data verify", "results", "figures tsne"))
+]
+GOES_ON = ("pretrain", "evaluate finetune", "evaluate semi", "evaluate supervised")
+"""Commands whose run folder stays, to go on with."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return make_world(tmp_path_factory.mktemp("full"))
+
+
+def limited(size, place, words):
+    """Run a command in a process that can write no file larger than ``size``."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return in_folder(place, words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [2_000, 60_000])
+@pytest.mark.parametrize("line", WRITING)
+def test_a_full_disk_is_one_line_and_leaves_no_half(world, line, size):
+    place = world.place("raw", "store", "run")
+    before = set(place.rglob("*"))
+    words = [word.replace("@", f"{place}/") for word in line.split()]
+    ended = in_child(partial(limited, size, place, words), world.folder)
+    assert not ended.fault
+    assert ended.status in ((2,) if size == 2_000 else (0, 2))
+    new = [path for path in set(place.rglob("*")) - before if path.is_file()]
+    assert not [path for path in new if path.name.endswith(".partial")]
+    if ended.status == 2:
+        assert "cannot be written" in ended.text
+        assert "File too large" in ended.text
+        if not line.startswith(GOES_ON):
+            assert not [os.fspath(path) for path in new]
