@@ -51,7 +51,8 @@ def pretrain(store: Path, out: Path, *more: str) -> int:
 
 
 def result_of(run: Path, evaluation: str) -> dict[str, object]:
-    (path,) = (run / "evaluations").glob(f"{evaluation}-pose-json-*.json")
+    found = (run / "evaluations").glob(f"{evaluation}-pose-json-*.json")
+    path = max(found, key=lambda each: each.stat().st_mtime_ns)  # the one that was written last
     return dict(json.loads(path.read_text()))
 
 

@@ -104,9 +104,8 @@ def prepare(
     file. Recordings that cannot be used are left out and listed, with the reason, in STORE/excluded.csv.
     STORE appears when it is complete; stopped at any moment, the same command starts over.
 
-    Large data sets go in parts, on any machines: --shard I/N makes STORE.part-I-of-N, and leaves it alone
-    once it is finished; when all parts lie beside STORE, the command without --shard joins them to what one
-    run gives.
+    Large data sets go in parts, on any machines: --shard I/N makes STORE.part-I-of-N. When all parts lie
+    beside STORE, the command without --shard joins them to what one run gives.
 
     Args:
         data_set: auto (told by the files' content), ntu60, ntu120, pku1, pku2, msr-action3d, nw-ucla,

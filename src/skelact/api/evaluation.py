@@ -153,7 +153,7 @@ def linear_fast(
         held_out: share of the training sequences on which the strength is chosen
         max_iterations: steps of L-BFGS for each strength
         tolerance: L-BFGS ends where no entry of the gradient is larger
-        pooling: what stands side by side in an embedding: joints, bodies or both (default: mean)
+        pooling: what stands side by side in an embedding: joints, bodies or both
         balance: make classes of unequal size count alike by the loss
 
     Raises:
@@ -199,7 +199,7 @@ def knn(
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         k: numbers of neighbours
         tau: temperature of the neighbours' votes
-        pooling: what stands side by side in an embedding: joints, bodies or both (default: mean)
+        pooling: what stands side by side in an embedding: joints, bodies or both
 
     Raises:
         ConfigurationError, DataError: as of :func:`linear`.
@@ -244,7 +244,7 @@ def retrieval(
         run: run folder of 'skelact pretrain'
         data: store to evaluate on
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
-        pooling: what stands side by side in an embedding: joints, bodies or both (default: mean)
+        pooling: what stands side by side in an embedding: joints, bodies or both
 
     Raises:
         ConfigurationError, DataError: as of :func:`linear`.

@@ -13,6 +13,9 @@ NUMERICALLY_NEUTRAL = ("workers", "checkpoint_every", "keep_checkpoints", "tenso
 ROUNDING_ONLY = ("devices", "accelerator", "compile")
 """Settings that change the order of additions alone: results that differ in them are of one method."""
 
+MOST_RATE = 1e6
+"""Largest learning rate that is taken; float32 has no number for every larger one."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -74,9 +77,10 @@ class TrainingConfig:
         for name in ("epochs", "batch_size", "devices", "accumulate", "checkpoint_every", "keep_checkpoints"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"training.{name} is {getattr(self, name)}, expected 1 or more")
-        if self.lr < 0 or self.min_lr < 0:
+        if not (0 <= self.lr <= MOST_RATE and 0 <= self.min_lr <= MOST_RATE):
             raise ConfigurationError(
-                f"training.lr, training.min_lr are {self.lr}, {self.min_lr}: expected none below zero"
+                f"training.lr, training.min_lr are {self.lr}, {self.min_lr}: expected none below zero "
+                f"and none above {MOST_RATE:g}"
             )
         for name in ("weight_decay", "momentum", "beta1", "beta2"):
             if getattr(self, name) < 0:

@@ -73,8 +73,9 @@ def _lock(out: Path, resume: bool) -> FolderLock | None:
 
 
 def _is_taken(out: Path) -> bool:
-    """Return whether a folder holds more than a lock, or is none."""
-    return out.exists() and (not out.is_dir() or any(each.name != LOCK for each in out.iterdir()))
+    """Return whether a folder holds more than what a command that was killed at once leaves, or is none."""
+    left = (LOCK, f"{CONFIG}.partial")
+    return out.exists() and (not out.is_dir() or any(each.name not in left for each in out.iterdir()))
 
 
 def open_folder(

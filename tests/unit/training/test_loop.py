@@ -18,6 +18,7 @@ from skelact.training.devices import compile_model
 from skelact.training.log import read_metrics
 from skelact.training.loop import RunStoppedError, fit, make_fabric
 from skelact.training.randomness import derive_seed, generator_for
+from skelact.training.run_folder import open_folder, read_settings
 from skelact.training.steps import epoch_batches
 
 CONFIG = TrainingConfig(
@@ -318,3 +319,19 @@ def test_a_compiled_model_learns_the_same(tmp_path):
         losses[compiled] = [line["loss"] for line in train(task, tmp_path / str(compiled), config=config)]
         assert (torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0) == compiled
     assert losses[True] == pytest.approx(losses[False], rel=ROUNDING)
+
+
+def test_what_a_killed_start_leaves_is_no_run(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml.partial").write_text("seed")
+    open_folder(tmp_path / "run", {"seed": 1}, resume=False)
+    assert read_settings(tmp_path / "run") == {"seed": 1}
+    assert not (tmp_path / "run" / "config.yaml.partial").exists()
+    with pytest.raises(DataError, match="exists already"):
+        open_folder(tmp_path / "run", {"seed": 1}, resume=False)
+
+
+@pytest.mark.parametrize("rate", [1e300, -1.0, float("nan"), float("inf")])
+def test_a_rate_that_no_weight_can_take_is_refused(rate):
+    with pytest.raises(ConfigurationError, match="none above 1e"):
+        TrainingConfig(lr=rate)
