@@ -28,6 +28,8 @@ _NAMES: dict[Any, str] = {
 }
 _OTHER = "another type"
 _LISTS = (list, Sequence, Collection, Iterable)
+LARGEST = 3.4e38
+"""No setting is a larger number, infinity excepted: networks compute in float32."""
 _MOST_NAME = 255
 """Bytes of a name in a folder, on the file systems in use."""
 _SHORT = reprlib.Repr()
@@ -170,7 +172,10 @@ def _number(value: Any, kind: type) -> tuple[Any, str]:
         return kind(whole), ""
     if kind is int:
         return value, _OTHER
-    return float(value), "expected a number" if math.isnan(value) else ""
+    found = float(value)
+    if math.isfinite(found) and abs(found) > LARGEST:
+        return value, f"expected a number of at most {LARGEST:g}, as float32 holds"
+    return found, "expected a number" if math.isnan(found) else ""
 
 
 def _list(value: Any, origin: Any, inner: tuple[Any, ...]) -> tuple[Any, str]:

@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from skelact.cli import main as cli
+from skelact.errors import ConfigurationError
 from skelact.synthetic import write_data_set
+from skelact.training.config import TrainingConfig
+from skelact.training.devices import make_fabric
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,30 @@ def test_an_export_is_as_long_as_a_recording_may_be(store, tmp_path, capsys, set
     assert message in error
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (f"--hidden-width={1 << 62}", "--limit parameters="),
+        ("--training.lr=1e300", "expected a number of at most 3.4e+38"),
+        ("--share=.inf", "a share of inf is none; expected one in (0, 1]"),
+        ("--share=-.inf", "a share of -inf is none"),
+        ("--training.weight_decay=nan", "--training.weight_decay is 'nan', expected a number"),
+    ],
+)
+def test_settings_that_no_machine_has(store, tmp_path, capsys, setting, message):
+    words = ["evaluate", "supervised", "--data", str(store), "--protocol", "xsub", "--size", "tiny"]
+    words += ["--training.accelerator", "cpu", "--epochs", "1", "--out", str(tmp_path / "out"), setting]
+    assert cli.main(words) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_no_machine_starts_a_thousand_processes():
+    with pytest.raises(ConfigurationError, match=r"training.devices is 1000, expected up to 256 processes"):
+        make_fabric(TrainingConfig(devices=1000, batch_size=1000, accelerator="cpu"))
 
 
 def takes_too_much_of_numpy():

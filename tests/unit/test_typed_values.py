@@ -57,6 +57,7 @@ def test_what_fits_comes_back_as_the_annotation_has_it(value, hint, expected):
         (True, int, "x is True, expected a whole number"),
         ("3", float, "x is '3', expected a number"),
         (math.nan, float | None, "x is nan, expected a number"),
+        (1e300, float | None, "x is 1e+300, expected a number of at most 3.4e+38, as float32 holds"),
         (1 << 63, int, "x is 9223372036854775808, expected one of at most 64 bits"),
         pytest.param(
             10**5000,

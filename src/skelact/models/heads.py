@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from skelact.errors import ConfigurationError
+from skelact.limits import check_limit
 from skelact.models.backbone import Backbone
 from skelact.models.batch_norm import BatchNorm
 from skelact.models.sizes import Absent, Pooling, ProjectionConfig
@@ -82,6 +84,8 @@ class FinetuneHead(nn.Module):
         super().__init__()
         self.absent = absent
         self.dropout = nn.Dropout(dropout)
+        num_numbers = hidden_width * (num_joints * width + num_classes)
+        check_limit("parameters", num_numbers, f"hidden_width {hidden_width}", ConfigurationError)
         self.hidden = nn.Linear(num_joints * width, hidden_width)
         self.norm = BatchNorm(hidden_width)
         self.out = nn.Linear(hidden_width, num_classes)

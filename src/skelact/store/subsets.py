@@ -8,6 +8,7 @@ store, the machine and the number of processes do not matter. Subsets of one see
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,8 @@ def draw_subset(
             "give the list of those that have with --subset"
         )
     sizes = {int(label): int((labels == label).sum()) for label in np.unique(labels)}
+    if share is not None and not math.isfinite(share):
+        raise ConfigurationError(f"a share of {share} is none; expected one in (0, 1]")
     total = round(share * len(train)) if share is not None else int(count or 0)
     if total < len(sizes) or total > len(train):
         wanted = f"a share of {share:g}" if share is not None else f"a count of {count}"

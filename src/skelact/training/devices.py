@@ -13,6 +13,9 @@ from torch import nn
 from skelact.errors import ConfigurationError
 from skelact.training.config import TrainingConfig
 
+MOST_PROCESSES = 256
+"""Processes that share the work on the CPUs of one machine."""
+
 
 class Autocast(MixedPrecision):
     """bfloat16 where torch takes it to be safe; what comes into a model stays as it is.
@@ -37,6 +40,10 @@ def make_fabric(config: TrainingConfig) -> Fabric:
     torch.backends.cudnn.allow_tf32 = False
     on_gpu = config.accelerator != "cpu" and torch.cuda.is_available()
     autocast = Autocast("bf16-mixed", "cuda" if on_gpu else "cpu") if config.precision == "bf16" else None
+    if not on_gpu and config.devices > MOST_PROCESSES:
+        raise ConfigurationError(
+            f"training.devices is {config.devices}, expected up to {MOST_PROCESSES} processes on a CPU"
+        )
     try:
         fabric = Fabric(accelerator=config.accelerator, devices=config.devices, plugins=autocast)
         fabric.launch()
