@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 
@@ -25,12 +24,11 @@ import numpy.typing as npt
 from skelact.errors import ConfigurationError
 from skelact.formats.archives import RawFile
 from skelact.formats.bvh_hierarchy import Hierarchy, kept_joints, parse_hierarchy, to_topology
-from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import TOO_LARGE, UnusableRecordingError, check_extent, malformed, quote
-from skelact.formats.manifest import with_manifest
 from skelact.formats.number_text import float_of
+from skelact.formats.own_recordings import survey_recordings
 from skelact.formats.recognition import Sample
-from skelact.formats.settings import class_names_setting, recorded_settings
 from skelact.limits import beyond, limit
 from skelact.skeleton.sequence import SkeletonSequence
 
@@ -252,13 +250,8 @@ def bvh_data_set() -> DataSet:
     return DataSet(
         name="bvh",
         summary="recordings of your own: .bvh files of one skeleton, and manifest.csv where wanted",
-        topology=None,
-        fps=None,
-        class_names=None,
         suffix=SUFFIX,
         example="anything.bvh",
-        is_member=any_name,
-        read=not_surveyed,
         unit="m",
         recognises=recognises,
         settings={"scale": CENTIMETRE, "class_names": None},
@@ -278,12 +271,10 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         DataError: more than one manifest, or one that cannot be used.
         ConfigurationError: a setting that cannot be used.
     """
-    settings = data_set.settings
-    scale, names = settings["scale"], class_names_setting(settings)
+    scale = data_set.settings["scale"]
     if not isinstance(scale, (int, float)) or not 0 < scale < float("inf"):
         raise ConfigurationError(f"--scale is {scale}; expected the files' unit of length in metres, as 0.01")
-    used = replace(data_set, class_names=names, settings=recorded_settings(settings, None, names))
-    return with_manifest(used, files, partial(_described, scale=float(scale)), names)
+    return survey_recordings(data_set, files, read=partial(_described, scale=float(scale)))
 
 
 def _described(file: RawFile, *, scale: float) -> LabelledSequence:

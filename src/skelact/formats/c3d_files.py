@@ -13,20 +13,17 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from skelact.errors import ConfigurationError
-from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, error_text
-from skelact.formats.manifest import with_manifest
 from skelact.formats.named_joints import POINTS_LEFT_OUT, NamedSkeleton, sequence_of_points, skeleton_of
 from skelact.formats.notes import Note
+from skelact.formats.own_recordings import read_content, survey_recordings
 from skelact.formats.recognition import Sample
-from skelact.formats.settings import class_names_setting, recorded_settings, topology_setting
 from skelact.limits import check_limit
 from skelact.skeleton.topology import Topology
 
@@ -124,37 +121,15 @@ def c3d_data_set() -> DataSet:
     return DataSet(
         name="c3d",
         summary="motion capture in .c3d files, and manifest.csv where wanted",
-        topology=None,
-        fps=None,
-        class_names=None,
         suffix=SUFFIX,
         example="walk-01.c3d",
-        is_member=any_name,
-        read=not_surveyed,
         recognises=_recognises,
         unit="m",
         settings={"topology": None, "class_names": None, "body_order": None},
-        survey=_survey,
+        survey=partial(survey_recordings, read=partial(read_content, read_c3d)),
     )
 
 
 def _recognises(sample: Sample) -> bool:
     head = sample.head
     return len(head) >= 512 and head[1] == _MAGIC and 0 < head[0] < 128 and b"POINT" in head
-
-
-def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
-    """Read the manifest among ``files``, if there is one.
-
-    Raises:
-        DataError: more than one manifest, or one that cannot be used.
-        ConfigurationError: a setting that cannot be used.
-    """
-    settings = data_set.settings
-    topology, names = topology_setting(settings), class_names_setting(settings)
-    used = replace(data_set, class_names=names, settings=recorded_settings(settings, topology, names))
-    return with_manifest(used, files, partial(_described, topology=topology), names)
-
-
-def _described(file: RawFile, *, topology: Topology | None) -> LabelledSequence:
-    return read_c3d(file.name, file.stem, file.read(), topology=topology)

@@ -13,28 +13,17 @@ Source: T.-Y. Lin et al., Microsoft COCO, ECCV 2014.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from skelact.formats.archives import RawFile
 from skelact.formats.coco_people import find_people
-from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.json_value import parse_json
-from skelact.formats.manifest import with_manifest
 from skelact.formats.notes import Note
-from skelact.formats.people import ImageSize, People, frame_steps, in_pixels, seen_joints, sequence_of
+from skelact.formats.own_recordings import read_content, survey_recordings
+from skelact.formats.people import ImageSize, People, frame_steps, seen_joints, sequence_of
 from skelact.formats.recognition import Sample
-from skelact.formats.settings import (
-    class_names_setting,
-    fps_setting,
-    image_size_setting,
-    min_confidence_setting,
-    recorded_settings,
-    topology_setting,
-)
 from skelact.skeleton.tables import COCO_17
 from skelact.skeleton.topology import Topology
 
@@ -88,14 +77,18 @@ def read_video(
         seen_joints(table[..., 2], min_confidence) & table[..., :2].any(2),
         np.array(found.identities, np.int64) if is_tracked else None,
     )
-    people, attributes, notes = in_pixels(people, file, image_size or found.image_size)
-    sequence, left_out = sequence_of(
-        people, file=file, name=name, topology=expected, fps=fps, num_frames=int(steps[-1]) + 1
+    sequence, notes = sequence_of(
+        people,
+        file=file,
+        name=name,
+        topology=expected,
+        fps=fps,
+        num_frames=int(steps[-1]) + 1,
+        image_size=image_size or found.image_size,
     )
-    notes += left_out
     if others:
         notes.append(Note(file, OTHER_JOINTS, others))
-    return LabelledSequence(replace(sequence, attributes=attributes), notes=notes)
+    return LabelledSequence(sequence, notes=notes)
 
 
 def coco_keypoints_data_set() -> DataSet:
@@ -103,13 +96,8 @@ def coco_keypoints_data_set() -> DataSet:
     return DataSet(
         name="coco-keypoints",
         summary="videos in .json of COCO key points (MMPose, AlphaPose, Ultralytics, rtmlib), a file each",
-        topology=None,
-        fps=None,
-        class_names=None,
         suffix=SUFFIX,
         example="jump-01.json",
-        is_member=any_name,
-        read=not_surveyed,
         recognises=_recognises,
         up="-y",
         unit="px",
@@ -120,49 +108,10 @@ def coco_keypoints_data_set() -> DataSet:
             "min_confidence": 0.0,
             "image_size": None,
         },
-        survey=_survey,
+        survey=partial(survey_recordings, read=partial(read_content, read_video)),
     )
 
 
 def _recognises(sample: Sample) -> bool:
     is_annotated = sample.has_json_keys(1, "images") and not sample.has_json_keys(1, "bodies")
     return is_annotated or any("keypoints" in keys for keys in sample.json_keys.values())
-
-
-def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
-    """Read the manifest among ``files``, if there is one.
-
-    Raises:
-        DataError: more than one manifest, or one that cannot be used.
-        ConfigurationError: a setting that cannot be used.
-    """
-    settings = data_set.settings
-    topology, names = topology_setting(settings), class_names_setting(settings)
-    read = partial(
-        _read,
-        topology=topology,
-        fps=fps_setting(settings),
-        min_confidence=min_confidence_setting(settings),
-        image_size=image_size_setting(settings),
-    )
-    used = replace(data_set, class_names=names, settings=recorded_settings(settings, topology, names))
-    return with_manifest(used, files, read, names)
-
-
-def _read(
-    file: RawFile,
-    *,
-    topology: Topology | None,
-    fps: float | None,
-    min_confidence: float,
-    image_size: ImageSize | None,
-) -> LabelledSequence:
-    return read_video(
-        file.name,
-        file.stem,
-        file.read(),
-        topology=topology,
-        fps=fps,
-        min_confidence=min_confidence,
-        image_size=image_size,
-    )

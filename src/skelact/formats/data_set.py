@@ -75,19 +75,19 @@ class DataSet:
     """Its name on the command line and in stores."""
     summary: str
     """One line that says what it is and in which files it comes."""
-    topology: Topology | None
-    """None: the first recording decides, and those with another skeleton are left out."""
-    fps: float | None
-    """Frames a second. None: the recordings tell; a store whose recordings differ has none."""
-    class_names: tuple[str, ...] | None
-    """None: the recordings' class names, sorted."""
     suffix: str
     """Ending of its recordings' files."""
     example: str
     """A recording's file name, for messages."""
-    is_member: Callable[[str], bool]
+    topology: Topology | None = None
+    """None: the first recording decides, and those with another skeleton are left out."""
+    fps: float | None = None
+    """Frames a second. None: the recordings tell; a store whose recordings differ has none."""
+    class_names: tuple[str, ...] | None = None
+    """None: the recordings' class names, sorted."""
+    is_member: Callable[[str], bool] = any_name
     """Tells by a recording's name whether it is part of the data set; raises where it is no such name."""
-    read: Reader
+    read: Reader = not_surveyed
     """Turns a file into clean sequences, not yet centred."""
     up: Axis | None = None
     """The axis of positions that points up, where it is known. None: the user tells, or the data."""

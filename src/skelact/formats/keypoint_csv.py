@@ -18,29 +18,22 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
-from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, quote
-from skelact.formats.manifest import MANIFEST_FILE, separator_of, with_manifest
+from skelact.formats.manifest import MANIFEST_FILE, separator_of
 from skelact.formats.named_joints import POINTS_LEFT_OUT, sequence_of_points, skeleton_of
 from skelact.formats.notes import Note
 from skelact.formats.number_text import float_of
+from skelact.formats.own_recordings import read_content, survey_recordings
 from skelact.formats.people import frame_steps
 from skelact.formats.recognition import Sample
-from skelact.formats.settings import (
-    class_names_setting,
-    fps_setting,
-    min_confidence_setting,
-    recorded_settings,
-    topology_setting,
-)
 from skelact.limits import check_limit
 from skelact.skeleton.topology import Topology
 
@@ -261,13 +254,8 @@ def csv_data_set() -> DataSet:
     return DataSet(
         name="csv",
         summary="recordings of your own: a .csv table of keypoints each, and manifest.csv where wanted",
-        topology=None,
-        fps=None,
-        class_names=None,
         suffix=SUFFIX,
         example="jump-01.csv",
-        is_member=any_name,
-        read=not_surveyed,
         recognises=_recognises,
         settings={
             "topology": None,
@@ -276,7 +264,7 @@ def csv_data_set() -> DataSet:
             "min_confidence": 0.0,
             "body_order": None,
         },
-        survey=_survey,
+        survey=partial(survey_recordings, read=partial(read_content, read_csv)),
     )
 
 
@@ -285,30 +273,3 @@ def _recognises(sample: Sample) -> bool:
         return False
     first = sample.lines[0]
     return _columns([name.strip('"') for name in first.split(separator_of(first))]) is not None
-
-
-def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
-    """Read the manifest among ``files``, if there is one.
-
-    Raises:
-        DataError: more than one manifest, or one that cannot be used.
-        ConfigurationError: a setting that cannot be used.
-    """
-    settings = data_set.settings
-    topology, names = topology_setting(settings), class_names_setting(settings)
-    describe = partial(
-        _described,
-        topology=topology,
-        fps=fps_setting(settings),
-        min_confidence=min_confidence_setting(settings),
-    )
-    used = replace(data_set, class_names=names, settings=recorded_settings(settings, topology, names))
-    return with_manifest(used, files, describe, names)
-
-
-def _described(
-    file: RawFile, *, topology: Topology | None, fps: float | None, min_confidence: float
-) -> LabelledSequence:
-    return read_csv(
-        file.name, file.stem, file.read(), topology=topology, fps=fps, min_confidence=min_confidence
-    )

@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, Item, LabelledSequence, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import Exclusion, malformed, quote
 from skelact.formats.manifest import with_manifest
 from skelact.formats.number_text import number_table, text_lines
@@ -164,12 +164,8 @@ def kinect_text_data_set() -> DataSet:
         name="kinect-text",
         summary="Kinect v1 text, UTKinect-Action3D too: .txt files, frame and 60 numbers a line",
         topology=KINECT_20,
-        fps=None,
-        class_names=None,
         suffix=SUFFIX,
         example="joints_s01_e01.txt",
-        is_member=any_name,
-        read=not_surveyed,
         up="y",
         unit="m",
         recognises=_recognises,

@@ -25,25 +25,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.json_value import JsonValue, json_type, parse_json
-from skelact.formats.manifest import with_manifest
-from skelact.formats.people import ImageSize, People, frame_steps, in_pixels, seen_joints, sequence_of
+from skelact.formats.own_recordings import read_content, survey_recordings
+from skelact.formats.people import ImageSize, People, frame_steps, seen_joints, sequence_of
 from skelact.formats.protocol import GIVEN, SIDES, TEST, TRAIN, attribute_of, given_protocol
 from skelact.formats.recognition import Sample
-from skelact.formats.settings import (
-    class_names_setting,
-    fps_setting,
-    image_size_setting,
-    min_confidence_setting,
-    recorded_settings,
-    topology_setting,
-)
 from skelact.skeleton.tables import OPENPOSE_18
 from skelact.skeleton.topology import Topology
 
@@ -115,12 +108,17 @@ def read_video(
     people_found = People(
         steps[np.array(found, np.int64)], positions, seen_joints(confidences, min_confidence)
     )
-    people_found, attributes, notes = in_pixels(people_found, file, image_size)
-    sequence, left_out = sequence_of(
-        people_found, file=file, name=name, topology=topology, fps=fps, num_frames=int(steps.max()) + 1
+    sequence, notes = sequence_of(
+        people_found,
+        file=file,
+        name=name,
+        topology=topology,
+        fps=fps,
+        num_frames=int(steps.max()) + 1,
+        image_size=image_size,
     )
     names, label = _class_of(whole)
-    return LabelledSequence(replace(sequence, label=label, attributes=attributes), names, notes + left_out)
+    return LabelledSequence(replace(sequence, label=label), names, notes)
 
 
 def _class_of(table: JsonValue) -> tuple[dict[str, str], int | None]:
@@ -136,18 +134,13 @@ def kinetics_skeleton_data_set() -> DataSet:
     return DataSet(
         name="kinetics-skeleton",
         summary="videos in the .json of Kinetics-skeleton, with manifest.csv or *_label.json where wanted",
-        topology=None,
-        fps=None,
-        class_names=None,
         suffix=SUFFIX,
         example="---QUuC4vJs.json",
-        is_member=any_name,
-        read=not_surveyed,
         recognises=_recognises,
         up="-y",
         unit="px",
         settings={
-            "topology": None,
+            "topology": OPENPOSE_18.name,
             "fps": FPS,
             "class_names": None,
             "min_confidence": 0.0,
@@ -168,8 +161,6 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         DataError: more than one manifest, or one that cannot be used; a file with labels that is none.
         ConfigurationError: a setting that cannot be used.
     """
-    settings = data_set.settings
-    topology, names = topology_setting(settings) or OPENPOSE_18, class_names_setting(settings)
     sides: dict[str, LabelledSide] = {}
     tables = []
     for file in files:
@@ -180,16 +171,8 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
             for video, words in read_labels(file.name, file.read()).items():
                 if sides.setdefault(video, (side, words))[0] != side:
                     raise DataError(f"{file.name}: {video} trains and tests; it can do one of them")
-    read = partial(
-        _read,
-        sides=sides,
-        topology=topology,
-        fps=fps_setting(settings),
-        min_confidence=min_confidence_setting(settings),
-        image_size=image_size_setting(settings),
-    )
-    used = replace(data_set, class_names=names, settings=recorded_settings(settings, topology, names))
-    used = with_manifest(used, [file for file in files if file.name not in tables], read, names)
+    others = [file for file in files if file.name not in tables]
+    used = survey_recordings(data_set, others, read=partial(_read, sides))
     if sides and GIVEN not in {protocol.name for protocol in used.given_protocols}:
         used = replace(
             used,
@@ -221,24 +204,8 @@ def read_labels(file: str, data: bytes) -> dict[str, dict[str, str]]:
     return labels
 
 
-def _read(
-    file: RawFile,
-    *,
-    sides: Mapping[str, LabelledSide],
-    topology: Topology,
-    fps: float | None,
-    min_confidence: float,
-    image_size: ImageSize | None,
-) -> LabelledSequence:
-    found = read_video(
-        file.name,
-        file.stem,
-        file.read(),
-        topology=topology,
-        fps=fps,
-        min_confidence=min_confidence,
-        image_size=image_size,
-    )
+def _read(sides: Mapping[str, LabelledSide], file: RawFile, **settings: Any) -> LabelledSequence:
+    found = read_content(read_video, file, **settings)
     if file.stem not in sides:
         return found
     side, words = sides[file.stem]

@@ -29,10 +29,10 @@ import numpy as np
 
 from skelact.errors import ConfigurationError, suggest
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError
 from skelact.formats.json_value import JsonValue, json_type, parse_json
-from skelact.formats.manifest import MANIFEST_FILE, with_manifest
+from skelact.formats.manifest import MANIFEST_FILE
 from skelact.formats.mediapipe_csv import (
     FILE_JOINTS,
     FRAME_NUMBERS,
@@ -45,15 +45,9 @@ from skelact.formats.mediapipe_csv import (
     read_csv,
 )
 from skelact.formats.notes import Note
-from skelact.formats.people import ImageSize, People, frame_steps, in_pixels, seen_joints, sequence_of
+from skelact.formats.own_recordings import read_content, reader_settings, survey_recordings
+from skelact.formats.people import ImageSize, People, frame_steps, seen_joints, sequence_of
 from skelact.formats.recognition import Sample
-from skelact.formats.settings import (
-    class_names_setting,
-    fps_setting,
-    image_size_setting,
-    min_confidence_setting,
-    recorded_settings,
-)
 from skelact.skeleton.tables import MEDIAPIPE_33
 
 NO_DEPTHS = "depths of image landmarks, which have no unit, left out"
@@ -111,15 +105,18 @@ def read_video(
         np.where(seen[..., None], positions, 0),
         seen,
     )
-    notes: list[Note] = []
-    attributes: dict[str, int] = {}
-    if kind == "image":
-        people, attributes, notes = in_pixels(people, file, image_size)
-        notes += [Note(file, NO_DEPTHS)] if np.nan_to_num(table[..., 2]).any() else []
-    sequence, left_out = sequence_of(
-        people, file=file, name=name, topology=MEDIAPIPE_33, fps=fps, num_frames=int(steps[-1]) + 1
+    sequence, notes = sequence_of(
+        people,
+        file=file,
+        name=name,
+        topology=MEDIAPIPE_33,
+        fps=fps,
+        num_frames=int(steps[-1]) + 1,
+        image_size=image_size,
     )
-    return LabelledSequence(replace(sequence, attributes=attributes), notes=notes + left_out)
+    if kind == "image" and np.nan_to_num(table[..., 2]).any():
+        notes.append(Note(file, NO_DEPTHS))
+    return LabelledSequence(sequence, notes=notes)
 
 
 def _with_kinds(poses: Poses) -> Poses:
@@ -218,12 +215,8 @@ def mediapipe_data_set() -> DataSet:
         name="mediapipe",
         summary="videos as MediaPipe's landmarks in .json or .csv, a file each",
         topology=MEDIAPIPE_33,
-        fps=None,
-        class_names=None,
         suffix=JSON,
         example="jump-01.json",
-        is_member=any_name,
-        read=not_surveyed,
         recognises=_recognises,
         part_of="csv",
         up="-y",
@@ -254,22 +247,17 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         DataError: more than one manifest, or one that cannot be used.
         ConfigurationError: a setting that cannot be used.
     """
-    settings = data_set.settings
-    names = class_names_setting(settings)
     tables = [file for file in files if file.suffix == CSV and not file.name.endswith(MANIFEST_FILE)]
     suffix = CSV if tables else JSON
     recordings = tables or [file for file in files if file.suffix == JSON]
-    read = partial(
-        _read,
-        fps=fps_setting(settings),
-        min_confidence=min_confidence_setting(settings),
-        image_size=image_size_setting(settings),
+    read = partial(read_content, read_video)
+    kind = _kind_setting(data_set.settings) or _kind_of(
+        recordings, partial(read, kind=None, **reader_settings(data_set))
     )
-    kind = _kind_setting(settings) or _kind_of(recordings, read)
-    recorded = {**recorded_settings(settings, None, names), "landmarks": kind}
     unit: Literal["m", "px"] = "m" if kind == "world" else "px"
-    used = replace(data_set, class_names=names, settings=recorded, suffix=suffix, unit=unit)
-    return with_manifest(used, files, partial(read, kind=kind), names)
+    settings = {**data_set.settings, "landmarks": kind}
+    used = replace(data_set, settings=settings, suffix=suffix, unit=unit)
+    return survey_recordings(used, files, read=partial(read, kind=kind))
 
 
 def _kind_setting(settings: Mapping[str, object]) -> Kind | None:
@@ -283,27 +271,8 @@ def _kind_of(recordings: Sequence[RawFile], read: partial[LabelledSequence]) -> 
     """Return the kind of landmarks of the first file that can be read."""
     for file in recordings:
         try:
-            sequence = read(file, kind=None).sequence
+            sequence = read(file).sequence
         except UnusableRecordingError:
             continue
         return KINDS[0] if sequence.positions.shape[3] == 3 else KINDS[1]
     return KINDS[1]
-
-
-def _read(
-    file: RawFile,
-    *,
-    kind: Kind | None,
-    fps: float | None,
-    min_confidence: float,
-    image_size: ImageSize | None,
-) -> LabelledSequence:
-    return read_video(
-        file.name,
-        file.stem,
-        file.read(),
-        kind=kind,
-        fps=fps,
-        min_confidence=min_confidence,
-        image_size=image_size,
-    )

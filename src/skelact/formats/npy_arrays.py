@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, Item, LabelledSequence, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.label_files import Labels, read_labels
 from skelact.formats.npy_rows import RowArray, open_array
@@ -74,13 +74,8 @@ def npy_data_set() -> DataSet:
     return DataSet(
         name="npy",
         summary="any data set in .npy arrays (N, C, T, V, M), with files of labels",
-        topology=None,
-        fps=None,
-        class_names=None,
         suffix=SUFFIX,
         example="train_data.npy",
-        is_member=any_name,
-        read=not_surveyed,
         recognises=_recognises,
         settings={
             "topology": None,

@@ -148,7 +148,6 @@ def nw_ucla_data_set() -> DataSet:
         name="nw-ucla",
         summary="Northwestern-UCLA: aAA_sSS_eEE_vVV.json files",
         topology=KINECT_20,
-        fps=None,
         class_names=tuple(ACTIONS.values()),
         suffix=SUFFIX,
         example="a01_s02_e00_v03.json",

@@ -21,26 +21,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import Any
 
 import numpy as np
 
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError
 from skelact.formats.json_value import JsonValue, json_type, parse_json
-from skelact.formats.manifest import with_manifest
 from skelact.formats.notes import Note
-from skelact.formats.people import ImageSize, People, frame_steps, in_pixels, seen_joints, sequence_of
+from skelact.formats.own_recordings import survey_recordings
+from skelact.formats.people import ImageSize, People, frame_steps, seen_joints, sequence_of
 from skelact.formats.recognition import Sample
-from skelact.formats.settings import (
-    class_names_setting,
-    fps_setting,
-    image_size_setting,
-    min_confidence_setting,
-    recorded_settings,
-    topology_setting,
-)
 from skelact.skeleton.tables import OPENPOSE_18, OPENPOSE_25
 from skelact.skeleton.topology import Topology
 
@@ -159,19 +151,18 @@ def read_recording(
         seen_joints(table[..., 2], min_confidence),
         np.array(identities) if is_tracked else None,
     )
-    people_found, attributes, notes = in_pixels(people_found, recording.name, image_size)
-    sequence, left_out = sequence_of(
+    sequence, notes = sequence_of(
         people_found,
         file=recording.name,
         name=recording.stem,
         topology=topology,
         fps=fps,
         num_frames=int(steps.max()) + 1,
+        image_size=image_size,
     )
-    notes += left_out
     if num_others:
         notes.append(Note(recording.name, HANDS_AND_FACES, num_others))
-    return LabelledSequence(replace(sequence, attributes=attributes), notes=notes)
+    return LabelledSequence(sequence, notes=notes)
 
 
 def _topology(place: JsonValue, num_values: int) -> Topology:
@@ -203,13 +194,8 @@ def openpose_data_set() -> DataSet:
     return DataSet(
         name="openpose",
         summary="videos in OpenPose's .json, a file a frame, and manifest.csv where wanted",
-        topology=None,
-        fps=None,
-        class_names=None,
         suffix=SUFFIX,
         example="jump-01_000000000000_keypoints.json",
-        is_member=any_name,
-        read=not_surveyed,
         recognises=_recognises,
         up="-y",
         unit="px",
@@ -235,22 +221,11 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         DataError: more than one manifest, or one that cannot be used.
         ConfigurationError: a setting that cannot be used.
     """
-    settings = data_set.settings
-    topology, names = topology_setting(settings), class_names_setting(settings)
     recordings = tuple(sorted(frame_files(files), key=lambda recording: (recording.stem, recording.name)))
     frames = frozenset(file.name for recording in recordings for _, file in recording.frames)
     others = [file for file in files if file.name not in frames]
-    read = partial(
-        _read,
-        topology=topology,
-        fps=fps_setting(settings),
-        min_confidence=min_confidence_setting(settings),
-        image_size=image_size_setting(settings),
-    )
-    used = replace(data_set, class_names=names, settings=recorded_settings(settings, topology, names))
-    used = with_manifest(
-        used, [*recordings, *(file for file in others if file.suffix != SUFFIX)], read, names
-    )
+    beside = [file for file in others if file.suffix != SUFFIX]
+    used = survey_recordings(data_set, [*recordings, *beside], read=_read)
     return replace(
         used,
         recordings=recordings,
@@ -263,15 +238,6 @@ def _not_frames(files: Iterable[RawFile]) -> Iterable[Exclusion]:
     return (Exclusion(file.name, NOT_A_FRAME) for file in files if file.suffix == SUFFIX)
 
 
-def _read(
-    file: RawFile,
-    *,
-    topology: Topology | None,
-    fps: float | None,
-    min_confidence: float,
-    image_size: ImageSize | None,
-) -> LabelledSequence:
+def _read(file: RawFile, **settings: Any) -> LabelledSequence:
     assert isinstance(file, FrameFiles)
-    return read_recording(
-        file, topology=topology, fps=fps, min_confidence=min_confidence, image_size=image_size
-    )
+    return read_recording(file, **settings)

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from skelact.errors import DataError, SkelactError
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, Item, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, Item
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.formats.npy_rows import RowArray, open_arrays
 from skelact.formats.protocol import GIVEN, SIDES, attribute_of, given_protocol
@@ -195,13 +195,8 @@ def padded_npz_data_set() -> DataSet:
     return DataSet(
         name="npz",
         summary="any data set in the padded .npz of CTR-GCN, MAMP and their relatives",
-        topology=None,
-        fps=None,
-        class_names=None,
         suffix=SUFFIX,
         example="NTU60_CS.npz",
-        is_member=any_name,
-        read=not_surveyed,
         recognises=_recognises,
         settings={"topology": NTU_25.name, "fps": None, "class_names": None, "first_label": None},
         survey=_survey,

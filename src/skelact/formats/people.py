@@ -107,9 +107,16 @@ def frame_steps(file: str, numbers: Numbers, place: str) -> Numbers:
 
 
 def sequence_of(
-    people: People, *, file: str, name: str, topology: Topology, fps: float | None, num_frames: int = 0
+    people: People,
+    *,
+    file: str,
+    name: str,
+    topology: Topology,
+    fps: float | None,
+    num_frames: int = 0,
+    image_size: ImageSize | None = None,
 ) -> tuple[SkeletonSequence, list[Note]]:
-    """Return the sequence of a video, and notes on who was left out of it.
+    """Return the sequence of a video, and notes on who was left out of it and on its pixels.
 
     Args:
         people: who was found; frames are numbered from 0.
@@ -118,11 +125,15 @@ def sequence_of(
         topology: what the joints are.
         fps: frames a second, where known.
         num_frames: frames of the video; more where somebody is found later.
+        image_size: of the video, see :func:`in_pixels`; 3-D people need none.
 
     Raises:
         UnusableRecordingError: nobody was found.
     """
+    attributes: dict[str, int] = {}
     notes: list[Note] = []
+    if people.positions.shape[2] == 2:
+        people, attributes, notes = in_pixels(people, file, image_size)
     people = _somebody(people, file)
     if len(np.unique(people.frames)) == len(people.frames):
         bodies = np.zeros(len(people.frames), np.int64)  # never two at a time: one person
@@ -152,6 +163,7 @@ def sequence_of(
         joint_present=None if seen[present].all() else seen,
         topology=topology,
         fps=fps,
+        attributes=attributes,
     )
     return main_bodies_first(sequence), notes
 

@@ -18,20 +18,13 @@ from typing import Any
 import numpy as np
 
 from skelact.errors import ConfigurationError
-from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, error_text
-from skelact.formats.manifest import with_manifest
 from skelact.formats.named_joints import NamedSkeleton, sequence_of_points, skeleton_of
 from skelact.formats.notes import Note
+from skelact.formats.own_recordings import read_content, survey_recordings
 from skelact.formats.pyskl import HEIGHT, WIDTH
 from skelact.formats.recognition import Sample
-from skelact.formats.settings import (
-    class_names_setting,
-    min_confidence_setting,
-    recorded_settings,
-    topology_setting,
-)
 from skelact.limits import check_limit
 from skelact.skeleton.topology import Topology
 
@@ -118,17 +111,12 @@ def pose_data_set() -> DataSet:
     return DataSet(
         name="pose",
         summary="recordings in the .pose files of pose-format, and manifest.csv where wanted",
-        topology=None,
-        fps=None,
-        class_names=None,
         suffix=SUFFIX,
         example="hello.pose",
-        is_member=any_name,
-        read=not_surveyed,
         recognises=_recognises,
         up="-y",
         settings={"topology": None, "class_names": None, "min_confidence": 0.0, "body_order": None},
-        survey=_survey,
+        survey=partial(survey_recordings, read=partial(read_content, read_pose)),
     )
 
 
@@ -140,21 +128,3 @@ def _recognises(sample: Sample) -> bool:
     name = head[14 : 14 + length]
     is_name = 0 < length < 100 and len(name) == length and name.isascii() and name.decode().isprintable()
     return is_name and bool(np.isin(version, np.array(_VERSIONS, np.float32)))
-
-
-def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
-    """Read the manifest among ``files``, if there is one.
-
-    Raises:
-        DataError: more than one manifest, or one that cannot be used.
-        ConfigurationError: a setting that cannot be used.
-    """
-    settings = data_set.settings
-    topology, names = topology_setting(settings), class_names_setting(settings)
-    describe = partial(_described, topology=topology, min_confidence=min_confidence_setting(settings))
-    used = replace(data_set, class_names=names, settings=recorded_settings(settings, topology, names))
-    return with_manifest(used, files, describe, names)
-
-
-def _described(file: RawFile, *, topology: Topology | None, min_confidence: float) -> LabelledSequence:
-    return read_pose(file.name, file.stem, file.read(), topology=topology, min_confidence=min_confidence)

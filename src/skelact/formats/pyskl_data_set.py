@@ -14,7 +14,7 @@ from functools import partial
 from skelact.errors import ConfigurationError, DataError
 from skelact.files import open_regular
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, Item, any_name, not_surveyed
+from skelact.formats.data_set import DataSet, Item
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.formats.protocol import attribute_of, side_names, split_protocols, split_remarks
 from skelact.formats.pyskl import PysklPickle, read_pyskl
@@ -44,13 +44,8 @@ def pyskl_data_set() -> DataSet:
     return DataSet(
         name="pyskl",
         summary="any data set in PYSKL's .pkl with split and annotations",
-        topology=None,
-        fps=None,
-        class_names=None,
         suffix=SUFFIX,
         example="ntu60_3danno.pkl",
-        is_member=any_name,
-        read=not_surveyed,
         recognises=_recognises,
         settings={
             "topology": None,
