@@ -33,7 +33,15 @@ KINDS: Mapping[str, type[EncoderConfig] | type[STGCNConfig]] = {
 """Backbones by the name that cards have for them; a card that names none is a transformer's."""
 
 Place = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=1 << 50)]
 T = TypeVar("T")
+
+
+class TrainingTable(Struct):
+    """What is used of the settings of a training."""
+
+    seed: int | UnsetType | None = UNSET
+    epochs: Count | UnsetType = UNSET
 
 
 class RunTable(Struct):
@@ -48,11 +56,11 @@ class RunTable(Struct):
     model: dict[str, Any] | UnsetType = UNSET
     objective: dict[str, Any] | UnsetType = UNSET
     contrast: dict[str, Any] | UnsetType = UNSET
-    training: dict[str, Any] | UnsetType = UNSET
+    training: TrainingTable | UnsetType = UNSET
 
 
 class Training(Struct):
-    """How weights were trained."""
+    """How weights came about, as cards tell, and results of their models."""
 
     method: str | UnsetType = UNSET
     config: RunTable | UnsetType = UNSET
@@ -61,6 +69,7 @@ class Training(Struct):
     identity: str | UnsetType = UNSET
     seeds: list[int | None] | UnsetType = UNSET
     init_weights: InitWeights | UnsetType = UNSET
+    imported: Imported | UnsetType = UNSET
 
 
 class InitWeights(Struct):
@@ -68,7 +77,7 @@ class InitWeights(Struct):
 
     sha256: str
     parts: list[str] | UnsetType = UNSET
-    of: Training | UnsetType = UNSET
+    of: Training | UnsetType | None = UNSET
 
 
 class Imported(Struct):
@@ -90,7 +99,6 @@ class Card(Training):
     """A whole card but for its encoder, clips and topology."""
 
     positions: Measures | UnsetType = UNSET
-    imported: Imported | UnsetType = UNSET
     class_names: list[str] | UnsetType = UNSET
     num_training_sequences: Place | UnsetType = UNSET
     up: str | UnsetType | None = UNSET

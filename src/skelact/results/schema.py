@@ -9,55 +9,13 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-Count = Annotated[int, Meta(ge=0, le=1 << 50)]
+from skelact.models.card import Count, Training, TrainingTable
+
 Share = Annotated[float, Meta(ge=0, le=1)]
 Weight = Annotated[float, Meta(gt=0, le=1e30)]
 FileName = Annotated[str, Meta(pattern=r"^(?!\.\.?\Z)[^/\x00]{1,200}\Z")]
 """Stands for a file of the result's own folder, or in the name of one."""
 Table = dict[str, Any]
-
-
-class Trained(Struct):
-    """How weights came about: what a result file says of its model, and of what that started from."""
-
-    method: str | UnsetType = UNSET
-    config: RunTable | UnsetType = UNSET
-    data_set: str | UnsetType = UNSET
-    data_hash: str | UnsetType = UNSET
-    identity: str | UnsetType = UNSET
-    seeds: list[int | None] | UnsetType = UNSET
-    init_weights: InitWeights | UnsetType = UNSET
-    imported: Imported | UnsetType = UNSET
-
-
-class RunTable(Struct):
-    """What is used of a run's configuration; the data class of its family compares the rest."""
-
-    data: str | list[str] | UnsetType | None = UNSET
-    protocol: str | list[str] | UnsetType | None = UNSET
-    method: str | UnsetType = UNSET
-    clips: Table | UnsetType = UNSET
-    training: TrainingTable | UnsetType = UNSET
-
-
-class TrainingTable(Struct):
-    """What is used of the settings of a training."""
-
-    seed: int | UnsetType | None = UNSET
-    epochs: Count | UnsetType = UNSET
-
-
-class InitWeights(Struct):
-    """The weights that a training started from."""
-
-    sha256: str
-    of: Trained | UnsetType | None = UNSET
-
-
-class Imported(Struct):
-    """The checkpoint that a model was imported from."""
-
-    sha256: str | UnsetType = UNSET
 
 
 class Subset(Struct):
@@ -84,7 +42,7 @@ class MemberResult(Struct):
 
     evaluation: str
     trained: bool
-    model: Trained
+    model: Training
     config: EvaluationTable
     subset: Subset | UnsetType | None = UNSET
     identity: str | UnsetType = UNSET
@@ -115,7 +73,7 @@ class ResultFile(Struct):
     data_hash: str
     protocol: FileName
     trained: bool
-    model: Trained
+    model: Training
     config: EvaluationTable
     metrics: Table
     num_train: Count | UnsetType = UNSET
