@@ -1,10 +1,10 @@
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from killed_preparation import digests
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.exclusions import Exclusion, count_by_reason, read_exclusions, to_csv
 from skelact.store.prepare import Progress, prepare
@@ -46,10 +46,6 @@ def raw(ntu_text: Writer, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def store(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     return prepare("ntu60", raw, tmp_path_factory.mktemp("stores") / "store", num_workers=1).store
-
-
-def digests(store: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in store.iterdir()}
 
 
 def test_every_file_is_used_or_accounted_for(store: Store) -> None:

@@ -1,6 +1,5 @@
 """A preparation that is killed at any moment, and started again, ends in the same store."""
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -12,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from killed_preparation import FORK, digests, killed
 from skelact.errors import DataError
 from skelact.store import parallel_reading, partial
 from skelact.store import writer as store_writer
 from skelact.store.prepare import prepare
 from skelact.store.store import Store
 
-FORK = multiprocessing.get_context("fork")
 NUM_FILES = 40
 
 
@@ -34,37 +33,11 @@ def raw(ntu_text: Callable[..., bytes], tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-def digests(store: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in store.iterdir()}
-
-
 @pytest.fixture(scope="module")
 def expected(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return digests(
         prepare("ntu60", raw, tmp_path_factory.mktemp("whole") / "store", num_workers=1).store.path
     )
-
-
-def killed(owner: Any, name: str, call: int, raw: Path, store: Path, **options: Any) -> None:
-    """Prepare in another process, which is killed in the given call of ``owner.name``."""
-
-    def work() -> None:
-        function, calls = getattr(owner, name), 0
-
-        def deadly(*arguments: Any, **named: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls == call:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(*arguments, **named)
-
-        setattr(owner, name, deadly)
-        prepare("ntu60", raw, store, **options)
-
-    process = FORK.Process(target=work)
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
 
 
 STARTING_OVER = "an unfinished preparation of store was found and removed: starting over"

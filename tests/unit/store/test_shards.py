@@ -1,11 +1,8 @@
 """Parts of a data set, made one by one in any order, join to what one run gives, byte for byte."""
 
-import hashlib
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from killed_preparation import FORK, digests, killed
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.exclusions import read_exclusions
 from skelact.store import partial
@@ -22,12 +20,6 @@ from skelact.store.store import Store
 from skelact.store.verify import find_problems
 from skelact.store.writer import OTHER_SKELETON
 from untrimmed_recordings import write_untrimmed
-
-FORK = multiprocessing.get_context("fork")
-
-
-def digests(store: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in store.iterdir()}
 
 
 def in_parts(
@@ -243,24 +235,8 @@ def test_kills(owner: Any, name: str, call: int, while_joining: bool, raw: Path,
     if while_joining:
         for number in (1, 2):
             prepare("ntu60", raw, store, num_workers=1, shard=(number, 2))
-
-    def work() -> None:
-        function, calls = getattr(owner, name), 0
-
-        def deadly(*arguments: Any, **named: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls == call:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(*arguments, **named)
-
-        setattr(owner, name, deadly)
-        prepare("ntu60", raw, store, num_workers=1, shard=None if while_joining else (1, 2))
-
-    process = FORK.Process(target=work)
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    shard = None if while_joining else (1, 2)
+    killed(owner, name, call, raw, store, num_workers=1, shard=shard)
     for number in (1, 2):
         prepare("ntu60", raw, store, num_workers=1, shard=(number, 2))
     if not store.exists():
