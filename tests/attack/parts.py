@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import walk_packages
 from random import Random
@@ -22,7 +23,7 @@ from attack.command_lines import mutated_line, setting_line
 from attack.in_child import Ended, in_child, in_children
 from faults.mutations import IN_PLACE, flips, in_place_of, json_edits
 from fuzzing.engine import fuzz, readers
-from skelact.cli.main import main as command
+from skelact.cli.main import main
 from skelact.synthetic import write_data_set
 
 PRELOADED = (
@@ -82,6 +83,13 @@ class Part:
 
 def words_of(line: str, place: Path) -> list[str]:
     return line.replace("@", f"{place}/").split()
+
+
+def command(words: list[str]) -> int:
+    """Run a command in this process as one that was typed: processes that it starts are typed alike."""
+    sys.argv = ["skelact", *words]
+    sys.modules["__main__"].__spec__ = find_spec("skelact.cli.main")
+    return main(words)
 
 
 def run_line(line: str, place: Path) -> int:
