@@ -16,7 +16,7 @@ from skelact.formats.archives import RawFile
 from skelact.formats.bvh import bvh_data_set
 from skelact.formats.data_set import DataSet, Item, Reader
 from skelact.limits import VARIABLE
-from skelact.store import prepare as preparation
+from skelact.store import recordings
 from skelact.store.prepare import prepare
 
 NUM_FILES = 100
@@ -55,7 +55,7 @@ def with_bad_file(monkeypatch: pytest.MonkeyPatch, act: int) -> None:
         used = survey(data_set, files)
         return replace(used, read=partial(read_all_but_one, read=used.read, act=act))
 
-    monkeypatch.setattr(preparation, "find_data_set", find)
+    monkeypatch.setattr(recordings, "find_data_set", find)
 
 
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGUSR1])

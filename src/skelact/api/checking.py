@@ -25,7 +25,7 @@ from skelact.store.conventions import estimated_up
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.in_memory import store_in_memory
 from skelact.store.packing import pack
-from skelact.store.prepare import recordings_of
+from skelact.store.recordings import recordings_of
 from skelact.store.units import found_unit
 
 MOST = 100

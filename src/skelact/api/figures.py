@@ -348,7 +348,11 @@ def find_sequence(store: Store, name: str) -> int:
 
 
 def draw_sequences(indices: npt.NDArray[np.int64], num: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return ``num`` of the sequences in their order, or all where there are no more."""
+    """Return ``num`` of the sequences (N,) in their order, or all where there are no more.
+
+    Raises:
+        ConfigurationError: fewer than 3, of which no map can be made.
+    """
     from skelact.training.randomness import derive_seed
 
     if num < 3:

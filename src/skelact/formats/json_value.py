@@ -24,7 +24,11 @@ class JsonValue:
     value: Any
 
     def fail(self, detail: str) -> NoReturn:
-        """Raise the error of a file whose value here is wrong."""
+        """Raise the error of a file whose value here is wrong.
+
+        Raises:
+            UnusableRecordingError: always. The other methods raise it where the value does not fit.
+        """
         raise UnusableRecordingError(MALFORMED, self.file, self.path or "the whole", detail)
 
     def table(self, keys: set[str]) -> dict[str, JsonValue]:
@@ -43,13 +47,13 @@ class JsonValue:
         return [JsonValue(self.file, f"{self.path}[{n}]", value) for n, value in enumerate(self.value)]
 
     def numbers(self, expected: str) -> npt.NDArray[np.float64]:
-        """Return the numbers of a list, all of them finite as 32-bit numbers."""
+        """Return the numbers of a list, (N,), all of them finite as 32-bit numbers."""
         if not isinstance(self.value, list):
             self.fail(f"{json_type(self.value)}; expected {expected}")
         return self.finite(self.value)
 
     def finite(self, numbers: list[Any]) -> npt.NDArray[np.float64]:
-        """Return ``numbers``, which stand in this value, as an array; refuse what is none or not finite."""
+        """Return ``numbers``, which stand in this value, as (N,); refuse what is none or not finite."""
         if not set(map(type, numbers)) <= {int, float}:
             odd = next(value for value in numbers if type(value) not in (int, float))
             self.fail(f"holds {json_type(odd)}; expected numbers, or null for what was not seen")

@@ -90,7 +90,7 @@ def frame_steps(file: str, numbers: Numbers, place: str) -> Numbers:
 
     Args:
         file: how errors call the file.
-        numbers: any numbers of frames, at least one.
+        numbers: (D,) any numbers of frames, at least one.
         place: where in the file they stand.
 
     Raises:

@@ -61,7 +61,11 @@ class Results:
         self.take(path, read_result(path))
 
     def take(self, path: Path, content: dict[str, Any]) -> None:
-        """Take the content of a result file in, as :meth:`add` does."""
+        """Take the content of a result file in, as :meth:`add` does.
+
+        Raises:
+            DataError: it is of another store of its data set than those before.
+        """
         name, data_hash = content["data_set"], content["data_hash"]
         if self.known.hashes.setdefault(name, data_hash) != data_hash and name not in self._named:
             raise DataError(

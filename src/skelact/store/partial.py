@@ -21,7 +21,11 @@ _EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of Linux
 
 
 def exchange(first: Path, second: Path) -> bool:
-    """Let two folders change places in one step; return False where the system or the disk cannot."""
+    """Let two folders change places in one step; return False where the system or the disk cannot.
+
+    Raises:
+        OSError: they cannot for another reason, as one that is missing.
+    """
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
     if rename is None:
         return False

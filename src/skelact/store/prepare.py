@@ -15,7 +15,7 @@ from typing import get_args
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats import notes as notes_table
 from skelact.formats import ntu_cleaning
-from skelact.formats.archives import RawFile, raw_files
+from skelact.formats.archives import raw_files
 from skelact.formats.data_set import DataSet
 from skelact.formats.exclusions import (
     FILE_NAME,
@@ -25,7 +25,7 @@ from skelact.formats.exclusions import (
     read_exclusions,
     to_csv,
 )
-from skelact.formats.known import AUTO, find_data_set, find_out, hint_for_all, with_settings
+from skelact.formats.known import AUTO, find_data_set, with_settings
 from skelact.formats.notes import Note
 from skelact.formats.settings import GIVEN_ORDER
 from skelact.skeleton.main_bodies import CLIP_BODIES
@@ -34,7 +34,7 @@ from skelact.skeleton.view import Axis, Unit
 from skelact.store.conventions import estimated_up, remarks_on
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.parallel_reading import FileResult, ReadJob, read_files
-from skelact.store.recordings import counted, fingerprint, select
+from skelact.store.recordings import counted, fingerprint, recordings_of
 from skelact.store.shards import (
     PART_FILE,
     Part,
@@ -206,39 +206,6 @@ def with_conventions(
 def _stored(unit: str) -> Unit | None:
     """Return the unit in a store of raw positions in ``unit``."""
     return "m" if unit in METRES else ("px" if unit == "px" else None)
-
-
-def recordings_of(
-    name: str, raw: Path, files: Sequence[RawFile], settings: Mapping[str, object]
-) -> tuple[DataSet, list[RawFile], list[Exclusion]]:
-    """Return the data set as it is in its folder, the files of its recordings, and why others are none.
-
-    Args:
-        name: the data set's name, or ``auto``.
-        raw: where the files lie, for errors.
-        files: all of them.
-        settings: what only some data sets know.
-
-    Raises:
-        ConfigurationError: no such data set or setting, or a setting that cannot be used.
-        DataError: no recording; the message says what the files are instead, where that is known.
-    """
-    found, remark = find_out(raw, files) if name == AUTO else (find_data_set(name), "")
-    data_set = with_settings(found, settings)
-    try:
-        if data_set.survey is not None:
-            data_set = data_set.survey(data_set, files)
-        wanted, exclusions = select(data_set, raw, files)
-    except ConfigurationError:
-        raise
-    except DataError as error:
-        instead = hint_for_all(files, found.name)
-        if not instead:
-            raise
-        raise DataError(f"{error}; {instead}") from error
-    if remark:
-        data_set = replace(data_set, remarks=(remark, *data_set.remarks))
-    return data_set, wanted, exclusions
 
 
 @dataclass(frozen=True)

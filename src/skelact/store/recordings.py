@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from skelact import __version__
-from skelact.errors import DataError
+from skelact.errors import ConfigurationError, DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, any_name
 from skelact.formats.exclusions import REPEATED, Exclusion, UnusableRecordingError, count_by_reason
+from skelact.formats.known import AUTO, find_data_set, find_out, hint_for_all, with_settings
 
 LISTED = "listed as missing or incomplete"
 TIMES = "the times of the raw files"
@@ -46,6 +47,39 @@ def fingerprint(
         "the raw files": digest.hexdigest(),
         TIMES: times.hexdigest(),
     }
+
+
+def recordings_of(
+    name: str, raw: Path, files: Sequence[RawFile], settings: Mapping[str, object]
+) -> tuple[DataSet, list[RawFile], list[Exclusion]]:
+    """Return the data set as it is in its folder, the files of its recordings, and why others are none.
+
+    Args:
+        name: the data set's name, or ``auto``.
+        raw: where the files lie, for errors.
+        files: all of them.
+        settings: what only some data sets know.
+
+    Raises:
+        ConfigurationError: no such data set or setting, or a setting that cannot be used.
+        DataError: no recording; the message says what the files are instead, where that is known.
+    """
+    found, remark = find_out(raw, files) if name == AUTO else (find_data_set(name), "")
+    data_set = with_settings(found, settings)
+    try:
+        if data_set.survey is not None:
+            data_set = data_set.survey(data_set, files)
+        wanted, exclusions = select(data_set, raw, files)
+    except ConfigurationError:
+        raise
+    except DataError as error:
+        instead = hint_for_all(files, found.name)
+        if not instead:
+            raise
+        raise DataError(f"{error}; {instead}") from error
+    if remark:
+        data_set = replace(data_set, remarks=(remark, *data_set.remarks))
+    return data_set, wanted, exclusions
 
 
 def select(data_set: DataSet, raw: Path, files: Sequence[RawFile]) -> tuple[list[RawFile], list[Exclusion]]:
