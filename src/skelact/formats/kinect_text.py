@@ -32,8 +32,8 @@ from skelact.errors import DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import Exclusion, malformed, quote
-from skelact.formats.manifest import with_manifest
 from skelact.formats.number_text import number_table, text_lines
+from skelact.formats.own_recordings import survey_recordings
 from skelact.formats.recognition import Sample, number_fields
 from skelact.formats.settings import class_names_setting, fps_setting, recorded_settings
 from skelact.skeleton.sequence import SkeletonSequence
@@ -189,16 +189,15 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     found = [file for file in files if file.name.rpartition("/")[2] == ACTION_FILE]
     if len(found) > 1:
         raise DataError(f"{found[0].name} and {found[1].name}: expected one {ACTION_FILE}; leave one out")
-    names = class_names_setting(data_set.settings, len(UTKINECT_ACTIONS) if found else 0)
     fps = fps_setting(data_set.settings)
-    used = replace(data_set, settings=recorded_settings(data_set.settings, None, names))
     if not found:
-        used = replace(used, fps=fps, class_names=names)
-        return with_manifest(used, files, partial(_described, fps=fps), names)
+        return survey_recordings(replace(data_set, fps=fps), files, read=_described)
+    names = class_names_setting(data_set.settings, len(UTKINECT_ACTIONS))
     actions = parse_actions(found[0].name, found[0].read())
     recordings = [file for file in files if file.suffix == SUFFIX and file is not found[0]]
     return replace(
-        used,
+        data_set,
+        settings=recorded_settings(data_set.settings, None, names),
         fps=fps or UTKINECT_FPS,
         class_names=names or tuple(UTKINECT_ACTIONS.values()),
         read=partial(_read_actions, actions=actions, fps=fps or UTKINECT_FPS),

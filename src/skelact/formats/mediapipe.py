@@ -254,6 +254,11 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     kind = _kind_setting(data_set.settings) or _kind_of(
         recordings, partial(read, kind=None, **reader_settings(data_set))
     )
+    if kind == "world" and data_set.settings["image_size"] is not None:
+        raise ConfigurationError(
+            "--image-size means nothing to world landmarks, which are metres; leave it out, or read image "
+            "landmarks by --landmarks image"
+        )
     unit: Literal["m", "px"] = "m" if kind == "world" else "px"
     settings = {**data_set.settings, "landmarks": kind}
     used = replace(data_set, settings=settings, suffix=suffix, unit=unit)

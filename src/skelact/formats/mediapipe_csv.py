@@ -96,6 +96,8 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
 
 def _all_values(header: Sequence[str], num_lines: int, body: str) -> Table | None:
     """Return the numbers of all columns at once, or None where some field is no finite number."""
+    if not body.strip():  # the names stand on several lines
+        return None
     try:
         values = np.loadtxt(body.splitlines(), np.float64, comments=None, delimiter=",", ndmin=2)
     except ValueError:

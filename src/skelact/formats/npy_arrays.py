@@ -136,11 +136,12 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
                 f"{one.array.path}: shape {one.array.shape}; expected (N, {expected[0]}, T, {expected[1]}, "
                 f"M) for {topology.name}; --topology names another skeleton"
             )
-    first_label = first_label_setting(settings)
     values = [value for one in found.values() if one.labels for value in one.labels.values]
     numbers = [value for value in values if isinstance(value, int)]
-    if numbers and any(isinstance(value, str) for value in values):
+    has_names = any(isinstance(value, str) for value in values)
+    if numbers and has_names:
         raise DataError(f"{used[0].name}: labels that are numbers and names; expected either")
+    first_label = first_label_setting(settings, has_names=has_names)
     if numbers and min(numbers) < first_label:
         found_label = f"a label of {min(numbers)}"
         raise DataError(f"{used[0].name}: {found_label}; expected {first_label} (--first-label) or more")

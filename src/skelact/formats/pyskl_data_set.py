@@ -83,11 +83,11 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     values = _values(contents)
     contents = [replace(content, side_names=values) for content in contents]
     topology = topology_setting(settings) or _known(contents[0])
-    first_label = first_label_setting(settings)
+    has_names = any(content.has_names for content in contents)
+    first_label = first_label_setting(settings, has_names=has_names)
     highest = max((content.labels.stop for content in contents), default=0)
     num_classes = max(highest - first_label, 0)
     names = class_names_setting(settings, num_classes)
-    has_names = any(content.has_names for content in contents)
     lowest = min((content.labels.start for content in contents if content.labels), default=0)
     read = partial(
         _read,

@@ -80,13 +80,19 @@ def image_size_setting(settings: Mapping[str, object]) -> tuple[int, int] | None
     return None if found is None else (int(found[1]), int(found[2]))
 
 
-def first_label_setting(settings: Mapping[str, object]) -> int:
+def first_label_setting(settings: Mapping[str, object], *, has_names: bool = False) -> int:
     """Return the number of the first class, of ``--first-label``; 0 without it.
 
+    Args:
+        settings: the user's.
+        has_names: whether the data's labels are names, which have no first number.
+
     Raises:
-        ConfigurationError: not a whole number from 0.
+        ConfigurationError: not a whole number from 0, or one for labels that are names.
     """
     first = settings["first_label"]
+    if first is not None and has_names:
+        raise ConfigurationError("--first-label means nothing to labels that are names; leave it out")
     if first is not None and not (isinstance(first, int) and 0 <= first < limit("classes")):
         raise ConfigurationError(f"--first-label is {first}; expected a whole number from 0")
     return 0 if first is None else int(first)

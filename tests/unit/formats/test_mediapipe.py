@@ -205,6 +205,8 @@ def test_a_folder_is_of_the_kind_of_its_first_file(tmp_path: Path) -> None:
     assert f"{NO_DEPTHS}: in 2 files" in outcome.remarks
     with pytest.raises(ConfigurationError, match="--landmarks is wold"):
         prepare("mediapipe", raw, tmp_path / "none", settings={"landmarks": "wold"})
+    with pytest.raises(ConfigurationError, match="--image-size means nothing to world landmarks"):
+        prepare("mediapipe", raw, tmp_path / "none", settings={"image_size": "640x480"})
 
 
 def test_the_case_of_a_table(shared_cases_dir: Path, tmp_path: Path) -> None:

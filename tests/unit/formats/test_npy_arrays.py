@@ -52,6 +52,15 @@ def test_what_the_array_holds_comes_back(kind: str, labels: list[object], tmp_pa
     np.testing.assert_array_equal(found[2].positions[0], array[2, ..., 0].transpose(1, 2, 0))
 
 
+def test_names_have_no_first_number(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    np.save(raw / "data.npy", positions(3))
+    write_labels(raw, "txt", ["wave", "sit down", "wave"])
+    with pytest.raises(ConfigurationError, match="--first-label means nothing to labels that are names"):
+        prepare("npy", raw, tmp_path / "store", settings={"first_label": 1})
+
+
 def test_sides_by_the_files_names(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()

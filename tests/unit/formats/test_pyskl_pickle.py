@@ -2,15 +2,17 @@
 
 import io
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from skelact.errors import DataError
+from skelact.errors import ConfigurationError, DataError
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.pyskl import PysklPickle, read_pyskl
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import COCO_17, NTU_25
+from skelact.store.prepare import prepare
 
 
 def annotation(name: str = "a", **other: object) -> dict[str, object]:
@@ -247,3 +249,10 @@ def test_older_files_are_a_list_and_tell_their_side_by_their_name(name: str, sid
     content = read_pyskl(name, io.BytesIO(data), len(data))
     assert content.is_list
     assert content.sides == ({} if side is None else {"given": {"a": side, "b": side}})
+
+
+def test_labels_that_are_names_have_no_first_number(tmp_path: Path) -> None:
+    path = tmp_path / "own.pkl"
+    path.write_bytes(pickle.dumps([annotation(label="wave")]))
+    with pytest.raises(ConfigurationError, match="--first-label means nothing to labels that are names"):
+        prepare("pyskl", path, tmp_path / "store", settings={"first_label": 1})
