@@ -21,7 +21,7 @@ help:
 	@echo "make lint       ruff and mypy"
 	@echo "make docs       the documentation as a site, in site/"
 	@echo "make bench      every benchmark, one after the other"
-	@echo "make attack     edits, kills, damaged files, two of everything at once (10 minutes on 2 cores)"
+	@echo "make attack     edits, kills, damaged files, two of everything at once (12 minutes on 2 cores)"
 	@echo "make gpu-check  does everything work on this GPU, and how fast (7 minutes, no network needed)"
 	@echo "make gpu-wheels the packages that gpu-check needs beside PyTorch, for a machine without a network"
 	@echo "make results    the tables of docs/results from the files in results/"

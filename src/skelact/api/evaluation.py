@@ -186,7 +186,7 @@ def knn(
     data: Data,
     protocol: str,
     *,
-    k: list[int] = [1, 10, 20],  # noqa: B006
+    k: list[int] | None = None,
     tau: float = 0.1,
     pooling: Pooling = "mean",
     **options: Unpack[FrozenOptions],
@@ -197,21 +197,22 @@ def knn(
         run: run folder of 'skelact pretrain'
         data: store to evaluate on
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
-        k: numbers of neighbours
+        k: numbers of neighbours; default: 1, 10 and 20, as far as there are so many training sequences
         tau: temperature of the neighbours' votes
         pooling: what stands side by side in an embedding: joints, bodies or both
 
     Raises:
         ConfigurationError, DataError: as of :func:`linear`.
     """
-    from skelact.evaluation.knn import evaluate_knn
+    from skelact.evaluation.knn import evaluate_knn, possible_ks
 
     subject = Evaluation.frozen(run, data, protocol, options)
+    ks = possible_ks(len(subject.split.train)) if k is None else k
     metrics = evaluate_knn(
         subject.pretrained.encoder,
         subject.source,
         subject.split,
-        ks=k,
+        ks=ks,
         tau=tau,
         fabric=subject.fabric,
         title="features",
@@ -223,7 +224,7 @@ def knn(
         f"mean of classes {100 * each.mean_class_accuracy:5.1f} %"
         for number, each in metrics.items()
     ]
-    configuration = {"seed": options.get("seed", 0), "k": list(k), "tau": tau, **_recorded(pooling)}
+    configuration = {"seed": options.get("seed", 0), "k": list(ks), "tau": tau, **_recorded(pooling)}
     numbers = {name: each.to_dict() for name, each in scored.items()}
     return subject.write("knn", configuration, numbers, lines, scored=scored)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from skelact.clips.source import ClipSource
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.evaluation.features import check_labels, extract_sides
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.models.backbone import Backbone
@@ -107,12 +108,25 @@ def evaluate_knn(
     return {k: evaluate_scores(each, test_labels, num_classes) for k, each in scores.items()}
 
 
+def possible_ks(num_train: int) -> tuple[int, ...]:
+    """Return the usual numbers of neighbours that ``num_train`` sequences have; warn of those left out."""
+    possible = tuple(k for k in KS if k <= num_train)
+    if len(possible) < len(KS):
+        left = " and ".join(str(k) for k in KS if k > num_train)
+        warnings.warn(
+            f"{num_train} training sequences have no {left} nearest; left out", SkelactWarning, stacklevel=2
+        )
+    return possible
+
+
 def check_options(ks: Sequence[int], tau: float, num_train: int) -> None:
     """Raise ConfigurationError unless there are so many neighbours and the temperature is positive."""
     if not ks or min(ks) < 1:
         raise ConfigurationError(f"k={list(ks)}: needs at least one number of neighbours, each at least 1")
     if max(ks) > num_train:
-        raise ConfigurationError(f"k={max(ks)}: there are only {num_train} training sequences; choose fewer")
+        raise ConfigurationError(
+            f"k={max(ks)}: there are only {num_train} training sequences; choose fewer (--k)"
+        )
     if not tau > 0:
         raise ConfigurationError(f"tau={tau}: the temperature of the votes must be above 0")
 
