@@ -14,7 +14,7 @@ from skelact.files import writing
 from skelact.formats.exclusions import FILE_NAME, Exclusion, count_by_reason
 from skelact.progress import progress
 from skelact.skeleton.topology_file import find_topology
-from skelact.skeleton.view import Axis
+from skelact.skeleton.view import Axis, NamedUnit
 from skelact.store.convert import ConvertedStore, convert_store
 from skelact.store.prepare import prepare as prepare_store
 from skelact.store.shards import parse_shard
@@ -95,7 +95,7 @@ def prepare(
     body_order: Annotated[str | None, SPECIAL] = None,
     landmarks: Annotated[str | None, SPECIAL] = None,
     up: Axis | None = None,
-    unit: Literal["m", "cm", "mm", "px"] | None = None,
+    unit: NamedUnit | None = None,
     resample: float | None = None,
 ) -> PreparedStore:
     """Turn raw recordings into a store: read, clean, choose the actors, centre, and write.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def write_store(
     labels: Sequence[str | None] | None = None,
     splits: Sequence[str | None] | None = None,
     up: Axis | None = None,
-    unit: Unit | None = None,
+    unit: Unit | Literal["pixel"] | None = None,
     centre: bool = True,
     overwrite: bool = False,
 ) -> Store:
@@ -115,7 +115,7 @@ def write_store(
         labels: the class of each by name; None for none
         splits: the side of each in the protocol ``given``: train, test, val, or None for none
         up: the axis of positions that points up, as y or -y; models refuse data prepared otherwise
-        unit: what positions are measured in: m, mm or px
+        unit: what positions are measured in: m, mm, or px (pixel)
         centre: move every sequence's origin to its first body's centre joint
         overwrite: replace STORE if it is a store already
 
@@ -124,7 +124,7 @@ def write_store(
 
     Raises:
         DataError: no sequences, names that repeat, several skeletons, or STORE exists or cannot be written.
-        ConfigurationError: another number of labels or sides, or an unknown side.
+        ConfigurationError: another number of labels or sides, an unknown side or unit.
     """
     from skelact.formats.protocol import (
         GIVEN,
@@ -157,7 +157,7 @@ def write_store(
         fps=None,
         options={"centred": centre},
         up=up,
-        unit=unit,
+        unit="px" if unit == "pixel" else unit,
         attribute_values={attribute_of(GIVEN): values} if values else None,
         protocols=[protocol.to_dict() for protocol in split_protocols(GIVEN, values)] if values else [],
         overwrite=overwrite,

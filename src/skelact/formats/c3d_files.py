@@ -26,10 +26,9 @@ from skelact.formats.own_recordings import read_content, survey_recordings
 from skelact.formats.recognition import Sample
 from skelact.limits import check_limit
 from skelact.skeleton.topology import Topology
+from skelact.skeleton.view import METRES
 
 SUFFIX = ".c3d"
-UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
-"""Metres in a unit."""
 _MAGIC = 0x50  # the second byte of the file's header
 _OTHERS = "other people's points, left out"
 
@@ -73,11 +72,11 @@ def read_c3d(file: str, name: str, data: bytes, *, topology: Topology | None = N
     if len(frames) != num_frames or not frames or not num_points:
         detail = f"{len(frames)} frames of {num_points} points; expected {num_frames}; export it again"
         raise UnusableRecordingError(MALFORMED, file, "", detail)
-    if unit not in UNITS:
+    if unit not in METRES:
         detail = f"POINT:UNITS is {unit[:20]!r}; expected m, cm or mm"
         raise UnusableRecordingError(MALFORMED, file, "", detail)
     table = np.stack(frames)  # (T, points, x y z residual)
-    points = np.where(table[..., 3:] < 0, np.nan, table[..., :3].astype(np.float64) * UNITS[unit])
+    points = np.where(table[..., 3:] < 0, np.nan, table[..., :3].astype(np.float64) * METRES[unit])
     labels = labels[:num_points]
     bodies, num_others = _bodies(file, labels, topology)
     skeleton = NamedSkeleton(bodies[0].topology, np.arange(bodies[0].topology.num_joints))

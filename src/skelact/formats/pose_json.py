@@ -5,7 +5,7 @@
     {
       "topology": "coco-17",             a known name, or joints and parents of one's own
       "fps": 30,                         frames a second; may be left out
-      "unit": "m",                       m (the default), cm or mm; pixel for 2-D positions in an image
+      "unit": "m",                       m (the default), cm or mm; pixel or px for 2-D positions in an image
       "label": "wave",                   the class; may be left out
       "subject": 3,                      a number or a name; may be left out
       "bodies": [{
@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -46,10 +47,9 @@ from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.topology_file import topology_of
+from skelact.skeleton.view import METRES, NamedUnit
 
 SUFFIX = ".json"
-UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "pixel": 1.0}
-"""Metres in a unit; a pixel stays one."""
 NOTHING_SEEN = "no joint of any body was seen"
 
 _KEYS = {"topology", "fps", "unit", "label", "subject", "bodies"}
@@ -86,8 +86,8 @@ def read_pose_json(
     unit = table["unit"]
     if unit.value is None:
         unit = JsonValue(file, "unit", "m")
-    if not isinstance(unit.value, str) or unit.value not in UNITS:
-        unit.fail(f"{shown(unit.value)}; expected m, cm, mm or pixel")
+    if not isinstance(unit.value, str) or unit.value not in get_args(NamedUnit):
+        unit.fail(f"{shown(unit.value)}; expected m, cm, mm, pixel or px")
     fps = table["fps"]
     if fps.value is not None and not (_is_number(fps.value) and 0 < fps.value < 1e6):
         fps.fail(f"{shown(fps.value)}; expected frames a second, more than 0")
@@ -110,13 +110,14 @@ def read_pose_json(
     read = [body for body in read if body[0].shape[2]]
     if not read:
         raise UnusableRecordingError(NOTHING_SEEN, file, "", "expected at least one joint that is not null")
-    if unit.value == "pixel" and in_each[0] != 2:
-        unit.fail("'pixel' with 3-D positions; expected m, cm or mm")
+    if unit.value not in METRES and in_each[0] != 2:
+        unit.fail(f"{shown(unit.value)} with 3-D positions; expected m, cm or mm")
     joint_present = np.stack([seen for _, seen in read])
     if not joint_present.any():
         raise UnusableRecordingError(NOTHING_SEEN, file, "", "expected at least one joint that is not null")
     with np.errstate(over="ignore"):
-        positions = (np.stack([values for values, _ in read]) * UNITS[unit.value]).astype(np.float32)
+        stacked = np.stack([values for values, _ in read])
+        positions = (stacked * METRES.get(unit.value, 1.0)).astype(np.float32)
     present: npt.NDArray[np.bool_] = np.any(joint_present, 2)
     facts = {key: _fact(table[key]) for key in ("label", "subject")}
     label, subject = facts["label"], facts["subject"]

@@ -6,6 +6,7 @@ a Kinect are the camera's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -21,6 +22,10 @@ Axis = Literal["x", "y", "z", "-x", "-y", "-z"]
 """An axis of positions and its direction; ``-y`` is up in pictures, whose y grows downwards."""
 Unit = Literal["m", "mm", "px"]
 """What positions are measured in: metres, millimetres, or the pixels of a picture."""
+NamedUnit = Literal["m", "cm", "mm", "px", "pixel"]
+"""How users and files may call the unit of raw positions; ``px`` and ``pixel`` are one."""
+METRES: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001}
+"""Metres in each unit of 3-D positions."""
 View = Literal["camera", "upright", "body"]
 """Whose axes positions have: the camera's; those of the vertical and of the hips; the body's own."""
 VIEWS: tuple[View, ...] = get_args(View)

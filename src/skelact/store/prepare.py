@@ -30,7 +30,7 @@ from skelact.formats.notes import Note
 from skelact.formats.settings import GIVEN_ORDER
 from skelact.skeleton.main_bodies import CLIP_BODIES
 from skelact.skeleton.topology import Topology
-from skelact.skeleton.view import Axis, Unit
+from skelact.skeleton.view import METRES, Axis, NamedUnit, Unit
 from skelact.store.conventions import estimated_up, remarks_on
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.parallel_reading import FileResult, ReadJob, read_files
@@ -47,7 +47,7 @@ from skelact.store.shards import (
     refuse_mixed,
 )
 from skelact.store.store import Store
-from skelact.store.units import METRES, in_metres
+from skelact.store.units import in_metres
 from skelact.store.writer import StoreWriter
 
 _FILES_A_REPORT = 16
@@ -120,8 +120,8 @@ def prepare(
         overwrite: replace a store, or a part, that is there already.
         shard: (I, N): make part I, from 1, of N parts only.
         up: the axis that points up, for data that does not tell it; None: found by how people stand.
-        unit: of the raw positions, for data that does not tell it: m, cm, mm, or px for pictures; None: found
-            by the size of people. 3-D positions become metres.
+        unit: of the raw positions, for data that does not tell it: m, cm, mm, or px (pixel) for pictures;
+            None: found by the size of people. 3-D positions become metres.
         resample: frames a second to bring every recording to; None: as recorded.
         settings: what only some data sets know, see ``DataSet.settings``.
         on_progress: called after every few files.
@@ -177,8 +177,9 @@ def with_conventions(
     Raises:
         ConfigurationError: a value that cannot be, or that the data set tells itself.
     """
+    unit = "px" if unit == "pixel" else unit
     given: dict[str, object] = {"up": up, "unit": unit, "resample": resample}
-    named = (("up", up, get_args(Axis), data_set.up), ("unit", unit, (*METRES, "px"), data_set.unit))
+    named = (("up", up, get_args(Axis), data_set.up), ("unit", unit, get_args(NamedUnit), data_set.unit))
     for name, value, known, told in named:
         if value is None:
             continue

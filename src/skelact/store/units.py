@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from skelact.skeleton.view import body_axes, frame_sizes
+from skelact.skeleton.view import METRES, body_axes, frame_sizes
 from skelact.store.packing import PackedSequence
 from skelact.store.parallel_reading import FileResult
 
-METRES: Mapping[str, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001}
-"""Metres in each unit of 3-D positions."""
 _SMALLEST = {"mm": 150.0, "cm": 5.0, "m": 0.05}
 """Bodies from this size on are measured in the unit; see :func:`skelact.skeleton.view.body_size`."""
 _PIXELS = 5.0

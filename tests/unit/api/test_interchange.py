@@ -92,4 +92,9 @@ def test_sequences_become_a_store(tmp_path: Path) -> None:
         skelact.write_store(sequences, tmp_path / "other", splits=["tset"] * 3)
     with pytest.raises(DataError, match="no sequences to write"):
         skelact.write_store([], tmp_path / "other")
+    for wrong in ({"unit": "cm"}, {"unit": "feet"}, {"up": "down"}):
+        with pytest.raises(ConfigurationError, match="expected"):
+            skelact.write_store(sequences, tmp_path / "other", **wrong)
     assert not (tmp_path / "other").exists()
+    for name in ("px", "pixel"):
+        assert skelact.write_store(sequences, tmp_path / name, unit=name).unit == "px"  # type: ignore[arg-type]

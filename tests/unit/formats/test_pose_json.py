@@ -109,7 +109,7 @@ def test_a_known_skeleton_in_pixels_and_a_default_one() -> None:
         ),
         (table(fps=0), "fps", "0; expected frames a second"),
         (table(fps="30"), "fps", "expected frames a second"),
-        (table(unit="feet"), "unit", "'feet'; expected m, cm, mm or pixel"),
+        (table(unit="feet"), "unit", "'feet'; expected m, cm, mm, pixel or px"),
         (table(unit="pixel"), "unit", "'pixel' with 3-D positions"),
         (table(label=-1), "label", "-1; expected a number from 0"),
         (table(subject=1.5), "subject", "1.5; expected a number from 0"),
@@ -145,3 +145,10 @@ def test_a_mistake_is_named_with_its_place(content: object, place: str, message:
     assert message in str(error.value)
     assert str(error.value).startswith("folder/a.json: ")
     assert "\n" not in str(error.value)
+
+
+def test_pixels_have_two_names() -> None:
+    flat = {"topology": "coco-17", "bodies": [{"positions": [[[400.0, 300.0]] * 17]}]}
+    for unit in ("px", "pixel"):
+        data = json.dumps({**flat, "unit": unit}).encode()
+        assert read_pose_json("a.json", "a", data).sequence.positions.max() == 400
