@@ -81,7 +81,7 @@ def keywords_of(function: Callable[..., Any]) -> set[str]:
     return found
 
 
-def names_closest(function: F) -> F:
+def checked_arguments(function: F) -> F:
     """Let a function check what it is called with, before it begins.
 
     A keyword that it does not have is answered with the closest that it has, and a value of another type with

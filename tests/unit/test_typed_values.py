@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Optional
 import numpy as np
 import pytest
 
-from skelact.configuration import names_closest
+from skelact.configuration import checked_arguments
 from skelact.errors import ConfigurationError
 from skelact.skeleton.topology import Topology
 from skelact.typed_values import described, fitted, from_text
@@ -142,7 +142,7 @@ def test_annotations_in_words():
 
 
 def test_functions_check_what_they_are_called_with():
-    @names_closest
+    @checked_arguments
     def work(place: str | Path, *, share: float = 0.5) -> tuple[Any, ...]:
         return place, share
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skelact.configuration import PathLike, names_closest
+from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import DataError
 from skelact.formats.archives import raw_files
 from skelact.formats.data_set import DataSet, LabelledSequence
@@ -142,7 +142,7 @@ class Check:
         return [f"{'':<10}{line}".rstrip() for line in drawn if line]
 
 
-@names_closest
+@checked_arguments
 def check(
     file: PathLike,
     *,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from skelact.api.descriptions import describe_store
-from skelact.configuration import Option, PathLike, names_closest
+from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, printable, suggest
 from skelact.files import writing
 from skelact.formats.exclusions import FILE_NAME, Exclusion, count_by_reason
@@ -25,22 +25,6 @@ PositionType = Literal["float32", "int16"]
 EXPORTS = ("padded-npz", "pyskl")
 DAMAGED = 1
 """Exit status of 'skelact data verify' for a store with problems."""
-_SETTINGS = (
-    "max_frames",
-    "untrimmed",
-    "scale",
-    "topology",
-    "fps",
-    "class_names",
-    "min_confidence",
-    "image_size",
-    "body_order",
-    "first_label",
-    "landmarks",
-)
-"""Parameters of :func:`prepare` that only some data sets know."""
-
-
 SPECIAL = Option(special=True)
 """Marks options that only some formats know."""
 
@@ -71,7 +55,7 @@ class PreparedStore(Store):
         return "\n".join([*lines, *_left_out(self, self.exclusions)])
 
 
-@names_closest
+@checked_arguments
 def prepare(
     data_set: str,
     raw: PathLike,
@@ -184,7 +168,7 @@ def prepare(
     return PreparedStore(made.path, made.meta, outcome.num_files, outcome.exclusions, outcome.remarks)
 
 
-@names_closest
+@checked_arguments
 def convert(
     store: Annotated[Data, Option(str)],
     out: PathLike,
@@ -237,7 +221,7 @@ class ExportedFile:
         )
 
 
-@names_closest
+@checked_arguments
 def export(
     store: Annotated[Data, Option(str)],
     out: PathLike,
@@ -302,7 +286,7 @@ def export(
     return ExportedFile(path, lines)
 
 
-@names_closest
+@checked_arguments
 def synth(out: PathLike, *, sequences: int = 1200, seed: int = 0, actions: str | None = None) -> str:
     """Write a synthetic data set in the raw text format of NTU RGB+D: people before a faulty depth camera.
 
@@ -371,7 +355,7 @@ class Verification:
         return "\n".join([*self.remarks, *self.problems, f"{self.store.path}: {verdict}"])
 
 
-@names_closest
+@checked_arguments
 def verify(store: Annotated[Data, Option(str)]) -> Verification:
     """Check that a store is complete and unchanged: hashes, indices, positions, the published split counts.
 
@@ -391,7 +375,7 @@ def verify(store: Annotated[Data, Option(str)]) -> Verification:
     return Verification(opened, problems, remarks)
 
 
-@names_closest
+@checked_arguments
 def info(store: Annotated[Data, Option(str)], *, figure: PathLike | None = None) -> str:
     """Show what a store holds: its sequences, lengths, bodies, splits, and counts by attribute and class.
 

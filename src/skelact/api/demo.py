@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from skelact.configuration import PathLike, names_closest
+from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError
 from skelact.files import read_json, write_json
 from skelact.results.statistics import mean_interval
@@ -60,7 +60,7 @@ class DemoResult:
         return "\n".join(lines)
 
 
-@names_closest
+@checked_arguments
 def demo(
     out: PathLike = "demo",
     *,

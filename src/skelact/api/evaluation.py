@@ -27,9 +27,9 @@ from skelact.configuration import (
     Option,
     PathLike,
     Table,
+    checked_arguments,
     instantiate,
     keywords_of,
-    names_closest,
 )
 from skelact.detection.settings import DetectionConfig, LayerConfig, SegmentConfig, WindowConfig
 from skelact.errors import ConfigurationError, suggest
@@ -68,7 +68,7 @@ def _recorded(pooling: Pooling) -> dict[str, str]:
     return {} if pooling == "mean" else {"pooling": pooling}
 
 
-@names_closest
+@checked_arguments
 @over_folds
 def linear(
     run: Annotated[Run, Option(str)],
@@ -124,7 +124,7 @@ def linear(
     return subject.write("linear", configuration, metrics, [about, *accuracy_lines(metrics)])
 
 
-@names_closest
+@checked_arguments
 @over_folds
 def linear_fast(
     run: Annotated[Run, Option(str)],
@@ -179,7 +179,7 @@ def linear_fast(
     return subject.write("linear-fast", asdict(settings), metrics, [*lines, *accuracy_lines(metrics)])
 
 
-@names_closest
+@checked_arguments
 @over_folds
 def knn(
     run: Annotated[Run, Option(str)],
@@ -229,7 +229,7 @@ def knn(
     return subject.write("knn", configuration, numbers, lines, scored=scored)
 
 
-@names_closest
+@checked_arguments
 @over_folds
 def retrieval(
     run: Annotated[Run, Option(str)],
@@ -273,7 +273,7 @@ def retrieval(
     return subject.write("retrieval", {"seed": options.get("seed", 0), **_recorded(pooling)}, metrics, lines)
 
 
-@names_closest
+@checked_arguments
 def one_shot(
     run: Annotated[Run, Option(str)],
     data: Data,
@@ -322,7 +322,7 @@ def one_shot(
     return subject.write("one-shot", configuration, metrics, lines, class_names=task.novel, head=head)
 
 
-@names_closest
+@checked_arguments
 def detection(
     run: Annotated[Run, Option(str)],
     data: Data,
@@ -377,7 +377,7 @@ def detection(
     return subject.write("detection", asdict(settings), found.to_dict(), lines, scored={}, beside=beside)
 
 
-@names_closest
+@checked_arguments
 def ensemble(
     runs: Annotated[Sequence[Run], Option(str, words=True)],
     *,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from skelact.api.evaluating import Evaluation, FrozenOptions, Run, fabric_of
 from skelact.api.model import as_model
-from skelact.configuration import Option, PathLike, names_closest
+from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.store.protocols import split
 from skelact.store.store import Data, Store, as_store
@@ -40,7 +40,7 @@ class Drawn:
         return "\n".join([*self.lines, f"  {self.path}"])
 
 
-@names_closest
+@checked_arguments
 def confusion(files: Files, *, out: PathLike, variant: str | None = None) -> Drawn:
     """Draw which classes a method takes for which, as shares of the true class.
 
@@ -61,7 +61,7 @@ def confusion(files: Files, *, out: PathLike, variant: str | None = None) -> Dra
     return _write(figure, out)
 
 
-@names_closest
+@checked_arguments
 def classes(files: Files, *, out: PathLike, variant: str | None = None) -> Drawn:
     """Draw the accuracy of every class, the best on top.
 
@@ -79,7 +79,7 @@ def classes(files: Files, *, out: PathLike, variant: str | None = None) -> Drawn
     return _write(class_accuracy_figure(result, title=_heading(result)), out)
 
 
-@names_closest
+@checked_arguments
 def differences(files: Files, *, out: PathLike, variant: str | None = None) -> Drawn:
     """Draw in which classes two methods differ, and test each class over its test sequences.
 
@@ -124,7 +124,7 @@ def differences(files: Files, *, out: PathLike, variant: str | None = None) -> D
     return _write(figure, out, lines)
 
 
-@names_closest
+@checked_arguments
 def learning_curve(files: Files, *, out: PathLike) -> Drawn:
     """Draw accuracy by the share of labels, from results of 'evaluate semi', 'supervised' and 'finetune'.
 
@@ -148,7 +148,7 @@ def learning_curve(files: Files, *, out: PathLike) -> Drawn:
     return _write(learning_curve_figure(learning_curves(entries), title=_tested_on(entries[0])), out)
 
 
-@names_closest
+@checked_arguments
 def tsne(
     run: Annotated[Run, Option(str)],
     data: Data,
@@ -205,7 +205,7 @@ def tsne(
     return _write(figure, out, [f"  {plane.settings()}"])
 
 
-@names_closest
+@checked_arguments
 def prime_joints(
     data: Data,
     protocol: str,
@@ -264,7 +264,7 @@ def prime_joints(
     return _write(figure, out, found.table(store.topology, NUM_PRINTED))
 
 
-@names_closest
+@checked_arguments
 def loss(run: Annotated[Run, Option(str)], *, out: PathLike) -> Drawn:
     """Draw the mean loss of every epoch of a run, finished or not.
 
@@ -288,7 +288,7 @@ def loss(run: Annotated[Run, Option(str)], *, out: PathLike) -> Drawn:
     return _write(loss_figure(history, title=str(folder)), out)
 
 
-@names_closest
+@checked_arguments
 def strip(data: Data, *, out: PathLike, sequence: str = "0") -> Drawn:
     """Draw a few moments of a recording side by side, with its prime joints marked.
 
@@ -311,7 +311,7 @@ def strip(data: Data, *, out: PathLike, sequence: str = "0") -> Drawn:
     return _write(strip_figure(Recording.of(store, find_sequence(store, sequence))), out)
 
 
-@names_closest
+@checked_arguments
 def density(data: Data, *, out: PathLike, sequence: str = "0") -> Drawn:
     """Draw how the density of joint positions changes over a recording, joint by joint.
 

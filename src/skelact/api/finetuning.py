@@ -12,7 +12,7 @@ from skelact.api.evaluating import Result, Run, accuracy_lines, training_setting
 from skelact.api.folds import over_folds
 from skelact.api.model import as_model
 from skelact.clips.settings import IN_THE_PLANE, ClipSettings
-from skelact.configuration import Fields, Option, PathLike, Table, names_closest
+from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
 from skelact.errors import ConfigurationError
 from skelact.evaluation.settings import Balance, FinetuneConfig, SupervisedConfig
 from skelact.files import sha256
@@ -81,7 +81,7 @@ class StartingEncoder:
     """Whether the result counts as that of a trained encoder."""
 
 
-@names_closest
+@checked_arguments
 @over_folds
 def finetune(
     run: Annotated[Run, Option(str)],
@@ -121,7 +121,7 @@ def finetune(
     return _train("finetune", config, data, protocol, out, start, options)
 
 
-@names_closest
+@checked_arguments
 def semi(
     run: Annotated[Run, Option(str)],
     data: Data,
@@ -154,7 +154,7 @@ def semi(
     )
 
 
-@names_closest
+@checked_arguments
 @over_folds
 def transfer(
     run: Annotated[Run, Option(str)],
@@ -194,7 +194,7 @@ def transfer(
     return _train("transfer", _settings("finetune", options), data, protocol, out, start, options)
 
 
-@names_closest
+@checked_arguments
 @over_folds
 def supervised(
     data: Data,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from skelact.configuration import PathLike, names_closest
+from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.named_joints import sequence_of_points, skeleton_of
 from skelact.skeleton.sequence import SkeletonSequence
@@ -18,7 +18,7 @@ from skelact.skeleton.view import Axis, Unit
 from skelact.store.store import Store
 
 
-@names_closest
+@checked_arguments
 def from_xarray(
     dataset: Any,
     *,
@@ -95,7 +95,7 @@ def _rate(dataset: Any) -> float | None:
     return float(fps) if isinstance(fps, int | float | np.number) and 0 < float(fps) < 1e6 else None
 
 
-@names_closest
+@checked_arguments
 def write_store(
     sequences: Sequence[SkeletonSequence],
     store: PathLike,

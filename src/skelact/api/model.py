@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from skelact.configuration import PathLike, names_closest
+from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import DataError, SkelactWarning
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import SkeletonSequence
@@ -44,7 +44,7 @@ class Model:
         (1, 256)
     """
 
-    @names_closest
+    @checked_arguments
     def __init__(self, run: PathLike) -> None:
         self.run = Path(run)
         """The run folder; results of evaluations go there."""
@@ -84,7 +84,7 @@ class Model:
         """The skeleton that positions must have."""
         return self.pretrained.topology
 
-    @names_closest
+    @checked_arguments
     def embed(self, positions: Positions | Sequence[Positions], *, fps: float | None = None) -> Embeddings:
         """Return an embedding of each recording: the mean of its features over bodies, time and joints.
 
@@ -175,7 +175,7 @@ class Model:
             seen = seen & sequence.joint_present
         return np.where(seen[..., None], sequence.positions, np.float32(np.nan))
 
-    @names_closest
+    @checked_arguments
     def embed_store(
         self, store: Store | PathLike, indices: Sequence[int] | None = None, *, title: str = "embedding"
     ) -> Embeddings:
@@ -204,7 +204,7 @@ class Model:
         return features.numpy()
 
 
-@names_closest
+@checked_arguments
 def load(run: PathLike) -> Model:
     """Return the model that a finished run, or ``skelact weights import``, left in a folder.
 

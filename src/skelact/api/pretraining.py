@@ -15,10 +15,10 @@ from skelact.configuration import (
     PathLike,
     Table,
     check_keys,
+    checked_arguments,
     flatten,
     instantiate,
     merge,
-    names_closest,
     nested,
     read_table,
 )
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 Stores = Store | str | Path | Sequence[Store | str | Path]
 
 
-@names_closest
+@checked_arguments
 def pretrain(
     data: Annotated[Stores | None, Option(str, repeat=True)] = None,
     protocol: Annotated[str | Sequence[str] | None, Option(str, repeat=True)] = None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from skelact.configuration import Option, PathLike, names_closest
+from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.files import write_file
 from skelact.reproduction.cells import Cell, cells_of, cells_of_suite, choose
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from skelact.reproduction.pending import Results
 
 
-@names_closest
+@checked_arguments
 def results(
     files: Annotated[Sequence[str | Path], Option(str, words=True)],
     *,
@@ -50,7 +50,7 @@ def results(
     return render(methods, compare(methods), format)
 
 
-@names_closest
+@checked_arguments
 def reproduce(
     suite: str,
     *,

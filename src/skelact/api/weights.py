@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from skelact.api.model import Model
-from skelact.configuration import PathLike, names_closest
+from skelact.configuration import PathLike, checked_arguments
 from skelact.models.sizes import Absent
 from skelact.skeleton.topology_file import find_topology
 
@@ -29,7 +29,7 @@ class ImportedModel(Model):
         )
 
 
-@names_closest
+@checked_arguments
 def import_checkpoint(
     file: PathLike,
     run: PathLike,
@@ -89,7 +89,7 @@ class ExportedWeights:
         return "\n".join(f"{name:<10}{value}" for name, value in self.lines)
 
 
-@names_closest
+@checked_arguments
 def export_checkpoint(run: PathLike, out: PathLike, *, overwrite: bool = False) -> ExportedWeights:
     """Write a run's weights under the published names, as a checkpoint that MAMP or STJD-MP loads.
 

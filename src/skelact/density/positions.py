@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from skelact.configuration import names_closest
+from skelact.configuration import checked_arguments
 from skelact.density.kernel import log_joint_density
 from skelact.errors import ConfigurationError, DataError, printable
 from skelact.skeleton import view
@@ -55,7 +55,7 @@ def body_size(positions: Tensor) -> Tensor:
 def joint_density(positions: Tensor, *, bandwidth: float = ...) -> Tensor: ...
 @overload
 def joint_density(positions: Array, *, bandwidth: float = ...) -> Array: ...
-@names_closest
+@checked_arguments
 def joint_density(positions: Array | Tensor, *, bandwidth: float = BANDWIDTH) -> Array | Tensor:
     """Return how crowded it is around each joint of a body.
 
@@ -133,7 +133,7 @@ def _without_gaps(body: Tensor, seen: Tensor) -> Tensor:
 def density_change(density: Tensor, *, step: int = ...) -> Tensor: ...
 @overload
 def density_change(density: Array, *, step: int = ...) -> Array: ...
-@names_closest
+@checked_arguments
 def density_change(density: Array | Tensor, *, step: int = 1) -> Array | Tensor:
     """Return how much each joint's density changes over time: ``|D_t - D_(t-step)|``.
 
@@ -176,7 +176,7 @@ def prime_joints(
 def prime_joints(
     positions: Array, *, share: float = ..., bandwidth: float = ..., step: int = ...
 ) -> npt.NDArray[np.bool_]: ...
-@names_closest
+@checked_arguments
 def prime_joints(
     positions: Array | Tensor, *, share: float = SHARE, bandwidth: float = BANDWIDTH, step: int = 1
 ) -> npt.NDArray[np.bool_] | Tensor:

@@ -45,7 +45,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skelact.configuration import names_closest
+from skelact.configuration import checked_arguments
 from skelact.errors import DataError, printable
 from skelact.files import beside, sha256
 from skelact.skeleton.sequence import SkeletonSequence
@@ -68,7 +68,7 @@ class Store:
     meta: Mapping[str, Any]
 
     @classmethod
-    @names_closest
+    @checked_arguments
     def open(cls, path: Path | str, *, may_be_empty: bool = False, check: bool = True) -> Store:
         """Open the store in folder ``path``.
 
