@@ -17,7 +17,7 @@ def test_pku_trimmed_and_untrimmed(golden_dir: Path, tmp_path: Path, capsys: Cap
     raw, store = str(golden_dir / "pku_synthetic"), tmp_path / "store"
     command = ["data", "prepare", "pku2", raw, str(store), "--workers", "1"]
     assert main([*command, "--max-frames", "300", "--no-centre"]) == 0
-    assert "23 sequences of 33 files" in capsys.readouterr().out
+    assert "23 sequences of 25 files" in capsys.readouterr().out
     assert main(["data", "info", str(store)]) == 0
     shown = capsys.readouterr().out
     for expected in ("max_frames 300", "xsub        15 training, 8 test", "   L 8     M 7     R 8"):

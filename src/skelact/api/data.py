@@ -34,7 +34,7 @@ class PreparedStore(Store):
     """A store, and what its preparation found; ``print(store)`` tells."""
 
     num_files: int = 0
-    """Files in the raw folder or archive."""
+    """Files in the raw folder or archive, without tables that say something of the others."""
     exclusions: list[Exclusion] = field(default_factory=list)
     """What was not used of them, and why."""
     remarks: list[str] = field(default_factory=list)

@@ -238,7 +238,7 @@ def with_manifest(
     if len(found) > 1:
         raise DataError(f"{found[0].name} and {found[1].name}: expected one manifest; join them")
     table = read_manifest(found[0].name, found[0].read("metadata")) if found else None
-    recordings = [file.name for file in files if file.suffix == data_set.suffix]
+    recordings = [file.name for file in files if file.suffix == data_set.suffix and file not in found]
     entries = {} if table is None else table.match(recordings)
     known = None if names is None else frozenset(names)
     used = replace(data_set, read=partial(_read, describe=describe, entries=entries, names=known))

@@ -71,7 +71,7 @@ class PreparationResult:
 
     store: Store
     num_files: int
-    """Files in the raw folder or archive, or of the part."""
+    """Files in the raw folder or archive but the side files, or recordings of the part."""
     exclusions: list[Exclusion]
     """What was not used of them."""
     remarks: list[str] = field(default_factory=list)
@@ -160,7 +160,9 @@ def prepare(
                 on_remark,
             )
             if part is None:
-                return preparation.whole(store, len(files), exclusions)
+                joined = data_set.recordings is not None  # of many files each, which are among the side files
+                num_files = len(files) - (0 if joined else len(data_set.side_files))
+                return preparation.whole(store, num_files, exclusions)
             return preparation.part(store, part)
     except OSError as error:
         raise DataError(
@@ -229,7 +231,7 @@ class _Preparation:
 
         Args:
             path: the store.
-            num_files: raw files, recordings or not.
+            num_files: raw files but the side files, recordings or not.
             exclusions: those that are not read, and why.
         """
         wanted, data_set = self.job.files, self.job.data_set

@@ -8,6 +8,7 @@ import pytest
 
 from fuzzing.samples import BVH
 from skelact.errors import DataError
+from skelact.skeleton.tables import COCO_17
 from skelact.store.prepare import PreparationResult, prepare
 from skelact.store.protocols import protocols_of, split
 from skelact.store.store import Store
@@ -49,6 +50,22 @@ def test_the_same_file_names_in_other_folders_are_other_recordings(
     outcome = prepared(write(tmp_path / "raw", files | {"manifest.csv": "\n".join(table).encode()}), data_set)
     assert outcome.exclusions == []
     assert labels(outcome.store) == {path: path.partition("/")[0] for path in paths} | {"alone": "wave"}
+
+
+@pytest.mark.parametrize("data_set", ["pose-json", "csv"])
+def test_a_manifest_is_neither_a_recording_nor_left_out(data_set: str, tmp_path: Path) -> None:
+    joints = [f"{joint}_{axis}" for joint in COCO_17.joints for axis in "xyz"]
+    rows = [",".join(map(str, [frame, *range(len(joints))])) for frame in range(4)]
+    table = "\n".join([",".join(["frame", *joints]), *rows]).encode()
+    files = {f"r{n}.json": pose(n) for n in range(3)}
+    if data_set == "csv":
+        files = {f"r{n}.csv": table for n in range(3)}
+    outcome = prepared(
+        write(tmp_path / "raw", files | {"manifest.csv": b"file,label\nr0,wave\nr1,wave\nr2,kick\n"}),
+        data_set,
+    )
+    assert len(outcome.store) == outcome.num_files == 3
+    assert outcome.exclusions == []
 
 
 def test_names_that_are_identities_stay_so(tmp_path: Path) -> None:
