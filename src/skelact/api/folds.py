@@ -13,7 +13,7 @@ from skelact.api.evaluating import Result
 from skelact.api.model import Model, as_model
 from skelact.errors import ConfigurationError, SkelactWarning
 from skelact.formats.protocol import Protocol
-from skelact.store.protocols import folds_of
+from skelact.store.protocols import folds_of, labelled, split
 from skelact.store.store import Store, as_store
 
 FOLD = "{fold}"
@@ -62,6 +62,11 @@ def _each(
         )
     if run is not None and FOLD not in str(run) and not given.get("untrained", False):
         _warn_of_seen(as_model(run), store, folds)
+    if "k" in inspect.signature(evaluate).parameters and given.get("k") is None:
+        from skelact.evaluation.knn import possible_ks
+
+        sizes = [len(labelled(store, split(store, fold.name), warn=False).train) for fold in folds]
+        given = {**given, "k": list(possible_ks(min(sizes)))}  # the same neighbours in every fold
     results = []
     for fold in folds:
         own: dict[str, Any] = {"data": store, "protocol": fold.name}

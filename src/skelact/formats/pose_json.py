@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from contextlib import suppress
 from functools import partial
 from typing import get_args
 
@@ -47,7 +48,7 @@ from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.topology_file import topology_of
-from skelact.skeleton.view import METRES, NamedUnit
+from skelact.skeleton.view import METRES, NamedUnit, Unit
 
 SUFFIX = ".json"
 NOTHING_SEEN = "no joint of any body was seen"
@@ -64,6 +65,8 @@ class Pose:
     """With the label and the subject where they are numbers."""
     names: Mapping[str, str]
     """The label and the subject where they are names."""
+    unit: Unit | None
+    """What the positions are measured in; None where they lie in the plane and the file does not say."""
 
 
 def read_pose_json(
@@ -84,7 +87,8 @@ def read_pose_json(
     table = parse_json(file, data).table(_KEYS)
     topology = _topology(table["topology"], topology)
     unit = table["unit"]
-    if unit.value is None:
+    is_untold = unit.value is None
+    if is_untold:
         unit = JsonValue(file, "unit", "m")
     if not isinstance(unit.value, str) or unit.value not in get_args(NamedUnit):
         unit.fail(f"{shown(unit.value)}; expected m, cm, mm, pixel or px")
@@ -110,7 +114,8 @@ def read_pose_json(
     read = [body for body in read if body[0].shape[2]]
     if not read:
         raise UnusableRecordingError(NOTHING_SEEN, file, "", "expected at least one joint that is not null")
-    if unit.value not in METRES and in_each[0] != 2:
+    in_plane = in_each[0] == 2
+    if unit.value not in METRES and not in_plane:
         unit.fail(f"{shown(unit.value)} with 3-D positions; expected m, cm or mm")
     joint_present = np.stack([seen for _, seen in read])
     if not joint_present.any():
@@ -134,6 +139,7 @@ def read_pose_json(
     return Pose(
         without_unseen_bodies(sequence),
         {key: value for key, value in facts.items() if isinstance(value, str)},
+        "px" if unit.value not in METRES else None if in_plane and is_untold else "m",
     )
 
 
@@ -254,7 +260,17 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     topology, names = topology_setting(settings), class_names_setting(settings)
     describe = partial(_described, topology=topology, min_confidence=min_confidence_setting(settings))
     used = replace(data_set, class_names=names, settings=recorded_settings(settings, topology, names))
+    used = replace(used, unit=_unit_of(files, topology))
     return with_manifest(used, files, describe, names)
+
+
+def _unit_of(files: Sequence[RawFile], topology: Topology | None) -> Unit | None:
+    """Return the unit of the first file that can be read."""
+    for file in files:
+        if file.suffix == SUFFIX:
+            with suppress(UnusableRecordingError):
+                return read_pose_json(file.name, file.stem, file.read(), topology=topology).unit
+    return "m"
 
 
 def _described(file: RawFile, *, topology: Topology | None, min_confidence: float) -> LabelledSequence:

@@ -78,17 +78,18 @@ class Pretrained:
             )
         if self.clips.scale != "stored":
             return
+        remedy = "train a model with --clips.scale body"
+        if num_coordinates == 3:  # pictures have no unit to bring them to
+            remedy = f"{again} with --unit, or {remedy}"
         if None not in (unit, store.unit) and unit != store.unit:
             raise ConfigurationError(
-                f"{store.path}: positions are in {store.unit}, the model learned from {unit}; {again} with "
-                "--unit, or train a model with --clips.scale body"
+                f"{store.path}: positions are in {store.unit}, the model learned from {unit}; {remedy}"
             )
         here = None if size is None else usual_body_size(store)
         if here is not None and not 1 / OTHER_UNIT < here / size < OTHER_UNIT:
             raise ConfigurationError(
                 f"{store.path}: bodies have a size of {here:.3g}, those that the model learned from of "
-                f"{size:.3g}, as if in another unit; {again} with --unit, or train a model with "
-                "--clips.scale body"
+                f"{size:.3g}, as if in another unit; {remedy}"
             )
 
     def with_num_frames(self, num_frames: int) -> Pretrained:

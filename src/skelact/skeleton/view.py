@@ -37,6 +37,10 @@ ADULT = 0.5
 """The size of an adult's body in m, see :func:`body_size`."""
 
 _NEARLY = 0.9
+_STANDING = 0.7
+"""A trunk stands along an axis that it leaves by less than 45 degrees,"""
+_MOST_STAND = 0.6
+"""and an axis points up where at least so large a share of all bodies stand."""
 _SLANTED = 0.1
 """Hips, or a trunk, seen nearly along the axis that is given already tell no direction: they lie across it
 by less than this share of their length."""
@@ -127,7 +131,7 @@ def up_vector(axis: Axis, num_coordinates: int = 3) -> npt.NDArray[np.float64]:
 
 
 def find_up(positions: Floats, seen: Bools, topology: Topology) -> Axis | None:
-    """Return the axis nearest to the mean direction of the trunks of bodies, from the hips to the shoulders.
+    """Return the axis along which most bodies stand, by their trunks from the hips to the shoulders.
 
     Args:
         positions: (R, V, C) bodies.
@@ -135,7 +139,7 @@ def find_up(positions: Floats, seen: Bools, topology: Topology) -> Axis | None:
         topology: their skeleton.
 
     Returns:
-        None where no trunk was seen, or where they point nowhere in particular, as those of people who lie.
+        None where no trunk was seen, or where they do not stand along one axis, as those of people who lie.
     """
     axes = body_axes(topology)
     if not axes.low or not axes.high:
@@ -143,9 +147,11 @@ def find_up(positions: Floats, seen: Bools, topology: Topology) -> Axis | None:
     trunk, usable = _vectors(positions, seen, axes.low, axes.high)
     if not usable.any():
         return None
-    mean = _unit(trunk[usable]).mean(0)
+    directions = _unit(trunk[usable])
+    mean = directions.mean(0)
     place = int(np.abs(mean).argmax())
-    if abs(mean[place]) < 0.5:
+    along = directions[:, place] * np.sign(mean[place])
+    if (along > _STANDING).mean() < _MOST_STAND:
         return None
     axis: Axis = get_args(Axis)[place + (3 if mean[place] < 0 else 0)]
     return axis

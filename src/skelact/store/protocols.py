@@ -186,8 +186,13 @@ def training_side(store: Store, protocol_name: str) -> Indices:
     return split(store, protocol_name, needs_test=False).train
 
 
-def labelled(store: Store, sides: Split) -> Split:
+def labelled(store: Store, sides: Split, *, warn: bool = True) -> Split:
     """Return a split without the sequences that have no label, and warn of those with their number.
+
+    Args:
+        store: the data set.
+        sides: the split.
+        warn: whether to.
 
     Raises:
         DataError: a side has no sequence with a label.
@@ -201,7 +206,7 @@ def labelled(store: Store, sides: Split) -> Split:
                 f"{store.path}: no {side} sequence has a label; prepare the data with labels "
                 "(pre-training, 'Model.embed' and 'figures tsne' need none)"
             )
-    if any(lost):
+    if warn and any(lost):
         warnings.warn(
             f"{store.path}: {lost[0]} of {len(sides.train)} training and {lost[1]} of {len(sides.test)} test "
             "sequences have no label and are left out",

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from skelact import check
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.pose_json import read_pose_json
 from skelact.skeleton.tables import COCO_17
+from skelact.store.prepare import prepare
 
 RIG = {
     "joints": ["hips", "head", "left", "right"],
@@ -152,3 +154,18 @@ def test_pixels_have_two_names() -> None:
     for unit in ("px", "pixel"):
         data = json.dumps({**flat, "unit": unit}).encode()
         assert read_pose_json("a.json", "a", data).sequence.positions.max() == 400
+
+
+@pytest.mark.parametrize(
+    ("unit", "size", "expected"), [("pixel", 300, "px"), ("px", 300, "px"), (None, 300, "px"), ("cm", 300, None)]
+)
+def test_the_unit_of_positions_in_the_plane_is_told_or_found(tmp_path, unit, size, expected):
+    """In a store a picture is in px; metres in the plane are not told."""
+    body = np.random.default_rng(0).uniform(0, size, (5, 17, 2)).round(1)
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    table = {"topology": "coco-17", "bodies": [{"positions": body.tolist()}]}
+    (raw / "a.json").write_text(json.dumps(table if unit is None else {**table, "unit": unit}))
+    assert prepare("pose-json", raw, tmp_path / "store", num_workers=1).store.unit == expected
+    shown = str(check(raw / "a.json"))
+    assert ("unit      px" in shown) == (expected == "px")

@@ -147,3 +147,8 @@ def test_the_size_of_a_body_is_how_far_its_joints_spread() -> None:
     )
     seen = np.array([[1, 1, 0], [1, 1, 1], [1, 0, 0]], np.bool_)
     np.testing.assert_allclose(frame_sizes(positions, seen), [1, np.sqrt(6), np.nan])
+
+
+def test_points_that_are_no_people_stand_along_no_axis():
+    points = np.random.default_rng(0).normal(size=(200, 20, 3)).cumsum(0)
+    assert find_up(points, np.ones((200, 20), np.bool_), KINECT_20) is None
