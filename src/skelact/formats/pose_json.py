@@ -23,8 +23,8 @@ The raw data of the data set ``pose-json`` is a folder of such files, and a mani
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import get_args
 

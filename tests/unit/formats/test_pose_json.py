@@ -157,7 +157,8 @@ def test_pixels_have_two_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "size", "expected"), [("pixel", 300, "px"), ("px", 300, "px"), (None, 300, "px"), ("cm", 300, None)]
+    ("unit", "size", "expected"),
+    [("pixel", 300, "px"), ("px", 300, "px"), (None, 300, "px"), ("cm", 300, None)],
 )
 def test_the_unit_of_positions_in_the_plane_is_told_or_found(tmp_path, unit, size, expected):
     """In a store a picture is in px; metres in the plane are not told."""

@@ -149,6 +149,11 @@ def test_the_size_of_a_body_is_how_far_its_joints_spread() -> None:
     np.testing.assert_allclose(frame_sizes(positions, seen), [1, np.sqrt(6), np.nan])
 
 
-def test_points_that_are_no_people_stand_along_no_axis():
-    points = np.random.default_rng(0).normal(size=(200, 20, 3)).cumsum(0)
-    assert find_up(points, np.ones((200, 20), np.bool_), KINECT_20) is None
+def test_no_axis_is_up_where_bodies_stand_along_none() -> None:
+    points = np.random.default_rng(0).normal(size=(200, 20, 3))
+    assert find_up(points, everything(points), KINECT_20) is None
+    people = standing(40, lean=0.2)
+    half = np.concatenate([people, people[..., [1, 0, 2]]])  # the others lie on their sides
+    assert find_up(half, everything(half), KINECT_20) is None
+    most = np.concatenate([people, people, people[..., [1, 0, 2]]])
+    assert find_up(most, everything(most), KINECT_20) == "y"

@@ -111,7 +111,7 @@ def test_up_is_found_said_and_kept(tmp_path: Path, axes: list[int], up: str) -> 
         ("ntu60", {"unit": "mm"}, "--unit means nothing to ntu60, whose unit is known: m"),
         ("pose-json", {"unit": "mm"}, "--unit means nothing to pose-json"),
         ("npz", {"up": "w"}, "up is 'w', expected 'x', 'y', 'z', '-x', '-y', '-z' or null"),
-        ("npz", {"unit": "in"}, "unit is 'in', expected 'm', 'cm', 'mm', 'px' or null"),
+        ("npz", {"unit": "in"}, "unit is 'in', expected 'm', 'cm', 'mm', 'px', 'pixel' or null"),
         ("npz", {"resample": 0.0}, "--resample is 0"),
     ],
 )
