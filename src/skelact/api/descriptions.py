@@ -24,6 +24,7 @@ from skelact.store.protocols import protocols_of, split
 from skelact.store.store import Store
 
 _INDENT = 12
+_MARGIN = "  "
 
 
 def describe_store(store: Store, width: int | None = None) -> str:
@@ -105,11 +106,11 @@ def _side_counts(store: Store, protocol_name: str) -> str:
 def _classes(store: Store, width: int) -> list[str]:
     """Return the classes that have sequences: number, name and count."""
     counts = class_counts(store)
-    used = {f"{label:>4} {name}": count for label, (name, count) in enumerate(counts.items(), 1) if count}
+    used = {f"{label:>2} {name}": count for label, (name, count) in enumerate(counts.items(), 1) if count}
     num_without = int((np.asarray(store.labels) < 0).sum())
-    heading = f"{len(used)} of {len(counts)} have sequences"
+    heading = f"{len(used)} of {len(counts)} have sequences" if counts else "none"
     if num_without:
-        heading += f"; {num_without:,} sequences have no class"
+        heading += f"; {num_without:,} {'sequence has' if num_without == 1 else 'sequences have'} no class"
     return [f"{'classes':<{_INDENT}}{heading}", *_columns(used, width)]
 
 
@@ -124,10 +125,10 @@ def _attribute(store: Store, name: str, width: int) -> list[str]:
         first, *_, last = counts
         fewest, most = min(counts.values()), max(counts.values())
         heading += f", {first} to {last}, with {fewest:,} to {most:,} sequences each"
-        return [f"{name:<{_INDENT}}{heading}"]
+        return [f"{name:<{_INDENT - 1}} {heading}"]
     return [
-        f"{name:<{_INDENT}}{heading}",
-        *_columns({f"{value:>4}": n for value, n in counts.items()}, width),
+        f"{name:<{_INDENT - 1}} {heading}",
+        *_columns({f"{value:>2}": n for value, n in counts.items()}, width),
     ]
 
 
@@ -136,7 +137,8 @@ def _columns(counts: Mapping[str, int], width: int) -> list[str]:
     if not counts:
         return []
     longest, digits = max(map(len, counts)), len(f"{max(counts.values()):,}")
+    width -= len(_MARGIN)
     cells = [f"{name:<{longest}} {count:>{digits},}" for name, count in counts.items()]
     num_columns = max(1, width // (len(cells[0]) + 2))
     num_rows = -(-len(cells) // num_columns)
-    return ["  ".join(cells[row::num_rows]).rstrip() for row in range(num_rows)]
+    return [_MARGIN + "  ".join(cells[row::num_rows]).rstrip() for row in range(num_rows)]

@@ -63,6 +63,12 @@ EVALUATIONS = {
 _WITHOUT_EFFECT = ("checkpoint_every", "keep_checkpoints", "tensorboard", "compile")
 
 
+def _ways(pooling: Pooling, balance: Balance = "none") -> str:
+    """Return what the printed lines say of pooling and balance; nothing of the usual ones."""
+    beside = "" if pooling == "mean" else f", {pooling.replace('-', ' ')} side by side"
+    return beside + ("" if balance == "none" else f", classes balanced by {balance}")
+
+
 def _recorded(pooling: Pooling) -> dict[str, str]:
     """Return what a result without a data class of settings tells of the pooling: nothing of the mean."""
     return {} if pooling == "mean" else {"pooling": pooling}
@@ -120,6 +126,7 @@ def linear(
         pooling=chosen.pooling,
     )
     about = f"linear evaluation, last of {settings.epochs} epochs, seed {settings.seed}"
+    about += _ways(chosen.pooling, chosen.balance)
     configuration = {"seed": settings.seed, **asdict(chosen)}
     return subject.write("linear", configuration, metrics, [about, *accuracy_lines(metrics)])
 
@@ -173,7 +180,8 @@ def linear_fast(
         fabric=subject.fabric,
         title="features",
     )
-    lines = [f"logistic regression, l2 {metrics.l2:g} of {len(settings.l2)} strengths, seed {settings.seed}"]
+    about = f"logistic regression, l2 {metrics.l2:g} of {len(settings.l2)} strengths, seed {settings.seed}"
+    lines = [about + _ways(pooling, balance)]
     if not metrics.converged:
         lines.append(f"  not converged after {settings.max_iterations} steps; try a larger --max-iterations")
     return subject.write("linear-fast", asdict(settings), metrics, [*lines, *accuracy_lines(metrics)])
@@ -224,6 +232,8 @@ def knn(
         f"mean of classes {100 * each.mean_class_accuracy:5.1f} %"
         for number, each in metrics.items()
     ]
+    if pooling != "mean":
+        lines = [f"  {_ways(pooling).removeprefix(', ')}", *lines]
     configuration = {"seed": options.get("seed", 0), "k": list(ks), "tau": tau, **_recorded(pooling)}
     numbers = {name: each.to_dict() for name, each in scored.items()}
     return subject.write("knn", configuration, numbers, lines, scored=scored)
