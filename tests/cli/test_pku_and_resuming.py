@@ -20,7 +20,7 @@ def test_pku_trimmed_and_untrimmed(golden_dir: Path, tmp_path: Path, capsys: Cap
     assert "23 sequences of 25 files" in capsys.readouterr().out
     assert main(["data", "info", str(store)]) == 0
     shown = capsys.readouterr().out
-    for expected in ("max_frames 300", "xsub        15 training, 8 test", "   L 8     M 7     R 8"):
+    for expected in ("max_frames 300", "xsub        15 training, 8 test", "   L 8   M 7   R 8"):
         assert expected in shown
     assert main([*command, "--untrimmed", "--overwrite"]) == 0
     assert (store / "intervals.csv").read_text().startswith("recording,action,start,end\nA01N01-L,")

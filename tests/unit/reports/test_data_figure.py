@@ -30,5 +30,5 @@ def test_data_info_draws_it(small_store: Store, tmp_path: Path, capsys: pytest.C
     assert main(["data", "info", str(small_store.path), "--figure", str(tmp_path / "data.png")]) == 0
     assert (tmp_path / "data.png").is_file()
     shown = capsys.readouterr().out
-    assert "subject     3 values\n   1 4     2 3     3 3\n" in shown
-    assert "classes     4 of 4 have sequences; 1 sequences have no class" in shown
+    assert "subject     3 values\n   1 4   2 3   3 3\n" in shown
+    assert "classes     4 of 4 have sequences; 1 sequence has no class" in shown

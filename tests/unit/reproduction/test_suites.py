@@ -141,9 +141,11 @@ def test_seeds_and_patterns_choose():
 
 def test_the_neighbours_defaults_are_those_of_the_command():
     from skelact.api.evaluation import knn
+    from skelact.evaluation.knn import KS
 
     own = inspect.signature(knn).parameters
-    assert KnnSettings() == KnnSettings(own["k"].default, own["tau"].default)
+    assert own["k"].default is None  # then it is KS
+    assert KnnSettings() == KnnSettings(list(KS), own["tau"].default)
     assert EVALUATIONS["knn"].settings({}) == {"k": [1, 10, 20], "tau": 0.1}
 
 
