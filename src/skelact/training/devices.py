@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 from typing import Any
 
 import torch
+import torch.distributed
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.utilities.rank_zero import rank_zero_only
@@ -47,6 +50,8 @@ def make_fabric(config: TrainingConfig) -> Fabric:
     try:
         fabric = Fabric(accelerator=config.accelerator, devices=config.devices, plugins=autocast)
         fabric.launch()
+        if fabric.world_size > 1:
+            atexit.register(_leave_group)
     except (RuntimeError, ValueError) as error:
         raise ConfigurationError(
             f"training.accelerator, training.devices: {' '.join(str(error).split())}"
@@ -57,6 +62,16 @@ def make_fabric(config: TrainingConfig) -> Fabric:
             "SLURM job start the command by srun with a task for each device, or unset SLURM_NTASKS before it"
         )
     return fabric
+
+
+def _leave_group() -> None:
+    """End the threads by which processes talk while Python still runs; torch aborts where they outlive it.
+
+    Models that were shared hold the group too and go first. See pytorch issue 190489.
+    """
+    gc.collect()
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def is_first_process() -> bool:

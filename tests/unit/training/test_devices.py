@@ -39,3 +39,26 @@ def test_convolutions_of_a_run_are_not_rounded_to_tf32(monkeypatch):
     make_fabric(TrainingConfig(accelerator="cpu"))
     assert not torch.backends.cudnn.allow_tf32
     assert torch.get_float32_matmul_precision() == "highest"
+
+
+LEFT = """
+import atexit
+import torch.distributed
+from skelact.training.config import TrainingConfig
+from skelact.training.devices import make_fabric
+
+atexit.register(lambda: print("group left", not torch.distributed.is_initialized()))  # runs last
+fabric = make_fabric(TrainingConfig(accelerator="cpu", devices=2, batch_size=2))
+assert torch.distributed.is_initialized()
+fabric.barrier()
+"""
+
+
+def test_processes_leave_their_group_before_python_ends(tmp_path):
+    # else torch aborts now and then: the threads by which they talk are still there when Python is not
+    (tmp_path / "left.py").write_text(LEFT)
+    command = [sys.executable, str(tmp_path / "left.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "group left True" in done.stdout
+    assert "group left False" not in done.stdout
