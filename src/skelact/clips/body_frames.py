@@ -94,6 +94,8 @@ class BodyFrames:
     """Joints V and coordinates C of a body."""
     joints_missing: bool
     """Whether a joint is missing somewhere in the store."""
+    all_seen: bool
+    """Whether every body that is kept is there in all frames of its sequence, with all its joints."""
 
     def __init__(
         self,
@@ -129,6 +131,7 @@ class BodyFrames:
             self._scale = store.array("joint_scale") * (ones if factors is None else factors)
         # ~row of the body's nearest present frame where it is absent, as in the store
         self._rows, self._row_start = np.asarray(rows), row_start
+        self.all_seen = not self.joints_missing and bool((self._rows >= 0).all())
         self._parents = np.empty(0, np.int64)  # of each of a body's numbers
         if stream.startswith("bone"):
             num_coordinates = self.body_shape[1]
@@ -176,6 +179,26 @@ class BodyFrames:
         encoded_PL = self._encoded(sequences, bodies, _frames(windows))
         row_PL = torch.from_numpy(np.maximum(encoded_PL, 0) + self._joint_start[sequences, None])
         return ((self._joint_present[row_PL] != 0) & torch.from_numpy(encoded_PL >= 0)[..., None]).any(1)
+
+    def seen_at(self, sequences: IntArray, bodies: IntArray, frames: Interpolation) -> npt.NDArray[np.bool_]:
+        """Return which joints were there at the interpolated frames of P bodies, in the nearer of two.
+
+        Args:
+            sequences: (P,) the sequence of each body.
+            bodies: (P,) its number there.
+            frames: (P, T), the frames and their weights.
+
+        Returns:
+            (P, T, V) bool; (P, T, 1), for all joints alike, where the store has all joints.
+        """
+        nearer = np.where(frames.weight > 0.5, frames.upper, frames.lower)
+        encoded_PT = self._encoded(sequences, bodies, nearer)
+        is_there: npt.NDArray[np.bool_] = (encoded_PT >= 0)[..., None]
+        if not self.joints_missing:
+            return is_there
+        row_PT = np.maximum(encoded_PT, 0) + self._joint_start[sequences, None]
+        seen: npt.NDArray[np.bool_] = (self._joint_present.numpy()[row_PT] != 0) & is_there
+        return seen
 
     def write(
         self,

@@ -170,12 +170,16 @@ class MixedSource:
         joint_present = None
         if any(clips.joint_present is not None for _, clips in made):
             joint_present = torch.cat([_joint_present(clips) for _, clips in made])[back]
+        seen = None
+        if any(clips.seen is not None for _, clips in made):
+            seen = torch.cat([_seen(clips) for _, clips in made])[back]
         return Clips(
             positions=torch.cat([clips.positions for _, clips in made])[back],
             present=torch.cat([clips.present for _, clips in made])[back],
             labels=torch.cat([clips.labels for _, clips in made])[back],
             indices=chosen.to(self.device),
             joint_present=joint_present,
+            seen=seen,
         )
 
     def _store_of(self, indices: Tensor) -> Tensor:
@@ -188,6 +192,13 @@ def _joint_present(clips: Clips) -> Tensor:
     if clips.joint_present is not None:
         return clips.joint_present
     return clips.present[..., None].expand(*clips.present.shape, clips.positions.shape[3])
+
+
+def _seen(clips: Clips) -> Tensor:
+    """Return (N, M, T, V): what the clips say, or all joints of the bodies that are there in all frames."""
+    if clips.seen is not None:
+        return clips.seen
+    return clips.present[..., None, None].expand(clips.positions.shape[:-1])
 
 
 def even_order(groups: Sequence[Indices], generator: torch.Generator) -> Indices:

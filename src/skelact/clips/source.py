@@ -45,6 +45,9 @@ class Clips(NamedTuple):
     """(N, M, V) bool: True where the joint was there in at least one frame of the crop; None where the store
     has all joints. In frames without it, a joint stands where
     :class:`skelact.clips.body_frames.JointSubstitutes` says."""
+    seen: Tensor | None = None
+    """(N, M, T, V) bool: True where the joint was there in the nearer of the two frames that the clip's frame
+    is made of; None where every body of the store has all joints in all frames."""
 
 
 @dataclass(frozen=True)
@@ -271,10 +274,17 @@ class ClipSource:
             joint_present = torch.zeros((*present.shape, self._frames.body_shape[0]), dtype=torch.bool)
             joint_present[clip, body] = self._frames.seen_joints(chosen[clip], body, crops)
             joint_present = joint_present.to(device)
+        seen = None
+        if not self._frames.all_seen:
+            seen_BTV = self._frames.seen_at(chosen[clip], body, plan)
+            seen_NMTV = np.zeros((*present.shape, *seen_BTV.shape[1:]), np.bool_)
+            seen_NMTV[clip, body] = seen_BTV
+            seen = torch.from_numpy(seen_NMTV).to(device).expand(*present.shape, *clip_shape[:2])
         return Clips(
             positions=positions.view(*present.shape, *clip_shape),
             present=torch.from_numpy(present).to(device),
             labels=torch.from_numpy(self._labels[chosen]).to(device),
             indices=torch.from_numpy(chosen).to(device),
             joint_present=joint_present,
+            seen=seen,
         )

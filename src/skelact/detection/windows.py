@@ -10,7 +10,7 @@ from skelact.clips.sampling import IntArray, Windows
 from skelact.clips.source import Clips, ClipSource
 from skelact.detection.settings import WindowConfig
 from skelact.evaluation.features import BATCH_SIZE
-from skelact.models.backbone import Backbone
+from skelact.models.backbone import Backbone, features_of
 from skelact.models.heads import pool
 
 
@@ -61,7 +61,7 @@ def frame_features(
 
 def step_features(encoder: Backbone, clips: Clips) -> Tensor:
     """Return the (N, T', D) mean over joints and bodies at every time step of clips."""
-    features: Tensor = encoder(clips.positions, clips.present)  # (N, M, T', V, D)
+    features = features_of(encoder, clips.positions, clips.present, clips.seen)  # (N, M, T', V, D)
     num_steps = features.shape[2]
     steps = features.transpose(1, 2).flatten(0, 1).unsqueeze(2)  # (N * T', M, 1, V, D)
     pooled = pool(steps, clips.present.repeat_interleave(num_steps, 0), encoder.absent)

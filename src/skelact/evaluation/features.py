@@ -16,7 +16,7 @@ from torch import Tensor
 from skelact.clips.source import Clips, ClipSource, draw_crops
 from skelact.errors import DataError
 from skelact.models.backbone import Backbone, frozen
-from skelact.models.heads import pool
+from skelact.models.heads import embed_clips
 from skelact.models.sizes import Pooling
 from skelact.progress import progress
 from skelact.store.protocols import Split
@@ -57,9 +57,8 @@ BATCH_SIZE = 128
 
 @torch.no_grad()
 def embed(encoder: Backbone, clips: Clips, pooling: Pooling = "mean") -> Tensor:
-    """Return the embeddings of N clips, pooled as :func:`skelact.models.heads.pool` says: the (N, D) mean."""
-    features: Tensor = encoder(clips.positions, clips.present)
-    return pool(features, clips.present, encoder.absent, pooling)
+    """Return the embeddings of N clips, as :func:`skelact.models.heads.embed_clips` says: the (N, D) mean."""
+    return embed_clips(encoder, clips.positions, clips.present, clips.seen, pooling)
 
 
 def extract_features(

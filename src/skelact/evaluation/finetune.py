@@ -64,7 +64,7 @@ class ClassifierTask:
 
     def loss(self, model: nn.Module, batch: Clips) -> tuple[Tensor, int]:
         """Return the mean cross-entropy of a batch."""
-        scores = model(batch.positions, batch.present)
+        scores = model(batch.positions, batch.present, batch.seen)
         loss = weighted_loss(scores, batch.labels, self.weights, self.label_smoothing)
         return loss, len(batch.labels)
 
@@ -229,7 +229,7 @@ def classify(
 
     def score(part: slice) -> Tensor:
         clips = source.test(indices[part])
-        scores: Tensor = model(clips.positions, clips.present)
+        scores: Tensor = model(clips.positions, clips.present, clips.seen)
         return scores.float()
 
     with frozen(model, source.device):

@@ -25,17 +25,20 @@ SCORES_AT_ONCE = 2**20
 """Scores that one step of :class:`PerHeadAttention` holds: 2 MiB, about the fast cache of a core."""
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def attention(q: Tensor, k: Tensor, v: Tensor, is_there: Tensor | None = None) -> Tensor:
     """Return softmax(q k^T / sqrt(E)) v without keeping the scores.
 
     Args:
         q: (B, H, Q, E) queries.
         k: (B, H, L, E) keys.
         v: (B, H, L, E) values.
+        is_there: (B, L) bool, the keys that may be asked; at least one of each body. Default: all.
 
     Returns:
         (B, H, Q, E).
     """
+    if is_there is not None:
+        return scaled_dot_product_attention(q, k, v, is_there[:, None, None])
     on_cpu_in_bf16 = q.device.type == "cpu" and q.dtype == torch.bfloat16
     if on_cpu_in_bf16 and torch.is_grad_enabled() and not torch.compiler.is_compiling():
         out: Tensor = PerHeadAttention.apply(q, k, v)  # type: ignore[no-untyped-call]

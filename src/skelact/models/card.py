@@ -18,6 +18,7 @@ from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.files import checked, read_json
 from skelact.limits import check_limit
 from skelact.models.sizes import Absent, EncoderConfig, STGCNConfig
+from skelact.models.token_sizes import TokenEncoderConfig
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit
 
@@ -26,9 +27,10 @@ CARD = "card.json"
 MEASURES = "positions"
 """Key of what a card says of the positions that a model learned from; earlier versions lack it."""
 TRAIN_AGAIN = "train the model again"
-KINDS: Mapping[str, type[EncoderConfig] | type[STGCNConfig]] = {
+KINDS: Mapping[str, type[EncoderConfig] | type[STGCNConfig] | type[TokenEncoderConfig]] = {
     "transformer": EncoderConfig,
     "st-gcn": STGCNConfig,
+    "joint-tokens": TokenEncoderConfig,
 }
 """Backbones by the name that cards have for them; a card that names none is a transformer's."""
 
@@ -134,7 +136,7 @@ def read_card(path: str | Path) -> dict[str, Any]:
 
 def read_sizes(
     path: str | Path, card: Mapping[str, Any]
-) -> tuple[EncoderConfig | STGCNConfig, Absent, Topology, ClipSettings]:
+) -> tuple[EncoderConfig | STGCNConfig | TokenEncoderConfig, Absent, Topology, ClipSettings]:
     """Return the sizes, what becomes of absent bodies, the skeleton and the clips that a card tells of.
 
     Args:

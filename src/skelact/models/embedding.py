@@ -6,6 +6,9 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from skelact.skeleton.joint_names import NAMES, common_names
+from skelact.skeleton.topology import Topology
+
 
 def patchify(x: Tensor, patch_frames: int) -> Tensor:
     """Cut (..., T, V, C) into patches (..., T / p, V, p * C), within a patch frame by frame.
@@ -49,3 +52,64 @@ class PositionTable(nn.Module):
 def gather_tokens(x: Tensor, index: Tensor) -> Tensor:
     """Pick tokens: (B, L, D) at (B, K) indices gives (B, K, D)."""
     return x.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
+
+
+class JointTable(nn.Module):
+    """What tells a token's joint: a learned row for each name of the common vocabulary.
+
+    A joint has the row of its name (:mod:`skelact.skeleton.joint_names`), whatever its number. One that the
+    vocabulary does not know has that of the nearest joint it knows, plus an offset of its own.
+
+    Args:
+        topology: the skeleton.
+        width: size D of a row.
+    """
+
+    def __init__(self, topology: Topology, width: int) -> None:
+        super().__init__()
+        nearest, own = nearest_names(topology)
+        self.names = nn.Parameter(torch.empty(len(NAMES), width))
+        nn.init.trunc_normal_(self.names, std=0.02)
+        rows = [NAMES.index(name) if name else 0 for name in nearest]
+        self.register_buffer("rows", torch.tensor(rows), persistent=False)
+        has_name = torch.tensor([bool(name) for name in nearest])
+        self.register_buffer("has_name", has_name.unsqueeze(1), persistent=False)
+        self.own = own
+        """The joints with an offset, U of them."""
+        if own:
+            self.offsets = nn.Parameter(torch.empty(len(own), width))
+            nn.init.trunc_normal_(self.offsets, std=0.02)
+            self.register_buffer("places", torch.tensor(own), persistent=False)
+
+    rows: Tensor
+    has_name: Tensor
+    places: Tensor
+
+    def forward(self) -> Tensor:
+        """Return the (V, D) rows of the skeleton's joints."""
+        table = self.names[self.rows] * self.has_name
+        return table.index_add(0, self.places, self.offsets) if self.own else table
+
+
+def nearest_names(topology: Topology) -> tuple[list[str], list[int]]:
+    """Return the vocabulary's name of every joint, and the joints that have none of their own.
+
+    Those take the name of the joint nearest on the tree, counted in bones; of several the one towards the
+    root, then the first of the topology. Where the vocabulary knows no joint at all, names are empty.
+    """
+    known = {place: name for name, place in common_names(topology.joints).items()}
+    neighbours: list[list[int]] = [[] for _ in topology.joints]
+    for joint, parent in topology.bones:
+        neighbours[joint].insert(0, parent)
+        neighbours[parent].append(joint)
+    names = []
+    for joint in range(topology.num_joints):
+        reached = [joint]  # the nearest first
+        for place in reached:
+            if place in known:
+                names.append(known[place])
+                break
+            reached += [other for other in neighbours[place] if other not in reached]
+        else:
+            names.append("")
+    return names, [joint for joint in range(topology.num_joints) if joint not in known]

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from skelact.errors import ConfigurationError
 from skelact.limits import check_limit
-from skelact.models.backbone import Backbone
+from skelact.models.backbone import Backbone, features_of
 from skelact.models.batch_norm import BatchNorm
 from skelact.models.sizes import Absent, Pooling, ProjectionConfig
+from skelact.models.token_encoder import TokenEncoder
 
 
 def pool(features: Tensor, present: Tensor, absent: Absent = "skip", pooling: Pooling = "mean") -> Tensor:
@@ -27,6 +28,34 @@ def pool(features: Tensor, present: Tensor, absent: Absent = "skip", pooling: Po
         (N, D), times V for the joints, times M for the bodies; joint by joint within a body.
     """
     per_body = features.mean(2).flatten(2) if pooling.startswith("joints") else features.mean((2, 3))
+    return pool_bodies(per_body, present, absent, pooling)
+
+
+def embed_clips(
+    encoder: Backbone, clips: Tensor, present: Tensor, seen: Tensor | None = None, pooling: Pooling = "mean"
+) -> Tensor:
+    """Return the embeddings of clips, of each body what its encoder makes of it.
+
+    That is the mean of a body's features; an encoder with a class token decides by its own ``pooling``.
+
+    Args:
+        encoder: on the device of the clips.
+        clips: (N, M, T, V, C) positions.
+        present: (N, M) bool, True for bodies in the clip.
+        seen: (N, M, T, V) bool, True where a joint was seen; default: all.
+        pooling: what stands side by side, as for :func:`pool`.
+
+    Returns:
+        (N, D) embeddings, times V for the joints, times M for the bodies.
+    """
+    if isinstance(encoder, TokenEncoder):
+        per_body = encoder.embed_bodies(clips, present, seen, pooling.startswith("joints"))
+        return pool_bodies(per_body, present, encoder.absent, pooling)
+    return pool(encoder(clips, present), present, encoder.absent, pooling)
+
+
+def pool_bodies(per_body: Tensor, present: Tensor, absent: Absent, pooling: Pooling) -> Tensor:
+    """Return the mean of (N, M, D) over bodies, (N, D), or the bodies side by side, (N, M D)."""
     if not pooling.endswith("bodies"):
         return _over_bodies(per_body, present, absent)
     if absent == "skip":
@@ -132,7 +161,13 @@ class Classifier(nn.Module):
         super().__init__()
         self.encoder, self.head = encoder, head
 
-    def forward(self, clips: Tensor, present: Tensor) -> Tensor:
-        """Map (N, M, T, V, C) clips, with (N, M) bodies present, to (N, K) scores."""
-        scores: Tensor = self.head(self.encoder(clips, present), present)
+    def forward(self, clips: Tensor, present: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Map (N, M, T, V, C) clips to (N, K) scores.
+
+        Args:
+            clips: positions.
+            present: (N, M) bool, True for bodies in the clip.
+            seen: (N, M, T, V) bool, True where a joint was seen; default: all.
+        """
+        scores: Tensor = self.head(features_of(self.encoder, clips, present, seen), present)
         return scores

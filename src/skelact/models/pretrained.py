@@ -12,7 +12,7 @@ import torch
 from skelact.clips.scale import usual_body_size
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError, DataError
-from skelact.models.backbone import Backbone, build_backbone
+from skelact.models.backbone import Backbone, build_backbone, num_time_steps
 from skelact.models.card import CARD, FORMAT, KINDS, MEASURES, TRAIN_AGAIN, read_card, read_sizes
 from skelact.models.embedding import resample_table
 from skelact.models.encoder import SkeletonEncoder
@@ -103,6 +103,7 @@ class Pretrained:
         """
         encoder, clips = self.encoder, replace(self.clips, num_frames=num_frames)
         if not isinstance(encoder, SkeletonEncoder):  # other backbones take clips of any length
+            num_time_steps(encoder.config, num_frames)  # that patches divide
             return replace(self, clips=clips)
         patch_frames = encoder.config.patch_frames
         if num_frames < 1 or num_frames % patch_frames:

@@ -18,13 +18,14 @@ Pooling = Literal["mean", "joints", "bodies", "joints-and-bodies"]
 """What one vector is made of a feature map: its mean, as published, or joints or bodies side by side."""
 
 
-def _check_positive(what: str, sizes: dict[str, float]) -> None:
+def check_positive(what: str, sizes: dict[str, float]) -> None:
+    """Raise ConfigurationError unless every size of ``what`` is a positive number."""
     for name, value in sizes.items():
         if not 0 < value < math.inf:
             raise ConfigurationError(f"{what}.{name} is {value}, expected a positive number")
 
 
-def _check_bounds(what: str, num_blocks: int, num_parameters: int) -> None:
+def check_bounds(what: str, num_blocks: int, num_parameters: int) -> None:
     """Refuse sizes beyond the limits before anything of them is made."""
     check_limit("blocks", num_blocks, what, ConfigurationError)
     check_limit("parameters", num_parameters, what, ConfigurationError)
@@ -68,7 +69,7 @@ class EncoderConfig:
     """Width of the MLP's hidden layer by the width of a token."""
 
     def __post_init__(self) -> None:
-        _check_positive("encoder", vars(self))
+        check_positive("encoder", vars(self))
         if self.num_frames % self.patch_frames:
             raise ConfigurationError(
                 f"encoder.num_frames {self.num_frames} is not a multiple of patch_frames {self.patch_frames}"
@@ -78,7 +79,7 @@ class EncoderConfig:
                 f"encoder.width {self.width} is not a multiple of num_heads {self.num_heads}"
             )
         check_limit("clip_frames", self.num_frames, "encoder.num_frames", ConfigurationError)
-        _check_bounds("encoder", self.depth, self.num_parameters)
+        check_bounds("encoder", self.depth, self.num_parameters)
 
     @property
     def num_parameters(self) -> int:
@@ -117,12 +118,12 @@ class DecoderConfig:
     """Width of the MLP's hidden layer by the width of a token."""
 
     def __post_init__(self) -> None:
-        _check_positive("decoder", vars(self))
+        check_positive("decoder", vars(self))
         if self.width % self.num_heads:
             raise ConfigurationError(
                 f"decoder.width {self.width} is not a multiple of num_heads {self.num_heads}"
             )
-        _check_bounds("decoder", self.depth, self.num_parameters)
+        check_bounds("decoder", self.depth, self.num_parameters)
 
     @property
     def num_parameters(self) -> int:
@@ -166,7 +167,7 @@ class STGCNConfig:
             raise ConfigurationError(f"st_gcn.kernel is {self.kernel}, expected an odd number of frames")
         if not 0 <= self.dropout < 1:
             raise ConfigurationError(f"st_gcn.dropout is {self.dropout}, expected a share in [0, 1)")
-        _check_bounds("st_gcn", len(self.channels), self.num_parameters)
+        check_bounds("st_gcn", len(self.channels), self.num_parameters)
 
     @property
     def num_parameters(self) -> int:

@@ -30,18 +30,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-VOCABULARY = frozenset(
-    {"SpineBase", "SpineMid", "SpineShoulder", "Neck", "Head", "HeadTop", "Nose"}
-    | {
+NAMES: tuple[str, ...] = (
+    *("SpineBase", "SpineMid", "SpineShoulder", "Neck", "Head", "HeadTop", "Nose"),
+    *(
         f"{part}{side}"
         for part in (
             *("Eye", "EyeInner", "EyeOuter", "Ear", "Mouth", "Shoulder", "Elbow", "Wrist", "Hand", "HandTip"),
             *("Thumb", "Index", "Pinky", "Hip", "Knee", "Ankle", "Foot", "Heel", "BigToe", "SmallToe"),
         )
         for side in ("Left", "Right")
-    }
+    ),
 )
-"""All names of the table above."""
+"""All names of the table above. Weights have a row for each, in this order: a new name comes last."""
+VOCABULARY = frozenset(NAMES)
+"""The same, to look names up."""
 
 _BY_PART = {name.removesuffix("Left").removesuffix("Right").lower(): name for name in sorted(VOCABULARY)}
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from skelact.models.embedding import PositionTable
+from skelact.models.embedding import JointTable, PositionTable
 from skelact.training.config import TrainingConfig
 
 
@@ -17,8 +17,8 @@ def build_optimiser(
 ) -> Optimizer:
     """Return the configured optimiser over all parameters that need gradients.
 
-    Weight decay spares biases and norms. Position tables and the mask token are spared too unless
-    ``decay_tables`` asks for the published behaviour.
+    Weight decay spares biases and norms. Tables of positions and joints, and tokens that no clip holds (mask,
+    class, registers), are spared too unless ``decay_tables`` asks for the published behaviour.
 
     Args:
         model: its parameters that need gradients are trained.
@@ -74,7 +74,8 @@ def _tables(model: nn.Module) -> set[str]:
     tables = {
         f"{name}.{entry}" if name else entry
         for name, module in model.named_modules()
-        if isinstance(module, PositionTable)
+        if isinstance(module, PositionTable | JointTable)
         for entry, _ in module.named_parameters()
     }
-    return tables | {name for name, _ in model.named_parameters() if name.split(".")[-1] == "mask_token"}
+    tokens = {"mask_token", "class_token", "register_tokens"}
+    return tables | {name for name, _ in model.named_parameters() if name.split(".")[-1] in tokens}

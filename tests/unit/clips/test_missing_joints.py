@@ -1,5 +1,6 @@
 """Clips of a store in which joints are missing, against a slow version."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,28 @@ def test_a_body_without_any_joint_is_an_error(tmp_path: Path) -> None:
     sequence.joint_present[0, 2] = False
     with pytest.raises(DataError, match="hollow has a body of which no joint is present"):
         ClipSource(write(tmp_path / "store", [sequence]), ClipSettings(rotation=0)).test([0])
+
+
+def test_clips_tell_which_joints_were_seen_when(store: Store, small_store: Store) -> None:
+    settings = ClipSettings(num_frames=48, test_crop_share=1.0)
+    for of in (store, small_store):
+        clips = ClipSource(of, settings).test([0, 1])
+        assert clips.seen is not None
+        for number in (0, 1):
+            sequence = of.sequence(number)
+            for body in range(sequence.num_bodies):
+                for frame in range(48):
+                    place = max((frame + 0.5) * sequence.num_frames / 48 - 0.5, 0)
+                    nearer = min(int(place) + (place - int(place) > 0.5), sequence.num_frames - 1)
+                    expected = np.full(of.topology.num_joints, sequence.present[body, nearer])
+                    if sequence.joint_present is not None:
+                        expected &= sequence.joint_present[body, nearer]
+                    assert clips.seen[number, body, frame].tolist() == expected.tolist()
+    assert not clips.seen[0, 1:].any()
+
+
+def test_where_everything_is_seen_clips_do_not_say_so(tmp_path: Path) -> None:
+    sequence = random_sequence("one", 1, 30, 0)
+    whole = replace(sequence, present=np.ones((1, 30), np.bool_), joint_present=None)
+    source = ClipSource(write(tmp_path / "whole", [whole]), ClipSettings(num_frames=16, min_crop_frames=8))
+    assert source.train([0], draw_crops(1, torch.Generator())).seen is None

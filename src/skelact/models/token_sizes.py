@@ -1,0 +1,85 @@
+"""The sizes of a transformer over joint tokens, and of what self-distillation puts on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from skelact.errors import ConfigurationError, suggest
+from skelact.limits import check_limit
+from skelact.models.sizes import check_bounds, check_positive
+from skelact.skeleton.joint_names import NAMES
+
+TokenPooling = Literal["class", "mean", "both"]
+TOKEN_POOLINGS = ("class", "mean", "both")
+
+
+@dataclass(frozen=True)
+class TokenEncoderConfig:
+    """Sizes of a transformer over joint tokens; clips may have any length that patches divide.
+
+    Raises:
+        ConfigurationError: a size that is not positive, or sizes that do not divide.
+    """
+
+    num_joints: int = 25
+    """Joints V of the topology."""
+    num_coordinates: int = 3
+    """Coordinates C of a joint."""
+    patch_frames: int = 8
+    """Frames of one joint that make a token."""
+    width: int = 256
+    """Size D of a token's embedding."""
+    depth: int = 8
+    """Transformer blocks."""
+    num_heads: int = 8
+    """Attention heads."""
+    mlp_ratio: float = 1.0
+    """Width of the gated hidden layer by the width of a token."""
+    registers: int = 4
+    """Tokens beside the class token that stand for nothing in the clip."""
+    pooling: TokenPooling = "class"
+    """What an evaluation takes of a body: the class token, the mean of its tokens, or both side by side."""
+
+    def __post_init__(self) -> None:
+        sizes = {name: value for name, value in vars(self).items() if name not in ("registers", "pooling")}
+        check_positive("encoder", sizes)
+        if self.registers < 0:
+            raise ConfigurationError(f"encoder.registers is {self.registers}, expected 0 or more")
+        if self.pooling not in TOKEN_POOLINGS:
+            raise ConfigurationError(
+                f"encoder.pooling is {self.pooling!r}{suggest(str(self.pooling), TOKEN_POOLINGS)}"
+            )
+        if self.width % (2 * self.num_heads):
+            raise ConfigurationError(
+                f"encoder.width {self.width} is not a multiple of twice num_heads {self.num_heads}"
+            )
+        check_limit("clip_frames", self.patch_frames, "encoder.patch_frames", ConfigurationError)
+        check_bounds("encoder", self.depth, self.num_parameters)
+
+    @property
+    def hidden(self) -> int:
+        """Width of the gated hidden layer."""
+        return round(self.width * self.mlp_ratio)
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers that the encoder learns, but for offsets of joints that the vocabulary does not know."""
+        width = self.width
+        rows = len(NAMES) + 1 + self.registers
+        mlp = 2 * self.hidden * (width + 1) + width * (self.hidden + 1)
+        block = 4 * width + 4 * width * (width + 1) + mlp
+        return (self.patch_frames * self.num_coordinates + 1 + rows) * width + self.depth * block + 2 * width
+
+    def num_steps(self, num_frames: int) -> int:
+        """Return the time steps T' of clips of ``num_frames``.
+
+        Raises:
+            ConfigurationError: patches do not divide them.
+        """
+        if num_frames < 1 or num_frames % self.patch_frames:
+            raise ConfigurationError(
+                f"num_frames is {num_frames}, expected a multiple of {self.patch_frames}, the frames of a "
+                "patch"
+            )
+        return num_frames // self.patch_frames
