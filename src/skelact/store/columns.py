@@ -38,6 +38,11 @@ class SequenceRecord:
     """Class and attributes that are known by name."""
 
     @property
+    def has_class(self) -> bool:
+        """Whether its class is known, by number or by name."""
+        return self.label is not None or LABEL in self.names
+
+    @property
     def sizes(self) -> dict[str, int]:
         """By how much the sequence lengthens each array on the disk."""
         return {

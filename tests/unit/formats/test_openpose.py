@@ -15,6 +15,7 @@ from skelact.formats.notes import Note, read_notes
 from skelact.formats.openpose import HANDS_AND_FACES, NOT_A_FRAME, frame_files, read_recording
 from skelact.formats.people import SHARES, STRAYS
 from skelact.skeleton.tables import COCO_17, OPENPOSE_18, OPENPOSE_25
+from skelact.store.parallel_reading import NO_CLASS
 from skelact.store.prepare import prepare
 
 BODY = np.random.default_rng(0).uniform((100, 50), (160, 250), (25, 2)).round(2)
@@ -183,7 +184,7 @@ def test_parts_make_the_same_store(tmp_path: Path) -> None:
 def test_shares_of_the_image(tmp_path: Path) -> None:
     shares = {"pose_keypoints_2d": [0.5, 0.25, 0.9] * 25}
     raw = write(tmp_path / "a", [[shares]] * 4)
-    assert prepare("openpose", raw, tmp_path / "one", num_workers=1).remarks == [f"{SHARES}: in 1 file"]
+    assert f"{SHARES}: in 1 file" in prepare("openpose", raw, tmp_path / "one", num_workers=1).remarks
     settings = {"image_size": "1920x1080"}
     store = prepare("openpose", raw, tmp_path / "two", centred=False, num_workers=1, settings=settings).store
     assert store.array("joints")[0, 0].tolist() == [960, 270]
@@ -202,4 +203,4 @@ def test_the_case_of_a_passer_by(shared_cases_dir: Path, tmp_path: Path) -> None
     outcome = prepare("openpose", shared_cases_dir / "c02_openpose", tmp_path / "store", num_workers=1)
     assert outcome.store.names == ["clip_a"]
     assert outcome.store.array("num_frames").tolist() == [12]
-    assert outcome.remarks == [f"{STRAYS}: 1, in 1 file"]
+    assert outcome.remarks == [f"{STRAYS}: 1, in 1 file", f"{NO_CLASS}: 1, in 1 file"]

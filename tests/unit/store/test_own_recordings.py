@@ -8,7 +8,9 @@ import pytest
 
 from fuzzing.samples import BVH
 from skelact.errors import DataError
+from skelact.formats.notes import Note, read_notes
 from skelact.skeleton.tables import COCO_17
+from skelact.store.parallel_reading import NO_CLASS
 from skelact.store.prepare import PreparationResult, prepare
 from skelact.store.protocols import protocols_of, split
 from skelact.store.store import Store
@@ -66,6 +68,22 @@ def test_a_manifest_is_neither_a_recording_nor_left_out(data_set: str, tmp_path:
     )
     assert len(outcome.store) == outcome.num_files == 3
     assert outcome.exclusions == []
+
+
+def test_recordings_without_a_class_are_counted_and_listed(tmp_path: Path) -> None:
+    table = b"file,label\nr0,kick\nr1,\nr2,wave\nr3,\n"
+    raw = write(tmp_path / "raw", {f"r{n}.json": pose(n) for n in range(4)} | {"manifest.csv": table})
+    outcome = prepared(raw)
+    assert f"{NO_CLASS}: 2, in 2 files" in outcome.remarks
+    assert read_notes(outcome.store.path) == [Note(f"r{n}.json", NO_CLASS, 1) for n in (1, 3)]
+    for part in (1, 2):
+        prepare("pose-json", raw, tmp_path / "parts", num_workers=1, shard=(part, 2))
+    joined = prepare("pose-json", raw, tmp_path / "parts", num_workers=1)
+    assert f"{NO_CLASS}: 2, in 2 files" in joined.remarks
+    assert joined.store.content_hash == outcome.store.content_hash
+    (raw / "manifest.csv").write_text("file,label\nr0,kick\nr1,kick\nr2,wave\nr3,wave\n")
+    (tmp_path / "all").mkdir()
+    assert not [line for line in prepared(raw.rename(tmp_path / "all" / "raw")).remarks if NO_CLASS in line]
 
 
 def test_names_that_are_identities_stay_so(tmp_path: Path) -> None:
