@@ -38,12 +38,12 @@ def test_it_shows_what_there_is_and_draws_it(tmp_path: Path, capsys: pytest.Capt
 def test_the_drawing_stands_upright(tmp_path: Path) -> None:
     """A head is drawn above the feet where y grows upwards, and where it grows downwards, as in images."""
     (tmp_path / "a.bvh").write_bytes(BVH)
-    upright = skelact.check(tmp_path / "a.bvh").upright()[0]
+    upright = skelact.check(tmp_path / "a.bvh").upright()[0, 0]
     assert upright[0, 1] > upright[1, 1]  # hips over a leg
     image = [[100.0, 50.0 + joint] for joint in range(17)]  # from the nose down to the ankles
     pose = {"topology": "coco-17", "unit": "pixel", "bodies": [{"positions": [image]}]}
     (tmp_path / "b.json").write_text(json.dumps(pose))
-    upright = skelact.check(tmp_path / "b.json").upright()[0]
+    upright = skelact.check(tmp_path / "b.json").upright()[0, 0]
     assert upright[0, 1] > upright[16, 1]
 
 
@@ -112,3 +112,59 @@ def test_unit_and_up_are_found_where_nothing_tells_them(tmp_path: Path) -> None:
 def test_nothing_there() -> None:
     with pytest.raises(DataError, match="no such folder or file"):
         skelact.check("nowhere/at-all")
+
+
+def several_people(path: Path, num: int) -> None:
+    """Write a pose-JSON file of people side by side."""
+    bodies = [
+        {"positions": [[[person + 0.02 * joint, -0.1 * joint] for joint in range(17)]]}
+        for person in range(num)
+    ]
+    path.write_text(json.dumps({"topology": "coco-17", "bodies": bodies}))
+
+
+def test_all_people_are_drawn(tmp_path: Path) -> None:
+    several_people(tmp_path / "a.json", 3)
+    found = skelact.check(tmp_path / "a.json", picture=tmp_path / "a.png")
+    assert found.upright().shape == (3, 1, 17, 2)
+    text = str(found)
+    assert "people    3, all drawn, in frame 1" in text
+    drawing = text.rpartition("\n\n")[2]
+    assert set(drawing) & set("123o") == set("123")
+
+
+@pytest.mark.parametrize("folder", ["", "wave/", "wave/deep/"])
+def test_what_a_manifest_says_of_the_file_is_shown(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    several_people(tmp_path / folder / "a.json", 1)
+    several_people(tmp_path / folder / "b.json", 1)
+    table = f"file,label,subject,split\n{folder}a.json,wave,4,test\n{folder}b.json,kick,5,train\n"
+    (tmp_path / "manifest.csv").write_text(table)
+    text = str(skelact.check(tmp_path / folder / "a.json"))
+    assert "class     wave" in text
+    assert "known     subject 4, side of given: test" in text
+    assert "beside it manifest.csv" in text
+    several_people(tmp_path / folder / "c.json", 1)
+    text = str(skelact.check(tmp_path / folder / "c.json"))
+    assert "class     none" in text
+    assert "note      what manifest.csv may say of it was not looked at: manifest.csv: lists" in text
+
+
+def test_labels_beside_an_array_are_shown(tmp_path: Path) -> None:
+    np.save(tmp_path / "train_data.npy", np.random.default_rng(0).normal(size=(3, 3, 5, 25, 1)))
+    np.save(tmp_path / "train_label.npy", np.array([2, 1, 0]))
+    text = str(skelact.check(tmp_path / "train_data.npy"))
+    assert "class     class 3" in text
+    assert "beside it train_label.npy" in text
+    assert "no file of labels" not in text
+
+
+def test_a_folder_of_very_many_files_is_refused_early(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skelact.api.checking.MOST_FILES", 3)
+    for name in "abcd":
+        several_people(tmp_path / f"{name}.json", 1)
+    with pytest.raises(DataError, match="holds more than 3 files; give one of them"):
+        skelact.check(tmp_path)
+    assert skelact.check(tmp_path / "a.json").num_recordings == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.configuration import PathLike, checked_arguments
-from skelact.errors import DataError
-from skelact.formats.archives import raw_files
+from skelact.errors import ConfigurationError, DataError, printable
+from skelact.formats.archives import RawFile, raw_files
 from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.formats.known import AUTO, hint
+from skelact.formats.manifest import MANIFEST_FILE
 from skelact.formats.notes import Note
 from skelact.formats.notes import summary as notes_summary
 from skelact.skeleton.sequence import SkeletonSequence
@@ -30,6 +33,10 @@ from skelact.store.units import found_unit
 
 MOST = 100
 """Sequences of a file that are read at most; a file of one recording has one."""
+MOST_FILES = 5_000
+"""Files of a folder that are looked at before that is refused: one of them is what is meant."""
+_ABOVE = 3
+"""Folders, from that of a file upwards, in which a manifest may name it."""
 _WIDTH, _HEIGHT = 38, 18
 _UP = {"x": (1, 0), "y": (0, 1), "z": (0, 2)}
 """Which coordinates of a skeleton with this axis up go to the right and upwards in a drawing."""
@@ -47,6 +54,8 @@ class Check:
     """The first one in the file."""
     names: Mapping[str, str]
     """The class (``label``) and attributes of it that are known by name."""
+    beside: tuple[str, ...]
+    """Names of the files beside it that say something of it: manifests, labels."""
     num_sequences: int
     """Sequences in the file that were read, up to :data:`MOST`."""
     num_recordings: int
@@ -69,12 +78,15 @@ class Check:
         spans = ", ".join(f"{span:.3g}" for span in np.ptp(points, 0))
         several = f"; the first of {self.num_sequences}" if self.num_sequences > 1 else ""
         more = "+" if self.num_sequences == MOST else ""
+        moment, numbers = self._moment()
+        those = "all" if len(numbers) == one.num_bodies else f"{len(numbers)} of them"
+        drawn = f", {those} drawn, in frame {moment + 1}" if one.num_bodies > 1 else ""
         rows = [
             ("file", self.file + (f" (one of {self.num_recordings:,})" if self.num_recordings > 1 else "")),
             ("format", f"{self.data_set.name}: {self.data_set.summary}"),
             ("recording", f"{one.name}{several}{more}"),
             ("skeleton", f"{one.topology.name}: {one.topology.num_joints} joints, {points.shape[1]}-D"),
-            ("people", f"{one.num_bodies}"),
+            ("people", f"{one.num_bodies}{drawn}"),
             ("frames", f"{one.num_frames:,}, {frames:,} with somebody"),
             ("rate", "not told" if one.fps is None else f"{one.fps:g} frames a second"),
             ("unit", self.data_set.unit or self._found(self._unit(), "by the size of people")),
@@ -82,6 +94,8 @@ class Check:
             ("spans", f"{spans} along {', '.join('xyz'[: points.shape[1]])}"),
             ("seen", f"{100 * share:.1f} % of the joints of people who are there"),
             ("class", label or "none"),
+            *([("known", known)] if (known := ", ".join(self._known())) else []),
+            *([("beside it", ", ".join(self.beside))] if self.beside else []),
             *(("note", note) for note in self.notes),
             *([("picture", str(self.picture))] if self.picture else []),
         ]
@@ -107,37 +121,62 @@ class Check:
         seen = np.broadcast_to(self.sequence.present[..., None], self.sequence.positions.shape[:3])
         return seen if self.sequence.joint_present is None else seen & self.sequence.joint_present
 
+    def _known(self) -> Iterator[str]:
+        """Yield what is known of the recording beside its class: subject, side of a split."""
+        sides = {protocol.attribute: protocol.name for protocol in reversed(self.data_set.given_protocols)}
+        for name, number in self.sequence.attributes.items():
+            words = self.data_set.attribute_values.get(name)
+            known = words[number] if words else str(number)
+            yield f"{name} {known}" if name not in sides else f"side of {sides[name]}: {known}"
+        for name, word in self.names.items():
+            if name != "label":
+                yield f"{name} {word}"
+
     def upright(self) -> npt.NDArray[np.float64]:
-        """Return the first body where it is there: (T, V, 2) to the right and upwards; NaN is unseen."""
-        body = int(np.argmax(self.sequence.present.any(1)))
-        frames = self.sequence.present[body]
-        points = self.sequence.positions[body, frames].astype(np.float64)
-        points[~self._seen()[body, frames]] = np.nan
-        flat = points.shape[2] == 2
+        """Return all bodies: (M, T, V, 2) to the right and upwards; NaN is unseen."""
+        points = self.sequence.positions.astype(np.float64)
+        points[~self._seen()] = np.nan
+        flat = points.shape[3] == 2
         up = self.data_set.up or self._up() or ("-y" if flat else "y")
         right, upwards = _UP[up[-1]]
-        picture: npt.NDArray[np.float64] = points[..., [right, min(upwards, points.shape[2] - 1)]]
+        picture: npt.NDArray[np.float64] = points[..., [right, min(upwards, points.shape[3] - 1)]]
         if up.startswith("-"):
             picture[..., 1] *= -1
         return picture
 
+    def _moment(self) -> tuple[int, npt.NDArray[np.intp]]:
+        """Return the middle one of the frames that show the most people, and the numbers of those."""
+        shown = self._seen().any(2)
+        counts = shown.sum(0)
+        frames = np.flatnonzero(counts == counts.max())
+        moment = int(frames[len(frames) // 2])
+        return moment, np.flatnonzero(shown[:, moment])
+
     def _drawing(self) -> list[str]:
-        """Return the first body in the middle of the recording, drawn with letters."""
-        moments = self.upright()
-        pose = moments[len(moments) // 2]
-        seen = ~np.isnan(pose).any(1)
-        low, high = pose[seen].min(0), pose[seen].max(0)
+        """Return the people of one moment, drawn with letters: o, or the number of each of several."""
+        moment, numbers = self._moment()
+        poses = self.upright()[numbers, moment]
+        seen = ~np.isnan(poses).any(2)
+        low, high = poses[seen].min(0), poses[seen].max(0)
         scale = max((high[0] - low[0]) / (_WIDTH - 1), (high[1] - low[1]) / (_HEIGHT - 1) / 2, 1e-12)
-        places = np.full((len(pose), 2), -1)
-        places[seen] = np.round((pose[seen] - low) / scale / (1, 2)).astype(int)
+        places = np.full(poses.shape, -1)
+        places[seen] = np.round((poses[seen] - low) / scale / (1, 2)).astype(int)
         grid = [[" "] * _WIDTH for _ in range(_HEIGHT)]
-        for joint, parent in self.sequence.topology.bones:
-            if seen[joint] and seen[parent]:
-                steps = int(np.abs(places[joint] - places[parent]).max())
-                for column, row in np.linspace(places[joint], places[parent], steps + 1).round().astype(int):
-                    grid[min(row, _HEIGHT - 1)][min(column, _WIDTH - 1)] = "."
-        for column, row in places[seen]:
-            grid[min(row, _HEIGHT - 1)][min(column, _WIDTH - 1)] = "o"
+
+        def draw(column: int, row: int, sign: str) -> None:
+            grid[min(row, _HEIGHT - 1)][min(column, _WIDTH - 1)] = sign
+
+        for place, is_seen in zip(places, seen, strict=True):
+            for joint, parent in self.sequence.topology.bones:
+                if is_seen[joint] and is_seen[parent]:
+                    steps = int(np.abs(place[joint] - place[parent]).max())
+                    for column, row in (
+                        np.linspace(place[joint], place[parent], steps + 1).round().astype(int)
+                    ):
+                        draw(column, row, ".")
+        for number, place, is_seen in zip(numbers, places, seen, strict=True):
+            for column, row in place[is_seen]:
+                draw(column, row, "o" if self.sequence.num_bodies == 1 else str((number + 1) % 10))
         drawn = ["".join(row).rstrip() for row in reversed(grid)]
         return [f"{'':<10}{line}".rstrip() for line in drawn if line]
 
@@ -156,8 +195,9 @@ def check(
     """Show what is understood of one raw file, before anything is prepared.
 
     That is its format, skeleton, people, frames, rate, unit, which axis is up, how much of it was seen, and a
-    drawing of the first person in the middle of the recording. Of a folder or an archive the first recording
-    is read. A file that cannot be read gives the line that a preparation would give.
+    drawing of the people in the middle of the recording. Of a folder or an archive the first recording is
+    read. What a manifest, or a file of labels, beside the file says of it is shown, too. A file that cannot
+    be read gives the line that a preparation would give.
 
     Args:
         file: a raw file; or a folder or archive
@@ -186,8 +226,8 @@ def check(
     }
     settings = {name: value for name, value in given.items() if value is not None}
     path = Path(file)
-    with raw_files(path) as files:
-        found, wanted, _ = recordings_of(data_set, path, files, settings)
+    with raw_files(path, MOST_FILES) as files:
+        found, wanted, beside = _understood(data_set, path, files, settings)
         first: LabelledSequence | None = None
         num_sequences, notes, refused = 0, [], []
         try:
@@ -214,6 +254,7 @@ def check(
         data_set=found,
         sequence=first.sequence,
         names=first.names,
+        beside=beside,
         num_sequences=num_sequences,
         num_recordings=len(wanted),
         notes=remarks,
@@ -224,15 +265,59 @@ def check(
     return made
 
 
+def _understood(
+    data_set: str, path: Path, files: Sequence[RawFile], settings: Mapping[str, object]
+) -> tuple[DataSet, list[RawFile], tuple[str, ...]]:
+    """Return the data set, its recordings, and the names of files beside a single one that tell of it."""
+    if path.is_dir() or files[0].is_packed:
+        found, wanted, _ = recordings_of(data_set, path, files, settings)
+        return found, wanted, ()
+    tables, file = _tables_beside(path, files[0])
+    found, wanted, _ = recordings_of(data_set, path, files, settings)
+    if not tables or file.name in [table.name for table in tables]:
+        return found, wanted, ()
+    try:
+        told, recordings, _ = recordings_of(found.name, path, [file, *tables], settings)
+    except (DataError, ConfigurationError) as error:
+        names = " and ".join(table.name for table in tables)
+        remark = f"what {names} may say of it was not looked at: {error}"
+        return replace(found, remarks=(*found.remarks, remark)), wanted, ()
+    mine = [recording for recording in recordings if recording.container == file.container]
+    used = tuple(table.name for table in tables if table.name in told.side_files)
+    if not mine or not used:
+        return found, wanted, ()
+    how = found.remarks[:1] if data_set == AUTO else ()
+    return replace(told, remarks=(*how, *told.remarks)), mine, used
+
+
+def _tables_beside(path: Path, file: RawFile) -> tuple[list[RawFile], RawFile]:
+    """Return the manifest that may name a file, labels beside it, and the file under its path there."""
+    folder = path.absolute().parent
+    above = [folder, *folder.parents][:_ABOVE]
+    root = next((each for each in above if (each / MANIFEST_FILE).is_file()), folder)
+    tables = [RawFile(MANIFEST_FILE, root / MANIFEST_FILE)] if (root / MANIFEST_FILE).is_file() else []
+    prefix = "".join(f"{part}/" for part in folder.relative_to(root).parts)
+    with suppress(OSError), os.scandir(folder) as entries:
+        labels = [
+            entry.name
+            for entry in islice(entries, MOST_FILES)
+            if "label" in entry.name.lower() and entry.name != path.name and entry.is_file()
+        ]
+        tables += [RawFile(printable(prefix + name), folder / name) for name in sorted(labels)]
+    return tables, replace(file, name=f"{prefix}{file.name}")
+
+
 def _draw(made: Check, path: Path) -> None:
     from skelact.reports.canvas import check_name, write_figure  # matplotlib takes its time to load
     from skelact.reports.skeletons import Recording, strip_figure
 
     check_name(path)
-    positions = made.upright()
-    fps = made.sequence.fps
+    shown = made.sequence.present[body := int(np.argmax(made.sequence.present.any(1)))]
+    positions = made.upright()[body, shown]
+    fps, num = made.sequence.fps, made.sequence.num_bodies
+    title = made.sequence.name + (f", person {body + 1} of {num}" if num > 1 else "")
     picture: Any = strip_figure(
-        Recording(positions, made.sequence.topology, made.sequence.name, None if fps is None else 1 / fps)
+        Recording(positions, made.sequence.topology, title, None if fps is None else 1 / fps)
     )
     picture.axes[0].set_ylabel(f"height ({made.unit or 'unit not told'})")
     write_figure(picture, path)

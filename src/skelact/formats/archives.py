@@ -127,7 +127,7 @@ class RawFile:
 
 
 @contextmanager
-def raw_files(path: str | Path) -> Iterator[list[RawFile]]:
+def raw_files(path: str | Path, most: int | None = None) -> Iterator[list[RawFile]]:
     """List the files in ``path``, ordered by file name; those that begin with a dot are no data.
 
     A folder that holds zip archives, and beside them text files alone (split files, a readme), is taken as
@@ -137,20 +137,21 @@ def raw_files(path: str | Path) -> Iterator[list[RawFile]]:
 
     Args:
         path: a folder; a zip or tar (plain, gzip, xz, bzip2) archive, told by its content; or a file.
+        most: how many files of a folder are looked at before that is an error; None: the limit ``files``.
 
     Yields:
         The files, readable until the context ends.
 
     Raises:
         DataError: nothing is there, it is empty, neither a folder nor a regular file, an archive that cannot
-            be read, or has more than the limits ``files`` and ``unpacked``.
+            be read, or has more than ``most`` files or the limits ``files`` and ``unpacked``.
     """
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such folder or file; check the path of the raw recordings")
     with tempfile.TemporaryDirectory(prefix="skelact-") as scratch:
         if path.is_dir():
-            files = _in_folder(path)
+            files = _in_folder(path, most)
             if all(file.fault or file.suffix in (".zip", ".txt") for file in files):
                 archives = [file for file in files if file.suffix == ".zip" and not file.fault]
                 files = [file for file in files if file.suffix != ".zip" or file.fault]
@@ -212,11 +213,11 @@ def _listed(
     return RawFile(name, container, member, span, fault)
 
 
-def _in_folder(folder: Path) -> list[RawFile]:
+def _in_folder(folder: Path, expected: int | None = None) -> list[RawFile]:
     """Walk through ``folder``, also along links, but through no folder twice."""
     files: list[RawFile] = []
     seen: set[tuple[int, int]] = set()
-    waiting, most = [""], limit("files")
+    waiting, most = [""], min(limit("files"), expected or limit("files"))
     while waiting:
         prefix = waiting.pop()
         here = folder / prefix
@@ -232,6 +233,8 @@ def _in_folder(folder: Path) -> list[RawFile]:
                     elif not _is_hidden(entry.name):
                         files.append(_listed(prefix + entry.name, here / entry.name))
                     if len(files) + len(seen) + len(waiting) > most:
+                        if most == expected:
+                            raise DataError(f"{folder}: holds more than {most:,} files; give one of them")
                         raise DataError(f"{folder}: {beyond('files')}")
         except OSError as error:
             fault = f"cannot be listed ({error.strerror})"
