@@ -146,7 +146,7 @@ class Check:
 
     def _moment(self) -> tuple[int, npt.NDArray[np.intp]]:
         """Return the middle one of the frames that show the most people, and the numbers of those."""
-        shown = self._seen().any(2)
+        shown: npt.NDArray[np.bool_] = np.any(self._seen(), 2)
         counts = shown.sum(0)
         frames = np.flatnonzero(counts == counts.max())
         moment = int(frames[len(frames) // 2])

@@ -276,7 +276,7 @@ class _Preparation:
             refused, num_sequences, notes = self._fill(writer, results, len(files), 0)
             writer.attach(PART_FILE, describe_part(shard, self.source, num_sequences, writer.fps_of_each))
             finished = self._finish(writer, refused, notes, may_be_empty=True)
-        remarks += [*notes_table.summary(notes), *_crowded(finished)]
+        remarks += [*notes_table.summary(notes), *_crowded(finished), *self._flat(finished)]
         remarks.append(f"part {shard}; once all are there, the command without --shard joins them")
         return PreparationResult(finished, len(files), sorted(refused, key=astuple), remarks)
 
@@ -320,11 +320,20 @@ class _Preparation:
 
     def _measured(self, store: Store) -> list[str]:
         """Return what the user should know of how positions are measured, where the data set does not say."""
+        flat = self._flat(store)
         if find_data_set(store.data_set).up is not None:
-            return []
+            return flat
         said = "up" in self.options
         how = [] if said or store.up is None else [f"{store.up} is up, as people stand; --up says another"]
-        return how + remarks_on(store)
+        return flat + how + remarks_on(store)
+
+    def _flat(self, store: Store) -> list[str]:
+        """Return a line on 2-D positions that are given a unit of length; none for others."""
+        unit = str(self.options.get("unit"))
+        if store.num_coordinates != 2 or unit not in METRES:
+            return []
+        done = "were left as they are" if unit == "m" else f"were multiplied by {METRES[unit]:g}"
+        return [f"positions are 2-D and {done}, as --unit {unit} says; those in a picture have --unit px"]
 
     def _joined(self, parts: Sequence[Part]) -> Generator[FileResult, None, None]:
         """Yield what each file of all parts gave."""

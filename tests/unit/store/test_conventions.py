@@ -10,7 +10,7 @@ import pytest
 from skelact.api.data import convert, info, prepare
 from skelact.cli.main import main
 from skelact.errors import ConfigurationError
-from skelact.skeleton.tables import NTU_25
+from skelact.skeleton.tables import COCO_17, NTU_25
 from skelact.store.store import Store
 from skelact.store.verify import find_problems
 from skelact.synthetic import write_data_set
@@ -87,6 +87,20 @@ def test_metres_that_are_kept_are_remarked_on(tmp_path: Path) -> None:
     (remark,) = (each for each in kept.remarks if "positions lie up to" in each)
     assert "m from where recordings begin" in remark
     assert "--unit" in remark
+
+
+@pytest.mark.parametrize(
+    ("unit", "done"), [("cm", "multiplied by 0.01"), ("m", "left as they are"), ("px", "")]
+)
+def test_a_unit_of_length_for_positions_in_the_plane_is_said(tmp_path: Path, unit: str, done: str) -> None:
+    head = ["frame", *(f"{joint}_{axis}" for joint in COCO_17.joints for axis in "xy")]
+    rows = [[frame, *(100 + 3 * place + frame for place in range(34))] for frame in range(4)]
+    (tmp_path / "a.csv").write_text("\n".join(",".join(map(str, row)) for row in (head, *rows)))
+    store = prepare("csv", tmp_path / "a.csv", tmp_path / "store", unit=unit, centre=False)  # type: ignore[arg-type]
+    said = [remark for remark in store.remarks if remark.startswith("positions are 2-D")]
+    assert len(said) == bool(done)
+    assert all(done in remark and f"--unit {unit}" in remark for remark in said)
+    assert store.positions(0).max() == pytest.approx({"cm": 2.02, "m": 202, "px": 202}[unit])
 
 
 @pytest.mark.parametrize(("axes", "up"), [([0, 1, 2], "y"), ([0, 2, 1], "z"), ([1, 0, 2], "x")])
