@@ -30,6 +30,7 @@ _PEOPLE = ("instances", "people", "persons", "predictions", "annotations", "dete
 _NUMBERS = ("frame", "frame_id", "frame_index", "frame_idx", "image_id")
 _SCORES = ("keypoint_scores", "keypoints_scores", "scores", "visible")
 _IDENTITIES = ("track_id", "idx", "tracking_id")
+_NUMBERED = ("category_id", "score")
 _LAST_NUMBER = re.compile(r"(?P<name>.*?)(?P<number>\d{1,18})(?P<rest>\D*)", re.ASCII | re.DOTALL)
 
 
@@ -203,17 +204,29 @@ def _all_people(frame: JsonValue) -> Iterator[JsonValue]:
 def _add(person: JsonValue, frame: int, found: FoundPeople) -> None:
     if not isinstance(person.value, dict):
         person.fail(f"{json_type(person.value)}; expected an object with keypoints")
+    for key in _NUMBERED:
+        if key in person.value and not _is_number(person.value[key]):
+            person.fail(f"{key}: {json_type(person.value[key])}; expected a number")
     found.joints.append(_joints(person))
     found.places.append(person)
     found.numbers.append(frame)
-    found.identities.append(_identity(person.value))
+    found.identities.append(_identity(person))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _joints(person: JsonValue) -> npt.NDArray[np.float64]:
     """Return (V, 3): x, y and score of a person's joints; a score of 1 where there is none."""
     facts: Mapping[str, Any] = person.value
     place = JsonValue(person.file, f"{person.path}.keypoints", facts.get("keypoints"))
-    scores = next((facts[key] for key in _SCORES if isinstance(facts.get(key), list)), None)
+    key = next((key for key in _SCORES if facts.get(key) is not None), "")
+    scores = facts.get(key)
+    if key == "visible" and not isinstance(scores, list):  # of the person, not of joints
+        scores = None
+    if scores is not None and not isinstance(scores, list):
+        person.fail(f"{key}: {json_type(scores)}; expected a list of numbers")
     if isinstance(place.value, dict):  # Ultralytics: a list of each
         scores = place.value.get("visible") if isinstance(place.value.get("visible"), list) else scores
         each = [
@@ -254,10 +267,13 @@ def _joints(person: JsonValue) -> npt.NDArray[np.float64]:
     return np.concatenate([positions, confidences[:, None]], 1)
 
 
-def _identity(facts: Mapping[str, Any]) -> int:
+def _identity(person: JsonValue) -> int:
     """Return who a person is, or -1 where that is not told."""
-    told = next((facts[key] for key in _IDENTITIES if facts.get(key) is not None), None)
-    told = told[0] if isinstance(told, list) and len(told) == 1 else told
-    if isinstance(told, bool) or not isinstance(told, int | float) or not 0 <= told < 1 << 31:
+    key = next((key for key in _IDENTITIES if person.value.get(key) is not None), None)
+    if key is None:
         return -1
-    return int(told) if told == int(told) else -1
+    told = person.value[key]
+    number = told[0] if isinstance(told, list) and len(told) == 1 else told
+    if not _is_number(number):
+        person.fail(f"{key}: {json_type(told)}; expected a number")
+    return int(number) if 0 <= number < 1 << 31 and number == int(number) else -1
