@@ -29,6 +29,8 @@ class LabelledSequence:
     """``label`` (the class) or an attribute's name, and the value's name: ``{"label": "jump"}``."""
     notes: Sequence[Note] = ()
     """What was left out of it or taken for granted."""
+    class_number: int | None = None
+    """The number that its file has beside the class's name."""
 
 
 Item = SkeletonSequence | LabelledSequence | Exclusion | Note
@@ -117,6 +119,8 @@ class DataSet:
     """Raw files that :attr:`survey` refused, each with the reason."""
     recordings: tuple[RawFile, ...] | None = None
     """What :attr:`read` is called with where one recording is many files, as :attr:`survey` joined them."""
+    joined_files: frozenset[str] = frozenset()
+    """Names of the raw files that :attr:`recordings` are joined of."""
     remarks: tuple[str, ...] = ()
     """What :attr:`survey` wants the user to know, a line each."""
     attribute_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -31,6 +31,7 @@ import numpy as np
 
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile
+from skelact.formats.class_numbers import ClassNumbers
 from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.json_value import JsonValue, json_type, parse_json
 from skelact.formats.own_recordings import read_content, survey_recordings
@@ -117,16 +118,16 @@ def read_video(
         num_frames=int(steps.max()) + 1,
         image_size=image_size,
     )
-    names, label = _class_of(whole)
-    return LabelledSequence(replace(sequence, label=label), names, notes)
+    names, number = _class_of(whole)
+    sequence = replace(sequence, label=None if names else number)
+    return LabelledSequence(sequence, names, notes, class_number=number if names else None)
 
 
 def _class_of(table: JsonValue) -> tuple[dict[str, str], int | None]:
-    """Return the class of an object with label and label_index, by name or, where it has none, by number."""
+    """Return the class of an object with label and label_index, by name and by number."""
     label, index = (table.value.get(key) for key in ("label", "label_index"))
-    if isinstance(label, str) and label.strip():
-        return {"label": label.strip()}, None
-    return {}, index if type(index) is int and 0 <= index < 1 << 31 else None
+    number = index if type(index) is int and 0 <= index < 1 << 31 else None
+    return {"label": label.strip()} if isinstance(label, str) and label.strip() else {}, number
 
 
 def kinetics_skeleton_data_set() -> DataSet:
@@ -158,17 +159,20 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     """Read the manifest and the files with labels among ``files``, if there are any.
 
     Raises:
-        DataError: more than one manifest, or one that cannot be used; a file with labels that is none.
+        DataError: more than one manifest, or one that cannot be used; a file with labels that is none; names
+            and numbers of classes that do not fit.
         ConfigurationError: a setting that cannot be used.
     """
     sides: dict[str, LabelledSide] = {}
-    tables = []
+    tables, numbers = [], ClassNumbers()
     for file in files:
         match = _LABELS.fullmatch(file.stem) if file.suffix == SUFFIX else None
         if match is not None:
             tables.append(file.name)
             side = TRAIN if match["side"] == "train" else TEST
-            for video, words in read_labels(file.name, file.read()).items():
+            for video, (words, number) in read_labels(file.name, file.read()).items():
+                if words and number is not None:
+                    numbers.check(f"{file.name}: {video[:40]}", words["label"], number)
                 if sides.setdefault(video, (side, words))[0] != side:
                     raise DataError(f"{file.name}: {video} trains and tests; it can do one of them")
     others = [file for file in files if file.name not in tables]
@@ -186,8 +190,8 @@ LabelledSide = tuple[int, Mapping[str, str]]
 """A video's side of the split, and its class."""
 
 
-def read_labels(file: str, data: bytes) -> dict[str, dict[str, str]]:
-    """Read a file with the labels of one side's videos; return each one's class by name.
+def read_labels(file: str, data: bytes) -> dict[str, tuple[dict[str, str], int | None]]:
+    """Read a file with the labels of one side's videos; return each one's class, by name and by number.
 
     Raises:
         UnusableRecordingError: the content is no such JSON.
@@ -200,7 +204,7 @@ def read_labels(file: str, data: bytes) -> dict[str, dict[str, str]]:
         place = JsonValue(file, video[:40], facts)
         if not isinstance(facts, dict):
             place.fail(f"{json_type(facts)}; expected an object with label and label_index")
-        labels[video] = _class_of(place)[0]
+        labels[video] = _class_of(place)
     return labels
 
 
@@ -213,5 +217,8 @@ def _read(sides: Mapping[str, LabelledSide], file: RawFile, **settings: Any) -> 
     attributes = {**sequence.attributes, attribute_of(GIVEN): side}
     label = None if words else sequence.label
     return replace(
-        found, sequence=replace(sequence, attributes=attributes, label=label), names={**found.names, **words}
+        found,
+        sequence=replace(sequence, attributes=attributes, label=label),
+        names={**found.names, **words},
+        class_number=None if words else found.class_number,
     )

@@ -277,7 +277,7 @@ def _read(
 ) -> Iterator[Item]:
     """Yield a file's sequence; what the manifest says of it goes before what the file says."""
     described = describe(file)
-    sequence, words = described.sequence, dict(described.names)
+    sequence, words, class_number = described.sequence, dict(described.names), described.class_number
     entry = entries.get(file.name)
     if entry is not None:
         numbers = {name: value for name, value in sequence.attributes.items() if name not in entry.names}
@@ -285,7 +285,7 @@ def _read(
         words.update(entry.names)
         sequence = replace(sequence, attributes={**numbers, **entry.numbers})
         if entry.label is not None:
-            sequence, words["label"] = replace(sequence, label=None), entry.label
+            sequence, words["label"], class_number = replace(sequence, label=None), entry.label, None
     if sequence.label is not None and names is None:
         detail = f"{sequence.label} is a class's number, but the classes have no names"
         remedy = "give their names with --class-names, or write the class's name"
@@ -294,5 +294,5 @@ def _read(
         label = words["label"]
         detail = f"{shown(label)} is not one of --class-names{suggest(label[:40], names)}"
         raise UnusableRecordingError(MALFORMED, file.name, "label", detail)
-    yield LabelledSequence(sequence, words)
+    yield LabelledSequence(sequence, words, class_number=class_number)
     yield from described.notes

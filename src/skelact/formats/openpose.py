@@ -229,7 +229,7 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     return replace(
         used,
         recordings=recordings,
-        side_files=used.side_files | frames,
+        joined_files=frames,
         excluded_files=(*used.excluded_files, *_not_frames(others)),
     )
 

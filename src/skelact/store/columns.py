@@ -36,6 +36,8 @@ class SequenceRecord:
     attributes: Mapping[str, int]
     names: Mapping[str, str]
     """Class and attributes that are known by name."""
+    class_number: int | None = None
+    """The number that stands beside the class's name in the raw file; stores do not keep it."""
 
     @property
     def has_class(self) -> bool:

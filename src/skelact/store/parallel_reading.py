@@ -114,7 +114,8 @@ class ReadJob:
         if self.centred:
             sequence = centre(sequence)
         try:
-            return pack(sequence, named.names, position_type=self.position_type)
+            packed = pack(sequence, named.names, position_type=self.position_type)
+            return replace(packed, record=replace(packed.record, class_number=named.class_number))
         except UnusableRecordingError as error:
             return Exclusion(file.name, error.reason, "", str(error))
 

@@ -16,6 +16,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.formats import notes as notes_table
 from skelact.formats import ntu_cleaning
 from skelact.formats.archives import raw_files
+from skelact.formats.class_numbers import ClassNumbers
 from skelact.formats.data_set import DataSet
 from skelact.formats.exclusions import (
     FILE_NAME,
@@ -31,6 +32,7 @@ from skelact.formats.settings import GIVEN_ORDER
 from skelact.skeleton.main_bodies import CLIP_BODIES
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import METRES, Axis, NamedUnit, Unit
+from skelact.store.columns import LABEL
 from skelact.store.conventions import estimated_up, remarks_on
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.parallel_reading import FileResult, ReadJob, read_files
@@ -160,9 +162,7 @@ def prepare(
                 on_remark,
             )
             if part is None:
-                joined = data_set.recordings is not None  # of many files each, which are among the side files
-                num_files = len(files) - (0 if joined else len(data_set.side_files))
-                return preparation.whole(store, num_files, exclusions)
+                return preparation.whole(store, len(files) - len(data_set.side_files), exclusions)
             return preparation.part(store, part)
     except OSError as error:
         raise DataError(
@@ -357,10 +357,11 @@ class _Preparation:
         exclusions: list[Exclusion] = []
         num_sequences: list[int] = []
         notes: list[Note] = []
+        numbers = ClassNumbers()
         try:
             for result in results:
                 before = len(writer)
-                refused = _take(writer, result, notes)
+                refused = _take(writer, result, notes, numbers)
                 if self.strict and refused:
                     raise DataError(f"{refused[0]} (stopped by --strict)")
                 exclusions += refused
@@ -405,8 +406,14 @@ def _crowded(store: Store) -> list[str]:
     ]
 
 
-def _take(writer: StoreWriter, result: FileResult, notes: list[Note]) -> list[Exclusion]:
-    """Put a file's sequences into the store and its notes into ``notes``; return what is not used of it."""
+def _take(
+    writer: StoreWriter, result: FileResult, notes: list[Note], numbers: ClassNumbers
+) -> list[Exclusion]:
+    """Put a file's sequences into the store and its notes into ``notes``; return what is not used of it.
+
+    Raises:
+        DataError: a class has another number, or a number another class, than in a file before.
+    """
     exclusions = []
     for item in result.items:
         if isinstance(item, Exclusion):
@@ -415,6 +422,8 @@ def _take(writer: StoreWriter, result: FileResult, notes: list[Note]) -> list[Ex
         if isinstance(item, Note):
             notes.append(item)
             continue
+        if item.record.class_number is not None:
+            numbers.check(result.file, item.record.names[LABEL], item.record.class_number)
         try:
             writer.append(item)
         except UnusableRecordingError as error:

@@ -105,7 +105,7 @@ def select(data_set: DataSet, raw: Path, files: Sequence[RawFile]) -> tuple[list
         files = _called_apart(data_set, files)
     wanted: dict[str, RawFile] = {}
     exclusions = list(data_set.excluded_files)
-    settled = data_set.side_files | {entry.file for entry in data_set.excluded_files}
+    settled = data_set.side_files | data_set.joined_files | {entry.file for entry in data_set.excluded_files}
     for file in files:
         if file.name in settled:
             continue

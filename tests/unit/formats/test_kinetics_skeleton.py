@@ -1,6 +1,7 @@
 """Kinetics-skeleton: videos with OpenPose's people as shares of the image, and the labels beside them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,31 @@ def test_the_case_of_four_videos(shared_cases_dir: Path, tmp_path: Path) -> None
     assert store.labels.tolist() == [1, 0, 1, 0]
     assert np.diff(store.array("frame_start")).tolist() == [25] * 4
     assert store.array("joints").shape[1:] == (18, 2)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ({"label": "jumping"}, "b.json: label_index 3 is 'jumping', in a.json it is 'waving'; correct one"),
+        ({"label_index": 4}, "b.json: the label 'waving' has label_index 4, in a.json it has 3; correct one"),
+    ],
+)
+def test_names_and_numbers_of_classes_that_do_not_fit_are_an_error(
+    other: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name, more in (("a", {}), ("b", other)):
+        (raw / f"{name}.json").write_text(json.dumps(video(*[[person()]] * 3, **more)))
+    with pytest.raises(DataError, match=re.escape(message)):
+        prepare("kinetics-skeleton", raw, tmp_path / "store", num_workers=1)
+    labels = {name: {"label": "waving", "label_index": 3, **more} for name, more in (("a", {}), ("b", other))}
+    (raw / "kinetics_train_label.json").write_text(json.dumps(labels))
+    where = "kinetics_train_label.json: "
+    with pytest.raises(
+        DataError, match=re.escape(message.replace(".json", "").replace("in a", f"in {where}a"))
+    ):
+        prepare("kinetics-skeleton", raw, tmp_path / "store", num_workers=1)
+    (raw / "kinetics_train_label.json").unlink()
+    (raw / "manifest.csv").write_text("file,label\na,one\nb,two\n")  # goes before the files
+    assert len(prepare("kinetics-skeleton", raw, tmp_path / "store", num_workers=1).store) == 2

@@ -151,7 +151,7 @@ def test_a_folder_is_prepared_with_its_manifest_and_everything_counted(tmp_path:
     assert (store.names, store.labels.tolist()) == (["x", "y"], [1, 0])
     assert list(store.class_names) == ["kick", "wave"]
     assert (store.fps, store.up, store.unit) == (24.0, "-y", "px")
-    assert outcome.num_files == 45
+    assert outcome.num_files == 44  # without the manifest
     assert sorted(entry.reason for entry in outcome.exclusions) == sorted(
         [NOT_A_FRAME, "in the manifest, but not there", "nobody was found in any frame"]
     )
