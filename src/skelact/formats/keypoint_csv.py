@@ -31,7 +31,7 @@ from skelact.formats.manifest import MANIFEST_FILE, separator_of
 from skelact.formats.named_joints import POINTS_LEFT_OUT, sequence_of_points, skeleton_of
 from skelact.formats.notes import Note
 from skelact.formats.number_text import float_of
-from skelact.formats.own_recordings import read_content, survey_recordings
+from skelact.formats.own_recordings import NO_CONFIDENCES, read_content, survey_recordings
 from skelact.formats.people import frame_steps
 from skelact.formats.recognition import Sample
 from skelact.limits import check_limit
@@ -189,6 +189,7 @@ def read_csv(
     left_out = len(points) - skeleton.topology.num_joints
     notes = [Note(file, POINTS_LEFT_OUT, left_out)] if left_out else []
     notes += [Note(file, OTHER_COLUMNS, columns.num_others)] if columns.num_others else []
+    notes += [Note(file, NO_CONFIDENCES)] if min_confidence > 0 and not columns.has_confidence else []
     return LabelledSequence(sequence, notes=notes)
 
 

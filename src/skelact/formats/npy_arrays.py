@@ -25,6 +25,7 @@ from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.label_files import Labels, read_labels
+from skelact.formats.manifest import MANIFEST_FILE
 from skelact.formats.npy_rows import RowArray, open_array
 from skelact.formats.protocol import (
     GIVEN,
@@ -136,6 +137,12 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
                 f"{one.array.path}: shape {one.array.shape}; expected (N, {expected[0]}, T, {expected[1]}, "
                 f"M) for {topology.name}; --topology names another skeleton"
             )
+    min_confidence = min_confidence_setting(settings)
+    if min_confidence > 0 and not any(one.has_confidence for one in found.values()):
+        raise ConfigurationError(
+            f"--min-confidence means nothing to {first.array.path}, which holds no confidences; leave it out"
+        )
+    manifests = [file.name for file in files if file.name.rpartition("/")[2] == MANIFEST_FILE]
     values = [value for one in found.values() if one.labels for value in one.labels.values]
     numbers = [value for value in values if isinstance(value, int)]
     has_names = any(isinstance(value, str) for value in values)
@@ -156,6 +163,7 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
             if one.has_confidence
         ),
         *(f"{name}: no file of labels beside it" for name, one in found.items() if one.labels is None),
+        *(f"{name}: not read; labels of arrays stand in a file of labels" for name in manifests),
     ]
     return replace(
         data_set,
@@ -167,12 +175,12 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
             arrays=found,
             topology=topology,
             fps=fps_setting(settings),
-            min_confidence=min_confidence_setting(settings),
+            min_confidence=min_confidence,
             first_label=first_label,
             sides=values_of_side,
         ),
         settings=recorded_settings(settings, topology, names),
-        side_files=frozenset(file.name for file in used),
+        side_files=frozenset({*(file.name for file in used), *manifests}),
         remarks=(
             *remarks,
             *(split_remarks(GIVEN, values_of_side) if values_of_side else ()),

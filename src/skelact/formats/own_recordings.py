@@ -22,6 +22,8 @@ from skelact.formats.settings import (
     topology_setting,
 )
 
+NO_CONFIDENCES = "files without confidences, to which --min-confidence means nothing"
+
 _OF_READERS: Mapping[str, Callable[[Mapping[str, object]], object]] = {
     "topology": topology_setting,
     "fps": fps_setting,

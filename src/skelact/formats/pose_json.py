@@ -25,7 +25,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -36,14 +35,10 @@ from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
 from skelact.formats.exclusions import UnusableRecordingError, check_extent, shown
 from skelact.formats.json_value import JsonValue, json_type, parse_json
-from skelact.formats.manifest import with_manifest
+from skelact.formats.notes import Note
+from skelact.formats.own_recordings import NO_CONFIDENCES, survey_recordings
 from skelact.formats.recognition import Sample
-from skelact.formats.settings import (
-    class_names_setting,
-    min_confidence_setting,
-    recorded_settings,
-    topology_setting,
-)
+from skelact.formats.settings import topology_setting
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
@@ -67,6 +62,8 @@ class Pose:
     """The label and the subject where they are names."""
     unit: Unit | None
     """What the positions are measured in; None where they lie in the plane and the file does not say."""
+    has_confidence: bool
+    """Whether the file tells a confidence of any body's joints."""
 
 
 def read_pose_json(
@@ -140,6 +137,7 @@ def read_pose_json(
         without_unseen_bodies(sequence),
         {key: value for key, value in facts.items() if isinstance(value, str)},
         "px" if unit.value not in METRES else None if in_plane and is_untold else "m",
+        any(body.value.get("confidence") is not None for body in bodies),
     )
 
 
@@ -256,12 +254,8 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         DataError: more than one manifest, or one that cannot be used.
         ConfigurationError: a setting that cannot be used.
     """
-    settings = data_set.settings
-    topology, names = topology_setting(settings), class_names_setting(settings)
-    describe = partial(_described, topology=topology, min_confidence=min_confidence_setting(settings))
-    used = replace(data_set, class_names=names, settings=recorded_settings(settings, topology, names))
-    used = replace(used, unit=_unit_of(files, topology))
-    return with_manifest(used, files, describe, names)
+    used = replace(data_set, unit=_unit_of(files, topology_setting(data_set.settings)))
+    return survey_recordings(used, files, read=_described)
 
 
 def _unit_of(files: Sequence[RawFile], topology: Topology | None) -> Unit | None:
@@ -275,4 +269,5 @@ def _unit_of(files: Sequence[RawFile], topology: Topology | None) -> Unit | None
 
 def _described(file: RawFile, *, topology: Topology | None, min_confidence: float) -> LabelledSequence:
     pose = read_pose_json(file.name, file.stem, file.read(), topology=topology, min_confidence=min_confidence)
-    return LabelledSequence(pose.sequence, pose.names)
+    is_vain = min_confidence > 0 and not pose.has_confidence
+    return LabelledSequence(pose.sequence, pose.names, [Note(file.name, NO_CONFIDENCES)] if is_vain else [])

@@ -81,6 +81,20 @@ def test_sides_by_the_files_names(tmp_path: Path) -> None:
     assert sorted({from_one.sequence(number).label for number in range(9)}) == [0, 1, 2]
 
 
+def test_what_says_nothing_of_an_array_is_told(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    np.save(raw / "data.npy", positions(2))
+    (raw / "manifest.csv").write_text("file,label\ndata,a\n")
+    outcome = prepared(raw)
+    assert (outcome.num_files, outcome.exclusions) == (1, [])
+    assert "manifest.csv: not read; labels of arrays stand in a file of labels" in outcome.remarks
+    with pytest.raises(
+        ConfigurationError, match=r"--min-confidence means nothing to .*data\.npy, which holds no"
+    ):
+        prepared(raw, min_confidence=0.2)
+
+
 @pytest.mark.parametrize("scale", [300.0, 1.0])
 def test_a_third_number_that_is_a_confidence(scale: float, tmp_path: Path) -> None:
     """In pixels, or in shares of the image from its middle as in Kinetics-skeleton."""

@@ -9,6 +9,7 @@ import pytest
 from fuzzing.samples import BVH
 from skelact.errors import DataError
 from skelact.formats.notes import Note, read_notes
+from skelact.formats.own_recordings import NO_CONFIDENCES
 from skelact.skeleton.tables import COCO_17
 from skelact.store.parallel_reading import NO_CLASS
 from skelact.store.prepare import PreparationResult, prepare
@@ -84,6 +85,18 @@ def test_recordings_without_a_class_are_counted_and_listed(tmp_path: Path) -> No
     (raw / "manifest.csv").write_text("file,label\nr0,kick\nr1,kick\nr2,wave\nr3,wave\n")
     (tmp_path / "all").mkdir()
     assert not [line for line in prepared(raw.rename(tmp_path / "all" / "raw")).remarks if NO_CLASS in line]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_threshold_for_confidences_that_are_not_there_is_told(told: bool, tmp_path: Path) -> None:
+    confidence = {"confidence": [[0.9] * 17]} if told else {}
+    body = {"positions": [[[0.1 * joint, 0.2] for joint in range(17)]], **confidence}
+    table = json.dumps({"topology": "coco-17", "label": "a", "bodies": [body]}).encode()
+    raw = write(tmp_path / "raw", {"a.json": table})
+    for threshold in (0.0, 0.5):
+        settings = {"min_confidence": threshold}
+        outcome = prepare("pose-json", raw, tmp_path / str(threshold), num_workers=1, settings=settings)
+        assert (f"{NO_CONFIDENCES}: in 1 file" in outcome.remarks) == (not told and threshold > 0)
 
 
 def test_names_that_are_identities_stay_so(tmp_path: Path) -> None:
