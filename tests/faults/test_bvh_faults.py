@@ -60,7 +60,7 @@ def test_the_good_file_is_good() -> None:
         ("CHANNELS 6 X", "CHANNELS 6 Y", "line 5: Yposition twice"),
         ("JOINT Spine", "JOINT Hips", "line 6: a second joint called 'Hips'"),
         ("JOINT Spine", "ROOT Spine", "line 6: found 'ROOT Spine'; expected OFFSET, CHANNELS, JOINT"),
-        ("JOINT Spine", "JOINT \xff", "line 6: bytes that are not UTF-8"),
+        ("JOINT Spine", "JOINT \xff{}", "line 7: found '{'; expected OFFSET"),
         ("}\n}\n}\nMOTION", "}\n}\nMOTION", "line 15: found MOTION; expected OFFSET, CHANNELS"),
         ("}\n}\n}\nMOTION", "}\n}\n}\n}\nMOTION", "line 16: found '}'; expected MOTION"),
         ("}\nMOTION", "}\nROOT Two\nMOTION", "line 16: found 'ROOT Two'; expected MOTION"),

@@ -26,6 +26,7 @@ from skelact.formats.archives import RawFile
 from skelact.formats.bvh_hierarchy import Hierarchy, kept_joints, parse_hierarchy, to_topology
 from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import TOO_LARGE, UnusableRecordingError, check_extent, malformed, quote
+from skelact.formats.notes import Note
 from skelact.formats.number_text import float_of
 from skelact.formats.own_recordings import survey_recordings
 from skelact.formats.recognition import Sample
@@ -35,6 +36,10 @@ from skelact.skeleton.sequence import SkeletonSequence
 SUFFIX = ".bvh"
 CENTIMETRE = 0.01
 """Scale of a file in centimetres, as most are."""
+NOT_UTF8 = {
+    "shift-jis": "joints' names that are not UTF-8, read as Shift-JIS",
+    "latin-1": "joints' names that are not UTF-8, read as Latin-1",
+}
 _OTHER_LINES = 100_000  # of the hierarchy of the most joints, and blank ones
 _SECONDS = (1e-6, 1e6)  # what the time of a frame may be
 _RATE_ROUNDING = 5e-4  # less than what tells 29.97 from 30 frames a second
@@ -67,6 +72,12 @@ def read_sequence(
             what was expected.
         ConfigurationError: ``scale`` is not a positive number.
     """
+    return _read(file, name, data, scale, topology_name, left_out)[0]
+
+
+def _read(
+    file: str, name: str, data: bytes, scale: float, topology_name: str, left_out: frozenset[str]
+) -> tuple[SkeletonSequence, Hierarchy]:
     if not (scale > 0 and math.isfinite(scale)):
         raise ConfigurationError(f"scale={scale}: must be a positive number of metres")
     if data.count(b"\n") > limit("frames") + _OTHER_LINES:
@@ -83,7 +94,7 @@ def read_sequence(
         frame = int(np.argmax(~np.isfinite(positions[0]).all((1, 2))))
         raise malformed(file, row_lines[frame], "a joint is infinitely far away; expected lengths of a body")
     present = np.ones(positions.shape[:2], np.bool_)
-    return SkeletonSequence(name, positions, present, topology, fps=_rate(seconds))
+    return SkeletonSequence(name, positions, present, topology, fps=_rate(seconds)), hierarchy
 
 
 def motion_rows(
@@ -278,4 +289,8 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
 
 
 def _described(file: RawFile, *, scale: float) -> LabelledSequence:
-    return LabelledSequence(read_sequence(file.name, file.stem, file.read(), scale=scale))
+    sequence, hierarchy = _read(file.name, file.stem, file.read(), scale, "bvh", frozenset())
+    is_plain = hierarchy.encoding == "utf-8"
+    return LabelledSequence(
+        sequence, notes=() if is_plain else [Note(file.name, NOT_UTF8[hierarchy.encoding])]
+    )

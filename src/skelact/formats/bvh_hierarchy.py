@@ -16,21 +16,27 @@ the last bone ends; nothing turns it, so it is checked and left out. A limb may 
 
 Source: M. Meredith, S. Maddock, Motion capture file formats explained, University of Sheffield, 2001.
 
-The topology of a BVH file: its hierarchy, with left-right pairs and a centre told by the joints' names.
+Names are UTF-8, or else Shift-JIS or Latin-1, as older programs write them.
+
+The topology of a BVH file: its hierarchy, with left-right pairs and a centre told by the joints' names. What
+all names begin with (``mixamorig:``, ``Bip01_``) is a program's name for the character and no part of theirs.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from codecs import BOM_UTF8
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from skelact.formats.exclusions import TOO_LARGE, UnusableRecordingError, malformed
 from skelact.limits import beyond, limit
-from skelact.skeleton.joint_names import left_right_pairs
+from skelact.skeleton.joint_names import common_names, left_right_pairs, split_side
 from skelact.skeleton.topology import Topology
 
+_CODECS = {"utf-8": "utf-8", "shift-jis": "cp932", "latin-1": "latin-1"}
+_JAPANESE = re.compile(rb"[\x81-\x9f]")
 _DECIMAL = re.compile(r"[-+.0-9eE]+")
 _CHANNELS = {
     f"{axis}{kind}".upper(): (kind, place)
@@ -67,6 +73,8 @@ class Hierarchy:
     """Numbers a frame."""
     num_lines: int
     """Lines of the file up to the word MOTION, that line included."""
+    encoding: str = "utf-8"
+    """Of the names: utf-8, shift-jis or latin-1."""
 
 
 def parse_hierarchy(file: str, lines: list[bytes]) -> Hierarchy:
@@ -79,7 +87,8 @@ def parse_hierarchy(file: str, lines: list[bytes]) -> Hierarchy:
     Raises:
         UnusableRecordingError: the lines break the grammar; the message names the line.
     """
-    statements = _statements(file, lines)
+    encoding = _encoding(lines)
+    statements = _statements(lines, encoding)
     line, words = next(statements, (1, ["an empty file"]))
     if [word.upper() for word in words] != ["HIERARCHY"]:
         raise malformed(
@@ -94,7 +103,7 @@ def parse_hierarchy(file: str, lines: list[bytes]) -> Hierarchy:
         current = open_joints[-1] if open_joints else None
         if keyword == "MOTION" and len(words) == 1:
             _check_complete(file, line, joints, open_joints, num_channels)
-            return Hierarchy(tuple(joints), num_channels, line)
+            return Hierarchy(tuple(joints), num_channels, line, encoding)
         if keyword == "}" and open_joints:
             open_joints.pop()
         elif (keyword == "ROOT" and not joints) or (keyword == "JOINT" and current is not None):
@@ -116,13 +125,30 @@ def parse_hierarchy(file: str, lines: list[bytes]) -> Hierarchy:
     raise malformed(file, len(lines) + 1, "the file ends; expected MOTION after the joints")
 
 
-def _statements(file: str, lines: list[bytes]) -> Iterator[tuple[int, list[str]]]:
-    """Yield (line, words) of each statement; a brace is a statement of its own."""
-    for line, data in enumerate(lines, 1):
+def _encoding(lines: list[bytes]) -> str:
+    """Return the encoding of the lines up to MOTION: UTF-8 where they are, otherwise Shift-JIS or Latin-1.
+
+    The bytes 0x81 to 0x9F, with which nearly all of Japanese begins, are no letters in Latin-1.
+    """
+    head = bytearray()
+    for line in lines:
+        if line.strip().upper() == b"MOTION":
+            break
+        head += line + b"\n"
+    for encoding in ("utf-8", *(["shift-jis"] if _JAPANESE.search(head) else [])):
         try:
-            text = data.decode("utf-8-sig" if line == 1 else "utf-8")
+            head.decode(_CODECS[encoding])
         except UnicodeDecodeError:
-            raise malformed(file, line, "bytes that are not UTF-8; save the file as UTF-8") from None
+            continue
+        return encoding
+    return "latin-1"
+
+
+def _statements(lines: list[bytes], encoding: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line, words) of each statement; a brace is a statement of its own."""
+    codec = _CODECS[encoding]
+    for line, data in enumerate(lines, 1):
+        text = (data.removeprefix(BOM_UTF8) if line == 1 else data).decode(codec, "replace")
         words: list[str] = []
         for word in text.replace("{", " { ").replace("}", " } ").split():
             if word not in "{}":
@@ -227,6 +253,31 @@ def _quote(words: list[str]) -> str:
 
 
 _HIPS = ("hips", "pelvis", "hip")
+_PREFIX = re.compile(r".*[:_ |.]", re.DOTALL)
+
+
+def without_prefix(names: Sequence[str]) -> tuple[str, ...]:
+    """Return joints' names without what all of them begin with, up to a colon, blank, ``_``, ``|`` or dot.
+
+    A root that is called as the prefix itself (``Bip01`` above ``Bip01 Pelvis``) keeps its name. What names a
+    side or a joint (``Tail_1``, ``Tail_2``: nothing but numbers is left) is no prefix.
+    """
+    match = _PREFIX.match(_beginning(names[1:])) if len(names) > 2 else None
+    prefix = match[0] if match else ""
+    is_shared = names[0].startswith(prefix) or names[0] == prefix[:-1]
+    if not prefix or not is_shared or split_side(prefix)[1] or common_names([prefix]):
+        return tuple(names)
+    short = tuple(name.removeprefix(prefix) for name in names)
+    is_named = all(any(letter.isalpha() for letter in name) for name in short)
+    return short if is_named and len(set(short)) == len(short) else tuple(names)
+
+
+def _beginning(names: Sequence[str]) -> str:
+    """Return the letters with which all names begin."""
+    first, last = min(names), max(names)  # what these share, those between them share, too
+    return next(
+        (first[:n] for n, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), first
+    )
 
 
 def kept_joints(hierarchy: Hierarchy, left_out: frozenset[str]) -> list[int]:
@@ -262,7 +313,7 @@ def to_topology(
     if sum(index == parent for index, parent in enumerate(parents)) != 1:
         without = ", ".join(sorted(left_out))
         raise malformed(file, joints[0].line, f"without {without} the joints do not form one tree")
-    names = tuple(joints[number].name for number in kept)
+    names = without_prefix([joints[number].name for number in kept])
     root = next(index for index, parent in enumerate(parents) if index == parent)
     pairs = left_right_pairs(names)
     sided = {index for pair in pairs for index in pair}

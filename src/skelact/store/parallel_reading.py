@@ -34,7 +34,6 @@ from skelact.store.packing import PackedSequence, pack
 OTHER_FORMAT = "a file of another format"
 ALL_ZERO = "all joints zero"
 NO_RATE = "no frame rate"
-NO_CLASS = "sequences without a class, which evaluations leave out"
 BAD_POSITIONS = "positions that cannot be used"
 
 _CHUNK = 32  # files a task
@@ -70,13 +69,10 @@ class ReadJob:
 
     def read(self, file: RawFile) -> Iterator[Outcome]:
         """Read one file: yield its sequences, packed, what of it cannot be used, and why, and notes on it."""
-        num_unlabelled = 0
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 for item in self.data_set.read(file):
-                    packed = self._packed(file, item)
-                    num_unlabelled += isinstance(packed, PackedSequence) and not packed.record.has_class
-                    yield packed
+                    yield self._packed(file, item)
         except UnusableRecordingError as error:
             instead = hint(file, self.data_set.name)
             yield Exclusion(file.name, OTHER_FORMAT, "", instead) if instead else Exclusion.of(error)
@@ -84,8 +80,6 @@ class ReadJob:
             yield Exclusion(file.name, BAD_POSITIONS, "", str(error))
         except MemoryError:
             yield Exclusion(file.name, TOO_LARGE, "", "needs more memory than there is; try fewer --workers")
-        if num_unlabelled and self.data_set.attachments is None:  # which tell the classes of intervals
-            yield Note(file.name, NO_CLASS, num_unlabelled)
 
     def _packed(self, file: RawFile, item: Item) -> Outcome:
         if isinstance(item, Exclusion | Note):

@@ -52,6 +52,7 @@ from skelact.store.store import Store
 from skelact.store.units import in_metres
 from skelact.store.writer import StoreWriter
 
+NO_CLASS = "sequences without a class, which evaluations leave out"
 _FILES_A_REPORT = 16
 
 
@@ -371,6 +372,8 @@ class _Preparation:
                     self.on_progress(Progress(done, total, num_excluded + len(exclusions)))
         finally:
             results.close()
+        if self.job.data_set.attachments is not None:  # which tell the classes of intervals
+            notes = [note for note in notes if note.what != NO_CLASS]
         return exclusions, num_sequences, notes
 
     def _finish(
@@ -415,12 +418,14 @@ def _take(
         DataError: a class has another number, or a number another class, than in a file before.
     """
     exclusions = []
+    num_unlabelled = 0
     for item in result.items:
         if isinstance(item, Exclusion):
             exclusions.append(item)
             continue
         if isinstance(item, Note):
-            notes.append(item)
+            if item.what != NO_CLASS:  # of a part, counted again here
+                notes.append(item)
             continue
         if item.record.class_number is not None:
             numbers.check(result.file, item.record.names[LABEL], item.record.class_number)
@@ -428,4 +433,8 @@ def _take(
             writer.append(item)
         except UnusableRecordingError as error:
             exclusions.append(Exclusion(result.file, error.reason, "", str(error)))
+        else:
+            num_unlabelled += not item.record.has_class
+    if num_unlabelled:
+        notes.append(Note(result.file, NO_CLASS, num_unlabelled))
     return exclusions

@@ -15,8 +15,7 @@ from skelact.formats.notes import Note, read_notes
 from skelact.formats.openpose import HANDS_AND_FACES, NOT_A_FRAME, frame_files, read_recording
 from skelact.formats.people import SHARES, STRAYS
 from skelact.skeleton.tables import COCO_17, OPENPOSE_18, OPENPOSE_25
-from skelact.store.parallel_reading import NO_CLASS
-from skelact.store.prepare import prepare
+from skelact.store.prepare import NO_CLASS, prepare
 
 BODY = np.random.default_rng(0).uniform((100, 50), (160, 250), (25, 2)).round(2)
 

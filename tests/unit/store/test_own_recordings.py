@@ -1,6 +1,7 @@
 """Recordings of one's own as people name, label and split them: nothing is lost on the way to the store."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,11 @@ import pytest
 
 from fuzzing.samples import BVH
 from skelact.errors import DataError
+from skelact.formats.bvh_hierarchy import without_prefix
 from skelact.formats.notes import Note, read_notes
 from skelact.formats.own_recordings import NO_CONFIDENCES
 from skelact.skeleton.tables import COCO_17
-from skelact.store.parallel_reading import NO_CLASS
-from skelact.store.prepare import PreparationResult, prepare
+from skelact.store.prepare import NO_CLASS, PreparationResult, prepare
 from skelact.store.protocols import protocols_of, split
 from skelact.store.store import Store
 
@@ -161,7 +162,11 @@ def test_a_manifest_of_other_names_shows_one_of_each(tmp_path: Path) -> None:
     ("old", "new", "expected"),
     [
         (b"LeftLeg", b"Left Leg", "joint 1 is 'Left Leg', the first recording's is 'LeftLeg'"),
-        (b"LeftLeg", "\u5de6\u8155".encode("shift-jis"), "bytes that are not UTF-8; save the file as UTF-8"),
+        (
+            b"LeftLeg",
+            "\u5de6\u8155".encode("shift-jis"),
+            "joint 1 is '\u5de6\u8155', the first recording's is",
+        ),
         (
             b"}\n\tJOINT RightLeg",
             b"JOINT Foot\n{\nOFFSET 0 1 0\nCHANNELS 0\n}\n}\n\tJOINT RightLeg",
@@ -176,3 +181,40 @@ def test_what_differs_comes_first_and_no_word_of_a_release(
     (entry,) = prepared(raw, "bvh").exclusions
     assert expected in entry.detail
     assert "release" not in entry.detail
+
+
+@pytest.mark.parametrize("prefix", ["mixamorig:", "mixamorig7:", "Bip01_", "Character1_", "Bip01 ", "rig|a."])
+def test_what_all_joints_are_called_first_is_no_part_of_their_names(prefix: str, tmp_path: Path) -> None:
+    called = re.sub(rb"(ROOT|JOINT) ", rb"\1 " + prefix.encode(), BVH)
+    outcome = prepared(write(tmp_path / "raw", {"a.bvh": BVH, "b.bvh": called, "c.bvh": called}), "bvh")
+    assert outcome.exclusions == []
+    assert outcome.store.topology.joints == ("Hips", "LeftLeg", "RightLeg")
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["Bip01", "Bip01 Pelvis", "Bip01 Spine"], ["Bip01", "Pelvis", "Spine"]),
+        (["Hips", "Hips_L", "Hips_R"], None),
+        (["Root", "Hip.L", "Hip.R"], None),
+        (["Tail", "Tail_1", "Tail_2"], None),
+        (["left_a", "left_b", "left_c"], None),
+        (["a:b:Hips", "a:b:Spine", "a:b:Head"], ["Hips", "Spine", "Head"]),
+        (["Hips"], None),
+    ],
+)
+def test_sides_and_joints_are_no_prefix(names: list[str], short: list[str] | None) -> None:
+    assert list(without_prefix(names)) == (short or names)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "called"),
+    [("左腕", "shift-jis", "Shift-JIS"), ("テスト", "cp932", "Shift-JIS"), ("Tête", "latin-1", "Latin-1")],
+)
+def test_names_in_older_encodings_are_read(name: str, encoding: str, called: str, tmp_path: Path) -> None:
+    text = BVH.decode().replace("LeftLeg", name)
+    raw = write(tmp_path / "raw", {"a.bvh": text.encode(encoding), "b.bvh": text.encode("utf-8-sig")})
+    outcome = prepared(raw, "bvh")
+    assert len(outcome.store) == 2
+    assert outcome.store.topology.joints == ("Hips", name, "RightLeg")
+    assert f"joints' names that are not UTF-8, read as {called}: in 1 file" in outcome.remarks
