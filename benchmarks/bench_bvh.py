@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from skelact.formats.archives import raw_files
-from skelact.formats.bvh import CENTIMETRE, SUFFIX, motion_rows, parse_numbers, read_sequence
+from skelact.formats.bvh import CENTIMETRE, SUFFIX, motion_lines, parse_numbers, read_sequence
 from skelact.formats.bvh_hierarchy import Hierarchy, parse_hierarchy
 
 OWN_FILES, OWN_JOINTS, OWN_FRAMES = 40, 22, 130
@@ -62,16 +62,16 @@ def compare_with_plain(data: bytes) -> None:
     """Check the positions of one file, and print how much faster they are made."""
     lines = data.splitlines()
     hierarchy = parse_hierarchy("file", lines)
-    _, rows, row_lines = motion_rows("file", lines, hierarchy)
+    _, frame_lines = motion_lines("file", lines, hierarchy)
     started = time.perf_counter()
-    motion = parse_numbers("file", rows, row_lines)
+    motion = parse_numbers("file", lines, frame_lines, hierarchy.num_channels)
     plain = plain_positions(hierarchy, motion) * CENTIMETRE
     plain_seconds = time.perf_counter() - started
     np.testing.assert_allclose(read_sequence("file", "file", data).positions[0], plain, atol=1e-5)
     started = time.perf_counter()
     read_sequence("file", "file", data)
     ours = time.perf_counter() - started
-    print(f"one file of {len(rows)} frames: {plain_seconds / ours:.1f} times the plain reader")
+    print(f"one file of {len(frame_lines)} frames: {plain_seconds / ours:.1f} times the plain reader")
 
 
 def measure(contents: list[bytes]) -> tuple[int, float, float]:
@@ -85,8 +85,8 @@ def measure(contents: list[bytes]) -> tuple[int, float, float]:
         lines = data.splitlines()
         hierarchy = parse_hierarchy("file", lines)
         started = time.perf_counter()
-        _, rows, row_lines = motion_rows("file", lines, hierarchy)
-        parse_numbers("file", rows, row_lines)
+        _, frame_lines = motion_lines("file", lines, hierarchy)
+        parse_numbers("file", lines, frame_lines, hierarchy.num_channels)
         numbers += time.perf_counter() - started
     return frames, total, numbers
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,7 @@ NOT_UTF8 = {
 }
 _OTHER_LINES = 100_000  # of the hierarchy of the most joints, and blank ones
 _SECONDS = (1e-6, 1e6)  # what the time of a frame may be
+_FRAMES_AT_A_TIME = 1024
 _RATE_ROUNDING = 5e-4  # less than what tells 29.97 from 30 frames a second
 
 
@@ -85,72 +86,76 @@ def _read(
     lines = data.splitlines()
     hierarchy = parse_hierarchy(file, lines)
     topology = to_topology(file, hierarchy, topology_name, left_out)
-    seconds, rows, row_lines = motion_rows(file, lines, hierarchy)
-    motion = parse_numbers(file, rows, row_lines)
+    seconds, frame_lines = motion_lines(file, lines, hierarchy)
+    motion = parse_numbers(file, lines, frame_lines, hierarchy.num_channels)
     with np.errstate(over="ignore", invalid="ignore"):
-        places = joint_positions(hierarchy, motion)[:, kept_joints(hierarchy, left_out)]
-        positions = (places * scale).astype(np.float32)[None]
+        places = joint_positions(hierarchy, motion)
+        places *= scale
+        positions = places[:, kept_joints(hierarchy, left_out)].astype(np.float32)[None]
     if not np.isfinite(positions).all():
         frame = int(np.argmax(~np.isfinite(positions[0]).all((1, 2))))
-        raise malformed(file, row_lines[frame], "a joint is infinitely far away; expected lengths of a body")
+        raise malformed(
+            file, frame_lines[frame], "a joint is infinitely far away; expected lengths of a body"
+        )
     present = np.ones(positions.shape[:2], np.bool_)
     return SkeletonSequence(name, positions, present, topology, fps=_rate(seconds)), hierarchy
 
 
-def motion_rows(
-    file: str, lines: list[bytes], hierarchy: Hierarchy
-) -> tuple[float, list[list[bytes]], list[int]]:
-    """Find the numbers of every frame, and check how many there are before one is read.
+def motion_lines(file: str, lines: list[bytes], hierarchy: Hierarchy) -> tuple[float, list[int]]:
+    """Find the line of every frame, and check how many there are before a number is read.
 
     Returns:
-        Seconds a frame; the words of each frame; and the frames' lines, counted from 1.
+        Seconds a frame, and the frames' lines, counted from 1.
 
     Raises:
         UnusableRecordingError: the announced counts and the lines differ.
     """
-    content = [
-        (line, words)
-        for line, data in enumerate(islice(lines, hierarchy.num_lines, None), hierarchy.num_lines + 1)
-        if (words := data.split())
-    ]
+    after = range(hierarchy.num_lines, len(lines))
+    content = [number + 1 for number in after if lines[number] and not lines[number].isspace()]
     if len(content) < 2:
         raise malformed(file, len(lines) + 1, "the file ends; expected Frames:, Frame Time: and the frames")
-    num_frames = _header_number(file, *content[0], "Frames")
-    seconds = _header_number(file, *content[1], "Frame Time")
-    rows, row_lines = [words for _, words in content[2:]], [line for line, _ in content[2:]]
-    if len(rows) != num_frames:
-        found = f"{num_frames:.15g} frames announced, but {len(rows)} lines with numbers follow"
-        raise malformed(file, content[0][0], found)
-    check_extent(file, f"line {content[0][0]}", 1, len(rows), len(hierarchy.joints))
-    for line, words in content:
-        if b"_" in lines[line - 1]:  # Python's own spelling of long numbers, which no file uses
-            raise _no_number(file, line, next(word for word in words if b"_" in word))
-    for line, words in zip(row_lines, rows, strict=True):
-        if len(words) != hierarchy.num_channels:
-            expected = f"{hierarchy.num_channels}, one a channel"
-            raise malformed(file, line, f"{len(words)} fields; expected {expected}")
-    return seconds, rows, row_lines
+    first, second, *frame_lines = content
+    num_frames = _header_number(file, first, lines[first - 1].split(), "Frames")
+    seconds = _header_number(file, second, lines[second - 1].split(), "Frame Time")
+    if len(frame_lines) != num_frames:
+        found = f"{num_frames:.15g} frames announced, but {len(frame_lines)} lines with numbers follow"
+        raise malformed(file, first, found)
+    check_extent(file, f"line {first}", 1, len(frame_lines), len(hierarchy.joints))
+    return seconds, frame_lines
 
 
-def parse_numbers(file: str, rows: list[list[bytes]], row_lines: list[int]) -> npt.NDArray[np.float64]:
-    """Read the words of the frames, (F, numbers a frame).
+def parse_numbers(
+    file: str, lines: list[bytes], frame_lines: list[int], num_channels: int
+) -> npt.NDArray[np.float64]:
+    """Read the numbers of the frames, (F, numbers a frame), some frames at a time: words take much memory.
 
     Raises:
-        UnusableRecordingError: a word is no finite decimal number.
+        UnusableRecordingError: a line has another number of words, or a word is no finite decimal number.
     """
-    try:
-        values = np.fromiter(map(float, chain.from_iterable(rows)), np.float64, sum(map(len, rows)))
-    except ValueError:
-        values = np.array([np.nan])
-    if not np.isfinite(values).all():
-        line, word = next(
-            (line, word)
-            for line, words in zip(row_lines, rows, strict=True)
-            for word in words
-            if not math.isfinite(float_of(word))
-        )
-        raise _no_number(file, line, word)
-    return values.reshape(len(rows), -1)
+    numbers = np.empty((len(frame_lines), num_channels))
+    for start in range(0, len(frame_lines), _FRAMES_AT_A_TIME):
+        places = frame_lines[start : start + _FRAMES_AT_A_TIME]
+        rows = [lines[line - 1].split() for line in places]
+        for line, words in zip(places, rows, strict=True):
+            if b"_" in lines[line - 1]:  # Python's own spelling of long numbers, which no file uses
+                raise _no_number(file, line, next(word for word in words if b"_" in word))
+            if len(words) != num_channels:
+                raise malformed(file, line, f"{len(words)} fields; expected {num_channels}, one a channel")
+        try:
+            count = len(places) * num_channels
+            values = np.fromiter(map(float, chain.from_iterable(rows)), np.float64, count)
+        except ValueError:
+            values = np.array([np.nan])
+        if not np.isfinite(values).all():
+            line, word = next(
+                (line, word)
+                for line, words in zip(places, rows, strict=True)
+                for word in words
+                if not math.isfinite(float_of(word))
+            )
+            raise _no_number(file, line, word)
+        numbers[start : start + len(places)] = values.reshape(len(places), -1)
+    return numbers
 
 
 def _header_number(file: str, line: int, words: list[bytes], title: str) -> float:
@@ -177,7 +182,6 @@ def _rate(seconds: float) -> float:
 
 
 Floats = npt.NDArray[np.float64]
-_FRAMES_AT_A_TIME = 1024
 
 
 def joint_positions(hierarchy: Hierarchy, motion: Floats) -> Floats:
