@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from skelact.api.model import Model as Model
     from skelact.api.model import load as load
     from skelact.api.pretraining import pretrain as pretrain
+    from skelact.api.teaching import package as package
+    from skelact.api.teaching import teach as teach
     from skelact.density.positions import density_change as density_change
     from skelact.density.positions import joint_density as joint_density
     from skelact.density.positions import prime_joints as prime_joints
@@ -47,7 +49,9 @@ _HOMES = {
     "methods": "api.listings",
     "prepare": "api.data",
     "pretrain": "api.pretraining",
+    "package": "api.teaching",
     "sizes": "api.listings",
+    "teach": "api.teaching",
     "write_store": "api.interchange",
 }
 """Where each name is found."""

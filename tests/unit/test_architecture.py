@@ -23,7 +23,7 @@ ORDER = (
     "evaluation",
     "detection",
     "results",
-    "inference",
+    "recognition",
     "compat",
     "reports",
     "reproduction",

@@ -87,6 +87,8 @@ COMMANDS = tuple(
         ("evaluate transfer", "api.finetuning:transfer", "fine-tune on another data set", ""),
         ("evaluate supervised", "api.finetuning:supervised", "train from labels alone, from scratch", ""),
         ("evaluate ensemble", "api.evaluation:ensemble", "add up the class scores of several runs", ""),
+        ("teach", "api.teaching:teach", "teach a model your classes with a few recordings", "recordings"),
+        ("package", "api.teaching:package", "write a model into one folder, to be handed on", "run out"),
         ("results", "api.tabulation:results", "tabulate result files and test differences", "files"),
         ("figures confusion", "api.figures:confusion", "draw which classes are taken for which", "files"),
         ("figures classes", "api.figures:classes", "draw the accuracy of every class", "files"),

@@ -247,7 +247,11 @@ def _usage(name: str, found: Sequence[Parameter], positional: Collection[str]) -
     words = [
         each.name.upper() + ("..." if each.option.words else "") for each in needed if each.name in positional
     ]
-    words += [f"--{_dashed(each.name)} {each.name.upper()}" for each in needed if each.name not in positional]
+    words += [
+        f"--{_dashed(each.name)} {each.name.rstrip('_').upper()}"
+        for each in needed
+        if each.name not in positional
+    ]
     return " ".join([f"skelact {name}", *words, "[options]"])
 
 
@@ -280,7 +284,7 @@ def _add(parser: Parser, each: Parameter, is_positional: bool, command: str) -> 
         parser.add_argument(each.name, type=kind, **more)
         return
     flags = [f"--{_dashed(each.name)}"]
-    if "_" in each.name:
+    if "_" in each.name.rstrip("_"):
         flags.append(f"--{each.name}")
     if each.hint is bool and each.default is True:
         parser.add_argument(f"--no-{_dashed(each.name)}", dest=each.name, action="store_false", **more)
@@ -292,11 +296,14 @@ def _add(parser: Parser, each: Parameter, is_positional: bool, command: str) -> 
         more["action"] = "append"
     if each.option.words:
         more["nargs"] = "+"
-    parser.add_argument(*flags, type=kind, required=is_needed, metavar=metavar(each.hint), **more)
+    parser.add_argument(
+        *flags, dest=each.name, type=kind, required=is_needed, metavar=metavar(each.hint), **more
+    )
 
 
 def _dashed(name: str) -> str:
-    return name.replace("_", "-")
+    """Return an option's name; ``from_``, which Python cannot call ``from``, is typed ``--from``."""
+    return name.rstrip("_").replace("_", "-")
 
 
 def _escaped(text: str) -> str:

@@ -5,6 +5,8 @@ Keys that a card may lack are those that earlier versions did not write; keys th
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -15,7 +17,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError, DataError, suggest
-from skelact.files import checked, read_json
+from skelact.files import checked, json_text, parse_json_bytes, read_json
 from skelact.limits import check_limit
 from skelact.models.sizes import Absent, EncoderConfig, STGCNConfig
 from skelact.models.token_sizes import TokenEncoderConfig
@@ -24,6 +26,8 @@ from skelact.skeleton.view import Axis, Unit
 
 FORMAT = "skelact-model-1"
 CARD = "card.json"
+CHECKSUM = "checksum"
+"""Key of what :func:`card_checksum` gives, in cards of packages."""
 MEASURES = "positions"
 """Key of what a card says of the positions that a model learned from; earlier versions lack it."""
 TRAIN_AGAIN = "train the model again"
@@ -131,7 +135,16 @@ def read_card(path: str | Path) -> dict[str, Any]:
     """
     card: Any = read_json(path, TRAIN_AGAIN)
     checked(card, Card, f"{path}: unreadable", TRAIN_AGAIN)
+    if CHECKSUM in card and card[CHECKSUM] != card_checksum(card):
+        raise DataError(f"{path}: changed since it was written (its checksum says so); {TRAIN_AGAIN}")
     return dict(card)
+
+
+def card_checksum(card: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of all that a card says, but for the checksum itself, in hexadecimal digits."""
+    content = {key: value for key, value in card.items() if key != CHECKSUM}
+    as_read = parse_json_bytes(json_text(content), CARD, TRAIN_AGAIN)
+    return hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()
 
 
 def read_sizes(

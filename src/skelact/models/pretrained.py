@@ -13,7 +13,7 @@ from skelact.clips.scale import usual_body_size
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError, DataError
 from skelact.models.backbone import Backbone, build_backbone, num_time_steps
-from skelact.models.card import CARD, FORMAT, KINDS, MEASURES, TRAIN_AGAIN, read_card, read_sizes
+from skelact.models.card import CARD, CHECKSUM, FORMAT, KINDS, MEASURES, TRAIN_AGAIN, read_card, read_sizes
 from skelact.models.embedding import resample_table
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.tensor_file import TensorFile, difference, read_tensors
@@ -159,6 +159,8 @@ def load_pretrained(folder: Path | str) -> Pretrained:
         raise DataError(f"{folder / CARD}: says nothing of an encoder; expected {EXPECTED}")
     config, absent, topology, clips = read_sizes(folder / CARD, card)
     file = read_weights(folder)
+    if file.about.get(CARD) != card.get(CHECKSUM):
+        raise DataError(f"{folder / WEIGHTS}: not the weights of the {CARD} beside it; {TRAIN_AGAIN}")
     weights = {
         name.removeprefix(PREFIX): value for name, value in file.tensors.items() if name.startswith(PREFIX)
     }

@@ -16,6 +16,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.formats import notes as notes_table
 from skelact.formats import ntu_cleaning
 from skelact.formats.archives import raw_files
+from skelact.formats.class_folders import with_class_folders
 from skelact.formats.class_numbers import ClassNumbers
 from skelact.formats.data_set import DataSet
 from skelact.formats.exclusions import (
@@ -100,6 +101,7 @@ def prepare(
     up: Axis | None = None,
     unit: str | None = None,
     resample: float | None = None,
+    class_folders: bool = False,
     settings: Mapping[str, object] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_remark: Callable[[str], None] | None = None,
@@ -126,6 +128,7 @@ def prepare(
         unit: of the raw positions, for data that does not tell it: m, cm, mm, or px (pixel) for pictures;
             None: found by the size of people. 3-D positions become metres.
         resample: frames a second to bring every recording to; None: as recorded.
+        class_folders: whether the class of a recording is the outermost folder that it lies in.
         settings: what only some data sets know, see ``DataSet.settings``.
         on_progress: called after every few files.
         on_remark: called with one line when what a killed preparation left was removed.
@@ -148,6 +151,9 @@ def prepare(
         with raw_files(raw) as files:
             data_set, wanted, exclusions = recordings_of(data_set_name, raw, files, settings or {})
             options = {"centred": centred, "cleaning": ntu_cleaning.VERSION, **data_set.settings}
+            if class_folders:
+                data_set = with_class_folders(data_set, wanted)
+                options["class_folders"] = True
             data_set, given = with_conventions(data_set, up, unit, resample)
             options |= given
             job = ReadJob(data_set, wanted, centred, positions, METRES.get(unit or "m", 1.0), resample)

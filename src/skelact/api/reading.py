@@ -1,0 +1,136 @@
+"""Recordings on their way to a model: whatever they lie in, prepared as the model knows them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from skelact.errors import ConfigurationError
+from skelact.formats.archives import raw_files
+from skelact.formats.class_folders import have_class_folders
+from skelact.formats.exclusions import Exclusion
+from skelact.formats.known import AUTO, find_data_set, find_out
+from skelact.models.pretrained import Pretrained
+from skelact.progress import progress
+from skelact.recognition.recogniser import Preparation
+from skelact.skeleton.tables import TOPOLOGIES
+from skelact.store.convert import convert_store
+from skelact.store.metadata import META
+from skelact.store.prepare import prepare
+from skelact.store.store import Data, Store, as_store
+
+_NOT_AGAIN = ("class_names", "body_order", "first_label")
+"""Settings of a preparation that do not change what recordings without a class look like."""
+
+
+@dataclass(frozen=True)
+class Readable:
+    """Recordings that a model can take."""
+
+    store: Store
+    """In the model's skeleton; its folder may be gone later on."""
+    recorded: Store
+    """The same as they were recorded."""
+    exclusions: list[Exclusion] = field(default_factory=list)
+    """What was not used, and why."""
+    remarks: list[str] = field(default_factory=list)
+    """What the user should know, a line each."""
+
+    @property
+    def preparation(self) -> Preparation:
+        """How they were prepared."""
+        one = self.recorded
+        return Preparation(one.data_set, dict(one.meta["options"]), one.up, one.unit)
+
+
+@contextmanager
+def readable(
+    pretrained: Pretrained,
+    recordings: Data,
+    *,
+    class_folders: bool = False,
+    as_before: Preparation | None = None,
+) -> Iterator[Readable]:
+    """Prepare recordings for a model, in a folder that is gone when the context ends.
+
+    Args:
+        pretrained: the encoder that takes them.
+        recordings: a store; or raw recordings in any format that ``data prepare auto`` knows.
+        class_folders: whether sub-folders name the classes, where there are two or more.
+        as_before: how the recordings were prepared that taught the model: what a file of the same format
+            does not tell is taken from there.
+
+    Raises:
+        DataError: nothing there can be read.
+        ConfigurationError: a skeleton, axis or unit that cannot be brought to what the encoder knows.
+    """
+    with tempfile.TemporaryDirectory(prefix="skelact-") as scratch:
+        if isinstance(recordings, Store) or (Path(recordings) / META).is_file():
+            found = Readable(as_store(recordings), as_store(recordings))
+        else:
+            found = _prepared(Path(recordings), Path(scratch) / "store", class_folders, as_before)
+        named = recordings.path if isinstance(recordings, Store) else recordings
+        num_known = pretrained.encoder.config.num_coordinates
+        if found.store.num_coordinates != num_known:
+            raise ConfigurationError(
+                f"{named}: {found.store.num_coordinates}-D positions, the encoder knows {num_known}-D ones, "
+                "and nothing brings the one to the other; take an encoder of such positions"
+            )
+        if found.store.topology.joints != pretrained.topology.joints:
+            try:
+                converted = convert_store(found.store, Path(scratch) / "converted", pretrained.topology)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{named}: {error}; the encoder knows no other") from error
+            plan, remarks = converted.conversion, list(found.remarks)
+            missing = plan.joints("missing")
+            remarks.append(
+                f"skeletons were brought from {plan.source.name} to {plan.target.name}, as the encoder "
+                f"knows them; joints that are missing: {', '.join(missing) or 'none'}"
+            )
+            exclusions = [*found.exclusions, *converted.exclusions]
+            found = replace(found, store=converted.store, exclusions=exclusions, remarks=remarks)
+        try:
+            pretrained.check(found.store)
+        except ConfigurationError as error:
+            raise ConfigurationError(str(error).replace(str(found.store.path), str(named))) from error
+        yield found
+
+
+def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparation | None) -> Readable:
+    name, settings = AUTO, dict[str, Any]()
+    if as_before is not None or class_folders:
+        with raw_files(raw) as files:
+            class_folders = class_folders and have_class_folders(files)
+            if as_before is not None and find_out(raw, files)[0].name == as_before.data_set:
+                name, settings = as_before.data_set, _settings(as_before)
+    with progress("reading", unit="files") as step:
+        made = prepare(
+            name,
+            raw,
+            store,
+            num_workers=1,
+            class_folders=class_folders,
+            settings=settings,
+            on_progress=lambda now: step(now.done, total=now.total),
+        )
+    found = made.store
+    if as_before is not None and name != AUTO and find_data_set(name).up is None and as_before.up is not None:
+        found = replace(found, meta={**found.meta, "up": as_before.up})  # one recording tells less than many
+    return Readable(found, found, made.exclusions, made.remarks)
+
+
+def _settings(before: Preparation) -> dict[str, Any]:
+    """Return those settings of an earlier preparation that the same format can be given again."""
+    known = find_data_set(before.data_set).settings
+    found = {
+        name: value
+        for name, value in before.options.items()
+        if name in known and name not in _NOT_AGAIN and value is not None
+    }
+    if found.get("topology") not in TOPOLOGIES:  # of a file, of which stores keep the hash alone
+        found.pop("topology", None)
+    return found

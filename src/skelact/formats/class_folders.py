@@ -1,0 +1,68 @@
+"""Recordings whose class is told by the sub-folder that they lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from skelact.errors import DataError
+from skelact.formats.archives import RawFile
+from skelact.formats.data_set import DataSet, Item, LabelledSequence, Reader
+from skelact.formats.exclusions import Exclusion
+from skelact.formats.manifest import MANIFEST_FILE, read_manifest
+from skelact.formats.notes import Note
+
+ADVICE = f"put every class into a sub-folder of its own, or name the classes in a {MANIFEST_FILE}"
+
+
+def have_class_folders(files: Sequence[RawFile]) -> bool:
+    """Tell whether raw files are sorted by class: in two folders or more, without a manifest of labels.
+
+    Raises:
+        DataError: a manifest that cannot be used.
+    """
+    for file in files:
+        if file.name.rpartition("/")[2] == MANIFEST_FILE:
+            manifest = read_manifest(file.name, file.read("metadata"))
+            if any(entry.label is not None for entry in manifest.entries.values()):
+                return False
+    return len({_folder(file.name) for file in files} - {""}) > 1
+
+
+def with_class_folders(data_set: DataSet, recordings: Sequence[RawFile]) -> DataSet:
+    """Return a data set whose classes are the outermost folders, whatever else tells of classes.
+
+    Args:
+        data_set: after its survey.
+        recordings: the files that are read.
+
+    Raises:
+        DataError: a recording in no folder, or two folders of one name but for capital letters.
+    """
+    seen: dict[str, str] = {}
+    for file in recordings:
+        folder = _folder(file.name)
+        if not folder:
+            raise DataError(f"{file.name}: lies in no sub-folder, which would name its class; {ADVICE}")
+        other = seen.setdefault(folder.casefold(), folder)
+        if other != folder:
+            raise DataError(
+                f"{other} and {folder}: two classes of one name but for capital letters; rename one, or move "
+                "its recordings into the other"
+            )
+    return replace(data_set, class_names=None, read=partial(_read, read=data_set.read))
+
+
+def _folder(name: str) -> str:
+    return name.partition("/")[0] if "/" in name else ""
+
+
+def _read(file: RawFile, *, read: Reader) -> Iterator[Item]:
+    label = {"label": _folder(file.name)}
+    for item in read(file):
+        if isinstance(item, Exclusion | Note):
+            yield item
+            continue
+        told = item if isinstance(item, LabelledSequence) else LabelledSequence(item)
+        yield replace(told, sequence=replace(told.sequence, label=None), names={**told.names, **label})

@@ -1,0 +1,157 @@
+"""From labelled recordings to a recogniser: compare, choose, calibrate, learn what is unfamiliar."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from skelact.clips.source import ClipSource
+from skelact.errors import DataError
+from skelact.evaluation.features import extract_features, labels_of
+from skelact.evaluation.settings import FinetuneConfig
+from skelact.models.pretrained import Pretrained, load_pretrained
+from skelact.models.sizes import Pooling
+from skelact.recognition.calibration import (
+    calibration_error,
+    fit_temperature,
+    probabilities,
+    temperature_of_others,
+    threshold_of,
+)
+from skelact.recognition.choice import (
+    Folds,
+    Measured,
+    best_of,
+    fit_linear,
+    make_folds,
+    measure,
+    share_interval,
+)
+from skelact.recognition.examples import Examples
+from skelact.recognition.finetuned import measure_finetuned, run
+from skelact.recognition.recogniser import Accuracy, Calibration, Recogniser, Recognition, read_recogniser
+from skelact.store.protocols import Indices, Split
+
+MOST_NUMBERS = 1 << 26
+"""Numbers in all features up to which joints are also taken apart."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What was learned, and how it was found."""
+
+    recogniser: Recogniser
+    candidates: list[Measured]
+    chosen: Measured
+    folds: Folds
+
+
+def learn(
+    pretrained: Pretrained,
+    source: ClipSource,
+    indices: Indices,
+    people: Mapping[str, npt.NDArray[Any]],
+    *,
+    false_alarms: float,
+    finetuning: FinetuneConfig | None = None,
+    about: Mapping[str, Any],
+    title: str = "",
+) -> Lesson:
+    """Teach an encoder the classes of a store's sequences.
+
+    Nearest neighbours and a linear layer are compared on folds, by the mean feature and with the features of
+    the joints side by side; with ``finetuning`` also the trained encoder. The best one learns from all.
+
+    Args:
+        pretrained: the encoder; it is not changed.
+        source: where the clips come from.
+        indices: (N,) the labelled sequences of its store.
+        people: (N,) numbers that tell who was recorded, -1 where unknown, by their names.
+        false_alarms: share of recordings of the classes that may be called unfamiliar, in (0, 1).
+        finetuning: how to fine-tune; None: not at all.
+        about: what the cards of the fine-tuning say of it.
+        title: what the progress line on a terminal calls it; none without a title.
+
+    Raises:
+        DataError: no recording can be tested by others of its class, or features that are not finite.
+    """
+    labels = labels_of(source, indices)
+    folds = make_folds(labels.numpy(), people)
+    examples = _examples(pretrained, source, indices, labels, title)
+    candidates = [
+        measure(kind, pooling, each, folds)
+        for kind in ("neighbours", "linear")
+        for pooling, each in examples.items()
+    ]
+    if not candidates[0].tested.any():
+        raise DataError(f"{source.store.path}: no recording can be tested by others of its class; add some")
+    with tempfile.TemporaryDirectory(prefix="skelact-") as name:
+        scratch = Path(name)
+        if finetuning is not None:
+            found = measure_finetuned(pretrained, source, indices, folds, finetuning, scratch, about)
+            candidates.append(found)
+        chosen = best_of(candidates)
+        recognition = _recognition(source.store.class_names, candidates, chosen, folds, false_alarms)
+        if chosen.kind == "finetune" and finetuning is not None:
+            sides = Split(indices, indices)
+            run(pretrained, source, sides, finetuning, scratch / "all", about, title and "fine-tuning on all")
+            tuned = load_pretrained(scratch / "all")
+            known, _ = extract_features(tuned.encoder, source, indices, title=title)
+            bare = read_recogniser(scratch / "all", tuned)
+            made = replace(bare, about=recognition, examples=Examples(known, labels, len(bare.class_names)))
+            return Lesson(made, candidates, chosen, folds)
+    own = examples[chosen.pooling]
+    layer = fit_linear(own) if chosen.kind == "linear" else None
+    return Lesson(Recogniser(pretrained, recognition, own, layer), candidates, chosen, folds)
+
+
+def _examples(
+    pretrained: Pretrained, source: ClipSource, indices: Indices, labels: Tensor, title: str
+) -> dict[Pooling, Examples]:
+    """Return the sequences' features by the ways to pool them that are tried."""
+    numbers = len(indices) * pretrained.encoder.config.width * pretrained.topology.num_joints
+    ways: tuple[Pooling, ...] = ("mean", "joints") if numbers <= MOST_NUMBERS else ("mean",)
+    found: dict[Pooling, Examples] = {}
+    for pooling in ways:
+        features, _ = extract_features(pretrained.encoder, source, indices, title=title, pooling=pooling)
+        if not features.isfinite().all():
+            raise DataError("a recording has a feature that is not finite; did the pre-training diverge?")
+        found[pooling] = Examples(features, labels, len(source.store.class_names))
+    return found
+
+
+def _recognition(
+    class_names: list[str], candidates: list[Measured], chosen: Measured, folds: Folds, false_alarms: float
+) -> Recognition:
+    """Return what a card says: how well each candidate does, and temperature and threshold of the chosen."""
+    tested = chosen.tested
+    scores, truth = chosen.scores[tested], chosen.labels[tested]
+    numbers = torch.from_numpy(folds.number)[tested]
+    return Recognition(
+        classifier=chosen.kind,
+        class_names=class_names,
+        temperature=fit_temperature(scores, truth),
+        pooling=chosen.pooling,
+        num_examples=np.bincount(chosen.labels.numpy(), minlength=len(class_names)).tolist(),
+        threshold=threshold_of(chosen.distances[tested], false_alarms) or None,
+        false_alarms=false_alarms,
+        accuracy=_accuracy(chosen, folds),
+        candidates=[_accuracy(each, folds) for each in candidates],
+        calibration=Calibration(
+            calibration_error(probabilities(scores, 1.0), truth),
+            calibration_error(temperature_of_others(scores, truth, numbers), truth),
+        ),
+    )
+
+
+def _accuracy(measured: Measured, folds: Folds) -> Accuracy:
+    low, high = share_interval(measured.num_right, measured.num_tested)
+    return Accuracy(measured.name, measured.accuracy, low, high, measured.num_tested, folds.rule)

@@ -1,0 +1,163 @@
+"""A model in one folder, to be handed on: weights, a card with a checksum, and a page for people.
+
+``weights.safetensors`` and ``card.json`` are those of a run folder, with what a recogniser has beside the
+encoder; so whatever takes a run takes a package. The card carries a checksum of itself, and the weights carry
+it too: neither can be changed, or exchanged, without a word.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from skelact import __version__
+from skelact.errors import DataError, printable
+from skelact.files import beside, json_text, write_file, writing
+from skelact.models.card import CARD, CHECKSUM, MEASURES, card_checksum, read_sizes
+from skelact.models.pretrained import WEIGHTS
+from skelact.models.tensor_file import write_tensors
+from skelact.recognition.recogniser import RECOGNITION
+from skelact.store.partial import exchange
+
+PAGE = "model-card.md"
+VERSIONS = ("torch", "numpy", "safetensors")
+
+
+def write_package(
+    out: Path | str, card: Mapping[str, Any], tensors: Mapping[str, Tensor], *, overwrite: bool = False
+) -> Path:
+    """Write a package; its folder is there when it is complete.
+
+    Args:
+        out: the folder.
+        card: of the model; versions and checksum are added.
+        tensors: its weights by their names.
+        overwrite: replace a package, or another model, that is there.
+
+    Raises:
+        DataError: the folder exists (with ``overwrite``: and holds no model) or cannot be written.
+    """
+    out = Path(out)
+    check_free(out, overwrite)
+    versions = {"skelact": __version__, **{name: version(name) for name in VERSIONS}}
+    versions["python"] = platform.python_version()
+    whole: dict[str, Any] = {**card, "versions": versions}
+    whole[CHECKSUM] = card_checksum(whole)
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        with writing(out):
+            made.chmod(0o777 & ~_umask())
+        write_tensors(made / WEIGHTS, tensors, {CARD: whole[CHECKSUM]})
+        write_file(made / CARD, json_text(whole))
+        write_file(made / PAGE, page(whole))
+        with writing(out):
+            _put_in_place(made, out)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return out
+
+
+def check_free(out: Path | str, overwrite: bool) -> None:
+    """Refuse a folder that a package cannot be written to.
+
+    Raises:
+        DataError: it exists (with ``overwrite``: and holds no model), or has no name.
+    """
+    out = Path(out)
+    beside(out, "")
+    if out.exists() and not overwrite:
+        raise DataError(f"{out}: exists already; choose another name or overwrite it (--overwrite)")
+    if out.exists() and not (out / CARD).is_file():
+        raise DataError(f"{out}: exists and is no model, so it is not overwritten; choose another name")
+
+
+def _put_in_place(made: Path, out: Path) -> None:
+    """Let a finished folder take the place of ``out``; what was there is left under the name of ``made``."""
+    if not out.exists():
+        os.replace(made, out)
+    elif not exchange(made, out):  # a system or a disk that cannot do it in one step
+        aside = made.with_name(f"{made.name}-old")
+        os.replace(out, aside)
+        os.replace(made, out)
+        os.replace(aside, made)
+
+
+def _umask() -> int:
+    """Return which permissions new files are not to have."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def page(card: Mapping[str, Any]) -> str:
+    """Return what a card says, for people: Markdown."""
+    about: Mapping[str, Any] = card.get(RECOGNITION, {})
+    classes = list(map(printable, about.get("class_names", ())))
+    sizes, _, topology, clips = read_sizes(CARD, card)
+    up, unit = (card.get(MEASURES, {}).get(name) or "not known" for name in ("up", "unit"))
+    learned = [
+        f"{card.get('method', 'unknown')} on {card.get('data_set', 'data that the card does not name')}"
+    ]
+    learned += [f"its terms: {card['terms']}" if card.get("terms") else "terms of that data: not stated"]
+    rows = [
+        ("skeleton", f"{topology.name}, {topology.num_joints} joints"),
+        ("positions", f"{sizes.num_coordinates}-D, up: {up}, unit: {unit}"),
+        (
+            "clips",
+            f"{clips.num_frames} frames of up to {clips.max_bodies} people, view {clips.view}, "
+            f"scale {clips.scale}, stream {clips.stream}",
+        ),
+        ("encoder learned by", "; ".join(learned)),
+        ("made with", ", ".join(f"{name} {number}" for name, number in card["versions"].items())),
+        ("checksum of the card", card[CHECKSUM]),
+    ]
+    lines = [f"# A model that knows {len(classes)} classes" if classes else "# An encoder", ""]
+    if classes:
+        counts = about.get("num_examples") or [None] * len(classes)
+        lines += ["| class | recordings that taught it |", "|---|---|"]
+        lines += [
+            f"| {name.replace('|', '/')} | {'not kept' if count is None else count} |"
+            for name, count in zip(classes, counts, strict=True)
+        ]
+        lines += ["", *_worth(about), "", "```text", "skelact predict THIS_FOLDER RECORDING", "```"]
+    else:
+        lines += ["It knows no classes yet: `skelact teach FOLDER --from THIS_FOLDER --out MODEL`."]
+    lines += ["", "| | |", "|---|---|", *(f"| {key} | {printable(str(value))} |" for key, value in rows), ""]
+    return "\n".join(lines)
+
+
+def _worth(about: Mapping[str, Any]) -> list[str]:
+    """Return how well a model recognises its classes, a paragraph a line."""
+    accuracy, calibration = about.get("accuracy"), about.get("calibration")
+    if accuracy is None:
+        said = ["How well it recognises them was not measured, or is not kept with the run."]
+    else:
+        low, high = (100 * accuracy[end] for end in ("low", "high"))
+        said = [
+            f"Recognised: **{100 * accuracy['share']:.1f} %** (95 % interval {low:.1f} to {high:.1f}) of "
+            f"{accuracy['num_tested']} recordings that did not teach it, {accuracy['rule']}; by: "
+            f"{accuracy['name']}."
+        ]
+    if calibration is not None:
+        said.append(
+            "Expected calibration error of its probabilities: "
+            f"{calibration['after']:.3f}, {calibration['before']:.3f} before calibration."
+        )
+    if about.get("threshold") is not None:
+        said.append(
+            f"Unfamiliar is what lies farther than {about['threshold']:.3g} from every example; of known "
+            f"recordings that was to be {100 * about['false_alarms']:g} %."
+        )
+    else:
+        said.append("What is unfamiliar it cannot tell.")
+    return [line for each in said for line in (each, "")][:-1]

@@ -1,0 +1,241 @@
+"""What a taught model is made of: encoder, classifier, temperature, and the examples that it knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import torch
+from msgspec import Meta, Struct
+from torch import Tensor
+
+from skelact.clips.source import ClipSource
+from skelact.errors import ConfigurationError, DataError
+from skelact.evaluation.features import extract_features
+from skelact.evaluation.finetune import classify
+from skelact.evaluation.logistic import LogisticRegression
+from skelact.files import checked
+from skelact.models.card import CARD, TRAIN_AGAIN
+from skelact.models.heads import Classifier, FinetuneHead
+from skelact.models.pretrained import WEIGHTS, Pretrained, read_weights
+from skelact.models.sizes import Pooling
+from skelact.models.tensor_file import difference
+from skelact.recognition.calibration import probabilities
+from skelact.recognition.choice import L2, Kind
+from skelact.recognition.examples import Examples
+
+RECOGNITION = "recognition"
+"""Key of what a card says of the classes that a model was taught."""
+HEAD = "head"
+"""Key of what the card of a fine-tuning says of its classifier."""
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0)]
+Number = Annotated[int, Meta(ge=0)]
+
+
+class Accuracy(Struct, frozen=True):
+    """What a classifier makes of recordings that it did not learn from."""
+
+    name: str
+    share: Share
+    low: Share
+    high: Share
+    """The ends of the 95 % interval."""
+    num_tested: Number
+    rule: str
+    """On whom it was tested."""
+
+
+class Calibration(Struct, frozen=True):
+    """Expected calibration error, measured on the same recordings."""
+
+    before: Share
+    after: Share
+
+
+class Preparation(Struct, frozen=True):
+    """How the recordings were prepared that taught a model; what it is asked is prepared alike."""
+
+    data_set: str
+    options: dict[str, Any]
+    up: str | None = None
+    unit: str | None = None
+
+
+class Recognition(Struct, frozen=True):
+    """What a card says of the classes that a model was taught."""
+
+    classifier: Kind
+    class_names: Annotated[list[str], Meta(min_length=2)]
+    temperature: Positive = 1.0
+    pooling: Pooling = "mean"
+    num_examples: list[Number] = []
+    """Of each class."""
+    threshold: Positive | None = None
+    """Distance to the nearest example beyond which a recording is unfamiliar; None: not known."""
+    false_alarms: Share | None = None
+    """Share of known recordings that were to lie beyond it."""
+    accuracy: Accuracy | None = None
+    candidates: list[Accuracy] = []
+    """All that was compared, the chosen one among them."""
+    calibration: Calibration | None = None
+    preparation: Preparation | None = None
+    data: str = ""
+    """Name of the folder or store that taught it."""
+    data_hash: str = ""
+
+
+class Recognised(NamedTuple):
+    """What a recogniser makes of N sequences."""
+
+    chances: Tensor
+    """(N, K) probabilities."""
+    distances: Tensor | None
+    """(N,) to the nearest example, see :meth:`Examples.distances`; None where no examples are known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recogniser:
+    """A model that knows classes."""
+
+    pretrained: Pretrained
+    about: Recognition
+    examples: Examples | None
+    """The recordings that taught it; None of a fine-tuned run, which does not keep them."""
+    layer: LogisticRegression | None = None
+    """Of the linear classifier."""
+    head: Classifier | None = None
+    """Of the fine-tuned one: encoder and head."""
+
+    @property
+    def class_names(self) -> list[str]:
+        """What the classes are called."""
+        return self.about.class_names
+
+    def recognise(self, source: ClipSource, indices: npt.NDArray[np.int64], *, title: str = "") -> Recognised:
+        """Return how likely each class is for sequences of a store, and how far they are from all examples.
+
+        Args:
+            source: where the clips come from.
+            indices: (N,) sequences of its store.
+            title: what the progress line on a terminal calls it; none without a title.
+        """
+        features, distances = torch.empty(0), None
+        if self.examples is not None:
+            encoder, pooling = self.pretrained.encoder, self.about.pooling
+            features, _ = extract_features(encoder, source, indices, title=title, pooling=pooling)
+            distances = self.examples.distances(features)
+        if self.head is not None:
+            scores = classify(self.head, source, indices, title=title)
+        elif self.layer is not None:
+            scores = self.layer(features)
+        else:
+            assert self.examples is not None  # read_recogniser sees to it
+            scores = self.examples.votes(features)
+        return Recognised(probabilities(scores, self.about.temperature), distances)
+
+    def is_unfamiliar(self, distance: float) -> bool | None:
+        """Tell whether something so far from all examples is none of the classes; None: not known."""
+        return None if self.about.threshold is None else distance > self.about.threshold
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all that its weights file holds."""
+        network = self.pretrained.encoder if self.head is None else self.head
+        prefix = "encoder." if self.head is None else ""
+        found = {f"{prefix}{name}": value for name, value in network.state_dict().items()}
+        if self.examples is not None:
+            found |= {"examples.features": self.examples.features, "examples.labels": self.examples.labels}
+        if self.layer is not None:
+            found |= {"linear.weight": self.layer.weight, "linear.bias": self.layer.bias}
+        return found
+
+
+def read_recogniser(folder: Path | str, pretrained: Pretrained) -> Recogniser:
+    """Return the recogniser in a package, or in the run of a fine-tuning.
+
+    Args:
+        folder: it.
+        pretrained: what :func:`~skelact.models.pretrained.load_pretrained` made of it.
+
+    Raises:
+        ConfigurationError: a model that was not taught any classes.
+        DataError: card or weights do not fit each other.
+    """
+    folder, card = Path(folder), pretrained.card
+    where = f"{folder / CARD}: {RECOGNITION}"
+    if RECOGNITION in card:
+        about = checked(card[RECOGNITION], Recognition, where, TRAIN_AGAIN)
+    elif HEAD in card and "class_names" in card:
+        told = {"classifier": "finetune", "class_names": card["class_names"]}
+        about = checked(told, Recognition, f"{folder / CARD}", TRAIN_AGAIN)
+    else:
+        raise ConfigurationError(
+            f"{folder}: knows no classes; teach it some: skelact teach FOLDER --from {folder} --out MODEL"
+        )
+    num_classes, tensors = len(about.class_names), read_weights(folder).tensors
+    examples, layer, head = None, None, None
+    if "examples.features" in tensors:
+        features, labels = tensors["examples.features"], tensors.get("examples.labels")
+        fits = labels is not None and features.ndim == 2 and labels.shape == features.shape[:1]
+        if labels is None or not fits or not len(labels) or not features.isfinite().all():
+            raise DataError(f"{folder / WEIGHTS}: its examples are no table with labels; {TRAIN_AGAIN}")
+        if labels.dtype != torch.int64 or int(labels.min()) < 0 or int(labels.max()) >= num_classes:
+            raise DataError(f"{folder / WEIGHTS}: an example of no class of the card; {TRAIN_AGAIN}")
+        examples = Examples(features.float(), labels, num_classes)
+    if about.classifier == "finetune":
+        head = _head(folder, pretrained, num_classes)
+        own = {name: value for name, value in tensors.items() if name.startswith("head.")}
+        problem = difference(own, {f"head.{name}": value for name, value in head.head.state_dict().items()})
+        if problem:
+            raise DataError(f"{folder / WEIGHTS}: of the classifier {problem}; this is not the card's model")
+        head.head.load_state_dict({name.removeprefix("head."): value for name, value in own.items()})
+    elif examples is None:
+        raise DataError(f"{folder / WEIGHTS}: 'examples.features' is missing; this is not the card's model")
+    elif about.classifier == "linear":
+        width = examples.features.shape[1]
+        expected = {
+            "linear.weight": torch.empty(num_classes, width),
+            "linear.bias": torch.empty(num_classes),
+        }
+        own = {name: value for name, value in tensors.items() if name.startswith("linear.")}
+        problem = difference(own, expected, "the card and the examples say")
+        if problem:
+            raise DataError(
+                f"{folder / WEIGHTS}: of the linear layer {problem}; this is not the card's model"
+            )
+        weight, bias = own["linear.weight"], own["linear.bias"]
+        layer = LogisticRegression(weight, bias, examples.mean, examples.scale, L2, True)
+    return Recogniser(pretrained, about, examples, layer, head)
+
+
+class _Head(Struct):
+    hidden_width: Annotated[int, Meta(ge=1)]
+    dropout: Annotated[float, Meta(ge=0, lt=1)]
+
+
+def _head(folder: Path, pretrained: Pretrained, num_classes: int) -> Classifier:
+    """Return the classifier that a card describes, without its weights."""
+    told = checked(pretrained.card.get(HEAD), _Head, f"{folder / CARD}: {HEAD}", TRAIN_AGAIN)
+    encoder = pretrained.encoder
+    try:
+        head = FinetuneHead(
+            pretrained.topology.num_joints,
+            encoder.config.width,
+            num_classes,
+            told.hidden_width,
+            told.dropout,
+            encoder.absent,
+        )
+    except ConfigurationError as error:
+        raise DataError(f"{folder / CARD}: the card says what does not fit ({error})") from error
+    return Classifier(encoder, head).eval()
+
+
+def told(about: Recognition) -> dict[str, Any]:
+    """Return what a card holds of it, ready for JSON."""
+    table: dict[str, Any] = msgspec.to_builtins(about)
+    return table
