@@ -26,6 +26,8 @@ LINES = tuple(
     evaluate retrieval --run @run --data @store --protocol xsub
     evaluate finetune --run @run --data @store --protocol xsub --out @new --epochs 1
     evaluate semi --run @run --data @store --protocol xsub --share 1 --out @new --epochs 1
+    teach @store --from @run --out @new
+    package @run @new
     evaluate supervised --data @store --protocol xsub --size tiny --out @new --epochs 1
     results @run/evaluations/knn-ntu60-xsub-trained-seed0.json
     figures loss --run @run --out @loss.png

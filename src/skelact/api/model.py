@@ -22,6 +22,7 @@ from skelact.store.store import Store
 
 if TYPE_CHECKING:
     from skelact.models.pretrained import Pretrained
+    from skelact.recognition.recogniser import Recogniser
 
 FARTHEST = 1e6
 """Positions beyond it, in any unit, are none; their squares would not fit into float32 much later."""
@@ -83,6 +84,24 @@ class Model:
     def topology(self) -> Topology:
         """The skeleton that positions must have."""
         return self.pretrained.topology
+
+    @cached_property
+    def recogniser(self) -> Recogniser:
+        """What tells the classes apart.
+
+        Raises:
+            ConfigurationError: the model knows no classes.
+        """
+        from skelact.recognition.recogniser import read_recogniser
+
+        return read_recogniser(self.run, self.pretrained)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes that it recognises; none of an encoder alone."""
+        from skelact.recognition.recogniser import knows_classes
+
+        return list(self.recogniser.class_names) if knows_classes(self.card) else []
 
     @checked_arguments
     def embed(self, positions: Positions | Sequence[Positions], *, fps: float | None = None) -> Embeddings:

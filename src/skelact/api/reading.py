@@ -17,7 +17,9 @@ from skelact.formats.known import AUTO, find_data_set, find_out
 from skelact.models.pretrained import Pretrained
 from skelact.progress import progress
 from skelact.recognition.recogniser import Preparation
+from skelact.skeleton.conversion import plan_conversion
 from skelact.skeleton.tables import TOPOLOGIES
+from skelact.skeleton.topology import Topology
 from skelact.store.convert import convert_store
 from skelact.store.metadata import META
 from skelact.store.prepare import prepare
@@ -81,14 +83,18 @@ def readable(
                 "and nothing brings the one to the other; take an encoder of such positions"
             )
         if found.store.topology.joints != pretrained.topology.joints:
-            try:
-                converted = convert_store(found.store, Path(scratch) / "converted", pretrained.topology)
-            except ConfigurationError as error:
-                raise ConfigurationError(f"{named}: {error}; the encoder knows no other") from error
-            plan, remarks = converted.conversion, list(found.remarks)
-            missing = plan.joints("missing")
+            source, target = found.store.topology, pretrained.topology
+            missing = _missing(source, target)
+            if len(missing) > target.num_joints / 2:
+                raise ConfigurationError(
+                    f"{named}: {source.name} skeletons have {target.num_joints - len(missing)} of the "
+                    f"{target.num_joints} joints of {target.name} that the encoder knows, too few; train one "
+                    "on such skeletons (skelact pretrain --data STORE --out RUN), and take it (--from RUN)"
+                )
+            converted = convert_store(found.store, Path(scratch) / "converted", target)
+            remarks = list(found.remarks)
             remarks.append(
-                f"skeletons were brought from {plan.source.name} to {plan.target.name}, as the encoder "
+                f"skeletons were brought from {source.name} to {target.name}, as the encoder "
                 f"knows them; joints that are missing: {', '.join(missing) or 'none'}"
             )
             exclusions = [*found.exclusions, *converted.exclusions]
@@ -98,6 +104,14 @@ def readable(
         except ConfigurationError as error:
             raise ConfigurationError(str(error).replace(str(found.store.path), str(named))) from error
         yield found
+
+
+def _missing(source: Topology, target: Topology) -> tuple[str, ...]:
+    """Return the joints of ``target`` that nothing of ``source`` makes."""
+    try:
+        return plan_conversion(source, target).joints("missing")
+    except ConfigurationError:  # they have nothing in common
+        return target.joints
 
 
 def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparation | None) -> Readable:

@@ -98,7 +98,8 @@ def teach(
 
     Example:
         >>> package = skelact.teach("gestures", out="my-model", from_="runs/a")
-        >>> package.model.predict(positions).label
+        >>> package.accuracy
+        0.94
     """
     from skelact.api.reading import readable
     from skelact.clips.source import ClipSource
@@ -157,13 +158,13 @@ def package(run: Annotated[Run, Option(str)], out: PathLike, *, overwrite: bool 
     """
     from skelact.models.pretrained import PREFIX, read_weights
     from skelact.recognition.package import check_free, write_package
-    from skelact.recognition.recogniser import HEAD, RECOGNITION, read_recogniser, told
+    from skelact.recognition.recogniser import RECOGNITION, knows_classes, read_recogniser, told
 
     check_free(out, overwrite)
     model = as_model(run)
     card, tensors = dict(model.card), read_weights(model.run).tensors
     lines = [f"{'encoder':<12}{model.method}, {model.topology.name}"]
-    if RECOGNITION in card or HEAD in card:
+    if knows_classes(card):
         recogniser = read_recogniser(model.run, model.pretrained)
         about = recogniser.about
         if about.accuracy is None:

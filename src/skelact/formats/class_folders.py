@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile
@@ -30,11 +31,12 @@ def have_class_folders(files: Sequence[RawFile]) -> bool:
     return len({_folder(file.name) for file in files} - {""}) > 1
 
 
-def with_class_folders(data_set: DataSet, recordings: Sequence[RawFile]) -> DataSet:
+def with_class_folders(data_set: DataSet, raw: Path, recordings: Sequence[RawFile]) -> DataSet:
     """Return a data set whose classes are the outermost folders, whatever else tells of classes.
 
     Args:
         data_set: after its survey.
+        raw: where the files lie, for errors.
         recordings: the files that are read.
 
     Raises:
@@ -44,12 +46,12 @@ def with_class_folders(data_set: DataSet, recordings: Sequence[RawFile]) -> Data
     for file in recordings:
         folder = _folder(file.name)
         if not folder:
-            raise DataError(f"{file.name}: lies in no sub-folder, which would name its class; {ADVICE}")
+            raise DataError(f"{raw / file.name}: lies in no sub-folder, which would name its class; {ADVICE}")
         other = seen.setdefault(folder.casefold(), folder)
         if other != folder:
             raise DataError(
-                f"{other} and {folder}: two classes of one name but for capital letters; rename one, or move "
-                "its recordings into the other"
+                f"{raw}: {other!r} and {folder!r}: two classes of one name but for capital letters; rename "
+                "one, or move its recordings into the other"
             )
     return replace(data_set, class_names=None, read=partial(_read, read=data_set.read))
 

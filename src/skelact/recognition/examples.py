@@ -33,9 +33,13 @@ class Examples:
 
     @cached_property
     def scale(self) -> Tensor:
-        """(D,) the standard deviation of every feature; 1 where it does not vary."""
+        """(D,) the standard deviation of every feature, of one that hardly varies a tenth of the usual one.
+
+        It is 1 where none varies.
+        """
         scale = self.features.std(0, correction=0)
-        return torch.where(scale > 0, scale, 1.0)
+        least = scale.median() / 10
+        return scale.clamp(min=float(least)) if least > 0 else torch.where(scale > 0, scale, 1.0)
 
     def standard(self, features: Tensor) -> Tensor:
         """Return (Q, D) features in units of the examples' spread, from their mean."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -32,6 +33,8 @@ RECOGNITION = "recognition"
 """Key of what a card says of the classes that a model was taught."""
 HEAD = "head"
 """Key of what the card of a fine-tuning says of its classifier."""
+LINEAR = ("weight", "bias", "mean", "scale")
+"""Tensors of a linear layer."""
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 Number = Annotated[int, Meta(ge=0)]
@@ -150,8 +153,13 @@ class Recogniser:
         if self.examples is not None:
             found |= {"examples.features": self.examples.features, "examples.labels": self.examples.labels}
         if self.layer is not None:
-            found |= {"linear.weight": self.layer.weight, "linear.bias": self.layer.bias}
+            found |= {f"linear.{name}": getattr(self.layer, name) for name in LINEAR}
         return found
+
+
+def knows_classes(card: Mapping[str, Any]) -> bool:
+    """Tell whether the card is that of a model that recognises classes."""
+    return RECOGNITION in card or (HEAD in card and "class_names" in card)
 
 
 def read_recogniser(folder: Path | str, pretrained: Pretrained) -> Recogniser:
@@ -167,15 +175,15 @@ def read_recogniser(folder: Path | str, pretrained: Pretrained) -> Recogniser:
     """
     folder, card = Path(folder), pretrained.card
     where = f"{folder / CARD}: {RECOGNITION}"
-    if RECOGNITION in card:
-        about = checked(card[RECOGNITION], Recognition, where, TRAIN_AGAIN)
-    elif HEAD in card and "class_names" in card:
-        told = {"classifier": "finetune", "class_names": card["class_names"]}
-        about = checked(told, Recognition, f"{folder / CARD}", TRAIN_AGAIN)
-    else:
+    if not knows_classes(card):
         raise ConfigurationError(
             f"{folder}: knows no classes; teach it some: skelact teach FOLDER --from {folder} --out MODEL"
         )
+    if RECOGNITION in card:
+        about = checked(card[RECOGNITION], Recognition, where, TRAIN_AGAIN)
+    else:
+        told = {"classifier": "finetune", "class_names": card["class_names"]}
+        about = checked(told, Recognition, f"{folder / CARD}", TRAIN_AGAIN)
     num_classes, tensors = len(about.class_names), read_weights(folder).tensors
     examples, layer, head = None, None, None
     if "examples.features" in tensors:
@@ -197,18 +205,16 @@ def read_recogniser(folder: Path | str, pretrained: Pretrained) -> Recogniser:
         raise DataError(f"{folder / WEIGHTS}: 'examples.features' is missing; this is not the card's model")
     elif about.classifier == "linear":
         width = examples.features.shape[1]
-        expected = {
-            "linear.weight": torch.empty(num_classes, width),
-            "linear.bias": torch.empty(num_classes),
-        }
+        shapes = ((num_classes, width), (num_classes,), (width,), (width,))
+        expected = {f"linear.{name}": torch.empty(shape) for name, shape in zip(LINEAR, shapes, strict=True)}
         own = {name: value for name, value in tensors.items() if name.startswith("linear.")}
         problem = difference(own, expected, "the card and the examples say")
         if problem:
             raise DataError(
                 f"{folder / WEIGHTS}: of the linear layer {problem}; this is not the card's model"
             )
-        weight, bias = own["linear.weight"], own["linear.bias"]
-        layer = LogisticRegression(weight, bias, examples.mean, examples.scale, L2, True)
+        weight, bias, mean, scale = (own[name] for name in expected)
+        layer = LogisticRegression(weight, bias, mean, scale, L2, True)
     return Recogniser(pretrained, about, examples, layer, head)
 
 

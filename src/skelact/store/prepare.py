@@ -152,7 +152,7 @@ def prepare(
             data_set, wanted, exclusions = recordings_of(data_set_name, raw, files, settings or {})
             options = {"centred": centred, "cleaning": ntu_cleaning.VERSION, **data_set.settings}
             if class_folders:
-                data_set = with_class_folders(data_set, wanted)
+                data_set = with_class_folders(data_set, raw, wanted)
                 options["class_folders"] = True
             data_set, given = with_conventions(data_set, up, unit, resample)
             options |= given

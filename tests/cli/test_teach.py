@@ -1,0 +1,237 @@
+"""Teaching a model classes of one's own, and the package that it goes into."""
+
+import json
+import re
+import shutil
+from contextlib import suppress
+
+import numpy as np
+import pytest
+import torch
+
+import skelact
+from faults.mutations import flips, json_edits
+from skelact.cli.main import main
+from skelact.errors import DataError, SkelactError
+from skelact.models.pretrained import load_pretrained
+from skelact.models.tensor_file import read_tensors, write_tensors
+from skelact.recognition.recogniser import read_recogniser
+from skelact.synthetic import write_data_set
+
+ACTIONS = {"A010": "clapping", "A023": "hand waving", "A026": "hopping"}
+
+
+def in_class_folders(folder, num, actions=ACTIONS, seed=1):
+    """Write ``num`` recordings, each into the folder of its class."""
+    raw = folder.parent / f"{folder.name}-raw"
+    for file in write_data_set(raw, sequences=num, seed=seed, actions=list(actions)):
+        place = folder / actions[re.search(r"A\d{3}", file.name)[0]]
+        place.mkdir(parents=True, exist_ok=True)
+        file.rename(place / file.name)
+    raw.rmdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gestures(tmp_path_factory):
+    return in_class_folders(tmp_path_factory.mktemp("teach") / "gestures", 24)
+
+
+@pytest.fixture(scope="module")
+def taught(gestures, tiny_run):
+    return skelact.teach(gestures, out=gestures.parent / "model", from_=tiny_run)
+
+
+def test_the_account_tells_classes_candidates_and_why(gestures, tiny_run, tmp_path, capsys):
+    words = ["teach", str(gestures), "--from", str(tiny_run), "--out", str(tmp_path / "model")]
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"recordings  {gestures}: 24 used; ntu-25, 3-D"
+    for name in ACTIONS.values():
+        assert any(re.fullmatch(rf"  {name} +8 +\d of 8", line) for line in lines), name
+    assert any(re.match(r"compared    \d folds by subject", line) for line in lines)
+    rows = [line for line in lines if re.search(r"\d %  \(\d+\.\d to \d+\.\d\)", line)]
+    assert [row.split(",")[0].strip() for row in rows] == ["nearest neighbours"] * 2 + ["linear layer"] * 2
+    shares = [float(re.search(r"(\d+\.\d) %", row)[1]) for row in rows]
+    (chosen,) = [share for share, row in zip(shares, rows, strict=True) if row.endswith("<- chosen")]
+    assert chosen == max(shares) > 60
+    assert main(words) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main([*words, "--overwrite"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
+
+
+def test_the_package_opens_without_the_run_and_nothing_is_hidden_in_it(taught, gestures, tiny_run, tmp_path):
+    shutil.copytree(taught.path, tmp_path / "elsewhere")
+    names = {path.name for path in (tmp_path / "elsewhere").iterdir()}
+    assert names == {"card.json", "model-card.md", "weights.safetensors"}
+    card = json.loads((tmp_path / "elsewhere" / "card.json").read_text())
+    assert card["recognition"]["class_names"] == sorted(ACTIONS.values())
+    assert card["recognition"]["accuracy"]["share"] == taught.accuracy
+    assert card["versions"]["skelact"] == skelact.__version__
+    own, run = load_pretrained(tmp_path / "elsewhere"), load_pretrained(tiny_run)
+    for name, value in run.encoder.state_dict().items():
+        assert torch.equal(own.encoder.state_dict()[name], value)
+    page = (tmp_path / "elsewhere" / "model-card.md").read_text()
+    for word in (*ACTIONS.values(), "95 % interval", "ntu-25", card["checksum"]):
+        assert word in page
+    again = skelact.teach(gestures, out=tmp_path / "again", from_=tmp_path / "elsewhere")
+    assert again.accuracy == taught.accuracy
+
+
+@pytest.mark.parametrize("name", ["card.json", "weights.safetensors"])
+def test_damage_of_each_file_is_told(taught, tmp_path, name):
+    shutil.copytree(taught.path, tmp_path / "model")
+    path, whole = tmp_path / "model" / name, (taught.path / name).read_bytes()
+    edits = flips(whole, 40, 3) if name.endswith("s") else json_edits(json.loads(whole), 40, 3)
+    damaged = [
+        data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass") for _, data in edits
+    ]
+    for data in [*damaged, whole[:-20], b""]:
+        path.write_bytes(data)
+        with suppress(ValueError, RecursionError):
+            if json.loads(data) == json.loads(whole):
+                continue
+        with pytest.raises(DataError, match=re.escape(str(tmp_path / "model"))):
+            skelact.load(tmp_path / "model")
+
+
+def test_files_of_two_packages_do_not_mix(taught, gestures, tiny_run, tmp_path):
+    skelact.teach(gestures, out=tmp_path / "other", from_=tiny_run, false_alarms=0.2)
+    shutil.copy(taught.path / "weights.safetensors", tmp_path / "other")
+    with pytest.raises(DataError, match=r"not the weights of the card\.json beside it"):
+        skelact.load(tmp_path / "other")
+
+
+@pytest.mark.parametrize("change", ["examples", "labels", "layer", "classes"])
+def test_tensors_that_do_not_fit_the_card_are_told(taught, tmp_path, change):
+    shutil.copytree(taught.path, tmp_path / "model")
+    path = tmp_path / "model" / "weights.safetensors"
+    file = read_tensors(path, "")
+    tensors = dict(file.tensors)
+    tensors["linear.weight"], tensors["linear.bias"] = torch.zeros(4, 2), torch.zeros(3)
+    if change == "examples":
+        tensors["examples.features"][3, 1] = torch.nan
+    if change == "labels":
+        tensors["examples.labels"][0] = 7
+    pretrained = load_pretrained(tmp_path / "model")
+    pretrained.card["recognition"]["classifier"] = "finetune" if change == "classes" else "linear"
+    write_tensors(path, tensors, file.about)
+    with pytest.raises(DataError):
+        read_recogniser(tmp_path / "model", pretrained)
+
+
+STICK = {
+    "name": "stick",
+    "joints": ["hips", "head", "hand_left", "hand_right"],
+    "parents": {"head": "hips", "hand_left": "head", "hand_right": "head"},
+    "pairs": [["hand_left", "hand_right"]],
+}
+
+
+def pose(folder, name, positions, topology="ntu-25"):
+    """Write a pose-JSON recording."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = {"topology": topology, "bodies": [{"positions": positions}]}
+    (folder / f"{name}.json").write_text(json.dumps(table))
+
+
+def frames(seed, num_joints=25):
+    return np.random.default_rng(seed).normal(0, 0.3, (12, num_joints, 3)).round(3).tolist()
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "the folder is empty"),
+        ({"wave": 3}, "no class in 3 recordings that can be used"),
+        ({"wave": 1, "rest": 1}, "one recording of every class; give two or more"),
+        ({"wave": 2, "Wave": 2}, "two classes of one name but for capital letters"),
+        ({"wave": 2, "rest": 2, "sit": 0}, r"sit: no recording in it can be used"),
+        ({"wave": 2, "rest": 2, "": 1}, "lies in no sub-folder"),
+        ({"wave": 2, "rest": 2}, "stick skeletons have 4 of the 25 joints .*skelact pretrain --data"),
+    ],
+)
+def test_folders_that_cannot_teach_are_told_in_one_line(files, message, tiny_run, tmp_path, capsys):
+    (tmp_path / "gestures").mkdir()
+    for number, (name, count) in enumerate(files.items()):
+        (tmp_path / "gestures" / name).mkdir(exist_ok=True)
+        for each in range(count):
+            positions = frames(10 * number + each, 4 if "stick" in message else 25)
+            topology = STICK if "stick" in message else "ntu-25"
+            pose(tmp_path / "gestures" / name, f"{name}-{each}", positions, topology)
+    words = ["teach", tmp_path / "gestures", "--from", tiny_run, "--out", tmp_path / "model"]
+    assert main([str(word) for word in words]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert re.search(message, said), said
+    assert str(tmp_path / "gestures") in said
+    assert not (tmp_path / "model").exists()
+
+
+def test_what_cannot_be_used_is_counted_and_a_class_of_one_recording_is_not_tested(
+    gestures, tiny_run, tmp_path, capsys
+):
+    folder = tmp_path / "gestures"
+    shutil.copytree(gestures, folder)
+    for file in sorted((folder / "hopping").iterdir())[1:]:
+        file.unlink()
+    (folder / "clapping" / "S001C001P001R001A099.skeleton").write_text("no frames")
+    words = ["teach", str(folder), "--from", str(tiny_run), "--out", str(tmp_path / "model")]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"left out    clapping/S001C001P001R001A099", out)
+    assert re.search(r"hopping +1 +not tested", out)
+    assert len(skelact.load(tmp_path / "model").classes) == 3
+
+
+def test_a_store_of_another_skeleton_is_converted(store_path, tiny_run, tmp_path):
+    main(["data", "convert", str(store_path), str(tmp_path / "kinect"), "--topology", "kinect-20"])
+    made = skelact.teach(tmp_path / "kinect", out=tmp_path / "model", from_=tiny_run)
+    assert "brought from kinect-20 to ntu-25" in str(made)
+    assert skelact.load(tmp_path / "model").topology.name == "ntu-25"
+
+
+def test_labels_of_a_manifest_go_before_folders(gestures, tiny_run, tmp_path):
+    """The recordings of two folders, whose classes a table names otherwise."""
+    lines = ["file,label"]
+    for number, kind in enumerate(["raise", "swing"]):
+        for each in range(4):
+            steps = np.linspace(0, 3, 20)
+            positions = np.tile(np.array([[0, 0, 3], [0, 0.6, 3], [0.4, 0.3, 3], [-0.4, 0.3, 3]]), (20, 1, 1))
+            positions[:, 2 + number, 1] += np.sin(steps + each)
+            pose(tmp_path / "all" / ("a" if each < 2 else "b"), f"{kind}-{each}", positions.tolist(), STICK)
+            lines.append(f"{kind}-{each},{kind}")
+    (tmp_path / "all" / "manifest.csv").write_text("\n".join(lines))
+    run = tmp_path / "run"
+    store = skelact.prepare("auto", tmp_path / "all", tmp_path / "store", workers=1)
+    few = {"size": "tiny", "epochs": 1, "training": {"workers": 0, "tensorboard": False}, "quiet": True}
+    skelact.pretrain(store, out=run, method="mae", **few)
+    made = skelact.teach(tmp_path / "all", out=tmp_path / "model", from_=run)
+    assert made.card["recognition"]["class_names"] == ["raise", "swing"]
+    assert made.card["recognition"]["preparation"]["data_set"] == "pose-json"
+
+
+def test_fine_tuning_is_one_more_candidate(gestures, tiny_run, tmp_path):
+    folder = tmp_path / "few"
+    for name in ("clapping", "hopping"):
+        shutil.copytree(gestures / name, folder / name)
+    made = skelact.teach(folder, out=tmp_path / "model", from_=tiny_run, finetune=True, epochs=1)
+    candidates = made.card["recognition"]["candidates"]
+    assert [each["name"] for each in candidates][-1] == "fine-tuned"
+    assert made.accuracy == max(each["share"] for each in candidates)
+    with pytest.raises(SkelactError, match="--epochs is of the fine-tuning"):
+        skelact.teach(folder, out=tmp_path / "other", from_=tiny_run, epochs=1)
+
+
+def test_a_run_becomes_a_package(store_path, tiny_run, tmp_path, capsys):
+    assert main(["package", str(tiny_run), str(tmp_path / "encoder")]) == 0
+    assert "none; teach it some" in capsys.readouterr().out
+    assert skelact.load(tmp_path / "encoder").classes == []
+    run = tmp_path / "run"
+    few = {"epochs": 1, "hidden_width": 8, "training": {"tensorboard": False}}
+    tuned = skelact.evaluate("finetune", tiny_run, store_path, "xsub", out=run, **few)
+    made = skelact.package(run, tmp_path / "model")
+    assert made.accuracy == tuned.top1
+    assert "the test side of xsub of ntu60" in (tmp_path / "model" / "model-card.md").read_text()
+    assert len(skelact.load(tmp_path / "model").classes) == 60
+    assert len(skelact.load(run).classes) == 60
