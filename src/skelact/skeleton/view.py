@@ -38,7 +38,7 @@ ADULT = 0.5
 
 _NEARLY = 0.9
 _STANDING = 0.7
-"""A trunk stands along an axis that it leaves by less than 45 degrees,"""
+"""A body whose feet are below its hips stands along an axis that its trunk leaves by less than 45 degrees,"""
 _MOST_STAND = 0.6
 """and an axis points up where at least so large a share of all bodies stand."""
 _SLANTED = 0.1
@@ -97,6 +97,8 @@ class BodyAxes:
     """The lower end of the trunk: the hips."""
     high: tuple[int, ...]
     """The upper end: the shoulders, or a joint above."""
+    feet: tuple[int, ...]
+    """What stands on the ground: the ankles, or what is at the end of a leg without them."""
 
 
 def body_axes(topology: Topology) -> BodyAxes:
@@ -120,6 +122,7 @@ def body_axes(topology: Topology) -> BodyAxes:
         right=tuple(right for _, right in pairs),
         low=found(hips, ("SpineBase",)),
         high=found(shoulders, ("SpineShoulder",), ("Neck",), ("Head",), ("Nose",)),
+        feet=found(("AnkleLeft", "AnkleRight"), ("FootLeft", "FootRight"), ("KneeLeft", "KneeRight")),
     )
 
 
@@ -131,7 +134,7 @@ def up_vector(axis: Axis, num_coordinates: int = 3) -> npt.NDArray[np.float64]:
 
 
 def find_up(positions: Floats, seen: Bools, topology: Topology) -> Axis | None:
-    """Return the axis along which most bodies stand, by their trunks from the hips to the shoulders.
+    """Return the axis along which most bodies stand: shoulders above the hips, and these above both feet.
 
     Args:
         positions: (R, V, C) bodies.
@@ -139,21 +142,28 @@ def find_up(positions: Floats, seen: Bools, topology: Topology) -> Axis | None:
         topology: their skeleton.
 
     Returns:
-        None where no trunk was seen, or where they do not stand along one axis, as those of people who lie.
+        None where the skeleton has no hips, shoulders and feet, nobody shows them all, or they do not stand
+        along one axis, as people who lie.
     """
     axes = body_axes(topology)
-    if not axes.low or not axes.high:
+    if not axes.low or not axes.high or not axes.feet:
         return None
     trunk, usable = _vectors(positions, seen, axes.low, axes.high)
+    usable &= seen[:, list(axes.feet)].all(1)
     if not usable.any():
         return None
     directions = _unit(trunk[usable])
     mean = directions.mean(0)
     place = int(np.abs(mean).argmax())
-    along = directions[:, place] * np.sign(mean[place])
-    if (along > _STANDING).mean() < _MOST_STAND:
+    sign = -1 if mean[place] < 0 else 1
+    heights = sign * positions[usable, :, place]
+    low = heights[:, list(axes.low)]
+    stand = sign * directions[:, place] > _STANDING
+    stand &= heights[:, list(axes.high)].min(1) > low.max(1)
+    stand &= heights[:, list(axes.feet)].max(1) < low.min(1)
+    if stand.mean() < _MOST_STAND:
         return None
-    axis: Axis = get_args(Axis)[place + (3 if mean[place] < 0 else 0)]
+    axis: Axis = get_args(Axis)[place + (3 if sign < 0 else 0)]
     return axis
 
 

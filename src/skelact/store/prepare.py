@@ -330,9 +330,12 @@ class _Preparation:
         flat = self._flat(store)
         if find_data_set(store.data_set).up is not None:
             return flat
-        said = "up" in self.options
-        how = [] if said or store.up is None else [f"{store.up} is up, as people stand; --up says another"]
-        return flat + how + remarks_on(store)
+        how = [f"{store.up} is up, as people stand; --up says another"]
+        if store.up is None and store.num_coordinates == 2:  # which nothing turns about a vertical
+            how = []
+        elif store.up is None:
+            how = ["nothing tells which axis is up, nor does a person who stands upright; --up says it"]
+        return flat + ([] if "up" in self.options else how) + remarks_on(store)
 
     def _flat(self, store: Store) -> list[str]:
         """Return a line on 2-D positions that are given a unit of length; none for others."""

@@ -36,6 +36,10 @@ def person(seed: int, num_frames: int = 30) -> np.ndarray:
         [-0.2, 0.5, 0],
         [0.2, 0.5, 0],
     ]
+    start[0, [KINECT_20.index(name) for name in ("AnkleLeft", "AnkleRight")]] = [
+        [-0.1, -0.9, 0],
+        [0.1, -0.9, 0],
+    ]
     return start + random.normal(scale=0.02, size=(num_frames, 20, 3)).cumsum(0)
 
 

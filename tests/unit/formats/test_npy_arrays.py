@@ -76,6 +76,7 @@ def test_sides_by_the_files_names(tmp_path: Path) -> None:
     assert outcome.remarks == [
         "protocol given tests on test; val kept, unused but by given_val",
         "the smallest label is 1, so class 0 is empty; --first-label 1 counts from it",
+        "nothing tells which axis is up, nor does a person who stands upright; --up says it",
     ]
     from_one = prepare("npy", raw, tmp_path / "one", num_workers=1, settings={"first_label": 1}).store
     assert sorted({from_one.sequence(number).label for number in range(9)}) == [0, 1, 2]

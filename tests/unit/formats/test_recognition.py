@@ -99,7 +99,7 @@ def test_a_preparation_finds_out_and_says_so(tmp_path: Path) -> None:
     write(tmp_path / "raw", "notes.txt", b"what it is")
     outcome = prepare("auto", tmp_path / "raw", tmp_path / "store", num_workers=1)
     assert outcome.store.meta["data_set"] == "pose-json"
-    assert outcome.remarks == ["found pose-json data, as 0.json"]
+    assert outcome.remarks[0] == "found pose-json data, as 0.json"
     named = prepare("pose-json", tmp_path / "raw", tmp_path / "named", num_workers=1)
     assert named.store.content_hash == outcome.store.content_hash
 

@@ -24,6 +24,8 @@ def standing(num: int, topology: Topology = KINECT_20, lean: float = 0.0) -> np.
     positions = np.random.default_rng(1).normal(scale=0.3, size=(num, topology.num_joints, 3))
     places = {"HipLeft": (-0.1, 0, 0), "HipRight": (0.1, 0, 0)}
     places |= {"ShoulderLeft": (-0.2, 0.5, -lean), "ShoulderRight": (0.2, 0.5, -lean)}
+    if "AnkleLeft" in topology.joints:
+        places |= {"AnkleLeft": (-0.1, -0.9, 0), "AnkleRight": (0.1, -0.9, 0)}
     for joint, place in places.items():
         positions[:, topology.index(joint)] = place
     return positions
@@ -139,6 +141,12 @@ def test_up_is_where_shoulders_are_above_hips() -> None:
     lying = np.concatenate([people, people * [1, -1, 1]])
     assert find_up(lying, everything(lying), KINECT_20) is None
     assert find_up(people, np.zeros_like(seen), KINECT_20) is None
+    sitting = people + 0.0
+    sitting[:, [KINECT_20.index("KneeLeft"), KINECT_20.index("KneeRight")]] = [0, 0.05, -0.5]
+    assert find_up(sitting, seen, KINECT_20) == "y"
+    handstand = people.copy()
+    handstand[:, [KINECT_20.index("AnkleLeft"), KINECT_20.index("AnkleRight")], 1] *= -1
+    assert find_up(handstand, seen, KINECT_20) is None
 
 
 def test_the_size_of_a_body_is_how_far_its_joints_spread() -> None:
@@ -152,6 +160,8 @@ def test_the_size_of_a_body_is_how_far_its_joints_spread() -> None:
 def test_no_axis_is_up_where_bodies_stand_along_none() -> None:
     points = np.random.default_rng(0).normal(size=(200, 20, 3))
     assert find_up(points, everything(points), KINECT_20) is None
+    for first in range(0, 200, 4):  # of few, too
+        assert find_up(points[first : first + 4], everything(points[:4]), KINECT_20) is None
     people = standing(40, lean=0.2)
     half = np.concatenate([people, people[..., [1, 0, 2]]])  # the others lie on their sides
     assert find_up(half, everything(half), KINECT_20) is None

@@ -11,11 +11,13 @@ from skelact.api.data import convert, info, prepare
 from skelact.cli.main import main
 from skelact.errors import ConfigurationError
 from skelact.skeleton.tables import COCO_17, NTU_25
+from skelact.skeleton.view import find_up
 from skelact.store.store import Store
 from skelact.store.verify import find_problems
 from skelact.synthetic import write_data_set
 
 HIPS = [NTU_25.index("HipLeft"), NTU_25.index("HipRight")]
+FEET = [NTU_25.index("AnkleLeft"), NTU_25.index("AnkleRight")]
 SHOULDERS = [NTU_25.index("ShoulderLeft"), NTU_25.index("ShoulderRight")]
 
 
@@ -24,6 +26,7 @@ def people(num: int, num_frames: int = 20) -> np.ndarray:
     random = np.random.default_rng(0)
     pose = random.normal(scale=0.25, size=(num, 1, 25, 3))
     pose[:, :, HIPS], pose[:, :, SHOULDERS] = [[-0.1, 0, 0], [0.1, 0, 0]], [[-0.2, 0.5, 0], [0.2, 0.5, 0]]
+    pose[:, :, FEET] = [[-0.1, -0.9, 0], [0.1, -0.9, 0]]
     return pose + random.normal(scale=0.01, size=(num, num_frames, 25, 3)).cumsum(1) + [0, 0, 3]
 
 
@@ -116,6 +119,20 @@ def test_up_is_found_said_and_kept(tmp_path: Path, axes: list[int], up: str) -> 
     assert not find_problems(Store.open(given.path))
     assert main(["data", "prepare", "npz", str(raw), str(tmp_path / "typed"), "--up=-z"]) == 0
     assert Store.open(tmp_path / "typed").up == "-z"
+
+
+def test_what_does_not_stand_has_no_up_and_that_is_said(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    walks = random.normal(size=(4, 1, 25, 3)) + random.normal(scale=0.05, size=(4, 20, 25, 3)).cumsum(1)
+    walks[:, :, SHOULDERS] = walks[:, :, HIPS] + [0, 0.5, 0]  # a trunk alone is no person who stands
+    store = prepare("npz", npz(tmp_path / "raw.npz", walks), tmp_path / "store")
+    assert store.up is None
+    assert [remark for remark in store.remarks if "nothing tells which axis is up" in remark]
+    standing = people(4)
+    assert find_up(standing[:, 0], np.ones((4, 25), np.bool_), NTU_25) == "y"
+    seen = np.ones((4, 25), np.bool_)
+    seen[:, FEET[0]] = False
+    assert find_up(standing[:, 0], seen, NTU_25) is None
 
 
 @pytest.mark.parametrize(
