@@ -17,7 +17,6 @@ from skelact.configuration import (
     check_keys,
     checked_arguments,
     flatten,
-    instantiate,
     merge,
     nested,
     read_table,
@@ -193,8 +192,7 @@ def compose(
         raise ConfigurationError(
             f"mixing: no way {own['mixing']!r}{suggest(str(own['mixing']), ['size', 'equal'])}"
         )
-    settings = find_method(method).settings(size, own, flat=_are_flat(own["data"]))
-    return instantiate(schema, settings, where)
+    return find_method(method).run(size, own, flat=_are_flat(own["data"]))
 
 
 def _are_flat(folders: Sequence[str]) -> bool:

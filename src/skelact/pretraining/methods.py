@@ -266,6 +266,18 @@ class Method:
         layers = self.family.layers(size, own) + ([dict(self.family.in_the_plane)] if flat else [])
         return merge(_shipped("pretrain", self.name), *layers, own, {"method": self.name, "size": size})
 
+    def run(
+        self, size: str = DEFAULT_SIZE, own: Mapping[str, Any] | None = None, *, flat: bool = False
+    ) -> MaskedRun | ContrastiveRun:
+        """Return the configuration of a run with :meth:`settings`, whoever asks for it.
+
+        Raises:
+            ConfigurationError: an unknown setting, or a value that does not fit.
+        """
+        settings = self.settings(size, own, flat=flat)
+        run: MaskedRun | ContrastiveRun = instantiate(self.family.settings, settings, f"method {self.name}")
+        return run
+
 
 def methods() -> dict[str, Method]:
     """Return all methods by name: every shipped file of ``configs/pretrain``."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from skelact.configuration import instantiate, merge
+from skelact.configuration import merge
 from skelact.errors import ConfigurationError, suggest
 from skelact.pretraining.config import ContrastiveRun, MaskedRun
 from skelact.pretraining.identity import evaluation_identity, run_identity, untrained_identity
@@ -70,8 +70,7 @@ class Pretraining:
             {} if init is None else {"init": init},  # contrastive methods do not know it
             {"method": self.row.method, "size": self.size, "training": {"seed": self.seed}},
         )
-        method = find_method(self.row.method)
-        return instantiate(method.family.settings, method.settings(self.size, own))
+        return find_method(self.row.method).run(self.size, own, flat=self.data.num_coordinates == 2)
 
     def identity(self, known: KnownData) -> str:
         """Return the identity of the run that it makes."""

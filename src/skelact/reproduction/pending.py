@@ -154,7 +154,7 @@ def check_stores(cells: Iterable[Cell], workspace: Workspace) -> dict[str, str]:
 
     Raises:
         DataError: a folder that is no store, or holds another data set.
-        ConfigurationError: a store with another number of classes than the recipe's.
+        ConfigurationError: a store with another number of classes or coordinates than the recipe's.
     """
     hashes = {}
     for data in recipes_of(cells):
@@ -168,6 +168,11 @@ def check_stores(cells: Iterable[Cell], workspace: Workspace) -> dict[str, str]:
             raise ConfigurationError(
                 f"{path}: {len(store.class_names)} classes, {data.name} has {data.num_classes}; "
                 "prepare the whole data set"
+            )
+        if store.num_coordinates != data.num_coordinates:
+            raise ConfigurationError(
+                f"{path}: {store.num_coordinates}-D positions, {data.name} has {data.num_coordinates}-D "
+                f"ones; write num_coordinates: {store.num_coordinates} into the recipe"
             )
         hashes[data.data_set] = store.content_hash
     return hashes

@@ -24,6 +24,8 @@ class DatasetSpec:
     """The protocol: its training side is learned from, its test side evaluates."""
     num_classes: int
     """Classes of the data set."""
+    num_coordinates: int = 3
+    """2 for positions in the plane, which pre-training treats otherwise where nothing is said."""
     pretrain: Settings = field(default_factory=dict)
     """Settings of the pre-training that belong to this data set."""
     evaluate: Mapping[str, Settings] = field(default_factory=dict)

@@ -1,20 +1,25 @@
 """Shipped suites are whole, and say what was published; a mistake in one's own is named."""
 
 import inspect
+import json
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from skelact.api.pretraining import compose
 from skelact.errors import ConfigurationError
 from skelact.formats.known import find_data_set
 from skelact.formats.protocol import FOLDS, PROTOCOLS
 from skelact.reproduction.cells import cells_of_suite, choose
 from skelact.reproduction.commands import Workspace, evaluate_arguments
 from skelact.reproduction.evaluations import EVALUATIONS, KnnSettings
+from skelact.reproduction.pending import check_stores
 from skelact.reproduction.suite_files import read_data_recipe, read_suite
 from skelact.reproduction.tables import published_numbers
+from skelact.store.prepare import prepare
 from skelact.training.steps import epoch_batches
 
 
@@ -302,3 +307,39 @@ def test_what_has_learned_nothing_is_not_transferred(tmp_path):
     path.write_text(SUM.replace("evaluate: [linear", "evaluate_on: ntu120-xsub, evaluate: [transfer, linear"))
     with pytest.raises(ConfigurationError, match="row untrained has learned nothing"):
         read_suite(str(path))
+
+
+FLAT = """
+size: tiny
+rows:
+  a: {method: mamp}
+  b: {method: stjd-cl-positions}
+  c: {method: mamp, pretrain: {clips: {scale: stored}}}
+data:
+  mine: {title: mine, data_set: pose-json, protocol: given, num_classes: 1, num_coordinates: 2}
+tables:
+  first: {title: First, data: [mine], evaluate: [knn], seeds: [0]}
+"""
+
+
+def test_a_suite_on_2d_data_composes_what_the_command_composes(tmp_path):
+    frames = np.random.default_rng(0).uniform(100, 400, (4, 17, 2)).tolist()
+    table = {"topology": "coco-17", "unit": "px", "label": "a", "bodies": [{"positions": frames}]}
+    (tmp_path / "a.json").write_text(json.dumps(table))
+    store = prepare("pose-json", tmp_path / "a.json", tmp_path / "stores" / "pose-json", num_workers=1).store
+    (tmp_path / "own.yaml").write_text(FLAT)
+    cells = cells_of_suite(read_suite(str(tmp_path / "own.yaml")))
+    place = Workspace(tmp_path / "stores", tmp_path)
+    assert check_stores(cells, place) == {"pose-json": store.content_hash}
+    for each in cells:
+        run = each.pretraining
+        own = {**run.settings, "method": run.row.method, "size": run.size, "data": [str(store.path)]}
+        composed = compose(None, {**own, "protocol": ["given"]}, {"seed": 0})
+        assert run.config(str(store.path), None) == composed
+        assert composed.clips.rotation == 0
+        assert composed.clips.scale == ("stored" if run.row.name == "c" else "body")
+    (tmp_path / "own.yaml").write_text(FLAT.replace(", num_coordinates: 2", ""))
+    with pytest.raises(
+        ConfigurationError, match="2-D positions, mine has 3-D ones; write num_coordinates: 2"
+    ):
+        check_stores(cells_of_suite(read_suite(str(tmp_path / "own.yaml"))), place)
