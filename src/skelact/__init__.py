@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from skelact.api.pretraining import pretrain as pretrain
     from skelact.api.teaching import package as package
     from skelact.api.teaching import teach as teach
+    from skelact.api.viewing import view as view
     from skelact.density.positions import density_change as density_change
     from skelact.density.positions import joint_density as joint_density
     from skelact.density.positions import prime_joints as prime_joints
@@ -52,6 +53,7 @@ _HOMES = {
     "package": "api.teaching",
     "sizes": "api.listings",
     "teach": "api.teaching",
+    "view": "api.viewing",
     "write_store": "api.interchange",
 }
 """Where each name is found."""

@@ -1,0 +1,98 @@
+"""A page on this machine's own address, for the browser of the one who asked for it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import webbrowser
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from skelact.errors import DataError
+
+LOOPBACK = "127.0.0.1"
+_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serves one page, to this machine alone, under an address that nobody else can guess.
+
+    Args:
+        page: what is served, as HTML.
+        port: 0 takes a free one.
+
+    Raises:
+        DataError: the port is taken, or may not be used.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, page: str, port: int = 0) -> None:
+        self.page, self.path = page.encode(), f"/{secrets.token_urlsafe(9)}/"
+        try:
+            super().__init__((LOOPBACK, port), _Handler)
+        except (OSError, OverflowError) as error:
+            raise DataError(f"port {port} of {LOOPBACK}: cannot be used ({error}); choose another") from error
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        return f"http://{LOOPBACK}:{self.server_address[1]}{self.path}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: PageServer
+    server_version, sys_version = "skelact", ""
+
+    def do_GET(self) -> None:
+        """Answer with the page, or that there is no such page."""
+        host = self.headers.get("Host", "")
+        name = host.rpartition(":")[0] or host
+        known = self.path == self.server.path and name in (LOOPBACK, "localhost")
+        body = self.server.page if known else b"not here"
+        self.send_response(HTTPStatus.OK if known else HTTPStatus.NOT_FOUND)
+        for key, value in _HEADERS.items():
+            self.send_header(key, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Say nothing of requests."""
+
+
+def serve(page: str, port: int = 0, *, browser: bool = True, tell: Callable[[str], None] = print) -> None:
+    """Serve a page until the process is interrupted.
+
+    Args:
+        page: as HTML.
+        port: 0 takes a free one.
+        browser: whether to open it, where there is a screen.
+        tell: is given the address.
+
+    Raises:
+        DataError: the port cannot be used.
+    """
+    with PageServer(page, port) as server:
+        tell(server.address)
+        if browser and has_screen():
+            webbrowser.open(server.address)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return
+
+
+def has_screen() -> bool:
+    """Tell whether a browser could open a window; without one, text browsers would take the terminal."""
+    return sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )

@@ -1,0 +1,97 @@
+"""Pages hold what they need and let nothing in: no connection, no markup of the data's."""
+
+import base64
+import hashlib
+import json
+import re
+import threading
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+
+from skelact.errors import DataError
+from skelact.reports.page import PAGES, fill_page, in_frame, packed, script_json
+from skelact.reports.player import SCRIPTS
+from skelact.reports.serving import PageServer
+
+HOSTILE = "</script><img src=x onerror=alert(1)>{{policy}}&amp;<!--"
+
+
+def page(data):
+    return fill_page("view", SCRIPTS, title=HOSTILE, data=data)
+
+
+def test_what_data_says_cannot_end_its_element():
+    text = script_json({HOSTILE: [HOSTILE, 1.5, None]})
+    assert not set("<>&") & set(text)
+    assert json.loads(text) == {HOSTILE: [HOSTILE, 1.5, None]}
+
+
+def test_a_page_has_its_parts_once_and_its_data_back():
+    made = page({"name": HOSTILE})
+    assert made.count("</script>") == 2
+    assert "<img" not in made
+    assert "{{" not in re.sub(r"\{\{policy\}\}", "", made), "no field of the template is left"
+    [data] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', made, re.S)
+    assert json.loads(data) == {"name": HOSTILE}
+
+
+def test_a_page_runs_its_own_script_alone_and_asks_no_network():
+    made = page({})
+    [policy] = re.findall(r'Content-Security-Policy" content="([^"]+)"', made)
+    for element in ("script", "style"):
+        [text] = re.findall(rf"<{element}>(.*?)</{element}>", made, re.S)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{element}-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    parts = [part.read_text() for part in PAGES.iterdir()]
+    assert not any(
+        re.search(r"(?:https?:)?//[a-z]|@import|\bfetch\(|XMLHttpRequest|innerHTML", part) for part in parts
+    )
+
+
+def test_numbers_come_out_of_their_packing():
+    array = np.array([[1, -2], [300, -32768]], ">i2")
+    assert np.frombuffer(base64.b64decode(packed(array)), "<i2").tolist() == [1, -2, 300, -32768]
+
+
+def test_a_page_in_a_notebook_is_shut_in():
+    framed = in_frame(page({"name": HOSTILE}), 500)
+    assert framed.startswith("<iframe srcdoc=")
+    assert framed.count("<") == 2, "the page inside is text of an attribute"
+    assert 'sandbox="allow-scripts"' in framed
+
+
+@pytest.fixture
+def server():
+    with PageServer("<p>here") as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+
+
+def ask(address, host=None):
+    request = urllib.request.Request(address, headers={} if host is None else {"Host": host})
+    return urllib.request.urlopen(request, timeout=10)
+
+
+def test_a_served_page_is_at_its_address_alone(server):
+    answer = ask(server.address)
+    assert answer.read() == b"<p>here"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert server.address.startswith("http://127.0.0.1:")
+    root = server.address[: -len(server.path)]
+    for place, host in ((f"{root}/", None), (f"{server.address}x", None), (server.address, "evil.example")):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            ask(place, host)
+
+
+def test_a_port_that_is_taken_is_told(server):
+    with pytest.raises(DataError, match=r"cannot be used .*; choose another"):
+        PageServer("", server.server_address[1])
+    with pytest.raises(DataError, match="port 70000"):
+        PageServer("", 70000)
