@@ -14,7 +14,7 @@ from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import COCO_17, NTU_25
 
 HIPS = [NTU_25.index("HipLeft"), NTU_25.index("HipRight")]
-SHOULDERS = [NTU_25.index("ShoulderLeft"), NTU_25.index("ShoulderRight")]
+HEIGHTS = {"Head": 0.8, "Neck": 0.6, "Shoulder": 0.5, "Elbow": 0.3, "Knee": -0.4, "Ankle": -0.8, "Foot": -0.9}
 
 
 def unpacked(text, kind, *shape):
@@ -36,8 +36,8 @@ def standing(num_frames=20, facing=-1.0, seed=0):
     """Return a person 1.7 m tall, feet at height -0.9, who faces along z with this sign."""
     random = np.random.default_rng(seed)
     pose = np.zeros((25, 3))
-    pose[:, 1] = np.linspace(-0.9, 0.8, 25)
-    pose[HIPS, 1], pose[SHOULDERS, 1] = 0.0, 0.5
+    for joint, name in enumerate(NTU_25.joints):
+        pose[joint, 1] = next((height for part, height in HEIGHTS.items() if name.startswith(part)), 0)
     pose[HIPS, 0] = [0.1 * facing, -0.1 * facing]  # left, right
     path = pose + np.cumsum(random.normal(0, 0.003, (num_frames, 25, 3)), 0)
     return path.astype(np.float32)
