@@ -36,6 +36,7 @@ ANYWHERE = {
     "files",
     "limits",
     "locks",
+    "notebooks",
     "processor",
     "progress",
     "provenance",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -53,6 +54,10 @@ class Result:
 
     def __str__(self) -> str:
         return self.text
+
+    def _repr_html_(self) -> str:
+        title, *lines = self.text.splitlines() or [""]
+        return f"<p><b>{html.escape(title)}</b></p><pre>{html.escape(chr(10).join(lines))}</pre>"
 
     @cached_property
     def metrics(self) -> Mapping[str, Any]:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
 import numpy as np
 
+from skelact.api.evaluating import Run
+from skelact.api.model import as_model
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, printable
 from skelact.files import write_file
-from skelact.skeleton.sequence import SkeletonSequence
+from skelact.models.card import CARD
+from skelact.skeleton.sequence import SkeletonSequence, stretch
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.topology_file import find_topology
@@ -101,32 +104,52 @@ class ViewOptions(TypedDict, total=False):
 
 
 @checked_arguments
-def view(source: Annotated[Any, Option(str)], **options: Unpack[ViewOptions]) -> View:
+def view(
+    source: Annotated[Any, Option(str)],
+    *,
+    model: Annotated[Run | None, Option(str | None)] = None,
+    **options: Unpack[ViewOptions],
+) -> View:
     """Make a page that plays a recording: a skeleton in space, joint density over time, curves of joints.
 
     The page is one file without any connection: it can be opened, printed and sent. In a notebook it shows
     itself.
 
+    With a model it shows what the model makes of the recording: how often a masked method hides each joint,
+    the prime joints of a contrastive run, the classes of a fine-tuned or taught model over time.
+
     Args:
-        source: a raw file; a store, STORE:7 or STORE:NAME for another recording than its first; in Python
-            also a sequence, or positions (T, V, C) of one body or (M, T, V, C) of several, NaN where a joint
-            was not seen
+        source: a raw file; a store, STORE:7 or STORE:NAME for another recording than its first; a run
+            folder, RUN:7 or RUN:NAME, for the store that it learned from, with the run as the model; in
+            Python also a sequence, or positions (T, V, C) of one body or (M, T, V, C) of several, NaN where a
+            joint was not seen
+        model: a model, its run folder or its package, whose view of the recording is shown
 
     Returns:
         The page; ``.save("view.html")`` writes it.
 
     Raises:
         DataError: nothing that can be read at the place named, or a recording too large for a page.
-        ConfigurationError: an unknown setting, skeleton or recording.
+        ConfigurationError: an unknown setting, skeleton or recording, or a model of other skeletons.
 
     Example:
         >>> skelact.view("stores/msr:7").save("view.html")
     """
     from skelact.reports.player import player_page
 
+    of_run = run_of(source)
+    if of_run is not None:
+        source, model = recording_of(*of_run), model or of_run[0]
+    known = None if model is None else as_model(model)
     played = find_recording(source, options)
     if "frames" in options:
-        played = replace(played, sequence=stretch(played.sequence, options["frames"]))
+        part = chosen_frames(played.sequence, options["frames"])
+        played = replace(played, sequence=stretch(played.sequence, part))
+    if known is not None:
+        from skelact.reports.explanation import explained
+
+        facts = [*played.facts, ("model", f"{known.run}: {known.method}")]
+        played = explained(replace(played, facts=facts), known.run, known.pretrained)
     return View(played.sequence.name, player_page(played))
 
 
@@ -134,6 +157,7 @@ def view(source: Annotated[Any, Option(str)], **options: Unpack[ViewOptions]) ->
 def show(
     source: Annotated[str, Option(str)],
     *,
+    model: str | None = None,
     out: PathLike | None = None,
     port: Annotated[int, Option(special=True)] = 0,
     browser: bool = True,
@@ -145,7 +169,10 @@ def show(
     without any connection: it can be opened, printed and sent.
 
     Args:
-        source: a raw file; or a store, STORE:7 or STORE:NAME for another recording than its first
+        source: a raw file; a store, STORE:7 or STORE:NAME for another recording than its first; or a run
+            folder, RUN:7 or RUN:NAME, for the store that it learned from, with the run as the model
+        model: run folder, or package, of a model: what its method hides, its prime joints, or its classes
+            over time are shown as well
         out: write the page into this file (.html) instead
         port: of the address; 0 takes a free one
         browser: print the address, and do not open it
@@ -156,7 +183,7 @@ def show(
     """
     if out is not None:
         check_page_name(out)
-    made = view(source, **options)
+    made = view(source, model=model, **options)
     if out is not None:
         return made.save(out)
     made.serve(port=port, browser=browser)
@@ -171,6 +198,32 @@ def check_page_name(path: str | Path) -> None:
         raise DataError(
             f"{path}: cannot be written (no folder {Path(path).parent}); make it, or choose another"
         )
+
+
+def run_of(source: Any) -> tuple[Path, str | None] | None:
+    """Return the run folder, and the recording, that ``RUN`` or ``RUN:RECORDING`` names; None: no run."""
+    if not isinstance(source, str | Path):
+        return None
+    path, index = split_source(source)
+    return (path, index) if (path / CARD).is_file() else None
+
+
+def recording_of(run: Path, index: str | None) -> str:
+    """Return ``STORE:RECORDING`` of the first store that a run learned from.
+
+    Raises:
+        DataError: it does not say which, or the store is not there.
+    """
+    told = as_model(run).card.get("config", {}).get("data")
+    store = told[0] if isinstance(told, list) and told else told
+    if not isinstance(store, str) or not (Path(store) / META).is_file():
+        where = (
+            "does not say where its data is"
+            if not isinstance(store, str)
+            else f"learned from {store}, not there"
+        )
+        raise DataError(f"{run}: {where}; name the recording: skelact view STORE:0 --model {run}")
+    return f"{store}:{index or 0}"
 
 
 def find_recording(source: Any, options: Mapping[str, Any]) -> Played:
@@ -232,6 +285,7 @@ def _of_store(store: Store, index: str) -> Played:
             facts.append((name, str(value) if names is None else names[value]))
     return Played(
         replace(sequence, name=printable(sequence.name)),
+        place=str(store.path),
         up=store.up,
         unit=store.unit,
         facts=[
@@ -263,6 +317,7 @@ def _of_file(path: Path, options: Mapping[str, Any]) -> Played:
         notes.append(f"The first of {told.num_sequences} recordings in the file.")
     return Played(
         replace(told.sequence, name=printable(told.sequence.name)),
+        place=str(path),
         up=told.data_set.up,
         unit=told.unit or None,
         facts=[
@@ -336,7 +391,7 @@ def measures(unit: str | None, up: str | None) -> list[tuple[str, str]]:
     return [(name, value) for name, value in (("unit", unit), ("up", up)) if value]
 
 
-def stretch(sequence: SkeletonSequence, frames: str) -> SkeletonSequence:
+def chosen_frames(sequence: SkeletonSequence, frames: str) -> slice:
     """Return the frames START:END of a sequence, counted from 0, the last not included.
 
     Raises:
@@ -347,14 +402,8 @@ def stretch(sequence: SkeletonSequence, frames: str) -> SkeletonSequence:
     if not colon or not all(part.isascii() and part.isdecimal() and len(part) < 12 for part in numbers):
         raise ConfigurationError(f"--frames is {frames[:60]!r}, expected START:END in frames, as 0:300")
     part = slice(int(start or 0), int(end or sequence.num_frames))
-    if not sequence.present[:, part].shape[1]:
+    if not len(range(sequence.num_frames)[part]):
         raise ConfigurationError(
             f"--frames {frames}: {sequence.name} has the frames 0 to {sequence.num_frames - 1}"
         )
-    joints = sequence.joint_present
-    return replace(
-        sequence,
-        positions=sequence.positions[:, part],
-        present=sequence.present[:, part],
-        joint_present=None if joints is None else joints[:, part],
-    )
+    return part

@@ -108,7 +108,7 @@ class Charts {
     for (const { at, digits } of ticks(most, 4)) {
       const y = height - (at / most) * (height - 10);
       pen.fillStyle = ink.line; pen.fillRect(0, y, width, 1);
-      if (at) { pen.fillStyle = ink.soft; pen.fillText(format === "share" ? `${Math.round(at * 100)} %` : at.toFixed(digits), 4, y - 1); }
+      if (at) { pen.fillStyle = ink.soft; pen.fillText(format === "share" ? `${Math.round(at * 100)} %` : at.toFixed(digits), 4, y < 14 ? y + 14 : y - 1); }
     }
   }
 

@@ -95,6 +95,8 @@ class Played:
     facts: Sequence[tuple[str, str]] = ()
     """What stands under the title: words and values."""
     notes: Sequence[str] = ()
+    place: str = ""
+    """How errors call it: the path of the store or the file."""
     layers: Sequence[Layer] = ()
     """What a model adds to joint density and its change."""
     prime: Bools | None = None

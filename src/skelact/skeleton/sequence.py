@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import DataError
+from skelact.notebooks import table_html
 from skelact.skeleton.topology import Topology
 
 
@@ -57,6 +58,20 @@ class SkeletonSequence:
             body, frame = np.argwhere(~np.isfinite(self.positions).all((2, 3)) & self.present)[0]
             raise DataError(f"{self.name}: body {body}, frame {frame} holds a position that is not finite")
 
+    def _repr_html_(self) -> str:
+        seen = self.present.any(0)
+        rows = [
+            (
+                "skeleton",
+                f"{self.topology.name}, {self.topology.num_joints} joints, {self.positions.shape[3]}-D",
+            ),
+            ("people", self.num_bodies),
+            ("frames", f"{self.num_frames:,}, {int(seen.sum()):,} with somebody"),
+            ("rate", "not told" if self.fps is None else f"{self.fps:g} a second"),
+            *self.attributes.items(),
+        ]
+        return table_html(self.name, rows, "skelact.view(sequence) plays it")
+
     @property
     def num_bodies(self) -> int:
         """Number of body slots M."""
@@ -66,6 +81,17 @@ class SkeletonSequence:
     def num_frames(self) -> int:
         """Number of frames T, those in which no body is present included."""
         return int(self.positions.shape[1])
+
+
+def stretch(sequence: SkeletonSequence, frames: slice) -> SkeletonSequence:
+    """Return some of a sequence's frames; all bodies stay, those that are not there any more as well."""
+    joint_present = sequence.joint_present
+    return replace(
+        sequence,
+        positions=sequence.positions[:, frames],
+        present=sequence.present[:, frames],
+        joint_present=None if joint_present is None else joint_present[:, frames],
+    )
 
 
 def without_unseen_bodies(sequence: SkeletonSequence) -> SkeletonSequence:

@@ -48,6 +48,7 @@ import numpy.typing as npt
 from skelact.configuration import checked_arguments
 from skelact.errors import DataError, printable
 from skelact.files import beside, sha256
+from skelact.notebooks import table_html
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit
@@ -101,6 +102,19 @@ class Store:
 
     def __repr__(self) -> str:
         return f"Store({self.data_set}, {len(self):,} sequences, {str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        skeleton, classes = self.topology, self.class_names
+        rows = [
+            ("data set", self.data_set),
+            ("sequences", f"{len(self):,}"),
+            ("classes", f"{len(classes):,}: {', '.join(classes[:8])}{', ...' if len(classes) > 8 else ''}"),
+            ("skeleton", f"{skeleton.name}, {skeleton.num_joints} joints, {self.num_coordinates}-D"),
+            ("known of each", ", ".join(self.attribute_names) or "nothing"),
+            ("rate", "not told, or different ones" if self.fps is None else f"{self.fps:g} a second"),
+            ("unit, up", f"{self.unit or 'not told'}, {self.up or 'not told'}"),
+        ]
+        return table_html(str(self.path), rows, f"skelact.view('{self.path}:0') plays the first one")
 
     def __len__(self) -> int:
         return int(self.meta["arrays"]["num_bodies"]["shape"][0])
