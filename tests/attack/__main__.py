@@ -24,7 +24,7 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from attack.parts import PARTS, make_world
+from attack.parts import LONG, PARTS, make_world
 
 FULL_MINUTES = 10
 """The counts of :data:`attack.parts.PARTS` are those of so many minutes, on two cores."""
@@ -40,10 +40,13 @@ def main() -> int:
     begun = time.monotonic()
     counts: Counter[str] = Counter()
     faults: list[str] = []
+    stopped: list[tuple[float, str]] = []
     for answer in side_by_side(arguments, seed):
         counts.update(answer["counts"])
         faults += answer["faults"]
+        stopped += map(tuple, answer["stopped"])
     print_table(counts, faults, time.monotonic() - begun)
+    print_stopped(sorted(stopped))
     return 1 if faults else 0
 
 
@@ -86,6 +89,7 @@ def work(arguments: argparse.Namespace, seed: int) -> dict[str, object]:
     """Do every ``jobs``-th case of every part, from the first, second ... on."""
     counts: Counter[str] = Counter()
     faults: list[str] = []
+    stopped: list[tuple[float, str]] = []
     with tempfile.TemporaryDirectory(prefix="attack-") as folder:
         world = make_world(Path(folder))
         for name, part in PARTS.items():
@@ -97,11 +101,13 @@ def work(arguments: argparse.Namespace, seed: int) -> dict[str, object]:
                 found = part.run(world, Random(f"{seed} {name} {number}"), number)
                 counts[f"{name}: cases"] += found.cases
                 counts[f"{name}: {found.outcome}"] += found.cases
+                if found.stopped is not None:
+                    stopped.append((found.stopped, f"{name}, case {number}: {found.what}"))
                 for fault in found.faults:
                     faults.append(f"{name}, case {number}: {found.what}: {fault}")
                     counts[f"{name}: faults"] += 1
                     print(faults[-1], file=sys.stderr, flush=True)
-    return {"counts": dict(counts), "faults": faults}
+    return {"counts": dict(counts), "faults": faults, "stopped": stopped}
 
 
 def print_table(counts: Counter[str], faults: list[str], seconds: float) -> None:
@@ -113,6 +119,14 @@ def print_table(counts: Counter[str], faults: list[str], seconds: float) -> None
             words = ", ".join(f"{count:,} {end}" for end, count in sorted(ends.items()))
             print(f"{name:<12} {cases:>7,} {wrong:>7,}  {words}")
     print(f"\n{len(faults)} faults in {seconds:.0f} s")
+
+
+def print_stopped(stopped: list[tuple[float, str]]) -> None:
+    """Print the commands that were stopped at work, those first that did least: they may hang."""
+    if stopped:
+        print(f"\n{len(stopped)} commands were stopped after {LONG:.0f} s, with so many seconds of CPU time:")
+    for seconds, line in stopped:
+        print(f"{seconds:6.1f}  {line}")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,13 @@ LINES = tuple(
     figures prime-joints --data @store --protocol xsub --out @joints.svg
     figures tsne --run @run --data @store --protocol xsub --out @tsne.png --classes [reading,clapping]
     weights export @run @out.pth
+    evaluate detection --run @run --data @long --protocol xsub
+    evaluate one-shot --run @run --data @store --novel [reading,clapping]
+    evaluate transfer --run @run --data @second --protocol xsub --out @new --epochs 1
+    evaluate ensemble --runs @linear @linear --evaluation linear-fast --out @new
+    demo --quick --sequences 62 --seeds 1 --epochs 1 --linear-epochs 1 --out @new
+    reproduce @suite.yaml --stores @stores --out @new
+    reproduce @suite.yaml --stores @stores --out @new --dry-run
     """.strip().splitlines()
 )
 """Commands that succeed; ``@`` stands for the folder of the case. Nothing they write lies outside it."""

@@ -34,6 +34,8 @@ class Ended:
     text: str
     """What it wrote to the standard error."""
     is_endless: bool = False
+    cpu_seconds: float = 0.0
+    """Of endless work: what it computed; next to nothing where it hangs."""
 
     @property
     def fault(self) -> str:
@@ -87,10 +89,12 @@ def _end(child: int, until: float, output: BinaryIO) -> Ended:
         os.kill(child, signal.SIGKILL)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)  # what it has started
+    cpu_seconds = 0.0
     if status is None:
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        _, code, used = os.wait4(child, 0)
+        status, cpu_seconds = os.waitstatus_to_exitcode(code), used.ru_utime + used.ru_stime
     output.seek(0)
-    return Ended(status, output.read(1 << 20).decode(errors="replace"), is_endless)
+    return Ended(status, output.read(1 << 20).decode(errors="replace"), is_endless, cpu_seconds)
 
 
 def _be_the_child(work: Work, output: int) -> None:

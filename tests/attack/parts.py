@@ -25,6 +25,7 @@ from faults.mutations import IN_PLACE, flips, in_place_of, json_edits
 from fuzzing.engine import fuzz, readers
 from skelact.cli.main import main
 from skelact.synthetic import write_data_set
+from untrimmed_recordings import write_untrimmed
 
 PRELOADED = (
     "torch",
@@ -69,6 +70,8 @@ class Found:
     outcome: str
     faults: list[str] = field(default_factory=list)
     cases: int = 1
+    stopped: float | None = None
+    """Seconds that it computed, where it was stopped after :data:`LONG`."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,16 @@ PRETRAIN = (
     "pretrain --data @store --protocol xsub --method stjd-mp --size tiny --out @run --epochs 3 --seed 3 "
     "--training.checkpoint_every 1 --training.tensorboard false --training.accelerator cpu"
 )
+SUITE = """
+size: tiny
+rows:
+  untrained: {untrained_of: mamp}
+  mamp: {method: mamp, pretrain: {training: {epochs: 1, tensorboard: false}}}
+tables:
+  first: {title: First, data: [ntu60-xsub], evaluate: [knn], seeds: [0]}
+"""
 KNN = "evaluate knn --run @run --data @store --protocol xsub --accelerator cpu"
+LINEAR = "evaluate linear-fast --run @linear --data @store --protocol xsub --l2 [0.01] --accelerator cpu"
 
 
 def make_world(folder: Path) -> World:
@@ -114,13 +126,24 @@ def make_world(folder: Path) -> World:
             import_module(module.name)
     place = folder / "case"  # a run knows the path of its store
     write_data_set(place / "raw", sequences=62, seed=1)
+    write_data_set(place / "raw_second", sequences=62, seed=2)
+    write_untrimmed(place / "untrimmed", num_train=2, num_test=1, num_actions=2, seed=1)
     seconds = {}
-    for name, line in (("store", PREPARE.format(workers=1)), ("run", PRETRAIN), ("result", KNN)):
+    for name, line in (
+        ("store", PREPARE.format(workers=1)),
+        ("second", "data prepare ntu60 @raw_second @second --workers 1"),
+        ("long", "data prepare pku1 @untrimmed @long --untrimmed --workers 1"),
+        ("run", PRETRAIN),
+        ("result", KNN),
+    ):
         begun = time.monotonic()
         ended = in_child(partial(run_line, line, place), folder, 300)
         seconds[name] = time.monotonic() - begun
         assert ended.status == 0, ended.text
-    for name in ("raw", "store", "run"):
+    shutil.copytree(place / "run", place / "linear")
+    ended = in_child(partial(run_line, LINEAR, place), folder, 300)
+    assert ended.status == 0, ended.text
+    for name in ("raw", "store", "run", "second", "long", "linear"):
         (place / name).rename(folder / name)
     return World(folder, {name: hashes_of(folder / name) for name in ("store", "run")}, seconds)
 
@@ -224,12 +247,16 @@ FUZZED = 200
 
 def mutate(world: World, random: Random, _: int) -> Found:
     """Run a command with some words changed, or with a wild value of one of its settings."""
-    place = world.place("raw", "store", "run")
+    place = world.place("raw", "store", "run", "second", "long", "linear")
+    (place / "suite.yaml").write_text(SUITE)
+    (place / "stores").mkdir()
+    (place / "stores" / "ntu60").symlink_to(place / "store")
     words = (mutated_line if random.random() < 0.5 else setting_line)(random)
     typed = [word.replace("@", f"{place}/") for word in words]
     ended = in_child(partial(in_folder, place, typed), world.folder, LONG)
     faults = [] if ended.is_endless or not ended.fault else [ended.fault]
-    return Found(" ".join(words)[:300], outcome(ended), faults)
+    stopped = ended.cpu_seconds if ended.is_endless else None
+    return Found(" ".join(words)[:300], outcome(ended), faults, stopped=stopped)
 
 
 def in_folder(place: Path, words: list[str]) -> int:

@@ -53,6 +53,17 @@ def test_every_kind_of_fault_is_noticed(tmp_path, work, fault):
     assert bool(ended.fault) == bool(fault)
 
 
+def test_what_hangs_is_told_from_what_works(tmp_path):
+    def compute() -> None:
+        while True:
+            pass
+
+    hangs, works = in_children([lambda: time.sleep(30), compute], tmp_path, 1.0)
+    assert hangs.is_endless
+    assert works.is_endless
+    assert hangs.cpu_seconds < works.cpu_seconds
+
+
 def test_a_kill_that_is_meant_is_no_fault_of_time(tmp_path):
     ended = in_child(lambda: time.sleep(30), tmp_path, 0.2, is_killed=True)
     assert (ended.status, ended.is_endless) == (-signal.SIGKILL, False)
