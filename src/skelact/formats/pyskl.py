@@ -44,7 +44,10 @@ BAD_POSITIONS = "positions that cannot be used"
 HEIGHT, WIDTH = "image_height", "image_width"
 """Attributes that keep the image's size in pixels."""
 
-_SPLIT = re.compile(r"(?:(?P<name>\w*?)_?)(?P<side>train|val|test)(?P<number>\d*)")
+_SPLIT = re.compile(
+    r"(?:(?P<name>\w*?)_?)(?P<side>train(?:ing)?|val(?:id(?:ation)?)?|dev|test(?:ing)?)(?P<number>\d*)",
+    re.IGNORECASE,
+)
 _SAMPLED = 32  # annotations that tell whether a third number is a confidence
 _FAR = 30.0  # metres that no person spans
 
@@ -203,11 +206,11 @@ def read_pyskl(name: str, file: IO[bytes], size: int) -> PysklPickle:
 
     Raises:
         DataError: the file is no pickle of plain data, neither a list of annotations nor a dict with
-            ``split`` and ``annotations``, has no annotation with keypoints, or its splits overlap.
+            ``annotations`` and perhaps ``split``, has no annotation with keypoints, or its splits overlap.
     """
     content = load_plain(name, file, size)
-    if isinstance(content, Mapping) and {"split", "annotations"} <= content.keys():
-        split, annotations = content["split"], content["annotations"]
+    if isinstance(content, Mapping) and "annotations" in content:
+        split, annotations = content.get("split") or {}, content["annotations"]
         if not isinstance(split, Mapping) or not isinstance(annotations, list | tuple):
             raise DataError(f"{name}: expected a dict under split and a list under annotations")
         sides, remarks = _sides(name, split)
@@ -330,7 +333,7 @@ def _label_of(annotation: object) -> int | str | None:
 def _has_no_label(annotation: Annotation) -> bool:
     """Tell whether an annotation says that it has no label."""
     label = annotation.get("label")
-    return label is None or _whole(label) == -1
+    return label is None or (isinstance(label, str) and not label.strip()) or _whole(label) == -1
 
 
 def _name(annotation: object) -> str | None:
@@ -372,7 +375,7 @@ def _sides(file: str, split: Annotation) -> tuple[dict[str, dict[str, str]], lis
         ):
             raise DataError(f"{file}: split {shown(key)}: expected a list of sequences' names")
         protocol = "_".join(part for part in (match["name"], match["number"]) if part).lower() or GIVEN
-        side = match["side"]
+        side = side_of(match["side"]) or ""
         other = come_from.setdefault((protocol, side), str(key))
         if other != key:
             raise DataError(

@@ -141,6 +141,7 @@ def _known(content: PysklPickle) -> Topology:
         raise ConfigurationError(
             f"{content.file}: {shape[0]} joints in {shape[1]}-D, a skeleton that the file does not name; "
             "name it with --topology"
+            + (", or, if the third number is a confidence, keep it under keypoint_score" * (shape[1] == 3))
         )
     return SKELETONS[shape]
 

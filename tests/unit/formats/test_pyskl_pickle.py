@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from skelact.errors import ConfigurationError, DataError
+from skelact.formats.data_set import LabelledSequence
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.pyskl import PysklPickle, read_pyskl
 from skelact.skeleton.sequence import SkeletonSequence
@@ -73,11 +74,13 @@ def test_flat_poses_with_scores() -> None:
         (("train1", "test1"), "1"),
         (("sub_train", "sub_test"), "sub"),
         (("xsub_train2", "xsub_val2"), "xsub_2"),
+        (("Training", "Test"), "given"),
+        (("Xsub_Train", "Xsub_Validation"), "xsub"),
     ],
 )
 def test_names_of_splits(keys: tuple[str, str], protocol: str) -> None:
     content = read([annotation()], {keys[0]: ["a"], keys[1]: np.array(["b", "c"])})
-    tested = "test" if "test" in keys[1] else "val"
+    tested = "test" if "test" in keys[1].lower() else "val"
     assert content.sides == {protocol: {"a": "train", "b": tested, "c": tested}}
     assert content.side_names == {protocol: ("train", "test")}
 
@@ -131,6 +134,16 @@ def test_something_else_is_no_such_file(content: object) -> None:
     data = pickle.dumps(content)
     with pytest.raises(DataError, match=r"^some\.pkl: .*expected"):
         read_pyskl("some.pkl", io.BytesIO(data), len(data))
+
+
+def test_without_splits_and_with_empty_labels() -> None:
+    data = pickle.dumps({"annotations": [flat(label="kick"), flat(name="b", label=" ")]})
+    content = read_pyskl("some.pkl", io.BytesIO(data), len(data))
+    assert content.sides == {}
+    named, plain = content.sequences(COCO_17, None, 0.0)
+    assert isinstance(named, LabelledSequence)
+    assert isinstance(plain, SkeletonSequence)
+    assert plain.label is None
 
 
 def test_no_annotation_with_keypoints() -> None:
