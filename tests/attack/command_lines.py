@@ -41,7 +41,7 @@ LINES = tuple(
     evaluate transfer --run @run --data @second --protocol xsub --out @new --epochs 1
     evaluate ensemble --runs @linear @linear --evaluation linear-fast --out @new
     demo --quick --sequences 62 --seeds 1 --epochs 1 --linear-epochs 1 --out @new
-    reproduce @suite.yaml --stores @stores --out @new
+    reproduce @suite.yaml --stores @stores --out @new --only */mamp/*
     reproduce @suite.yaml --stores @stores --out @new --dry-run
     """.strip().splitlines()
 )

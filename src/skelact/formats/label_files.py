@@ -1,7 +1,7 @@
 """Files of labels, one for each row of an array: whole numbers or the classes' names; -1 or nothing is none.
 
-``.npy`` holds an array of them, ``.txt`` and ``.csv`` have one a line, ``.pkl`` is a plain pickle of a list,
-or of the sequences' names and the list, as ST-GCN writes it.
+``.npy`` holds an array of them, perhaps one-hot, ``.txt`` and ``.csv`` have one a line, ``.pkl`` is a plain
+pickle of a list, or of the sequences' names and the list, as ST-GCN writes it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ import io
 import re
 from dataclasses import dataclass
 
+import numpy as np
+
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.exclusions import shown
+from skelact.formats.manifest import NO_LABEL
 from skelact.formats.npy_rows import whole_array
 from skelact.formats.plain_pickle import array_of, load_plain
 from skelact.limits import limit
@@ -49,6 +52,12 @@ def read_labels(file: RawFile) -> Labels:
             values = found
     elif file.suffix == ".npy":
         array = whole_array(file.name, data)
+        if array.ndim == 2 and 1 not in array.shape and array.dtype.kind in "biuf":
+            if not (np.isin(array, (0, 1)).all() and (array.sum(1) == 1).all()):
+                raise DataError(
+                    f"{file.name}: shape {array.shape}, not one-hot; expected a label for each row"
+                )
+            array = array.argmax(1)
         values = array.reshape(-1).tolist() if array.ndim == 1 or 1 in array.shape else []
     else:
         try:
@@ -73,7 +82,7 @@ def _listed(value: object) -> list[object] | None:
 
 
 def _label(file: str, row: int, value: object) -> int | str | None:
-    if value is None or value == "" or (isinstance(value, int | float) and value == -1):
+    if value in (None, "", NO_LABEL) or (isinstance(value, int | float) and value == -1):
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)

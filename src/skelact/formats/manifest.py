@@ -1,10 +1,11 @@
 """A CSV manifest: labels, subjects and splits of recordings, in a table beside them.
 
-The first line names the columns; fields are separated by commas, or all by semicolons or tabs. ``file`` is
-needed: a recording's path in its folder, or its name, with or without the ending. ``label`` is the class by
-name. ``split`` makes the protocol ``given`` of ``train`` and ``test`` (empty: neither), and ``split_xsub``
-the protocol ``xsub``; see :func:`~skelact.formats.protocol.side_names` for other sides. Any other column,
-e.g. ``subject``, is an attribute: numbers, or names. An empty field is an unknown one.
+The first line names the columns, in letters of any case; fields are separated by commas, or all by semicolons
+or tabs. ``file`` is needed: a recording's path in its folder, or its name, with or without the ending, or
+with that of its video. ``label`` is the class by name; -1 is none. ``split`` makes the protocol ``given`` of
+``train`` and ``test`` (empty: neither), and ``split_xsub`` the protocol ``xsub``; see
+:func:`~skelact.formats.protocol.side_names` for other sides. Any other column, e.g. ``subject``, is an
+attribute: numbers, or names. An empty field is an unknown one.
 What a manifest says of a recording goes before what the recording's file says.
 """
 
@@ -34,8 +35,13 @@ from skelact.formats.protocol import (
 from skelact.limits import check_limit
 
 MANIFEST_FILE = "manifest.csv"
+NO_LABEL = "-1"
+"""What stands for no class, as nothing does."""
 
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_OF_FILES = re.compile(
+    r"(.+)\.(?:avi|mp4|mov|mkv|webm|mpe?g|wmv|json|csv|txt|npy|pkl|bvh|c3d|skeleton)", re.IGNORECASE
+)
 _MAX_COLUMNS = 100
 _SPLIT = "split"
 _REMEDY = "correct the line or write the table again as UTF-8 CSV"
@@ -86,6 +92,8 @@ class Manifest:
             meant = by_tail.get(listed, [])
             if not meant:
                 meant = [whole[tail] for tail in _tails(listed) if tail in whole][:1]
+            if not meant and (other := _OF_FILES.fullmatch(listed)):
+                meant = by_tail.get(other[1], [])
             exact = [path for path in meant if listed in (path, _without_ending(path))]
             meant = exact[:1] if len(exact) == 1 else meant
             place = f"{self.file}: line {entry.line}: {listed[:100]!r}"
@@ -123,7 +131,7 @@ def read_manifest(file: str, data: bytes) -> Manifest:
             too few or too many fields, or a recording that is listed twice; the message names the line.
     """
     rows = _rows(file, data)
-    columns = rows[0][1] if rows else []
+    columns = [re.sub(r"[ .-]+", "_", name.lower()) for name in rows[0][1]] if rows else []
     if len(columns) > _MAX_COLUMNS:
         raise DataError(f"{file}: line 1: {len(columns):,} columns; expected up to {_MAX_COLUMNS}")
     if "file" not in columns or len(set(columns)) < len(columns):
@@ -133,7 +141,7 @@ def read_manifest(file: str, data: bytes) -> Manifest:
         )
     for column in columns:
         if not _COLUMN.fullmatch(column):
-            raise DataError(f"{file}: line 1: column {column[:40]!r}; expected small letters, digits and _")
+            raise DataError(f"{file}: line 1: column {column[:40]!r}; expected letters, digits and _")
     splits: dict[str, str] = {
         column: column.removeprefix("split_") if column != _SPLIT else GIVEN
         for column in columns
@@ -165,7 +173,7 @@ def read_manifest(file: str, data: bytes) -> Manifest:
         }
         entries[key] = ManifestEntry(
             line=line,
-            label=fields.get("label"),
+            label=None if fields.get("label") == NO_LABEL else fields.get("label"),
             numbers={
                 column: int(fields[column]) for column in others if column in fields and is_number[column]
             }
@@ -191,9 +199,9 @@ def _rows(file: str, data: bytes) -> list[tuple[int, list[str]]]:
 
 
 def separator_of(text: str) -> str:
-    """Return what separates the fields of a table: a comma, or what its first line has instead."""
+    """Return what separates the fields of a table: that sign which its first line has most."""
     first = text.lstrip().partition("\n")[0]
-    return next((sign for sign in (",", ";", "\t") if sign in first), ",")
+    return max((",", ";", "\t"), key=first.count)
 
 
 def _is_count(value: str) -> bool:

@@ -49,6 +49,9 @@ NUM_COORDINATES = 3
 NO_BODY = "no body in any frame"
 BAD_POSITIONS = "positions that cannot be used"
 
+SUFFIX = ".npz"
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+
 
 @dataclass(frozen=True)
 class PaddedNpz:
@@ -76,7 +79,7 @@ class PaddedNpz:
         for side, (array, labels) in enumerate(zip(self.positions, self.labels, strict=True)):
             for row, values in enumerate(array.rows()):
                 try:
-                    positions, present = self._unpadded(array.name, row, values)
+                    positions, present, seen = self._unpadded(array.name, row, values)
                 except UnusableRecordingError as error:
                     yield error
                     continue
@@ -84,6 +87,7 @@ class PaddedNpz:
                     name=f"{SIDES[side]}-{row}",
                     positions=positions,
                     present=present,
+                    joint_present=seen,
                     topology=self.topology,
                     fps=fps,
                     label=int(labels[row]) if labels[row] >= 0 else None,
@@ -93,24 +97,30 @@ class PaddedNpz:
 
     def _unpadded(
         self, array: str, row: int, values: npt.NDArray[np.floating]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-        """Return the row's (M, T, V, C) positions and (M, T) presence, without the frames of its padding."""
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_] | None]:
+        """Return the row's (M, T, V, C) positions, (M, T) presence, and (M, T, V) which joints were seen.
+
+        NaN is a joint that was not seen; None where all were. Frames of the padding are left out.
+        """
         file, place = self.path.name, f"{array}, row {row}"
         with np.errstate(over="ignore", invalid="ignore"):
             frames = values.astype(np.float32)
-        is_bad = ~np.isfinite(frames)
+        is_bad = np.isinf(frames)
         if is_bad.any():
             frame, column = np.argwhere(is_bad)[0].tolist()
             detail = f"{values[frame, column]} in frame {frame}, column {column}; expected finite metres"
             raise UnusableRecordingError(BAD_POSITIONS, file, place, detail)
         bodies = frames.reshape(len(frames), -1, self.topology.num_joints, NUM_COORDINATES)
-        present = (bodies != bodies[:, :, :1]).any((2, 3))
+        seen = ~np.isnan(bodies).any(3)
+        present = ((bodies != bodies[:, :, :1]).any(3) & seen).any(2)
+        seen &= present[..., None]
         used = np.flatnonzero(present.any(1))
         if not used.size:
             raise UnusableRecordingError(NO_BODY, file, place, "expected a body in at least one frame")
         end = int(used[-1]) + 1
-        positions = np.where(present[..., None, None], bodies, np.float32(0))[:end].transpose(1, 0, 2, 3)
-        return np.ascontiguousarray(positions), np.ascontiguousarray(present[:end].T)
+        positions = np.where(seen[..., None], bodies, np.float32(0))[:end].transpose(1, 0, 2, 3)
+        joints = None if seen[present].all() else np.ascontiguousarray(seen[:end].transpose(1, 0, 2))
+        return np.ascontiguousarray(positions), np.ascontiguousarray(present[:end].T), joints
 
 
 def open_padded_npz(path: str | Path, topology: Topology, first_label: int = 0) -> PaddedNpz:
@@ -126,7 +136,7 @@ def open_padded_npz(path: str | Path, topology: Topology, first_label: int = 0) 
             table, both sides differ in them, or a row of classes is neither one-hot nor a class's number.
     """
     path = Path(path)
-    arrays = open_arrays(path, ("x_train", "y_train", "x_test", "y_test"))
+    arrays = open_arrays(path, ARRAYS)
     positions = arrays["x_train"], arrays["x_test"]
     classes = arrays["y_train"], arrays["y_test"]
     if topology.num_joints < 2:
@@ -141,7 +151,7 @@ def open_padded_npz(path: str | Path, topology: Topology, first_label: int = 0) 
         check_limit("frames", array.shape[1], f"{path}: {array.name}")
     for x, y in zip(positions, classes, strict=True):
         is_one = len(y.shape) == 2 and y.dtype.kind in "biuf"
-        if not (is_one or (len(y.shape) == 1 and y.dtype.kind in "iu")) or y.shape[0] != x.shape[0]:
+        if not (is_one or (len(y.shape) == 1 and y.dtype.kind in "iuf")) or y.shape[0] != x.shape[0]:
             raise DataError(
                 f"{path}: {y.name}: {y.dtype} of shape {y.shape}; expected one-hot numbers of shape "
                 f"({x.shape[0]}, classes), a row for each of {x.name}, or {x.shape[0]} whole numbers"
@@ -163,9 +173,10 @@ def open_padded_npz(path: str | Path, topology: Topology, first_label: int = 0) 
 
 def _numbers(array: RowArray, first_label: int) -> npt.NDArray[np.int32]:
     """Return the classes, from 0, that stand as numbers in ``array``; -1 for none."""
-    numbers = np.array([int(row.reshape(-1)[0]) for row in array.rows()], object)
+    numbers = np.array([row.reshape(-1)[0].item() for row in array.rows()], object)
     is_none = numbers == -1
-    is_bad = ~is_none & ((numbers < first_label) | (numbers >= first_label + limit("classes")))
+    is_bad = np.array([number != number or number % 1 != 0 for number in numbers], np.bool_)
+    is_bad |= ~is_none & ((numbers < first_label) | (numbers >= first_label + limit("classes")))
     if is_bad.any():
         row = int(np.argmax(is_bad))
         raise DataError(
@@ -185,9 +196,6 @@ def _labels(array: RowArray) -> npt.NDArray[np.int32]:
             )
         labels[row] = label
     return labels
-
-
-SUFFIX = ".npz"
 
 
 def padded_npz_data_set() -> DataSet:
@@ -226,6 +234,7 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     assert topology is not None  # it has a default
     first_label = first_label_setting(settings)
     npz = open_padded_npz(path, topology, first_label)
+    others = sorted(Sample.of(packed[0]).arrays - set(ARRAYS))
     names = class_names_setting(settings, npz.num_classes)
     return replace(
         data_set,
@@ -234,7 +243,10 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         class_names=names or numbered_classes(npz.num_classes),
         read=partial(_read, npz, fps_setting(settings)),
         settings=recorded_settings(settings, topology, names),
-        remarks=tuple(label_remarks(npz.lowest_label, first_label)),
+        remarks=(
+            *([f"{packed[0].name}: {', '.join(others)}: not read"] if others else []),
+            *label_remarks(npz.lowest_label, first_label),
+        ),
         attribute_values={attribute_of(GIVEN): SIDES},
         given_protocols=(given_protocol(GIVEN),),
     )

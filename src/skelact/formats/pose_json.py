@@ -95,6 +95,7 @@ def read_pose_json(
     bodies = table["bodies"].items("a list of bodies")
     if not bodies:
         table["bodies"].fail("0 bodies; expected at least one")
+    bodies = [body for body in bodies if not _is_empty(body)] or bodies
     for body in bodies:
         frames = body.value.get("positions") if isinstance(body.value, dict) else None
         if isinstance(frames, list):
@@ -139,6 +140,10 @@ def read_pose_json(
         "px" if unit.value not in METRES else None if in_plane and is_untold else "m",
         any(body.value.get("confidence") is not None for body in bodies),
     )
+
+
+def _is_empty(body: JsonValue) -> bool:
+    return isinstance(body.value, dict) and body.value.get("positions") == []
 
 
 def _topology(place: JsonValue, default: Topology | None) -> Topology:
@@ -211,10 +216,12 @@ def _confidence(place: JsonValue, shape: tuple[int, int]) -> npt.NDArray[np.floa
 
 
 def _fact(place: JsonValue) -> int | str | None:
-    """Return a label or a subject: a number from 0, a name, or None."""
+    """Return a label or a subject: a number from 0, a name, or None, as the label -1 is."""
     value = place.value
-    if value is None or (isinstance(value, str) and value.strip()):
-        return value if value is None else str(value)
+    if value is None or (value == -1 and place.path == "label"):
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
         place.fail(f"{shown(value)}; expected a number from 0, a name, or null")
     return value

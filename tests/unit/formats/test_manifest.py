@@ -34,7 +34,7 @@ def test_columns_become_labels_attributes_and_sides() -> None:
             "columns 'name', 'label'; expected names that differ, file among them",
         ),
         (b"file,file\na,b\n", "names that differ"),
-        (b"file,../x\na,b\n", "line 1: column '../x'; expected small letters"),
+        (b"file,../x\na,b\n", "line 1: column '_/x'; expected letters"),
         (b"file,split,split_given\na,,\n", "line 1: two splits are called 'given'"),
         (b"file,label\na\n", "line 2: 1 fields; expected 2"),
         (b"file,label\n\n,b\n", "line 3: no file"),

@@ -82,6 +82,20 @@ def test_sides_by_the_files_names(tmp_path: Path) -> None:
     assert sorted({from_one.sequence(number).label for number in range(9)}) == [0, 1, 2]
 
 
+def test_labels_one_hot_and_none(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    np.save(raw / "data.npy", positions(3))
+    np.save(raw / "label.npy", np.eye(3)[[2, 0, 1]])
+    assert prepared(raw).store.labels.tolist() == [2, 0, 1]
+    np.save(raw / "label.npy", np.full((3, 3), 0.5))
+    with pytest.raises(DataError, match=r"label\.npy: shape \(3, 3\), not one-hot"):
+        prepare("npy", raw, tmp_path / "odd", num_workers=1)
+    (raw / "label.npy").unlink()
+    (raw / "label.txt").write_text("wave\n-1\nkick\n")
+    assert prepare("npy", raw, tmp_path / "names", num_workers=1).store.labels.tolist() == [1, -1, 0]
+
+
 def test_what_says_nothing_of_an_array_is_told(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()

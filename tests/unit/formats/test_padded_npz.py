@@ -55,14 +55,26 @@ def test_sequences_are_what_the_arrays_hold(tmp_path: Path, save: object) -> Non
 def test_rows_that_cannot_be_used_are_told_apart(tmp_path: Path) -> None:
     x = arrays()["x_train"].copy()
     x[0] = 0
-    x[1, 2, 7] = np.nan
+    x[1, 2, 7] = np.inf
     npz = open_padded_npz(write(tmp_path / "a.npz", x_train=x), NTU_25)
     empty, odd, good = npz.sequences(None)
     assert isinstance(good, SkeletonSequence)
     assert isinstance(empty, UnusableRecordingError)
     assert isinstance(odd, UnusableRecordingError)
     assert (empty.reason, empty.place) == ("no body in any frame", "x_train, row 0")
-    assert "x_train, row 1: nan in frame 2, column 7" in str(odd)
+    assert "x_train, row 1: inf in frame 2, column 7" in str(odd)
+
+
+def test_a_joint_that_is_no_number_was_not_seen(tmp_path: Path) -> None:
+    x = arrays()["x_train"].copy()
+    x[1, 2, 3:5], x[1, 3, :75] = np.nan, np.nan
+    x[1, 2, 75:] = x[1, 3, 75:] = 0
+    odd = list(open_padded_npz(write(tmp_path / "a.npz", x_train=x), NTU_25).sequences(None))[1]
+    assert isinstance(odd, SkeletonSequence)
+    assert odd.joint_present is not None
+    assert np.flatnonzero(~odd.joint_present[0, 2]).tolist() == [1]
+    assert not odd.present[0, 3]
+    assert np.isfinite(odd.positions).all()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +88,11 @@ def test_rows_that_cannot_be_used_are_told_apart(tmp_path: Path) -> None:
         ({"x_train": np.array([[[None]]], object)}, "x_train: holds object, which is not read"),
         ({"x_train": np.asfortranarray(np.ones((2, 6, 150), np.float32))}, "Fortran order"),
         ({"y_train": np.eye(4)[[0]]}, r"y_train: float64 of shape \(1, 4\); expected one-hot"),
-        ({"y_train": np.array([0.0, 3.0])}, r"expected one-hot numbers of shape \(2, classes\)"),
+        ({"y_train": np.array(["a", "b"])}, r"expected one-hot numbers of shape \(2, classes\)"),
+        (
+            {"y_train": np.array([0, 0.5]), "y_test": np.array([0.0])},
+            "row 1 is 0.5; expected a class",
+        ),
         ({"y_train": np.array([0, 3])}, "different widths"),
         ({"y_train": np.array([0, -2]), "y_test": np.array([0])}, "y_train: row 1 is -2; expected a class"),
         ({"y_train": np.ones((2, 4))}, "y_train: row 0 is not one-hot"),

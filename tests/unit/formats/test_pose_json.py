@@ -113,7 +113,7 @@ def test_a_known_skeleton_in_pixels_and_a_default_one() -> None:
         (table(fps="30"), "fps", "expected frames a second"),
         (table(unit="feet"), "unit", "'feet'; expected m, cm, mm, pixel or px"),
         (table(unit="pixel"), "unit", "'pixel' with 3-D positions"),
-        (table(label=-1), "label", "-1; expected a number from 0"),
+        (table(label=-2), "label", "-2; expected a number from 0"),
         (table(subject=1.5), "subject", "1.5; expected a number from 0"),
         (table(bodies=None), "bodies", "null; expected a list of bodies"),
         (table(bodies=[]), "bodies", "0 bodies; expected at least one"),

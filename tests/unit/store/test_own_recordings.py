@@ -218,3 +218,31 @@ def test_names_in_older_encodings_are_read(name: str, encoding: str, called: str
     assert len(outcome.store) == 2
     assert outcome.store.topology.joints == ("Hips", name, "RightLeg")
     assert f"joints' names that are not UTF-8, read as {called}: in 1 file" in outcome.remarks
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "File,Label,Subject ID\nr0.avi,wave,1\nr1.avi,kick,2\nr2.avi,-1,3\n",
+        "file;label;subject id\nr0.mp4;wave;1\nr1;kick;2\nx/y/r2.json;;3\n",
+        "FILE\tLABEL\tSubject_id\nr0\twave\t1\nr1\tkick\t2\nr2.MOV\t-1\t3\n",
+    ],
+)
+def test_manifests_as_people_write_them(table: str, tmp_path: Path) -> None:
+    raw = write(
+        tmp_path / "raw", {f"r{n}.json": pose(n) for n in range(3)} | {"manifest.csv": table.encode()}
+    )
+    outcome = prepared(raw)
+    assert outcome.exclusions == []
+    assert labels(outcome.store) == {"r0": "wave", "r1": "kick", "r2": None}
+    assert outcome.store.attribute("subject_id").tolist() == [1, 2, 3]
+
+
+def test_no_class_and_no_body_in_the_ways_they_are_written(tmp_path: Path) -> None:
+    body = json.loads(pose(0))["bodies"][0]
+    told = {"a": "", "b": -1, "c": " wave "}
+    files = {name: pose(number, label=label) for number, (name, label) in enumerate(told.items())}
+    files["d"] = pose(3, bodies=[{"positions": []}, body])
+    outcome = prepared(write(tmp_path / "raw", {f"{name}.json": data for name, data in files.items()}))
+    assert outcome.exclusions == []
+    assert labels(outcome.store) == {"a": None, "b": None, "c": "wave", "d": None}
