@@ -105,6 +105,12 @@ def either_reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(body_frames, "_kernel", lambda: kernel)
 
 
+@pytest.fixture
+def bfloat16_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute in bfloat16 also where the processor has no instructions for it."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+
+
 @pytest.fixture(scope="session")
 def ntu_text() -> Callable[..., bytes]:
     """Write frames, each a list of (body id, (25, 3) positions), as an NTU RGB+D file."""

@@ -19,7 +19,7 @@ from skelact.errors import DataError, SkelactError
 from skelact.progress import progress
 from skelact.training.checkpoints import Progress, Sums, load_newest_checkpoint, save_checkpoint
 from skelact.training.config import TrainingConfig
-from skelact.training.devices import compile_model, make_fabric
+from skelact.training.devices import compile_model, make_fabric, precision_here
 from skelact.training.log import RunLog, open_log
 from skelact.training.optimisers import build_optimiser
 from skelact.training.randomness import derive_seed
@@ -150,7 +150,7 @@ def fit(
         if folder is not None and is_first:
             log = stack.enter_context(open_log(folder, done, per_epoch, config.tensorboard))
             if fabric.world_size == 1 or not config.compile:
-                speed = Speed(fabric.device, config.precision, fabric.world_size)
+                speed = Speed(fabric.device, precision_here(config), fabric.world_size)
         show = stack.enter_context(
             progress(
                 title if is_first else "", config.epochs, "epochs", start=done // per_epoch, plain_lines=10

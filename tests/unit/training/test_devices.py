@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+import warnings
 
+import pytest
 import torch
 
+from skelact.errors import SkelactWarning
 from skelact.training.config import TrainingConfig
 from skelact.training.devices import make_fabric
 
@@ -62,3 +65,20 @@ def test_processes_leave_their_group_before_python_ends(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "group left True" in done.stdout
     assert "group left False" not in done.stdout
+
+
+@pytest.mark.parametrize("has_instructions", [True, False])
+def test_bfloat16_is_computed_where_the_processor_has_it(monkeypatch, has_instructions):
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_instructions)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    config = TrainingConfig(precision="bf16", accelerator="cpu")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fabric = make_fabric(config)
+    told = [str(each.message) for each in caught if issubclass(each.category, SkelactWarning)]
+    assert any("computes in float32" in line for line in told) is not has_instructions
+    with fabric.autocast():
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if has_instructions else torch.float32)

@@ -254,6 +254,7 @@ def test_accumulated_parts_train_as_the_whole(tmp_path):
     assert losses[3] == pytest.approx(losses[1], rel=ROUNDING)
 
 
+@pytest.mark.usefixtures("bfloat16_anywhere")
 def test_bfloat16_trains_nearly_as_float32_and_keeps_float32_checkpoints(tmp_path):
     losses = {}
     for precision in ("32", "bf16"):

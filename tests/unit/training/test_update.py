@@ -56,6 +56,7 @@ def test_the_whole_is_the_gradient_of_the_mean():
     assert done.grad_norm == pytest.approx(by_hand.norm().item(), rel=1e-5)
 
 
+@pytest.mark.usefixtures("bfloat16_anywhere")
 def test_inputs_are_not_rounded_whatever_the_precision():
     class Seen(torch.nn.Module):
         def __init__(self):
@@ -91,6 +92,7 @@ def test_what_is_not_finite_leaves_the_weights_alone(bad):
     assert not moved.any()
 
 
+@pytest.mark.usefixtures("bfloat16_anywhere")
 def test_bfloat16_is_near_float32_and_leaves_float32_weights():
     plain, _ = step([BATCH])
     rounded, moved = step([BATCH], precision="bf16")
