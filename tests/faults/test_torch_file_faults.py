@@ -308,3 +308,11 @@ def test_every_damage_is_one_line(write, parameters, zipped, record_property):
             assert str(error).isprintable()  # noqa: PT017
             assert str(path) in str(error)  # noqa: PT017
     record_property("fuzz_cases", count)
+
+
+def test_the_encoder_that_learns_is_taken_where_a_momentum_encoder_stands_beside_it(write):
+    kinds = {"encoder_q": 1.0, "encoder_k": 2.0}
+    parameters = {f"module.{name}.embed.weight": torch.full((2,), value) for name, value in kinds.items()}
+    found = read_torch_file(write({"state_dict": {**parameters, "module.queue": torch.zeros(3)}})).parameters
+    assert list(found) == ["embed.weight"]
+    assert found["embed.weight"].tolist() == [1.0, 1.0]

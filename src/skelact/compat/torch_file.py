@@ -27,8 +27,10 @@ from skelact.errors import DataError, printable
 from skelact.files import open_regular
 from skelact.limits import check_limit
 
-STATE_DICT_KEYS = ("model", "state_dict", "model_state_dict", "net")
+STATE_DICT_KEYS = ("model", "state_dict", "model_state_dict", "net", "weights")
 """Keys under which a checkpoint may keep its parameters, perhaps one within another."""
+_QUERY = "encoder_q."
+"""What names of the encoder that learns begin with where a momentum encoder stands beside it."""
 NUM_HEADS = "num_heads"
 """Key under which our exports state the number of heads, which the parameters do not show."""
 
@@ -122,7 +124,8 @@ def _parameters(path: Path, content: Mapping[Any, Any]) -> Mapping[str, Any]:
         if not dot:
             break
         named = {name.removeprefix(first + dot): value for name, value in named.items()}
-    return named
+    learned = {name.removeprefix(_QUERY): value for name, value in named.items() if name.startswith(_QUERY)}
+    return learned or named
 
 
 class _NumberType:
