@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from skelact.api.listings import sizes as sizes
     from skelact.api.model import Model as Model
     from skelact.api.model import load as load
+    from skelact.api.prediction import predict as predict
     from skelact.api.pretraining import pretrain as pretrain
     from skelact.api.teaching import package as package
     from skelact.api.teaching import teach as teach
@@ -48,6 +49,7 @@ _HOMES = {
     "from_xarray": "api.interchange",
     "load": "api.model",
     "methods": "api.listings",
+    "predict": "api.prediction",
     "prepare": "api.data",
     "pretrain": "api.pretraining",
     "package": "api.teaching",

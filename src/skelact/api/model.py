@@ -6,13 +6,13 @@ import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from skelact.configuration import PathLike, checked_arguments
-from skelact.errors import DataError, SkelactWarning
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
@@ -22,6 +22,7 @@ from skelact.store.store import Store
 
 if TYPE_CHECKING:
     from skelact.models.pretrained import Pretrained
+    from skelact.recognition.prediction import Prediction
     from skelact.recognition.recogniser import Recogniser
 
 FARTHEST = 1e6
@@ -126,9 +127,52 @@ class Model:
             DataError: another number of joints or coordinates than the model knows, or a recording in which
                 nothing was seen; the message numbers it.
         """
-        recordings: list[Any] = list(positions) if isinstance(positions, list | tuple) else [positions]
+        return self.embed_store(self._in_memory(_listed(positions), fps, "to embed"))
+
+    @overload
+    def predict(self, positions: Positions, *, fps: float | None = ..., top: int = ...) -> Prediction: ...
+    @overload
+    def predict(
+        self, positions: list[Positions], *, fps: float | None = ..., top: int = ...
+    ) -> list[Prediction]: ...
+    @checked_arguments
+    def predict(
+        self, positions: Positions | list[Positions], *, fps: float | None = None, top: int = 3
+    ) -> Prediction | list[Prediction]:
+        """Say what recordings show, of the classes that the model was taught.
+
+        Args:
+            positions: one recording or a list of them, as for :meth:`embed`.
+            fps: frames a second, where known.
+            top: classes to tell of each.
+
+        Returns:
+            What a recording shows: ``label``, ``probability``, the classes after it in ``top``, whether it is
+            ``unfamiliar``, its ``prime_joints``, and ``people``, the same one by one. For a list a list.
+
+        Raises:
+            ConfigurationError: a model that was not taught any classes, or a number below 1.
+            DataError: as of :meth:`embed`.
+
+        Example:
+            >>> model = skelact.load("my-model")
+            >>> model.predict(positions).label
+            'wave'
+        """
+        from skelact.recognition.prediction import predict_store
+
+        if top < 1:
+            raise ConfigurationError(f"top is {top}, expected 1 class or more")
+        recogniser = self.recogniser
+        store = self._in_memory(_listed(positions), fps, "to recognise")
+        self.pretrained.check(store)
+        found = predict_store(recogniser, store, top=top)
+        return found if isinstance(positions, list | tuple) else found[0]
+
+    def _in_memory(self, recordings: list[Any], fps: float | None, what_for: str) -> Store:
+        """Return recordings as a store, the main people of each first."""
         if not recordings:
-            raise DataError("no recording to embed; give an array (T, V, C) or a list of such")
+            raise DataError(f"no recording {what_for}; give an array (T, V, C) or a list of such")
         sequences = [
             crowd_in_order(self._sequence(f"recording {number}", each, fps))
             for number, each in enumerate(recordings)
@@ -140,11 +184,11 @@ class Model:
                 f"{len(crowded)} of {len(sequences)} recordings show more people than clips hold, "
                 f"{num_kept}, e.g. {crowded[0]}; the first count, in a crowd those seen most and moving most",
                 SkelactWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
         sequences = list(map(centre, sequences))
         learned_from = self.card.get("positions", {})  # earlier versions did not say
-        return self.embed_store(store_in_memory(sequences, learned_from.get("up"), learned_from.get("unit")))
+        return store_in_memory(sequences, learned_from.get("up"), learned_from.get("unit"))
 
     def _sequence(self, name: str, positions: Positions, fps: float | None) -> SkeletonSequence:
         if isinstance(positions, SkeletonSequence):
@@ -221,6 +265,10 @@ class Model:
         source = ClipSource(opened, self.pretrained.clips)
         features, _ = extract_features(self.pretrained.encoder, source, chosen, title=title)
         return features.numpy()
+
+
+def _listed(positions: Any) -> list[Any]:
+    return list(positions) if isinstance(positions, list | tuple) else [positions]
 
 
 @checked_arguments

@@ -88,6 +88,7 @@ COMMANDS = tuple(
         ("evaluate supervised", "api.finetuning:supervised", "train from labels alone, from scratch", ""),
         ("evaluate ensemble", "api.evaluation:ensemble", "add up the class scores of several runs", ""),
         ("teach", "api.teaching:teach", "teach a model your classes with a few recordings", "recordings"),
+        ("predict", "api.prediction:predict", "say what recordings show", "model files"),
         ("package", "api.teaching:package", "write a model into one folder, to be handed on", "run out"),
         ("results", "api.tabulation:results", "tabulate result files and test differences", "files"),
         ("figures confusion", "api.figures:confusion", "draw which classes are taken for which", "files"),

@@ -129,7 +129,7 @@ def page(card: Mapping[str, Any]) -> str:
             f"| {name.replace('|', '/')} | {'not kept' if count is None else count} |"
             for name, count in zip(classes, counts, strict=True)
         ]
-        lines += ["", *_worth(about)]
+        lines += ["", *_worth(about), "", "```text", "skelact predict THIS_FOLDER RECORDING", "```"]
     else:
         lines += ["It knows no classes yet: `skelact teach FOLDER --from THIS_FOLDER --out MODEL`."]
     lines += ["", "| | |", "|---|---|", *(f"| {key} | {printable(str(value))} |" for key, value in rows), ""]

@@ -69,6 +69,9 @@ def store_in_memory(
         "label": np.full(len(records), -1, np.int32),
         "names": np.array([record.name.encode() for record in records]),
     }
+    rates = {record.fps for record in records}
+    if len(rates) > 1:
+        arrays["fps"] = np.array([np.nan if record.fps is None else record.fps for record in records])
     meta: dict[str, Any] = {
         "format": FORMATS[FLOAT32],
         "data_set": "in memory",
@@ -77,7 +80,7 @@ def store_in_memory(
         "attribute_values": {},
         "protocols": [],
         "options": {},
-        "fps": sequences[0].fps,
+        "fps": sequences[0].fps if len(rates) == 1 else None,
         "up": up,
         "unit": unit,
         "arrays": {name: {"dtype": array.dtype.str, "shape": array.shape} for name, array in arrays.items()},

@@ -1,0 +1,220 @@
+"""Asking a taught model: what recordings in files show."""
+
+from __future__ import annotations
+
+import csv as csv_module
+import io
+import json as json_module
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from skelact.api.evaluating import Run
+from skelact.api.model import as_model
+from skelact.configuration import Option, PathLike, checked_arguments
+from skelact.errors import ConfigurationError, DataError, SkelactError, printable
+from skelact.limits import beyond, limit
+
+if TYPE_CHECKING:
+    from skelact.api.model import Model
+    from skelact.formats.exclusions import Exclusion
+    from skelact.recognition.prediction import Answer, Prediction
+    from skelact.recognition.prime import PrimeJoint
+
+STANDARD_INPUT = "-"
+_COLUMNS = ("file", "recording", "person", "label", "probability", "unfamiliar", "prime_joints")
+_SHOWN_JOINTS = 3
+_NO_RECORDING = ("not a ",)
+"""How reasons begin of files in a folder that are no recordings, as a page of notes; they are no fault."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What recordings show; ``print(predictions)`` tells it as the command does."""
+
+    found: list[tuple[str, Prediction]]
+    """The file of each recording, and what it shows."""
+    problems: list[str]
+    """Why others could not be asked about, a line each."""
+    form: str = "table"
+    """``table``, ``json`` or ``csv``."""
+
+    @property
+    def exit_status(self) -> int:
+        """That of the command: 2 where a file could not be used."""
+        return SkelactError.exit_status if self.problems else 0
+
+    def __str__(self) -> str:
+        if self.form == "json":
+            return "\n".join(json_module.dumps({"file": file, **one.to_dict()}) for file, one in self.found)
+        return self._csv() if self.form == "csv" else self._table()
+
+    def _csv(self) -> str:
+        text = io.StringIO()
+        table = csv_module.writer(text, lineterminator="\n")
+        table.writerow(_COLUMNS)
+        for file, one in self.found:
+            rows: list[tuple[Any, Answer]] = [("", one)]
+            rows += list(enumerate(one.people, 1)) if len(one.people) > 1 else []
+            for person, answer in rows:
+                joints = " ".join(each.joint for each in answer.prime_joints)
+                told = "" if answer.unfamiliar is None else str(answer.unfamiliar).lower()
+                share = f"{answer.probability:.4f}"
+                table.writerow([file, one.recording, person, answer.label, share, told, joints])
+        return text.getvalue().rstrip("\n")
+
+    def _table(self) -> str:
+        names = [
+            file if Path(file).stem == one.recording or file == STANDARD_INPUT else f"{file}: {one.recording}"
+            for file, one in self.found
+        ]
+        width = max(map(len, names), default=0)
+        lines = []
+        for name, (_, one) in zip(names, self.found, strict=True):
+            lines.append(f"{name:<{width}}  {_guesses(one)}")
+            lines += [f"{'':<{width}}  prime joints: {_joints(one.prime_joints, one.fps)}"] * bool(
+                one.prime_joints
+            )
+            if len(one.people) > 1:
+                lines += [
+                    f"{'':<{width}}  person {number}: {_guesses(answer)}"
+                    for number, answer in enumerate(one.people, 1)
+                ]
+        return "\n".join(lines)
+
+
+def _guesses(answer: Answer) -> str:
+    said = "   ".join(f"{guess.label} {100 * guess.probability:.0f} %" for guess in answer.top)
+    return f"unfamiliar; nearest: {said}" if answer.unfamiliar else said
+
+
+def _joints(joints: Sequence[PrimeJoint], fps: float | None) -> str:
+    """Return joints with their stretches, in seconds where the rate is known."""
+    shown = joints[:_SHOWN_JOINTS]
+    if fps is None:
+        return ", ".join(f"{each.joint} (frames {each.first_frame} to {each.last_frame})" for each in shown)
+    return ", ".join(
+        f"{each.joint} ({each.first_frame / fps:.1f} to {(each.last_frame + 1) / fps:.1f} s)"
+        for each in shown
+    )
+
+
+@checked_arguments
+def predict(
+    model: Annotated[Run, Option(str)],
+    files: Annotated[Sequence[PathLike], Option(str, words=True)],
+    *,
+    top: int = 3,
+    json: bool = False,
+    csv: bool = False,
+) -> Predictions:
+    """Say what recordings show, of the classes that a model was taught.
+
+    FILES are recordings in any format that 'data prepare auto' knows, folders or archives of such, or stores;
+    - is one pose-JSON on the standard input. For each recording: the likeliest classes with their
+    probabilities, whether it is unfamiliar, the joints that it turns on and when, and where there are several
+    people, what each of them does. What cannot be used is told in one line; the others go on, and the exit
+    status is 2 in the end.
+
+    Args:
+        model: folder of a model that was taught
+        files: recordings, folders or stores; - for the standard input
+        top: classes to tell of each recording
+        json: print one JSON object a line for each recording
+        csv: print CSV, a line for each recording and person
+
+    Returns:
+        What they show.
+
+    Raises:
+        DataError: no such model.
+        ConfigurationError: a model that was not taught any classes.
+    """
+    if json and csv:
+        raise ConfigurationError("--json and --csv are two forms of one output; give one")
+    if top < 1:
+        raise ConfigurationError(f"--top is {top}; expected 1 class or more")
+    asked = as_model(model)
+    _ = asked.recogniser  # a model without classes is told before anything is read
+    found: list[tuple[str, Prediction]] = []
+    problems: list[str] = []
+
+    def tell(problem: str) -> None:
+        problems.append(problem)
+        print(f"skelact: {printable(problem)}", file=sys.stderr)
+
+    for name in map(str, files):
+        try:
+            with _on_disk(name) as path:
+                told, refused = _predict(asked, path, name, top)
+        except SkelactError as error:
+            tell(str(error))
+            continue
+        found += told
+        for each in refused:
+            tell(each)
+    return Predictions(found, problems, "json" if json else "csv" if csv else "table")
+
+
+def _predict(
+    model: Model, path: Path, named: str, top: int
+) -> tuple[list[tuple[str, Prediction]], list[str]]:
+    """Return what the recordings at ``path`` show, each with its file, and what could not be used of them."""
+    from skelact.api.reading import readable
+    from skelact.recognition.prediction import predict_store
+
+    recogniser = model.recogniser
+    with readable(model.pretrained, path, as_before=recogniser.about.preparation) as found:
+        files = _files(path, named)
+        predictions = predict_store(recogniser, found.store, found.recorded, top=top, title="recognising")
+        told = [(files.get(one.recording, named), one) for one in predictions]
+        return told, [
+            _at(path, named, each) for each in found.exclusions if not each.reason.startswith(_NO_RECORDING)
+        ]
+
+
+def _at(path: Path, named: str, exclusion: Exclusion) -> str:
+    return f"{Path(named) / str(exclusion)}" if path.is_dir() else f"{named}: {exclusion}"
+
+
+def _files(path: Path, named: str) -> Mapping[str, str]:
+    """Return the files in a folder by what their recordings are called; nothing for what is no folder."""
+    from skelact.formats.archives import raw_files
+    from skelact.store.metadata import META
+
+    if not path.is_dir() or (path / META).is_file():
+        return {}
+    found = {}
+    with raw_files(path) as files:
+        for file in files:
+            place = str(Path(named) / file.name)
+            found[file.name.removesuffix(file.suffix)] = place
+            found.setdefault(file.stem, place)
+    return found
+
+
+@contextmanager
+def _on_disk(name: str) -> Iterator[Path]:
+    """Give the path of what was named: of the standard input a file that is gone when the context ends.
+
+    Raises:
+        DataError: the standard input has more bytes than a recording may have.
+    """
+    if name != STANDARD_INPUT:
+        yield Path(name)
+        return
+    most = limit("recording")
+    data = sys.stdin.buffer.read(most + 1)
+    if len(data) > most:
+        raise DataError(f"{name}: has {beyond('recording')}")
+    with tempfile.TemporaryDirectory(prefix="skelact-") as folder:
+        path = Path(folder) / "standard-input.json"
+        path.write_bytes(data)
+        try:
+            yield path
+        except SkelactError as error:
+            raise DataError(str(error).replace(str(path), name).replace(path.name, name)) from error

@@ -1,0 +1,139 @@
+"""What a recogniser says of recordings, people together and one by one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from skelact.clips.source import ClipSource
+from skelact.recognition.prime import PrimeJoint, prime_stretches
+from skelact.recognition.recogniser import Recogniser
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.view import centre
+from skelact.store.in_memory import store_in_memory
+from skelact.store.store import Store
+
+TOP = 3
+"""Classes that are told."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A class, and how likely it is."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What somebody does."""
+
+    top: tuple[Guess, ...]
+    """The likeliest classes, the likeliest first."""
+    unfamiliar: bool | None
+    """Whether it is like nothing that taught the model; None: the model cannot tell."""
+    prime_joints: tuple[PrimeJoint, ...]
+    """The joints that it turns on, and when."""
+
+    @property
+    def label(self) -> str:
+        """The likeliest class."""
+        return self.top[0].label
+
+    @property
+    def probability(self) -> float:
+        """How likely it is."""
+        return self.top[0].probability
+
+
+@dataclass(frozen=True)
+class Prediction(Answer):
+    """What a recording shows: everybody in it together, and one by one."""
+
+    recording: str
+    """Its name."""
+    num_frames: int
+    fps: float | None
+    people: tuple[Answer, ...]
+    """One for each body, in the order of the recording."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        table = asdict(self)
+        return {"recording": table.pop("recording"), "frames": table.pop("num_frames"), **table}
+
+
+def predict_store(
+    recogniser: Recogniser, store: Store, recorded: Store | None = None, *, top: int = TOP, title: str = ""
+) -> list[Prediction]:
+    """Say what the sequences of a store show.
+
+    Args:
+        recogniser: what tells the classes apart.
+        store: sequences in the skeleton of its encoder.
+        recorded: the same sequences as they were recorded, whose joints are named; default: ``store``.
+        top: classes to tell of each.
+        title: what the progress line on a terminal calls it; none without a title.
+
+    Returns:
+        One for each sequence, in the store's order.
+    """
+    recorded = store if recorded is None else recorded
+    # a conversion may have left sequences out; of one store all are there, whatever they are called
+    places = range(len(store)) if recorded is store else [recorded.names.index(name) for name in store.names]
+    together = _answers(recogniser, store, top, title)
+    several = np.flatnonzero(np.asarray(store.array("num_bodies")) > 1).tolist()
+    alone = {index: _one_by_one(store.sequence(index)) for index in several}
+    everybody = [person for people in alone.values() for person in people]
+    apart = iter(
+        _answers(recogniser, store_in_memory(everybody, store.up, store.unit), top, "") if everybody else []
+    )
+    found = []
+    for index, answer in enumerate(together):
+        as_recorded = recorded.sequence(places[index])
+        own = prime_stretches(as_recorded)
+        whole = replace(answer, prime_joints=own)
+        people: tuple[Answer, ...] = (whole,)
+        if index in alone:
+            theirs = _one_by_one(as_recorded)
+            if len(theirs) != len(alone[index]):  # a conversion left nothing of somebody
+                theirs = alone[index]
+            people = tuple(replace(next(apart), prime_joints=prime_stretches(person)) for person in theirs)
+        rest = (as_recorded.name, as_recorded.num_frames, as_recorded.fps, people)
+        found.append(Prediction(whole.top, whole.unfamiliar, own, *rest))
+    return found
+
+
+def _answers(recogniser: Recogniser, store: Store, top: int, title: str) -> list[Answer]:
+    """Return what each sequence shows, without its prime joints."""
+    source = ClipSource(store, recogniser.pretrained.clips)
+    chances, distances = recogniser.recognise(source, np.arange(len(store)), title=title)
+    best = chances.topk(min(top, len(recogniser.class_names)), 1)
+    answers = []
+    for row, (values, labels) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
+        guesses = (
+            Guess(recogniser.class_names[label], value) for label, value in zip(labels, values, strict=True)
+        )
+        far = None if distances is None else recogniser.is_unfamiliar(float(distances[row]))
+        answers.append(Answer(tuple(guesses), far, ()))
+    return answers
+
+
+def _one_by_one(sequence: SkeletonSequence) -> list[SkeletonSequence]:
+    """Return each body of a sequence as a sequence of its own, centred on itself."""
+    found = []
+    for body in range(sequence.num_bodies):
+        part = slice(body, body + 1)
+        seen = sequence.joint_present
+        alone = replace(
+            sequence,
+            name=f"{sequence.name}, person {body + 1}",
+            positions=sequence.positions[part],
+            present=sequence.present[part],
+            joint_present=None if seen is None else seen[part],
+        )
+        found.append(centre(alone))
+    return found
