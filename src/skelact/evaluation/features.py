@@ -6,11 +6,10 @@ Every sequence once, on any number of processes: each takes a share, then all ha
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from skelact.clips.source import Clips, ClipSource, draw_crops
@@ -21,6 +20,9 @@ from skelact.models.sizes import Pooling
 from skelact.progress import progress
 from skelact.store.protocols import Split
 from skelact.training.randomness import generator_for
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # which takes its time to load
 
 
 def share_of(num: int, rank: int, world_size: int) -> slice:

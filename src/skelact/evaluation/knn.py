@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,6 +17,9 @@ from skelact.evaluation.metrics import ClassificationMetrics, check_classes, eva
 from skelact.models.backbone import Backbone
 from skelact.models.sizes import Pooling
 from skelact.store.protocols import Split
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # which takes its time to load
 
 KS = (1, 10, 20)
 SIMILARITIES_AT_A_TIME = 2**22  # 16 MiB of float32

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import minimize
 from torch import Tensor
 
 FLOAT64_UP_TO = 4_000_000
@@ -64,6 +63,8 @@ def fit_path(
         tolerance: largest entry of the gradient at the end.
         weights: (N,) what the loss of each sequence is multiplied by, 1 on average; None: 1 for all.
     """
+    from scipy.optimize import minimize  # whoever only classifies does not load it
+
     mean, scale = features.mean(0), features.std(0, correction=0)
     scale = torch.where(scale > 0, scale, 1.0)
     x = (features - mean) / scale

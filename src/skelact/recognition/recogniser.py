@@ -17,7 +17,6 @@ from torch import Tensor
 from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.features import extract_features
-from skelact.evaluation.finetune import classify
 from skelact.evaluation.logistic import LogisticRegression
 from skelact.files import checked
 from skelact.models.card import CARD, TRAIN_AGAIN
@@ -133,6 +132,8 @@ class Recogniser:
             features, _ = extract_features(encoder, source, indices, title=title, pooling=pooling)
             distances = self.examples.distances(features)
         if self.head is not None:
+            from skelact.evaluation.finetune import classify  # it brings all that trains
+
             scores = classify(self.head, source, indices, title=title)
         elif self.layer is not None:
             scores = self.layer(features)
