@@ -10,31 +10,20 @@ import pytest
 import torch
 
 import skelact
+from class_folders import in_class_folders
 from faults.mutations import flips, json_edits
 from skelact.cli.main import main
 from skelact.errors import DataError, SkelactError
 from skelact.models.pretrained import load_pretrained
 from skelact.models.tensor_file import read_tensors, write_tensors
 from skelact.recognition.recogniser import read_recogniser
-from skelact.synthetic import write_data_set
 
 ACTIONS = {"A010": "clapping", "A023": "hand waving", "A026": "hopping"}
 
 
-def in_class_folders(folder, num, actions=ACTIONS, seed=1):
-    """Write ``num`` recordings, each into the folder of its class."""
-    raw = folder.parent / f"{folder.name}-raw"
-    for file in write_data_set(raw, sequences=num, seed=seed, actions=list(actions)):
-        place = folder / actions[re.search(r"A\d{3}", file.name)[0]]
-        place.mkdir(parents=True, exist_ok=True)
-        file.rename(place / file.name)
-    raw.rmdir()
-    return folder
-
-
 @pytest.fixture(scope="module")
 def gestures(tmp_path_factory):
-    return in_class_folders(tmp_path_factory.mktemp("teach") / "gestures", 24)
+    return in_class_folders(tmp_path_factory.mktemp("teach") / "gestures", 24, ACTIONS, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +100,9 @@ def test_tensors_that_do_not_fit_the_card_are_told(taught, tmp_path, change):
     tensors = dict(file.tensors)
     tensors["linear.weight"], tensors["linear.bias"] = torch.zeros(4, 2), torch.zeros(3)
     if change == "examples":
-        tensors["examples.features"][3, 1] = torch.nan
+        tensors["neighbours.points"][3, 1] = torch.nan
     if change == "labels":
-        tensors["examples.labels"][0] = 7
+        tensors["neighbours.labels"][0] = 7
     pretrained = load_pretrained(tmp_path / "model")
     pretrained.card["recognition"]["classifier"] = "finetune" if change == "classes" else "linear"
     write_tensors(path, tensors, file.about)

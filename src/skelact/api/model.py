@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactWarning
+from skelact.recognition.answers import Prediction
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
@@ -22,7 +23,6 @@ from skelact.store.store import Store
 
 if TYPE_CHECKING:
     from skelact.models.pretrained import Pretrained
-    from skelact.recognition.prediction import Prediction
     from skelact.recognition.recogniser import Recogniser
 
 FARTHEST = 1e6

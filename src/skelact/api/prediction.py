@@ -18,12 +18,11 @@ from skelact.api.model import as_model
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactError, printable
 from skelact.limits import beyond, limit
+from skelact.recognition.answers import Answer, Prediction, PrimeJoint
 
 if TYPE_CHECKING:
     from skelact.api.model import Model
     from skelact.formats.exclusions import Exclusion
-    from skelact.recognition.prediction import Answer, Prediction
-    from skelact.recognition.prime import PrimeJoint
 
 STANDARD_INPUT = "-"
 _COLUMNS = ("file", "recording", "person", "label", "probability", "unfamiliar", "prime_joints")

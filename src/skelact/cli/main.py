@@ -224,8 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = in_one_line(warnings.showwarning)
             result = function(**options)
-            if result is not None and _is_first_process():
-                print(printable_lines(str(result)))
+            if result is not None and _is_first_process() and (text := str(result)):
+                print(printable_lines(text))
             return int(getattr(result, "exit_status", 0))
     except SkelactError as error:
         if error.is_told_elsewhere:  # a failing process would be killed together with the first

@@ -14,7 +14,7 @@ from torch import Tensor
 
 BINS = 10
 """Bins of the expected calibration error, of equal width in confidence."""
-_LOG_TEMPERATURES = (math.log(0.02), math.log(50.0))
+_LOG_TEMPERATURES = (math.log(1e-3), math.log(1e3))
 
 
 def probabilities(scores: Tensor, temperature: float) -> Tensor:
@@ -35,7 +35,7 @@ def fit_temperature(scores: Tensor, labels: Tensor) -> float:
         labels: (N,) their true classes.
 
     Returns:
-        A number in [0.02, 50]; 1 where no true class is possible.
+        A number from 0.001 to 1,000; 1 where no true class is possible.
     """
     from scipy.optimize import minimize_scalar  # whoever only predicts does not load it
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from skelact.evaluation.logistic import LogisticRegression, fit_path
 from skelact.models.sizes import Pooling
-from skelact.recognition.examples import Examples
+from skelact.recognition.neighbours import Examples, Neighbours
 from skelact.training.randomness import generator_for
 
 NUM_FOLDS = 5
@@ -146,29 +146,34 @@ class Measured:
         return self.num_right / self.num_tested
 
 
-def measure(
-    kind: Literal["neighbours", "linear"], pooling: Pooling, examples: Examples, folds: Folds
-) -> Measured:
+def measure(pooling: Pooling, examples: Examples, folds: Folds) -> list[Measured]:
     """Classify the recordings of each fold by those of all others.
 
     Args:
-        kind: how.
         pooling: that of the features, for the account.
         examples: all recordings.
         folds: who is tested with whom.
+
+    Returns:
+        What nearest neighbours make of them, and a linear layer.
     """
-    scores = torch.full((len(examples.labels), examples.num_classes), -torch.inf)
-    distances = torch.full((len(examples.labels),), torch.inf)
-    tested = torch.zeros(len(examples.labels), dtype=torch.bool)
+    labels, num = examples.labels, len(examples.labels)
+    nearest = torch.full((num, examples.num_classes), torch.inf)
+    scores = torch.full((num, examples.num_classes), -torch.inf)
+    tested = torch.zeros(num, dtype=torch.bool)
     for fold in range(folds.num):
-        train, test = folds.learns(fold, examples.labels)
+        train, test = folds.learns(fold, labels)
         if not test.any():
             continue
         known, asked = examples.part(train), examples.features[test]
-        scores[test] = known.votes(asked) if kind == "neighbours" else fit_linear(known)(asked)
-        distances[test] = known.distances(asked)
+        nearest[test] = Neighbours.of(known).distances(asked)
+        scores[test] = fit_linear(known)(asked)
         tested |= test
-    return Measured(kind, pooling, scores, distances, tested, examples.labels)
+    distances = nearest.min(1).values
+    return [
+        Measured("neighbours", pooling, -nearest, distances, tested, labels),
+        Measured("linear", pooling, scores, distances, tested, labels),
+    ]
 
 
 def fit_linear(examples: Examples) -> LogisticRegression:

@@ -14,7 +14,7 @@ from skelact.evaluation.finetune import finetune
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.models.pretrained import Pretrained, load_pretrained
 from skelact.recognition.choice import Folds, Measured
-from skelact.recognition.examples import Examples
+from skelact.recognition.neighbours import Examples, Neighbours
 from skelact.store.protocols import Indices, Split
 from skelact.training.devices import make_fabric
 
@@ -55,7 +55,8 @@ def measure_finetuned(
         encoder = load_pretrained(out).encoder
         known, _ = extract_features(encoder, source, sides.train)
         asked, _ = extract_features(encoder, source, sides.test)
-        distances[test] = Examples(known, labels[train], num_classes).distances(asked)
+        near = Neighbours.of(Examples(known, labels[train], num_classes)).distances(asked)
+        distances[test] = near.min(1).values
         tested |= test
     return Measured("finetune", "mean", scores, distances, tested, labels)
 

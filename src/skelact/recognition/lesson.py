@@ -35,12 +35,12 @@ from skelact.recognition.choice import (
     measure,
     share_interval,
 )
-from skelact.recognition.examples import Examples
 from skelact.recognition.finetuned import measure_finetuned, run
+from skelact.recognition.neighbours import Examples, Neighbours
 from skelact.recognition.recogniser import Accuracy, Calibration, Recogniser, Recognition, read_recogniser
 from skelact.store.protocols import Indices, Split
 
-MOST_NUMBERS = 1 << 26
+MOST_NUMBERS = 1 << 23
 """Numbers in all features up to which joints are also taken apart."""
 
 
@@ -86,11 +86,7 @@ def learn(
     labels = labels_of(source, indices)
     folds = make_folds(labels.numpy(), people)
     examples = _examples(pretrained, source, indices, labels, title)
-    candidates = [
-        measure(kind, pooling, each, folds)
-        for kind in ("neighbours", "linear")
-        for pooling, each in examples.items()
-    ]
+    candidates = [one for pooling, each in examples.items() for one in measure(pooling, each, folds)]
     if not candidates[0].tested.any():
         raise DataError(f"{source.store.path}: no recording can be tested by others of its class; add some")
     with tempfile.TemporaryDirectory(prefix="skelact-") as name:
@@ -106,11 +102,13 @@ def learn(
             tuned = load_pretrained(scratch / "all")
             known, _ = extract_features(tuned.encoder, source, indices, title=title)
             bare = read_recogniser(scratch / "all", tuned)
-            made = replace(bare, about=recognition, examples=Examples(known, labels, len(bare.class_names)))
+            own = Examples(known, labels, len(bare.class_names))
+            made = replace(bare, about=recognition, neighbours=Neighbours.of(own))
             return Lesson(made, candidates, chosen, folds)
     own = examples[chosen.pooling]
     layer = fit_linear(own) if chosen.kind == "linear" else None
-    return Lesson(Recogniser(pretrained, recognition, own, layer), candidates, chosen, folds)
+    recogniser = Recogniser(pretrained, recognition, Neighbours.of(own), layer)
+    return Lesson(recogniser, candidates, chosen, folds)
 
 
 def _examples(

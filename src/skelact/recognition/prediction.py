@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from skelact.clips.source import ClipSource
-from skelact.recognition.prime import PrimeJoint, prime_stretches
+from skelact.recognition.answers import Answer, Guess, Prediction
+from skelact.recognition.prime import prime_stretches
 from skelact.recognition.recogniser import Recogniser
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.view import centre
@@ -17,53 +17,6 @@ from skelact.store.store import Store
 
 TOP = 3
 """Classes that are told."""
-
-
-@dataclass(frozen=True)
-class Guess:
-    """A class, and how likely it is."""
-
-    label: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What somebody does."""
-
-    top: tuple[Guess, ...]
-    """The likeliest classes, the likeliest first."""
-    unfamiliar: bool | None
-    """Whether it is like nothing that taught the model; None: the model cannot tell."""
-    prime_joints: tuple[PrimeJoint, ...]
-    """The joints that it turns on, and when."""
-
-    @property
-    def label(self) -> str:
-        """The likeliest class."""
-        return self.top[0].label
-
-    @property
-    def probability(self) -> float:
-        """How likely it is."""
-        return self.top[0].probability
-
-
-@dataclass(frozen=True)
-class Prediction(Answer):
-    """What a recording shows: everybody in it together, and one by one."""
-
-    recording: str
-    """Its name."""
-    num_frames: int
-    fps: float | None
-    people: tuple[Answer, ...]
-    """One for each body, in the order of the recording."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it ready for JSON."""
-        table = asdict(self)
-        return {"recording": table.pop("recording"), "frames": table.pop("num_frames"), **table}
 
 
 def predict_store(

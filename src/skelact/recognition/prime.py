@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from skelact.density.positions import MOTIONLESS_CHANGE, density_change, joint_density, rank_joints
+from skelact.recognition.answers import PrimeJoint
 from skelact.skeleton.sequence import SkeletonSequence
 
 MOST = 5
@@ -19,16 +18,6 @@ _SECONDS, _FRAMES = 1 / 8, 4
 """Time between the two densities that are compared, and frames where the rate is not known."""
 _MOST_FRAMES = 4_000
 """Of longer recordings every second frame is looked at, or every third, and so on."""
-
-
-@dataclass(frozen=True)
-class PrimeJoint:
-    """A joint whose density changes much, and the shortest stretch that holds half of its change."""
-
-    joint: str
-    first_frame: int
-    last_frame: int
-    """Both of them in the stretch."""
 
 
 def prime_stretches(sequence: SkeletonSequence, most: int = MOST) -> tuple[PrimeJoint, ...]:

@@ -26,12 +26,14 @@ from skelact.models.sizes import Pooling
 from skelact.models.tensor_file import difference
 from skelact.recognition.calibration import probabilities
 from skelact.recognition.choice import L2, Kind
-from skelact.recognition.examples import Examples
+from skelact.recognition.neighbours import Neighbours
 
 RECOGNITION = "recognition"
 """Key of what a card says of the classes that a model was taught."""
 HEAD = "head"
 """Key of what the card of a fine-tuning says of its classifier."""
+NEIGHBOURS = ("mean", "axes", "points", "labels")
+"""Tensors of the examples."""
 LINEAR = ("weight", "bias", "mean", "scale")
 """Tensors of a linear layer."""
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -97,7 +99,7 @@ class Recognised(NamedTuple):
     chances: Tensor
     """(N, K) probabilities."""
     distances: Tensor | None
-    """(N,) to the nearest example, see :meth:`Examples.distances`; None where no examples are known."""
+    """(N,) to the nearest example, see :meth:`Neighbours.distances`; None where no examples are known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,7 @@ class Recogniser:
 
     pretrained: Pretrained
     about: Recognition
-    examples: Examples | None
+    neighbours: Neighbours | None
     """The recordings that taught it; None of a fine-tuned run, which does not keep them."""
     layer: LogisticRegression | None = None
     """Of the linear classifier."""
@@ -126,11 +128,11 @@ class Recogniser:
             indices: (N,) sequences of its store.
             title: what the progress line on a terminal calls it; none without a title.
         """
-        features, distances = torch.empty(0), None
-        if self.examples is not None:
+        features, nearest = torch.empty(0), None
+        if self.neighbours is not None:
             encoder, pooling = self.pretrained.encoder, self.about.pooling
             features, _ = extract_features(encoder, source, indices, title=title, pooling=pooling)
-            distances = self.examples.distances(features)
+            nearest = self.neighbours.distances(features)
         if self.head is not None:
             from skelact.evaluation.finetune import classify  # it brings all that trains
 
@@ -138,8 +140,9 @@ class Recogniser:
         elif self.layer is not None:
             scores = self.layer(features)
         else:
-            assert self.examples is not None  # read_recogniser sees to it
-            scores = self.examples.votes(features)
+            assert nearest is not None  # read_recogniser sees to it
+            scores = -nearest
+        distances = None if nearest is None else nearest.min(1).values
         return Recognised(probabilities(scores, self.about.temperature), distances)
 
     def is_unfamiliar(self, distance: float) -> bool | None:
@@ -151,8 +154,8 @@ class Recogniser:
         network = self.pretrained.encoder if self.head is None else self.head
         prefix = "encoder." if self.head is None else ""
         found = {f"{prefix}{name}": value for name, value in network.state_dict().items()}
-        if self.examples is not None:
-            found |= {"examples.features": self.examples.features, "examples.labels": self.examples.labels}
+        if self.neighbours is not None:
+            found |= {f"neighbours.{name}": getattr(self.neighbours, name) for name in NEIGHBOURS}
         if self.layer is not None:
             found |= {f"linear.{name}": getattr(self.layer, name) for name in LINEAR}
         return found
@@ -186,15 +189,7 @@ def read_recogniser(folder: Path | str, pretrained: Pretrained) -> Recogniser:
         told = {"classifier": "finetune", "class_names": card["class_names"]}
         about = checked(told, Recognition, f"{folder / CARD}", TRAIN_AGAIN)
     num_classes, tensors = len(about.class_names), read_weights(folder).tensors
-    examples, layer, head = None, None, None
-    if "examples.features" in tensors:
-        features, labels = tensors["examples.features"], tensors.get("examples.labels")
-        fits = labels is not None and features.ndim == 2 and labels.shape == features.shape[:1]
-        if labels is None or not fits or not len(labels) or not features.isfinite().all():
-            raise DataError(f"{folder / WEIGHTS}: its examples are no table with labels; {TRAIN_AGAIN}")
-        if labels.dtype != torch.int64 or int(labels.min()) < 0 or int(labels.max()) >= num_classes:
-            raise DataError(f"{folder / WEIGHTS}: an example of no class of the card; {TRAIN_AGAIN}")
-        examples = Examples(features.float(), labels, num_classes)
+    neighbours, layer, head = _neighbours(folder, tensors, num_classes), None, None
     if about.classifier == "finetune":
         head = _head(folder, pretrained, num_classes)
         own = {name: value for name, value in tensors.items() if name.startswith("head.")}
@@ -202,10 +197,10 @@ def read_recogniser(folder: Path | str, pretrained: Pretrained) -> Recogniser:
         if problem:
             raise DataError(f"{folder / WEIGHTS}: of the classifier {problem}; this is not the card's model")
         head.head.load_state_dict({name.removeprefix("head."): value for name, value in own.items()})
-    elif examples is None:
-        raise DataError(f"{folder / WEIGHTS}: 'examples.features' is missing; this is not the card's model")
+    elif neighbours is None:
+        raise DataError(f"{folder / WEIGHTS}: 'neighbours.points' is missing; this is not the card's model")
     elif about.classifier == "linear":
-        width = examples.features.shape[1]
+        width = len(neighbours.mean)
         shapes = ((num_classes, width), (num_classes,), (width,), (width,))
         expected = {f"linear.{name}": torch.empty(shape) for name, shape in zip(LINEAR, shapes, strict=True)}
         own = {name: value for name, value in tensors.items() if name.startswith("linear.")}
@@ -216,7 +211,35 @@ def read_recogniser(folder: Path | str, pretrained: Pretrained) -> Recogniser:
             )
         weight, bias, mean, scale = (own[name] for name in expected)
         layer = LogisticRegression(weight, bias, mean, scale, L2, True)
-    return Recogniser(pretrained, about, examples, layer, head)
+    return Recogniser(pretrained, about, neighbours, layer, head)
+
+
+def _neighbours(folder: Path, tensors: Mapping[str, Tensor], num_classes: int) -> Neighbours | None:
+    """Return the examples among the weights, or None where there are none.
+
+    Raises:
+        DataError: they do not fit each other or the classes.
+    """
+    own = {name: tensors[f"neighbours.{name}"] for name in NEIGHBOURS if f"neighbours.{name}" in tensors}
+    if not own:
+        return None
+    where = f"{folder / WEIGHTS}: its examples"
+    if (
+        len(own) < len(NEIGHBOURS)
+        or own["axes"].ndim != 2
+        or own["labels"].ndim != 1
+        or 0 in own["axes"].shape
+    ):
+        raise DataError(f"{where} are not complete; {TRAIN_AGAIN}")
+    (width, size), num = own["axes"].shape, len(own["labels"])
+    shapes = {"mean": (width,), "axes": (width, size), "points": (num, size)}
+    expected = {name: torch.empty(shape) for name, shape in shapes.items()}
+    problem = difference(own, {**expected, "labels": torch.empty(num, dtype=torch.int64)})
+    if problem or not num or not all(own[name].isfinite().all() for name in shapes):
+        raise DataError(f"{where}: {problem or 'none, or numbers that are not finite'}; {TRAIN_AGAIN}")
+    if int(own["labels"].min()) < 0 or int(own["labels"].max()) >= num_classes:
+        raise DataError(f"{where}: one of no class of the card; {TRAIN_AGAIN}")
+    return Neighbours(**own, num_classes=num_classes)
 
 
 class _Head(Struct):

@@ -1,0 +1,63 @@
+"""What a model answers: classes with probabilities, joints with stretches, people one by one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PrimeJoint:
+    """A joint whose density changes much, and the shortest stretch that holds half of its change."""
+
+    joint: str
+    first_frame: int
+    last_frame: int
+    """Both of them in the stretch."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A class, and how likely it is."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What somebody does."""
+
+    top: tuple[Guess, ...]
+    """The likeliest classes, the likeliest first."""
+    unfamiliar: bool | None
+    """Whether it is like nothing that taught the model; None: the model cannot tell."""
+    prime_joints: tuple[PrimeJoint, ...]
+    """The joints that it turns on, and when."""
+
+    @property
+    def label(self) -> str:
+        """The likeliest class."""
+        return self.top[0].label
+
+    @property
+    def probability(self) -> float:
+        """How likely it is."""
+        return self.top[0].probability
+
+
+@dataclass(frozen=True)
+class Prediction(Answer):
+    """What a recording shows: everybody in it together, and one by one."""
+
+    recording: str
+    """Its name."""
+    num_frames: int
+    fps: float | None
+    people: tuple[Answer, ...]
+    """One for each body, in the order of the recording."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        table = asdict(self)
+        return {"recording": table.pop("recording"), "frames": table.pop("num_frames"), **table}

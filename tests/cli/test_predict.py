@@ -1,0 +1,197 @@
+"""Asking a model that was taught: files, folders, standard input, arrays; what is unfamiliar."""
+
+import csv
+import io
+import json
+import re
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+import skelact
+from class_folders import in_class_folders
+from skelact.api.prediction import predict
+from skelact.cli.main import main
+from skelact.errors import ConfigurationError, DataError
+
+ACTIONS = {"A010": "clapping", "A023": "hand waving", "A026": "hopping", "A008": "sitting down"}
+OTHERS = {"A006": "picking up", "A024": "kicking", "A040": "crossing hands"}
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("predict")
+    in_class_folders(folder / "gestures", 48, ACTIONS, seed=1)
+    in_class_folders(folder / "asked", 24, ACTIONS, seed=2)
+    in_class_folders(folder / "others", 18, OTHERS, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(ground, tiny_run):
+    return skelact.teach(ground / "gestures", out=ground / "model", from_=tiny_run).path
+
+
+def test_other_people_are_recognised_and_probabilities_sum_to_one(ground, model):
+    found = predict(model, [ground / "asked"], top=9)
+    assert len(found.found) == 24
+    assert found.exit_status == 0
+    right = [one.label in file for file, one in found.found]
+    assert np.mean(right) > 0.6
+    for _, one in found.found:
+        shares = [guess.probability for guess in one.top]
+        assert sum(shares) == pytest.approx(1)
+        assert shares == sorted(shares, reverse=True)
+        assert [guess.label for guess in one.top] != []
+        assert len(one.top) == len(ACTIONS)
+    confidence = np.mean([one.probability for _, one in found.found])
+    assert confidence == pytest.approx(np.mean(right), abs=0.3)
+
+
+def test_actions_that_nobody_taught_are_unfamiliar_and_known_ones_are_not(ground, model):
+    known = [one.unfamiliar for _, one in predict(model, [ground / "asked"]).found]
+    strange = [one.unfamiliar for _, one in predict(model, [ground / "others"]).found]
+    assert np.mean(known) <= 0.2
+    assert np.mean(strange) >= np.mean(known) + 0.3
+
+
+def test_one_object_a_recording(ground, model, capsys):
+    (file, *_) = sorted((ground / "asked" / "clapping").iterdir())
+    assert main(["predict", str(model), str(file), "--json", "--top", "2"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert set(table) >= {"file", "top", "unfamiliar", "prime_joints", "people"}
+    assert table["file"] == str(file)
+    assert [set(each) for each in table["top"]] == [{"label", "probability"}] * 2
+    assert table["unfamiliar"] in (True, False)
+    for joint in table["prime_joints"]:
+        assert set(joint) == {"joint", "first_frame", "last_frame"}
+        assert 0 <= joint["first_frame"] <= joint["last_frame"] < table["frames"]
+    (person,) = table["people"]
+    assert person["top"] == table["top"]
+
+
+def test_a_bad_file_is_told_and_the_others_go_on(ground, model, tmp_path, capsys):
+    good = [str(path) for path in sorted((ground / "asked" / "hopping").iterdir())[:2]]
+    (tmp_path / "bad.json").write_text('{"bodies": [')
+    (tmp_path / "folder").mkdir()
+    shutil.copy(good[0], tmp_path / "folder")
+    (tmp_path / "folder" / "S001C001P001R001A001.skeleton").write_text("nothing")
+    (tmp_path / "folder" / "notes.md").write_text("read me")
+    bad = [str(tmp_path / "bad.json"), str(tmp_path / "missing.json")]
+    words = ["predict", str(model), good[0], *bad, str(tmp_path / "folder"), good[1]]
+    assert main([*words, "--csv"]) == 2
+    out, err = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(out)))
+    name = good[0].rpartition("/")[2]
+    assert [row["file"] for row in rows if not row["person"]] == [
+        good[0],
+        str(tmp_path / "folder" / name),
+        good[1],
+    ]
+    said = err.splitlines()
+    assert [line.startswith(f"skelact: {each}") for line, each in zip(said, bad, strict=False)] == [
+        True,
+        True,
+    ]
+    assert len(said) == 3
+    assert f"{tmp_path / 'folder' / 'S001C001P001R001A001.skeleton'}: " in said[2]
+    assert main([*words[:3], "--json", "--csv"]) == 2
+    assert main(["predict", str(model), bad[0]]) == 2
+
+
+def pose(positions, **more):
+    bodies = [{"positions": one.round(4).tolist()} for one in positions]
+    return {"topology": "ntu-25", "fps": 30, "bodies": bodies, **more}
+
+
+def test_pose_json_on_the_standard_input(ground, model, capsys, monkeypatch):
+    store = skelact.prepare("auto", ground / "asked", ground / "asked-store", workers=1)
+    one = store.sequence(0)
+
+    def ask(text):
+        class Input:
+            buffer = io.BytesIO(text.encode())
+
+        monkeypatch.setattr(sys, "stdin", Input)
+        return main(["predict", str(model), "-", "--json", "--top", "9"])
+
+    assert ask(json.dumps(pose(one.positions[:1]))) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["file"] == "-"
+    direct = skelact.load(model).predict(one.positions[:1], fps=30, top=9)
+    assert {each["label"]: each["probability"] for each in table["top"]} == pytest.approx(
+        {guess.label: guess.probability for guess in direct.top}, abs=0.02
+    )
+    for text in ("", "[]", '{"bodies": 3}', json.dumps(pose(one.positions[:1], topology="stick"))):
+        assert ask(text) == 2
+        out, err = capsys.readouterr()
+        assert not out
+        (said,) = err.splitlines()
+        assert said.startswith("skelact: -: ")
+        assert "/tmp" not in said
+
+
+def test_arrays_in_all_shapes(ground, model):
+    asked = skelact.load(model)
+    assert asked.classes == sorted(ACTIONS.values())
+    walk = np.random.default_rng(0).normal(0, 0.3, (40, 25, 3))
+    single = asked.predict(walk)
+    assert single.label in asked.classes
+    assert single.num_frames == 40
+    assert len(single.people) == 1
+    hole = walk.copy()
+    hole[3:9, 4] = np.nan
+    assert asked.predict(hole).prime_joints
+    assert asked.predict(walk[:1]).prime_joints == ()
+    several = asked.predict([walk, walk[:5]])
+    assert [one.num_frames for one in several] == [40, 5]
+    assert several[0].top[0].probability == pytest.approx(single.top[0].probability)
+    with pytest.warns(match="more people than clips hold"):
+        crowd = asked.predict(np.stack([walk + number for number in range(20)]))
+    assert len(crowd.people) == 20
+    for wrong in (walk[:, :20], np.full((9, 25, 3), np.nan), walk[..., :2]):
+        with pytest.raises(DataError):
+            asked.predict(wrong)
+    with pytest.raises(ConfigurationError, match="top is 0"):
+        asked.predict(walk, top=0)
+
+
+def test_each_of_two_people_is_told_as_if_alone(ground, model):
+    asked, store = skelact.load(model), skelact.prepare("auto", ground / "asked", ground / "two", workers=1)
+    walker, other = (store.sequence(index) for index in (0, len(store) - 1))
+    length = min(walker.num_frames, other.num_frames)
+    both = np.stack([walker.positions[0, :length], other.positions[0, :length] + 1])
+    found = asked.predict(both)
+    for person, positions in zip(found.people, both, strict=True):
+        alone = asked.predict(positions)
+        assert person.label == alone.label
+        assert person.probability == pytest.approx(alone.probability, abs=1e-4)
+        assert person.prime_joints == alone.prime_joints
+
+
+def test_a_store_can_be_asked_and_people_are_listed(store_path, model, capsys):
+    assert main(["predict", str(model), str(store_path)]) == 0
+    assert re.search(r"person 2: \w+", capsys.readouterr().out)
+
+
+def test_an_encoder_alone_says_what_to_do(tiny_run, capsys):
+    assert main(["predict", str(tiny_run), "nothing.json"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "knows no classes; teach it some: skelact teach FOLDER --from" in said
+
+
+def test_other_skeletons_are_converted_or_refused(model, store_path, tmp_path, capsys):
+    main(["data", "convert", str(store_path), str(tmp_path / "kinect"), "--topology", "kinect-20"])
+    main(["data", "convert", str(store_path), str(tmp_path / "flat"), "--topology", "coco-17"])
+    capsys.readouterr()
+    found = predict(model, [tmp_path / "kinect"])
+    assert not found.problems
+    assert {joint.joint for _, one in found.found for joint in one.prime_joints} <= set(
+        skelact.Store.open(tmp_path / "kinect").topology.joints
+    )
+    flat = pose(np.zeros((1, 4, 17, 2)) + np.arange(17)[:, None])
+    (tmp_path / "flat.json").write_text(json.dumps({**flat, "topology": "coco-17"}))
+    assert main(["predict", str(model), str(tmp_path / "flat.json")]) == 2
+    assert "2-D positions, the encoder knows 3-D ones" in capsys.readouterr().err
