@@ -16,22 +16,32 @@ from skelact.api.prediction import predict
 from skelact.cli.main import main
 from skelact.errors import ConfigurationError, DataError
 
-ACTIONS = {"A010": "clapping", "A023": "hand waving", "A026": "hopping", "A008": "sitting down"}
+ACTIONS = {
+    "A007": "throwing",
+    "A008": "sitting down",
+    "A010": "clapping",
+    "A023": "hand waving",
+    "A026": "hopping",
+    "A044": "touching head",
+}
 OTHERS = {"A006": "picking up", "A024": "kicking", "A040": "crossing hands"}
 
 
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory):
     folder = tmp_path_factory.mktemp("predict")
-    in_class_folders(folder / "gestures", 48, ACTIONS, seed=1)
+    in_class_folders(folder / "gestures", 72, ACTIONS, seed=1)
     in_class_folders(folder / "asked", 24, ACTIONS, seed=2)
     in_class_folders(folder / "others", 18, OTHERS, seed=3)
     return folder
 
 
 @pytest.fixture(scope="module")
-def model(ground, tiny_run):
-    return skelact.teach(ground / "gestures", out=ground / "model", from_=tiny_run).path
+def model(ground, store_path):
+    """Return a model whose encoder sees people from their own side, wherever the camera stood."""
+    few = {"size": "tiny", "epochs": 3, "training": {"workers": 0, "tensorboard": False}, "quiet": True}
+    run = skelact.pretrain(store_path, out=ground / "run", method="mamp", clips={"view": "body"}, **few)
+    return skelact.teach(ground / "gestures", out=ground / "model", from_=run).path
 
 
 def test_other_people_are_recognised_and_probabilities_sum_to_one(ground, model):
@@ -39,7 +49,7 @@ def test_other_people_are_recognised_and_probabilities_sum_to_one(ground, model)
     assert len(found.found) == 24
     assert found.exit_status == 0
     right = [one.label in file for file, one in found.found]
-    assert np.mean(right) > 0.6
+    assert np.mean(right) > 0.8
     for _, one in found.found:
         shares = [guess.probability for guess in one.top]
         assert sum(shares) == pytest.approx(1)
@@ -51,10 +61,11 @@ def test_other_people_are_recognised_and_probabilities_sum_to_one(ground, model)
 
 
 def test_actions_that_nobody_taught_are_unfamiliar_and_known_ones_are_not(ground, model):
+    model = skelact.teach(ground / "gestures", out=ground / "wary", from_=model, false_alarms=0.15).path
     known = [one.unfamiliar for _, one in predict(model, [ground / "asked"]).found]
     strange = [one.unfamiliar for _, one in predict(model, [ground / "others"]).found]
-    assert np.mean(known) <= 0.2
-    assert np.mean(strange) >= np.mean(known) + 0.3
+    assert np.mean(known) <= 0.25
+    assert np.mean(strange) >= 0.5
 
 
 def test_one_object_a_recording(ground, model, capsys):

@@ -37,7 +37,7 @@ class Neighbours:
     mean: Tensor
     """(D,) what features are measured from."""
     axes: Tensor
-    """(D, R) the directions of the space, in its unit: how much recordings of one class spread in it."""
+    """(D, R) the directions of the space, in its unit."""
     points: Tensor
     """(N, R)."""
     labels: Tensor
@@ -49,13 +49,16 @@ class Neighbours:
         """Return examples in the space that tells their classes apart best.
 
         It has as many directions as classes less one, those of Fisher's linear discriminants, with the
-        spread within classes shrunk towards the same in all directions.
+        spread within classes shrunk towards the same in all directions. Its unit is how far the nearest
+        example of another class usually is: from few examples and from many, distances then mean the same.
 
         Source: Fisher, Annals of Eugenics 7, 1936; shrinkage: Friedman, JASA 84, 1989.
         """
         mean, axes = _discriminants(examples)
-        points = ((examples.features.double() - mean) @ axes).float()
-        return cls(mean.float(), axes.float(), points, examples.labels, examples.num_classes)
+        points = (examples.features.double() - mean) @ axes
+        unit = _apart(points, examples.labels)
+        mean, axes, points = mean.float(), (axes / unit).float(), (points / unit).float()
+        return cls(mean, axes, points, examples.labels, examples.num_classes)
 
     def distances(self, features: Tensor) -> Tensor:
         """Return (Q, K) how far (Q, D) features are from the nearest example of each class.
@@ -74,6 +77,18 @@ class Neighbours:
             labels = self.labels.expand(len(between), -1)
             nearest[part].scatter_reduce_(1, labels, between, "amin")
         return nearest
+
+
+def _apart(points: Tensor, labels: Tensor) -> float:
+    """Return the median distance of an example to the nearest one of another class; 1 where there is none."""
+    nearest = []
+    for begin in range(0, len(points), _QUERIES):
+        part = slice(begin, begin + _QUERIES)
+        between = torch.cdist(points[part], points)
+        between[labels[part, None] == labels] = torch.inf
+        nearest.append(between.min(1).values)
+    usual = float(torch.cat(nearest).median()) / points.shape[1] ** 0.5
+    return usual if 0 < usual < float("inf") else 1.0
 
 
 def _discriminants(examples: Examples) -> tuple[Tensor, Tensor]:
