@@ -28,6 +28,8 @@ LINES = tuple(
     evaluate semi --run @run --data @store --protocol xsub --share 1 --out @new --epochs 1
     teach @store --from @run --out @new
     package @run @new
+    predict @model @store
+    predict @model @raw --json
     evaluate supervised --data @store --protocol xsub --size tiny --out @new --epochs 1
     results @run/evaluations/knn-ntu60-xsub-trained-seed0.json
     figures loss --run @run --out @loss.png

@@ -113,6 +113,8 @@ rows:
 tables:
   first: {title: First, data: [ntu60-xsub], evaluate: [knn], seeds: [0]}
 """
+TEACH = "teach @store --from @run --out @model"
+PREDICT = "predict @model @store"
 KNN = "evaluate knn --run @run --data @store --protocol xsub --accelerator cpu"
 LINEAR = "evaluate linear-fast --run @linear --data @store --protocol xsub --l2 [0.01] --accelerator cpu"
 
@@ -135,6 +137,7 @@ def make_world(folder: Path) -> World:
         ("long", "data prepare pku1 @untrimmed @long --untrimmed --workers 1"),
         ("run", PRETRAIN),
         ("result", KNN),
+        ("model", TEACH),
     ):
         begun = time.monotonic()
         ended = in_child(partial(run_line, line, place), folder, 300)
@@ -143,7 +146,7 @@ def make_world(folder: Path) -> World:
     shutil.copytree(place / "run", place / "linear")
     ended = in_child(partial(run_line, LINEAR, place), folder, 300)
     assert ended.status == 0, ended.text
-    for name in ("raw", "store", "run", "second", "long", "linear"):
+    for name in ("raw", "store", "run", "model", "second", "long", "linear"):
         (place / name).rename(folder / name)
     return World(folder, {name: hashes_of(folder / name) for name in ("store", "run")}, seconds)
 
@@ -168,19 +171,21 @@ EDITED: dict[str, tuple[str, ...]] = {
     "store/names.bin": ("data info @store",),
     "run/card.json": (KNN,),
     "run/weights.safetensors": (KNN,),
+    "model/card.json": (PREDICT,),
+    "model/weights.safetensors": (PREDICT,),
     "run/config.yaml": (f"{PRETRAIN} --resume",),
     "run/metrics.jsonl": (f"{PRETRAIN} --resume", "figures loss --run @run --out @loss.png"),
     "run/checkpoints/*": (f"{PRETRAIN} --resume",),
     "run/evaluations/*.json": ("results @{}", "figures confusion @{} --variant k=1 --out @confusion.png"),
     "run/evaluations/*.npz": ("results @{}", "figures confusion @{} --variant k=1 --out @confusion.png"),
 }
-"""Files of a store and a run, and the commands that read them."""
+"""Files of a store, a run and a package, and the commands that read them."""
 
 
 def edit(world: World, random: Random, _: int) -> Found:
     """Change one file, and let a command read it."""
     pattern = random.choice(list(EDITED))
-    place = world.place("store", "run")
+    place = world.place("store", "run", "model")
     path = random.choice(sorted(place.glob(pattern)))
     line = random.choice(EDITED[pattern])
     if line.endswith("--resume"):
@@ -247,7 +252,7 @@ FUZZED = 200
 
 def mutate(world: World, random: Random, _: int) -> Found:
     """Run a command with some words changed, or with a wild value of one of its settings."""
-    place = world.place("raw", "store", "run", "second", "long", "linear")
+    place = world.place("raw", "store", "run", "model", "second", "long", "linear")
     (place / "suite.yaml").write_text(SUITE)
     (place / "stores").mkdir()
     (place / "stores" / "ntu60").symlink_to(place / "store")

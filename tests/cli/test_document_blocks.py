@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from class_folders import in_class_folders
 from skelact.cli.main import main
 from small_data_sets import (
     VIDEOS,
@@ -36,6 +37,7 @@ BLOCK = re.compile(
 )
 TRAINED = ("linear", "finetune", "semi", "transfer", "supervised")
 """Evaluations with epochs."""
+GESTURES = {"A010": "clapping", "A023": "hand waving", "A026": "hopping"}
 OUTPUT = {"prepare": 5, "convert": 4, "export": 4, "import": 4, "synth": 3}
 """Place of the argument that names what a command writes."""
 
@@ -72,6 +74,8 @@ def ground(tmp_path_factory):
     write_msr_action3d(folder / "RAW")
     write_bandai_namco(folder / "RAW")
     write_pku_mmd(folder / "pku_raw")
+    in_class_folders(folder / "gestures", 18, GESTURES, seed=1)
+    in_class_folders(folder / "new-recordings", 6, GESTURES, seed=2)
     command("data", "synth", folder / "ntu", "--sequences", 124, "--seed", 1)
     command("data", "synth", folder / "other-ntu", "--sequences", 62, "--seed", 2)
     store = folder / "stores" / "ntu"
@@ -144,6 +148,8 @@ class Page:
             "NTU60_CS.npz": "ntu.npz",
             "ntu60_3danno.pkl": "ntu.pkl",
             "mamp.pth": "mamp.pth",
+            "gestures": "gestures",
+            "new-recordings": "new-recordings",
             **{name: f"videos/{name}" for name in VIDEOS},
         }
         for name, source in sources.items():

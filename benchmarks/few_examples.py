@@ -1,0 +1,67 @@
+"""What classifiers make of few examples a class: nearest neighbours at several shrinkages, linear layers.
+
+Examples are drawn from the training side of a protocol, the test side is asked; means over five draws. Beside
+it: of five classes left out, the share called unfamiliar at 5 % false alarms on the test side. Takes a store,
+a protocol and a run:
+
+    python benchmarks/few_examples.py stores/msr xsub runs/a
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import torch
+
+import skelact
+from skelact.clips.source import ClipSource
+from skelact.evaluation.features import extract_features
+from skelact.evaluation.logistic import fit_path
+from skelact.recognition import neighbours
+from skelact.recognition.neighbours import Examples, Neighbours
+from skelact.store.protocols import split
+
+COUNTS = (2, 5, 10)
+SHRINKAGES = (0.1, 0.3, 0.5, 0.8, 0.95)
+STRENGTHS = (1.0, 0.1, 0.01, 0.001)
+DRAWS = 5
+LEFT_OUT = 5
+
+
+def main() -> None:
+    store, model = skelact.Store.open(sys.argv[1]), skelact.load(sys.argv[3])
+    sides, source = split(store, sys.argv[2]), ClipSource(store, model.pretrained.clips)
+    everything, num_classes = np.arange(len(store)), len(store.class_names)
+    for pooling in ("mean", "joints"):
+        features, labels = extract_features(model.encoder, source, everything, pooling=pooling)
+        for count in COUNTS:
+            found: dict[str, list[float]] = {}
+            for seed in range(DRAWS):
+                generator = np.random.default_rng(seed)
+                out = torch.from_numpy(generator.permutation(num_classes)[:LEFT_OUT])
+                drawn = generator.permutation(sides.train)
+                own = {label: drawn[labels[drawn] == label][:count] for label in range(num_classes)}
+                chosen = torch.from_numpy(np.concatenate(list(own.values())))
+                known = Examples(features, labels, num_classes).part(chosen)
+                fewer = known.part(~torch.isin(known.labels, out))
+                asked, truth = features[sides.test], labels[sides.test]
+                strange = torch.isin(truth, out)
+                for shrinkage in SHRINKAGES:
+                    neighbours.SHRINKAGE = shrinkage
+                    right = Neighbours.of(known).distances(asked).argmin(1) == truth
+                    found.setdefault(f"neighbours {shrinkage}", []).append(float(right.float().mean()))
+                    far = Neighbours.of(fewer).distances(asked).min(1).values
+                    beyond = far[strange] > far[~strange].quantile(0.95)
+                    found.setdefault(f"unfamiliar {shrinkage}", []).append(float(beyond.float().mean()))
+                for l2 in STRENGTHS:
+                    settings = {"max_iterations": 300, "tolerance": 1e-5}
+                    (layer,) = fit_path(known.features, known.labels, num_classes, [l2], **settings)
+                    right = layer(asked).argmax(1) == truth
+                    found.setdefault(f"linear {l2}", []).append(float(right.float().mean()))
+            cells = (f"{name} {100 * np.mean(shares):.1f}" for name, shares in found.items())
+            print(f"{pooling}, {count} a class: {'  '.join(cells)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
