@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 import sys
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,3 +208,39 @@ def test_other_skeletons_are_converted_or_refused(model, store_path, tmp_path, c
     (tmp_path / "flat.json").write_text(json.dumps({**flat, "topology": "coco-17"}))
     assert main(["predict", str(model), str(tmp_path / "flat.json")]) == 2
     assert "2-D positions, the encoder knows 3-D ones" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_five_examples_a_class_of_msr_action3d_and_other_people(shared_data_dir, tmp_path):
+    """An encoder that learned without labels from the training people; five recordings a class of these."""
+    names = skelact.prepare(
+        "msr-action3d", shared_data_dir / "msr_action3d.tar.xz", tmp_path / "msr", workers=1
+    ).class_names
+    few = {"size": "tiny", "epochs": 30, "training": {"workers": 0, "tensorboard": False}, "quiet": True}
+    clips = {"view": "body", "min_crop_frames": 16}
+    run = skelact.pretrain(tmp_path / "msr", "xsub", out=tmp_path / "run", method="mamp", clips=clips, **few)
+    counts = dict.fromkeys(range(20), 0)
+    with tarfile.open(shared_data_dir / "msr_action3d.tar.xz") as archive:
+        for member in archive.getmembers():
+            found = re.search(r"a(\d\d)_s(\d\d)_e\d\d\w*\.txt$", member.name)
+            if found is None:
+                continue
+            action, subject = int(found[1]) - 1, int(found[2])
+            is_taught = subject % 2 == 1 and counts[action] < 5
+            if subject % 2 == 1 and not is_taught:
+                continue
+            counts[action] += is_taught
+            place = tmp_path / ("gestures" if is_taught else "asked") / names[action]
+            place.mkdir(parents=True, exist_ok=True)
+            (place / found[0]).write_bytes(archive.extractfile(member).read())
+    made = skelact.teach(tmp_path / "gestures", out=tmp_path / "model", from_=run)
+    assert made.card["recognition"]["num_examples"] == [5] * 20
+    asked = predict(made.path, [tmp_path / "asked"])
+    assert not asked.problems
+    right = np.mean([Path(file).parent.name == one.label for file, one in asked.found])
+    assert right > 0.4
+    low, high = (made.card["recognition"]["accuracy"][end] for end in ("low", "high"))
+    assert low - 0.1 < right < high + 0.1
+    confidence = np.mean([one.probability for _, one in asked.found])
+    assert confidence == pytest.approx(right, abs=0.15)
+    assert np.mean([one.unfamiliar for _, one in asked.found]) < 0.15
