@@ -13,8 +13,9 @@ from skelact.models.sizes import ProjectionConfig, STGCNConfig
 from skelact.models.st_gcn import STGCN
 from skelact.pretraining.contrastive.losses import info_nce, prime_contrast
 from skelact.pretraining.contrastive.memory_bank import MemoryBank
-from skelact.pretraining.contrastive.model import MomentumCopy, masked_pool, prime_pool
+from skelact.pretraining.contrastive.model import masked_pool, prime_pool
 from skelact.pretraining.contrastive.views import mix_views
+from skelact.pretraining.momentum import MomentumCopy
 from skelact.skeleton.tables import NTU_25
 
 SIZES = STGCNConfig(channels=(8, 16), strides=(1, 2), kernel=3, dropout=0.0)

@@ -3,14 +3,14 @@ import math
 import pytest
 import torch
 
-from skelact.pretraining.contrastive.memory_bank import MemoryBank
-from skelact.pretraining.contrastive.task import (
+from skelact.pretraining.collapse import (
     alignment,
     collapse_monitors,
     effective_rank,
     embedding_variance,
     uniformity,
 )
+from skelact.pretraining.contrastive.memory_bank import MemoryBank
 
 
 def test_embeddings_that_are_all_alike():

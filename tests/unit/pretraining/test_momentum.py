@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from skelact.errors import ConfigurationError
-from skelact.pretraining.contrastive.model import MomentumCopy
+from skelact.pretraining.momentum import MomentumCopy
 
 
 def network():

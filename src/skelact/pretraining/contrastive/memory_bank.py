@@ -7,11 +7,11 @@ called the queue.
 from __future__ import annotations
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from skelact.errors import ConfigurationError
+from skelact.pretraining.gathering import gather_rows
 
 
 class MemoryBank(nn.Module):
@@ -77,21 +77,3 @@ class MemoryBank(nn.Module):
     def ages(self) -> Tensor:
         """(K',) int64: batches since each key was written, 0 for the newest; the random start is left out."""
         return self.num_batches - self.born[self.born > 0]
-
-
-def gather_rows(rows: Tensor) -> Tensor:
-    """Return the (n, D) rows of all processes, in their order; n may differ between them.
-
-    Without other processes these are the rows themselves. Gradients do not pass.
-    """
-    if not dist.is_initialized() or dist.get_world_size() == 1:
-        return rows
-    num_processes = dist.get_world_size()
-    counts = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(num_processes)]
-    dist.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
-    most = max(int(count) for count in counts)
-    padded = rows.new_zeros(most, rows.shape[1])
-    padded[: len(rows)] = rows
-    parts = [torch.empty_like(padded) for _ in range(num_processes)]
-    dist.all_gather(parts, padded)
-    return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)])

@@ -11,14 +11,12 @@ Sources: Gunasekara et al., IEEE TBIOM 7(4), 2025; He et al., *MoCo*, CVPR 2020;
 
 from __future__ import annotations
 
-import copy
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from skelact.density.learned import LearnedDensity
-from skelact.errors import ConfigurationError
 from skelact.models.backbone import build_backbone
 from skelact.models.heads import ProjectionHead
 from skelact.models.sizes import EncoderConfig, ProjectionConfig, STGCNConfig
@@ -27,6 +25,7 @@ from skelact.pretraining.contrastive.memory_bank import MemoryBank
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
 from skelact.pretraining.contrastive.prime_detector import PrimeDetector
 from skelact.pretraining.contrastive.views import Views, query_clips
+from skelact.pretraining.momentum import MomentumCopy
 from skelact.skeleton.topology import Topology
 
 EPSILON = 1e-6
@@ -84,46 +83,6 @@ def prime_pool(
     """
     prime = masked_pool(features, prime_mask, present, joint_present)
     return prime, masked_pool(features, 1 - prime_mask, present, joint_present)
-
-
-class MomentumCopy(nn.Module):
-    """A copy of a network whose weights follow the original's slowly and get no gradient.
-
-    Running statistics of normalisations are not weights: the copy, which in training mode sees batches of its
-    own, keeps its own, as published (He et al., *MoCo*, CVPR 2020).
-
-    Args:
-        network: the original; it is copied, not kept.
-        momentum: share of the old weights that an update keeps, in [0, 1].
-
-    Raises:
-        ConfigurationError: a momentum outside [0, 1].
-    """
-
-    def __init__(self, network: nn.Module, momentum: float = 0.999) -> None:
-        super().__init__()
-        if not 0 <= momentum <= 1:
-            raise ConfigurationError(f"momentum is {momentum}, expected a share in [0, 1]")
-        self.momentum = momentum
-        self.network = copy.deepcopy(network).requires_grad_(False)
-
-    @torch.no_grad()
-    def update(self, original: nn.Module) -> None:
-        """Move every weight to ``momentum * own + (1 - momentum) * original``.
-
-        Raises:
-            ValueError: the original has other parameters than the copy.
-        """
-        own, theirs = dict(self.network.named_parameters()), dict(original.named_parameters())
-        if own.keys() != theirs.keys():
-            raise ValueError(f"not the original of this copy: {sorted(own.keys() ^ theirs.keys())} differ")
-        for name, weight in own.items():
-            weight.lerp_(theirs[name], 1 - self.momentum)
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """Run the copy. Its weights get no gradient; inputs that need one do, like a mask before a head."""
-        output: Tensor = self.network(*inputs)
-        return output
 
 
 class ContrastiveOutput(NamedTuple):
