@@ -23,8 +23,10 @@ from skelact.configuration import (
 )
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.models.sizes import ContrastiveSizes, MaskedSizes
-from skelact.pretraining.config import ContrastiveRun, MaskedRun
+from skelact.models.token_sizes import DistilledSizes
+from skelact.pretraining.config import ContrastiveRun, DistilledRun, MaskedRun
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
+from skelact.pretraining.distilled.objective import DistilledObjective
 from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.pretraining.methods import DEFAULT_METHOD, DEFAULT_SIZE, find_method
 from skelact.store.protocols import ALL, training_side
@@ -60,9 +62,10 @@ def pretrain(
     resume: bool = False,
     quiet: bool = False,
     clips: Annotated[Table | None, Fields(ClipSettings)] = None,
-    model: Annotated[Table | None, Fields(MaskedSizes, ContrastiveSizes)] = None,
+    model: Annotated[Table | None, Fields(MaskedSizes, ContrastiveSizes, DistilledSizes)] = None,
     objective: Annotated[Table | None, Fields(MaskedObjective)] = None,
     contrast: Annotated[Table | None, Fields(ContrastiveObjective)] = None,
+    distil: Annotated[Table | None, Fields(DistilledObjective)] = None,
     training: Annotated[Table | None, Fields(TrainingConfig)] = None,
 ) -> Model:
     """Learn a representation of actions from skeletons without labels.
@@ -76,7 +79,7 @@ def pretrain(
             every sequence
         out: folder for the run
         method: stjd-mp-visible (default), stjd-mp, mamp, mae; contrastive: stjd-cl-positions, stjd-cl,
-            random-cl, moco
+            random-cl, moco; distilled: slim
         size: tiny, small or base (default); masked methods also have demo and compact
         init: masked methods: weights to start from, a run folder or a published .pth file
         mixing: with several stores: size (default) or equal shares of each
@@ -98,6 +101,7 @@ def pretrain(
         model: sizes of the networks
         objective: masked methods: what is hidden and what is predicted
         contrast: contrastive methods: what is compared with what
+        distil: distilled methods: what a student must tell of what its teacher sees
         training: how long and how fast
 
     Returns:
@@ -127,6 +131,7 @@ def pretrain(
         "model": model,
         "objective": objective,
         "contrast": contrast,
+        "distil": distil,
         "training": training,
     }
     given = {
@@ -156,7 +161,7 @@ def pretrain(
 
 def compose(
     config: PathLike | None, given: Table, short: Table | None = None, density: str | None = None
-) -> MaskedRun | ContrastiveRun:
+) -> MaskedRun | ContrastiveRun | DistilledRun:
     """Return the configuration of a run: its method's settings, under those of a file, under those given.
 
     Args:
@@ -180,6 +185,8 @@ def compose(
     for key in own.keys() - set(schema.__dataclass_fields__):
         (first, *_) = flatten({key: own[key]})
         raise ConfigurationError(f"{where} has no --{first}; leave it out")
+    if density is not None and family.density_setting is None:
+        raise ConfigurationError(f"{where} has no --density: its density is that of positions; leave it out")
     if density is not None:
         own = merge(own, nested({family.density_setting: density}))
     shorts = {key: value for key, value in (short or {}).items() if value is not None}
@@ -218,7 +225,7 @@ def _names(option: str, value: Any) -> list[str] | None:
     return [str(each.path if isinstance(each, Store) else each) for each in values]
 
 
-def _monitors(config: MaskedRun | ContrastiveRun, every: int) -> list[KnnMonitor]:
+def _monitors(config: MaskedRun | ContrastiveRun | DistilledRun, every: int) -> list[KnnMonitor]:
     """Return a kNN monitor for every store, or none where ``every`` is 0."""
     if every == 0:
         return []
@@ -232,7 +239,7 @@ def _monitors(config: MaskedRun | ContrastiveRun, every: int) -> list[KnnMonitor
     ]
 
 
-def _drawings(config: MaskedRun | ContrastiveRun) -> list[Any]:
+def _drawings(config: MaskedRun | ContrastiveRun | DistilledRun) -> list[Any]:
     """Return what draws for TensorBoard, from the first training sequence, or nothing where it is off."""
     if not config.training.tensorboard:
         return []

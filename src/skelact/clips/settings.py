@@ -9,6 +9,7 @@ from typing import Literal
 from skelact.errors import ConfigurationError, suggest
 from skelact.limits import check_limit
 from skelact.skeleton.main_bodies import CLIP_BODIES
+from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import VIEWS
 
 STREAMS = ("joint", "bone", "motion", "bone-motion")
@@ -167,3 +168,31 @@ class AugmentationSettings:
                 raise ConfigurationError(f"{name} is {low} to {high}, expected 0 < smallest <= largest")
         if self.rescale_ends not in ("reflect", "hold"):
             raise ConfigurationError(f"rescale_ends is {self.rescale_ends!r}, expected 'reflect' or 'hold'")
+
+    def check_skeleton(self, topology: Topology, num_coordinates: int, option: str) -> None:
+        """Refuse augmentations that a data set's skeletons cannot have.
+
+        Args:
+            topology: the skeleton.
+            num_coordinates: coordinates of a position.
+            option: how these settings are called.
+
+        Raises:
+            ConfigurationError: a flip without left-right pairs or along a coordinate that is not there, or a
+                rotation of positions in the plane; the message names the option.
+        """
+        if self.flip and not topology.pairs:
+            raise ConfigurationError(
+                f"topology {topology.name} has no left-right pairs, so clips cannot be flipped; "
+                f"{option}.flip false, or name the pairs in the topology"
+            )
+        if self.flip and self.flip_axis >= num_coordinates:
+            raise ConfigurationError(
+                f"{option}.flip_axis is {self.flip_axis}, but positions have {num_coordinates} coordinates, "
+                "numbered from 0"
+            )
+        if self.rotation and num_coordinates != 3:
+            raise ConfigurationError(
+                f"positions have {num_coordinates} coordinates and cannot be turned in space; "
+                f"{option}.rotation false"
+            )

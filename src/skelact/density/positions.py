@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from skelact.configuration import checked_arguments
+from skelact.density.kernel import density_change as joint_change
 from skelact.density.kernel import log_joint_density
 from skelact.errors import ConfigurationError, DataError, printable
 from skelact.skeleton import view
@@ -127,6 +128,26 @@ def _without_gaps(body: Tensor, seen: Tensor) -> Tensor:
     share = (frames - before) / (after - before).clamp(min=1)
     first, last = (body.gather(0, place[..., None].expand(body.shape)) for place in (before, after))
     return torch.lerp(first, last, share[..., None].to(body.dtype))
+
+
+@torch.no_grad()
+def clip_density_change(bodies: Tensor, bandwidth: float = BANDWIDTH) -> Tensor:
+    """Return how much the density of joints changes from frame to frame, for many bodies of clips at once.
+
+    In clips every joint has a position in every frame; otherwise it is what :func:`density_change` gives of
+    :func:`joint_density`.
+
+    Args:
+        bodies: (B, T, V, C) joint positions.
+        bandwidth: as for :func:`joint_density`.
+
+    Returns:
+        (B, T, V).
+    """
+    size = body_size(bodies)[:, None, None, None]
+    scaled = bodies / (torch.where(size > 0, size, 1.0) * bandwidth)
+    density = log_joint_density(scaled.float()).exp() / bodies.shape[2]
+    return joint_change(density, first="copy")
 
 
 @overload

@@ -62,6 +62,7 @@ class RunTable(Struct):
     model: dict[str, Any] | UnsetType = UNSET
     objective: dict[str, Any] | UnsetType = UNSET
     contrast: dict[str, Any] | UnsetType = UNSET
+    distil: dict[str, Any] | UnsetType = UNSET
     training: TrainingTable | UnsetType = UNSET
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from skelact.errors import ConfigurationError, suggest
@@ -83,3 +83,60 @@ class TokenEncoderConfig:
                 "patch"
             )
         return num_frames // self.patch_frames
+
+
+@dataclass(frozen=True)
+class PrototypeConfig:
+    """Sizes of the heads of self-distillation; the defaults are the published ones.
+
+    Raises:
+        ConfigurationError: a size that is not positive.
+    """
+
+    hidden: int = 2048
+    """Numbers of the hidden layer."""
+    bottleneck: int = 256
+    """Numbers that are compared with prototypes."""
+    prototypes: int = 65536
+    """Prototypes; few more than there are sequences in a batch serve, and thousands suit large data alone."""
+
+    def __post_init__(self) -> None:
+        check_positive("head", dict(vars(self)))
+        check_limit("parameters", self.num_parameters(1), "head", ConfigurationError)
+
+    def num_parameters(self, width: int) -> int:
+        """Return the numbers that a head on features of ``width`` learns."""
+        return (width + 1) * self.hidden + (self.hidden + 1 + self.prototypes) * self.bottleneck
+
+
+@dataclass(frozen=True)
+class DistilledSizes:
+    """Sizes of the encoder and of its heads; what the data decides (joints, coordinates) is not here."""
+
+    patch_frames: int = 8
+    """Frames of one joint that make a token."""
+    width: int = 256
+    """Size of a token's embedding."""
+    depth: int = 8
+    """Transformer blocks."""
+    num_heads: int = 8
+    """Attention heads."""
+    mlp_ratio: float = 1.0
+    """Width of the MLPs' gated hidden layer by the width of a token."""
+    registers: int = 4
+    """Tokens beside the class token that stand for nothing in the clip."""
+    pooling: TokenPooling = "class"
+    """What an evaluation takes of a body: the class token, the mean of its tokens, or both side by side."""
+    head: PrototypeConfig = field(default_factory=PrototypeConfig)
+    """Sizes of the heads, of which the class token and the hidden tokens have one each."""
+
+    def encoder(self, num_joints: int, num_coordinates: int, num_frames: int) -> TokenEncoderConfig:
+        """Return the encoder's sizes for clips of these sizes.
+
+        Raises:
+            ConfigurationError: a size that is not positive, or sizes that do not divide.
+        """
+        own = {name: value for name, value in vars(self).items() if name != "head"}
+        config = TokenEncoderConfig(num_joints=num_joints, num_coordinates=num_coordinates, **own)
+        config.num_steps(num_frames)
+        return config

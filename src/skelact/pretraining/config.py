@@ -1,6 +1,7 @@
 """The configuration of a pre-training run: data x method x size.
 
-There are two families of methods, with settings of their own: the masked and the contrastive ones.
+There are three families of methods, with settings of their own: the masked, the contrastive and the distilled
+ones.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from typing import Literal
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError
 from skelact.models.sizes import ContrastiveSizes, MaskedSizes
+from skelact.models.token_sizes import DistilledSizes
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
+from skelact.pretraining.distilled.objective import DistilledObjective
 from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.training.config import TrainingConfig
 
@@ -87,13 +90,37 @@ class ContrastiveRun(RunConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.clips.gaps != "hold":
-            raise ConfigurationError(
-                f"clips.gaps is {self.clips.gaps!r}, but contrastive methods move every position of a body: "
-                "only 'hold' gives it one in every frame"
-            )
-        if self.training.compile:
-            raise ConfigurationError(
-                "training.compile: contrastive models change shape with every batch and cannot be compiled "
-                "with profit; leave it out"
-            )
+        _check_views(self, "contrastive")
+
+
+@dataclass(frozen=True)
+class DistilledRun(RunConfig):
+    """A run of a method of self-distillation.
+
+    Raises:
+        ConfigurationError: a value outside its range, or values that do not fit each other.
+    """
+
+    model: DistilledSizes = field(default_factory=DistilledSizes)
+    """Sizes of the encoder, and of its heads."""
+    distil: DistilledObjective = field(default_factory=DistilledObjective)
+    """What the student is asked."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_views(self, "distilled")
+        self.distil.check_clips(self.clips.num_frames, self.model.patch_frames, self.model.depth)
+
+
+def _check_views(config: RunConfig, family: str) -> None:
+    """Refuse what views made of a clip cannot have."""
+    if config.clips.gaps != "hold":
+        raise ConfigurationError(
+            f"clips.gaps is {config.clips.gaps!r}, but {family} methods move every position of a body: "
+            "only 'hold' gives it one in every frame"
+        )
+    if config.training.compile:
+        raise ConfigurationError(
+            f"training.compile: {family} models change shape with every batch and cannot be compiled "
+            "with profit; leave it out"
+        )

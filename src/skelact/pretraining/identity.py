@@ -100,7 +100,7 @@ def untrained_identity(config: RunConfig) -> str:
     settings = {
         key: value
         for key, value in changed(config).items()
-        if key.startswith(("clips.", *of_encoder)) and not key.startswith("model.decoder_")
+        if key.startswith(("clips.", *of_encoder)) and not key.startswith(("model.decoder_", "model.head."))
     }
     return digest({"untrained": _family(config), "settings": settings})
 

@@ -20,8 +20,10 @@ from skelact.configuration import instantiate, merge, named_config
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.limits import check_limit
 from skelact.models.sizes import ContrastiveSizes, EncoderConfig, MaskedSizes, STGCNConfig
-from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
+from skelact.models.token_sizes import DistilledSizes, TokenEncoderConfig
+from skelact.pretraining.config import ContrastiveRun, DistilledRun, MaskedRun, RunConfig
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
+from skelact.pretraining.distilled.objective import DistilledObjective
 from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.skeleton.topology import Topology
 
@@ -29,11 +31,13 @@ if TYPE_CHECKING:
     from skelact.clips.mixture import MixedSource
     from skelact.pretraining.contrastive.model import ContrastiveModel
     from skelact.pretraining.contrastive.task import ContrastiveTask
+    from skelact.pretraining.distilled.model import DistilledModel
+    from skelact.pretraining.distilled.task import DistilledTask
     from skelact.pretraining.masked.model import MaskedModel
     from skelact.pretraining.masked.task import MaskedTask
     from skelact.pretraining.run import PretrainingTask
 
-M = TypeVar("M", bound="MaskedModel | ContrastiveModel")
+M = TypeVar("M", bound="MaskedModel | ContrastiveModel | DistilledModel")
 
 DEFAULT_METHOD, DEFAULT_SIZE = "stjd-mp-visible", "base"
 """What a run learns with where nobody names a method, and in which size."""
@@ -46,12 +50,13 @@ class Family(ABC, Generic[M]):
 
     name: ClassVar[str]
     """Adjective: the ``masked`` methods."""
-    settings: ClassVar[type[MaskedRun] | type[ContrastiveRun]]
+    settings: ClassVar[type[MaskedRun] | type[ContrastiveRun] | type[DistilledRun]]
     """The data class of a run's configuration."""
     objective: ClassVar[str]
     """The table of a configuration that other families do not have: it tells what is learned."""
-    density_setting: ClassVar[str]
-    """The setting that chooses the kind of joint density, ``fixed`` or ``learned``; dots between tables."""
+    density_setting: ClassVar[str | None]
+    """The setting that chooses the kind of joint density, ``fixed`` or ``learned``; dots between tables.
+    None: the family's density does not learn."""
     starts_from_weights: ClassVar[bool]
     """Whether a run may start from trained weights (``init``)."""
     size_folder: ClassVar[str]
@@ -233,8 +238,41 @@ class _Contrastive(Family["ContrastiveModel"]):
         return ContrastiveTask(model, source)
 
 
-MASKED, CONTRASTIVE = _Masked(), _Contrastive()
-FAMILIES: Sequence[Family[Any]] = (MASKED, CONTRASTIVE)
+class _Distilled(Family["DistilledModel"]):
+    name, settings, objective, density_setting = "distilled", DistilledRun, "distil", None
+    starts_from_weights, size_folder = False, "size-distilled"
+
+    def clips(self, config: RunConfig) -> ClipSettings:
+        """Return settings for joint positions: they are augmented before a stream is made of them."""
+        return replace(config.clips, stream="joint")
+
+    def model(
+        self,
+        encoder: TokenEncoderConfig,
+        sizes: DistilledSizes,
+        objective: DistilledObjective,
+        topology: Topology,
+        stream: str,
+    ) -> DistilledModel:
+        from skelact.pretraining.distilled.model import DistilledModel
+
+        return DistilledModel(encoder, sizes.head, objective, topology, stream)
+
+    def num_parameters(
+        self, encoder: TokenEncoderConfig, sizes: DistilledSizes, objective: DistilledObjective
+    ) -> int:
+        # student and teacher, with a head each; a second one where hidden tokens have prototypes
+        has_two = objective.masked_weight > 0 and objective.target == "prototypes"
+        return 2 * (encoder.num_parameters + (1 + has_two) * sizes.head.num_parameters(encoder.width))
+
+    def task(self, model: DistilledModel, source: MixedSource) -> DistilledTask:
+        from skelact.pretraining.distilled.task import DistilledTask
+
+        return DistilledTask(model, source)
+
+
+MASKED, CONTRASTIVE, DISTILLED = _Masked(), _Contrastive(), _Distilled()
+FAMILIES: Sequence[Family[Any]] = (MASKED, CONTRASTIVE, DISTILLED)
 """All families."""
 
 
@@ -296,10 +334,10 @@ def _methods() -> dict[str, Method]:
 def sizes() -> dict[str, str]:
     """Return all sizes by name, each with what it is in one line."""
     found = {name: str(named_config("size", name)[SUMMARY]) for name in _names("size")}
-    for family in FAMILIES:
-        for name in found.keys() - set(_names(family.size_folder)):
-            others = ", ".join(other.name for other in FAMILIES if other is not family)
-            found[name] += f" For {others} methods alone."
+    for name in found:
+        having = [family.name for family in FAMILIES if name in _names(family.size_folder)]
+        if len(having) < len(FAMILIES):
+            found[name] += f" For {', '.join(having)} methods alone."
     return found
 
 

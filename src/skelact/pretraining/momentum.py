@@ -1,4 +1,4 @@
-"""A copy of a network that follows it slowly: the momentum encoder of contrast, the teacher of distillation."""
+"""A copy of a network that follows it slowly: the momentum encoder of contrast, a teacher of distillation."""
 
 from __future__ import annotations
 

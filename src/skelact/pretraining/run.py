@@ -24,8 +24,9 @@ from skelact.files import sha256, write_json
 from skelact.models.card import CARD, MEASURES
 from skelact.models.pretrained import WEIGHTS, load_pretrained, model_card
 from skelact.models.tensor_file import write_tensors
-from skelact.pretraining.config import ContrastiveRun, MaskedRun, RunConfig
+from skelact.pretraining.config import ContrastiveRun, DistilledRun, MaskedRun, RunConfig
 from skelact.pretraining.contrastive.model import ContrastiveModel
+from skelact.pretraining.distilled.model import DistilledModel
 from skelact.pretraining.identity import IDENTITY, SEEDS, with_identity
 from skelact.pretraining.masked.initialisation import InitialWeights, LoadInitialWeights, initialise
 from skelact.pretraining.masked.model import MaskedModel
@@ -71,7 +72,7 @@ def load_run_weights(run: str) -> InitialWeights:
 
 
 def pretrain(
-    config: MaskedRun | ContrastiveRun,
+    config: MaskedRun | ContrastiveRun | DistilledRun,
     out: str | Path,
     *,
     resume: bool = False,
@@ -79,7 +80,7 @@ def pretrain(
     callbacks: Sequence[Callback] = (),
     figure_callbacks: Sequence[FigureCallback] = (),
     title: str | None = None,
-) -> MaskedModel | ContrastiveModel:
+) -> MaskedModel | ContrastiveModel | DistilledModel:
     """Train a model and leave it in ``out``.
 
     Args:
@@ -110,7 +111,7 @@ def pretrain(
     source = MixedSource(sources, config.mixing)
     sides = [training_side(store, name) for store, (_, name) in zip(stores, config.sides, strict=True)]
     train = source.joined(sides)
-    model: MaskedModel | ContrastiveModel = family.build(config, source)
+    model: MaskedModel | ContrastiveModel | DistilledModel = family.build(config, source)
     choose_threads(sum(parameter.numel() for parameter in model.parameters()))
     task = family.task(model, source)
     if fabric.global_rank == 0:
@@ -179,16 +180,18 @@ def warn_of_people_left_out(sources: Sequence[ClipSource], sides: Sequence[IntAr
         )
 
 
-def load_model(run: str | Path) -> MaskedModel | ContrastiveModel:
+def load_model(run: str | Path) -> MaskedModel | ContrastiveModel | DistilledModel:
     """Load the whole model of a finished run, in evaluation mode.
 
     Of a masked method that is encoder, decoder and density, of a contrastive one also the momentum copies and
-    the memory bank.
+    the memory bank, of a distilled one student and teacher.
 
     Raises:
         DataError: the folder holds no finished model, an encoder alone, or weights that do not fit its card.
     """
-    model: MaskedModel | ContrastiveModel = family_of_card(load_pretrained(run).card).load(run)
+    model: MaskedModel | ContrastiveModel | DistilledModel = family_of_card(load_pretrained(run).card).load(
+        run
+    )
     return model
 
 

@@ -186,19 +186,4 @@ class ContrastiveObjective:
             ConfigurationError: a flip without left-right pairs or along a coordinate that is not there, or a
                 rotation of positions in the plane; the message names the option.
         """
-        option = "--contrast.augmentation"
-        if self.augmentation.flip and not topology.pairs:
-            raise ConfigurationError(
-                f"topology {topology.name} has no left-right pairs, so clips cannot be flipped; "
-                f"{option}.flip false, or name the pairs in the topology"
-            )
-        if self.augmentation.flip and self.augmentation.flip_axis >= num_coordinates:
-            raise ConfigurationError(
-                f"{option}.flip_axis is {self.augmentation.flip_axis}, but positions have "
-                f"{num_coordinates} coordinates, numbered from 0"
-            )
-        if self.augmentation.rotation and num_coordinates != 3:
-            raise ConfigurationError(
-                f"positions have {num_coordinates} coordinates and cannot be turned in space; "
-                f"{option}.rotation false"
-            )
+        self.augmentation.check_skeleton(topology, num_coordinates, "--contrast.augmentation")

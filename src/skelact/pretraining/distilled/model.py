@@ -1,0 +1,305 @@
+"""Self-distillation without a decoder: who sees little must say what a teacher says of the whole.
+
+The teacher is a slow average of the student. From two whole crops it gives shares of prototypes: of the class
+token, and of every token. The student sees the same sequence as crops with hidden tokens and as short
+stretches. Its class token should agree with the teacher's of the other crop, its hidden tokens with what the
+teacher makes of them.
+
+Sources: SLiM, arXiv 2603.10648; Caron et al., *DINO*, ICCV 2021; Zhou et al., *iBOT*, ICLR 2022; Baevski et
+al., *data2vec*, ICML 2022; for what prime joints do here, Gunasekara et al., IEEE TBIOM 7(4), 2025.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from skelact.models.backbone import Module
+from skelact.models.token_encoder import Encoded, TokenEncoder
+from skelact.models.token_sizes import PrototypeConfig, TokenEncoderConfig
+from skelact.pretraining.distilled.heads import PrototypeHead, RegressionHead
+from skelact.pretraining.distilled.losses import (
+    agreement,
+    regression,
+    regression_target,
+    sinkhorn,
+    spread,
+    told_apart,
+)
+from skelact.pretraining.distilled.objective import DistilledObjective
+from skelact.pretraining.distilled.views import DistilledViews, PrimeStretch, Stretch, steps_of
+from skelact.pretraining.momentum import follow
+from skelact.skeleton.topology import Topology
+
+PARTS = ("class", "masked", "spread", "prime", "other")
+"""The parts of the loss, in the order of :attr:`DistilledOutput.parts`."""
+
+
+class DistilledOutput(NamedTuple):
+    """What one pass gives, for the S of N sequences that both crops show somebody of."""
+
+    loss: Tensor
+    """() mean over the S sequences."""
+    parts: Tensor
+    """(5,) the parts of it before they are weighted, see :data:`PARTS`; 0 where a part has no weight."""
+    student: Tensor
+    """(S, E) class tokens of the first crops by the student's head, without gradient."""
+    teacher: Tensor
+    """(S, E) those of the second crops by the teacher's."""
+    usage: Tensor
+    """(K,) the teacher's mean shares of the prototypes of class tokens."""
+
+
+class _ClassTokens(NamedTuple):
+    """Vectors of N sequences in two crops."""
+
+    values: Tensor
+    """(2, N, D) the mean over bodies."""
+    shown: Tensor
+    """(2, N) bool, False where nobody was seen."""
+
+
+class _HiddenTokens(NamedTuple):
+    """The hidden tokens of all rows of one kind of view."""
+
+    student: Tensor
+    """(H, D)."""
+    teacher: tuple[Tensor, ...]
+    """(H, D) the teacher's tokens; for regression the outputs of its last blocks."""
+    weight: Tensor
+    """(H,) 1 / the hidden tokens of the same row."""
+    sequence: Tensor
+    """(H,)."""
+    rows: Tensor
+    """(N,) rows of each sequence that hide anything."""
+
+
+class DistilledModel(nn.Module):
+    """Student and teacher, each with its heads.
+
+    ``encoder`` is the teacher's: the average is what is used afterwards. The teacher gets no gradient; it
+    moves on when :meth:`advance` is called.
+
+    Args:
+        encoder: sizes of the encoder.
+        head: sizes of the heads.
+        config: what the student is asked.
+        topology: the skeleton.
+        stream: what the encoder sees of positions, one of :data:`skelact.clips.streams.STREAMS`.
+
+    Raises:
+        ConfigurationError: sizes or augmentations that do not fit the skeleton.
+    """
+
+    def __init__(
+        self,
+        encoder: TokenEncoderConfig,
+        head: PrototypeConfig,
+        config: DistilledObjective,
+        topology: Topology,
+        stream: str,
+    ) -> None:
+        super().__init__()
+        config.augmentation.check_skeleton(topology, encoder.num_coordinates, "--distil.augmentation")
+        self.config, self.topology, self.stream = config, topology, stream
+        self.student = TokenEncoder(encoder, topology)
+        self.mask_token = nn.Parameter(torch.empty(encoder.width))
+        nn.init.normal_(self.mask_token, std=0.02)
+        self.class_head = PrototypeHead(encoder.width, head)
+        self.token_head: PrototypeHead | RegressionHead | None = None
+        if config.masked_weight > 0 and config.target == "regression":
+            self.token_head = RegressionHead(encoder.width, head.hidden)
+        elif config.masked_weight > 0:
+            self.token_head = PrototypeHead(encoder.width, head)
+        self.encoder = _still(self.student)
+        self.teacher_class_head = _still(self.class_head)
+        self.teacher_token_head = (
+            _still(self.token_head) if isinstance(self.token_head, PrototypeHead) else None
+        )
+
+    def forward(self, views: DistilledViews) -> DistilledOutput:
+        """Compare what student and teacher say of N sequences."""
+        config = self.config
+        tau = config.teacher_tau_at(views.progress)
+        with torch.no_grad():
+            num_blocks = config.target_blocks if config.target == "regression" else 0
+            whole = self.encoder.encode(views.patches, views.is_there, num_blocks=num_blocks)
+            of_teacher = self._class_tokens(whole.summary, views, views.is_there)
+            teacher_unit, teacher_logits = self.teacher_class_head(of_teacher.values)  # (2, N, E), (2, N, K)
+            valid = of_teacher.shown.all(0)  # (N,)
+            shares = sinkhorn(teacher_logits[:, valid].flatten(0, 1), tau)
+            shares = rearrange(shares, "(c S) K -> c S K", c=2)
+        seen = self.student.encode(
+            views.patches, views.is_there, hidden=views.hidden, mask_token=self.mask_token
+        )
+        crops = self._class_tokens(seen.summary, views, views.is_there)
+        class_tokens = [crops]
+        hidden = [self._hidden_tokens(seen.tokens, whole, views.hidden, views)]
+        for stretch in views.stretches:
+            encoded, is_there = self._encode_stretch(stretch, views)
+            class_tokens.append(self._class_tokens(encoded.summary, views, is_there))
+            hidden.append(self._hidden_tokens(encoded.tokens, whole, stretch.hidden, views, stretch.start))
+        zero = crops.values.sum() * 0
+        parts = dict.fromkeys(PARTS, zero)
+        student_unit, student_logits = self.class_head(torch.stack([each.values for each in class_tokens]))
+        shown = torch.stack([each.shown for each in class_tokens])  # (W, 2, N)
+        parts["class"] = self._class_loss(student_logits[:, :, valid], shown[:, :, valid], shares)
+        if config.masked_weight > 0:
+            parts["masked"] = self._masked_loss(hidden, valid, tau)
+        if config.spread_weight > 0:
+            parts["spread"] = torch.stack([spread(each) for each in crops.values[:, valid]]).mean()
+        if views.prime is not None:
+            parts["prime"], parts["other"] = self._prime_losses(
+                views.prime, views, valid, shares, teacher_unit
+            )
+        weights = [getattr(config, f"{name}_weight") for name in PARTS]
+        loss = sum((weight * parts[name] for weight, name in zip(weights, PARTS, strict=True)), zero)
+        return DistilledOutput(
+            loss,
+            torch.stack([parts[name].detach() for name in PARTS]),
+            student_unit[0, 0, valid].detach(),
+            teacher_unit[1, valid],
+            shares.mean((0, 1)),
+        )
+
+    def _encode_stretch(self, stretch: Stretch, views: DistilledViews) -> tuple[Encoded, Tensor]:
+        num_steps = stretch.hidden.shape[1]
+        is_there = steps_of(views.is_there, stretch.start, num_steps)
+        patches = steps_of(views.patches, stretch.start, num_steps)
+        encoded = self.student.encode(patches, is_there, hidden=stretch.hidden, mask_token=self.mask_token)
+        return encoded, is_there
+
+    def _class_tokens(self, summary: Tensor, views: DistilledViews, is_there: Tensor) -> _ClassTokens:
+        """Return the mean of the (B, D) class tokens of each sequence's bodies that show anything."""
+        place = views.crop * views.num_sequences + views.sequence
+        counts = is_there.flatten(1).any(1).float()
+        total = counts.new_zeros(2 * views.num_sequences).index_add(0, place, counts)
+        sums = counts.new_zeros(len(total), summary.shape[1])
+        sums = sums.index_add(0, place, summary.float() * counts.unsqueeze(1))
+        values = sums / total.clamp(min=1).unsqueeze(1)
+        return _ClassTokens(rearrange(values, "(c N) D -> c N D", c=2), total.view(2, -1) > 0)
+
+    def _class_loss(self, logits: Tensor, shown: Tensor, shares: Tensor) -> Tensor:
+        """Return the mean agreement over sequences, and over the pairs of views of each.
+
+        The student's crop is compared with the teacher's other one, a stretch with both.
+
+        Args:
+            logits: (W, 2, S, K) the student's, of the crops and of W - 1 kinds of stretches.
+            shown: (W, 2, S) bool.
+            shares: (2, S, K) the teacher's.
+        """
+        pairs = torch.stack([agreement(logits, of, self.config.student_tau) for of in shares])  # (2, W, 2, S)
+        counts = shown.expand_as(pairs).clone()
+        counts[0, 0, 0] = counts[1, 0, 1] = False  # a crop is not compared with itself
+        return _mean_of_means(pairs, counts)
+
+    def _hidden_tokens(
+        self,
+        tokens: Tensor,
+        whole: Encoded,
+        hidden: Tensor,
+        views: DistilledViews,
+        start: Tensor | None = None,
+    ) -> _HiddenTokens:
+        """Return the hidden tokens of B rows, and what the teacher says of the same tokens."""
+        places = hidden.flatten().nonzero()[:, 0]
+        of_teacher = whole.blocks or (whole.tokens,)
+        if start is not None:
+            of_teacher = tuple(steps_of(each, start, hidden.shape[1]) for each in of_teacher)
+        row = places // hidden[0].numel()
+        counts = hidden.flatten(1).sum(1)
+        rows = torch.zeros(views.num_sequences, device=hidden.device)
+        return _HiddenTokens(
+            tokens.flatten(0, 2).index_select(0, places),
+            tuple(each.flatten(0, 2).index_select(0, places) for each in of_teacher),
+            1 / counts[row].float(),
+            views.sequence[row],
+            rows.index_add(0, views.sequence, (counts > 0).float()),
+        )
+
+    def _masked_loss(self, hidden: list[_HiddenTokens], valid: Tensor, tau: float) -> Tensor:
+        """Return the mean over sequences, of each over its views, of each over its hidden tokens."""
+        student = torch.cat([each.student for each in hidden])
+        if isinstance(self.token_head, RegressionHead):
+            num_blocks = len(hidden[0].teacher)
+            blocks = [torch.cat([each.teacher[number] for each in hidden]) for number in range(num_blocks)]
+            losses = regression(self.token_head(student), regression_target(blocks))
+        else:
+            assert self.token_head is not None
+            assert self.teacher_token_head is not None
+            with torch.no_grad():
+                _, logits = self.teacher_token_head(torch.cat([each.teacher[0] for each in hidden]))
+                shares = sinkhorn(logits, tau)
+            losses = agreement(self.token_head(student)[1], shares, self.config.student_tau)
+        losses = losses * torch.cat([each.weight for each in hidden])
+        rows = torch.stack([each.rows for each in hidden]).sum(0)  # (N,)
+        sums = torch.zeros_like(rows).index_add(0, torch.cat([each.sequence for each in hidden]), losses)
+        return (sums / rows.clamp(min=1))[valid].mean()
+
+    def _prime_losses(
+        self, prime: PrimeStretch, views: DistilledViews, valid: Tensor, shares: Tensor, teacher_unit: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the agreement of prime views, and how far the other joints are from being told apart."""
+        config = self.config
+        num_steps = config.prime_frames // self.student.config.patch_frames
+        num_prime = max(1, round(config.prime_share * views.patches.shape[2]))
+        units: list[Tensor] = []
+        logits: list[Tensor] = []
+        shown: list[Tensor] = []
+        for joints in prime.joints[:, :num_prime], prime.joints[:, num_prime:]:
+            if units and config.other_weight == 0:
+                break
+            patches, is_there = (
+                _joints_of(steps_of(each, prime.start, num_steps), joints)
+                for each in (views.patches, views.is_there)
+            )
+            encoded = self.student.encode(patches, is_there, joints=joints, summary_alone=True)
+            tokens = self._class_tokens(encoded.summary, views, is_there)
+            unit, of_prototypes = self.class_head(tokens.values)
+            units.append(unit[:, valid])
+            logits.append(of_prototypes[:, valid])
+            shown.append(tokens.shown[:, valid])
+        pairs = torch.stack([agreement(logits[0], of, config.student_tau) for of in shares])  # (2, 2, S)
+        found = _mean_of_means(pairs, shown[0].expand_as(pairs))
+        if config.other_weight == 0:
+            return found, found.detach() * 0
+        whole = teacher_unit[:, valid].unsqueeze(1)  # (2, 1, S, E)
+        apart = told_apart(whole, units[0], units[1], config.student_tau)  # (2, 2, S)
+        return found, _mean_of_means(apart, (shown[0] & shown[1]).expand_as(apart))
+
+    @torch.no_grad()
+    def advance(self, progress: float) -> None:
+        """Let the teacher follow; called once after every step of the optimiser, in every process.
+
+        Args:
+            progress: share of the run that is done.
+        """
+        momentum = self.config.momentum_at(progress)
+        follow(self.encoder, self.student, momentum)
+        follow(self.teacher_class_head, self.class_head, momentum)
+        if self.teacher_token_head is not None and self.token_head is not None:
+            follow(self.teacher_token_head, self.token_head, momentum)
+
+
+def _still(network: Module) -> Module:
+    """Return a copy that gets no gradient."""
+    return copy.deepcopy(network).requires_grad_(False)
+
+
+def _joints_of(x: Tensor, joints: Tensor) -> Tensor:
+    """Return (B, T', K, ...) of (B, T', V, ...), each row's (B, K) joints."""
+    rows = torch.arange(len(x), device=x.device).view(-1, 1, 1)
+    steps = torch.arange(x.shape[1], device=x.device).view(1, -1, 1)
+    return x[rows, steps, joints.unsqueeze(1)]
+
+
+def _mean_of_means(values: Tensor, counts: Tensor) -> Tensor:
+    """Return the mean over S sequences of each one's mean over what counts, of (..., S) values."""
+    weight = counts.to(values.dtype).flatten(0, -2)
+    per_sequence = (values.flatten(0, -2) * weight).sum(0) / weight.sum(0).clamp(min=1)
+    return per_sequence.mean()

@@ -1,0 +1,175 @@
+"""The settings of self-distillation: SLiM and STJD-D are settings of one machine.
+
+=======  =================  ====================================  ==============
+method   tubes lie          views of a sequence                   hidden tokens
+=======  =================  ====================================  ==============
+slim     by chance          two crops, eight stretches of them    prototypes
+stjd-d   by joint density   the same, and its prime joints alone  see the file
+=======  =================  ====================================  ==============
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from skelact.clips.settings import AugmentationSettings
+from skelact.errors import ConfigurationError
+
+
+def _ordinary() -> AugmentationSettings:
+    """Return flip, noise and a lost axis; crops and turns are those of clips."""
+    return AugmentationSettings(crop=False, shear=False, rotation=False, blur=False, rescale=False)
+
+
+@dataclass(frozen=True)
+class DistilledObjective:
+    """What the student is asked; the defaults are SLiM's.
+
+    Raises:
+        ConfigurationError: a number outside its range, or a setting that has no effect with the others.
+    """
+
+    class_weight: float = 1.0
+    """Weight of the agreement of class tokens: every view of the student's with the teacher's whole crops."""
+    masked_weight: float = 1.0
+    """Weight of the hidden tokens; 0: they are not asked for."""
+    spread_weight: float = 0.1
+    """Weight of the spread of the student's class tokens."""
+    target: Literal["prototypes", "regression"] = "prototypes"
+    """What hidden tokens are asked for: the teacher's prototypes of them, or its features (data2vec)."""
+    target_blocks: int = 4
+    """Target regression: blocks of the teacher, the last ones, whose mean is the target."""
+    student_tau: float = 0.1
+    """Temperature of the student's prototypes."""
+    teacher_tau: float = 0.07
+    """Temperature of the teacher's prototypes, after its rise."""
+    teacher_tau_start: float = 0.04
+    """Temperature of the teacher's prototypes at the start of the run."""
+    teacher_tau_share: float = 0.2
+    """Share of the run over which the teacher's temperature rises."""
+    momentum: float = 0.994
+    """Share of its weights that the teacher keeps in the first step; it rises along a cosine to 1."""
+    local_frames: tuple[int, ...] = (32, 16, 16, 8)
+    """Frames of the stretches that are views of their own, cut from each of the two crops."""
+    mask_ratio: tuple[float, float] = (0.5, 0.9)
+    """Smallest and largest share of tokens that is hidden: of one crop of each sequence, and of all
+    stretches."""
+    tubes: Literal["chance", "density"] = "chance"
+    """Where tubes of hidden tokens lie: by chance, or around tokens whose joint density changes."""
+    tau: float = 0.8
+    """Tubes by density: the temperature, as of the masked methods; with a negative one tubes spare the prime
+    joints."""
+    prime_weight: float = 0.0
+    """Weight of the agreement of prime views, which show the prime joints of a stretch alone."""
+    other_weight: float = 0.0
+    """Weight of telling the other joints of the same stretch apart from the sequence."""
+    prime_share: float = 0.25
+    """Share of the joints that are prime in a stretch."""
+    prime_frames: int = 32
+    """Frames of the stretch."""
+    bandwidth: float = 0.6
+    """Bandwidth of the density of positions, in body sizes."""
+    limb_scale: tuple[float, float] = (0.85, 1.15)
+    """Smallest and largest factor of the bones of a limb."""
+    augmentation: AugmentationSettings = field(default_factory=_ordinary)
+    """What else is done to each crop. Crops in time and turns are settings of clips."""
+
+    def __post_init__(self) -> None:
+        for name in ("local_frames", "mask_ratio", "limb_scale"):  # files hold them as lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        weights = ("class_weight", "masked_weight", "spread_weight", "prime_weight", "other_weight")
+        for name in weights:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigurationError(f"distil.{name} is {getattr(self, name)}, expected 0 or more")
+        if self.class_weight == self.masked_weight == 0:
+            raise ConfigurationError("distil.class_weight and masked_weight are 0; nothing would be learned")
+        for name in ("student_tau", "teacher_tau", "teacher_tau_start", "bandwidth"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigurationError(f"distil.{name} is {getattr(self, name)}, expected a number above 0")
+        for name in ("momentum", "teacher_tau_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigurationError(
+                    f"distil.{name} is {getattr(self, name)}, expected a share in [0, 1]"
+                )
+        if not 0 < self.prime_share < 1:
+            raise ConfigurationError(
+                f"distil.prime_share is {self.prime_share}, expected a share between 0 and 1"
+            )
+        for name, frames in (("local_frames", self.local_frames), ("prime_frames", (self.prime_frames,))):
+            if min(frames, default=1) < 1:
+                raise ConfigurationError(f"distil.{name} is {list(frames)}, expected positive numbers")
+        if self.tau == 0 or math.isnan(self.tau):
+            raise ConfigurationError(f"distil.tau is {self.tau}, expected a number other than zero")
+        if self.target_blocks < 1:
+            raise ConfigurationError(f"distil.target_blocks is {self.target_blocks}, expected 1 or more")
+        for name, most in (("mask_ratio", 1.0), ("limb_scale", math.inf)):
+            numbers = getattr(self, name)
+            if len(numbers) != 2 or not 0 < numbers[0] <= numbers[1] < most:
+                raise ConfigurationError(
+                    f"distil.{name} is {list(numbers)}, expected two numbers, 0 < smallest <= largest"
+                    + (" < 1" if most == 1 else "")
+                )
+        self._check_effects()
+
+    def _check_effects(self) -> None:
+        """Refuse settings that could do nothing."""
+        no_effect = {
+            "target": self.masked_weight == 0,
+            "target_blocks": self.target != "regression",
+            "tau": self.tubes != "density",
+            "prime_share": not self.has_prime_views,
+            "prime_frames": not self.has_prime_views,
+            "bandwidth": not self.needs_density,
+        }
+        for name, is_ignored in no_effect.items():
+            if is_ignored and getattr(self, name) != getattr(DistilledObjective, name):
+                raise ConfigurationError(f"distil.{name} has no effect with these settings; leave it out")
+        for name in ("crop", "rescale"):
+            if getattr(self.augmentation, name):
+                raise ConfigurationError(
+                    f"distil.augmentation.{name} would move tokens to other moments than those of their "
+                    "density; clips.min_crop_share decides how views are cropped"
+                )
+
+    @property
+    def has_prime_views(self) -> bool:
+        """Whether prime joints make views of their own."""
+        return self.prime_weight > 0 or self.other_weight > 0
+
+    @property
+    def needs_density(self) -> bool:
+        """Whether joint density decides anything."""
+        return self.tubes == "density" or self.has_prime_views
+
+    def momentum_at(self, progress: float) -> float:
+        """Return the teacher's momentum after a share ``progress`` of the run."""
+        return 1 - (1 - self.momentum) * (1 + math.cos(math.pi * progress)) / 2
+
+    def teacher_tau_at(self, progress: float) -> float:
+        """Return the teacher's temperature after a share ``progress`` of the run."""
+        if progress >= self.teacher_tau_share:
+            return self.teacher_tau
+        share = progress / self.teacher_tau_share
+        return self.teacher_tau_start + share * (self.teacher_tau - self.teacher_tau_start)
+
+    def check_clips(self, num_frames: int, patch_frames: int, depth: int) -> None:
+        """Refuse views that clips of these sizes cannot have, and blocks that the encoder does not have.
+
+        Raises:
+            ConfigurationError: the message names the option.
+        """
+        views = [("local_frames", frames) for frames in self.local_frames]
+        if self.has_prime_views:
+            views.append(("prime_frames", self.prime_frames))
+        for name, frames in views:
+            if frames % patch_frames or frames > num_frames:
+                raise ConfigurationError(
+                    f"--distil.{name} has {frames} frames, expected a multiple of {patch_frames} (the frames "
+                    f"of a patch) up to the clip's {num_frames}"
+                )
+        if self.target == "regression" and self.target_blocks > depth:
+            raise ConfigurationError(
+                f"--distil.target_blocks is {self.target_blocks}, but the encoder has {depth} blocks"
+            )
