@@ -185,9 +185,9 @@ def compose(
     for key in own.keys() - set(schema.__dataclass_fields__):
         (first, *_) = flatten({key: own[key]})
         raise ConfigurationError(f"{where} has no --{first}; leave it out")
-    if density is not None and family.density_setting is None:
-        raise ConfigurationError(f"{where} has no --density: its density is that of positions; leave it out")
     if density is not None:
+        if family.density_setting is None:
+            raise ConfigurationError(f"{where} has no --density: that of positions decides; leave it out")
         own = merge(own, nested({family.density_setting: density}))
     shorts = {key: value for key, value in (short or {}).items() if value is not None}
     own = merge(file, own, {"training": shorts} if shorts else {})
