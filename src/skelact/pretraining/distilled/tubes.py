@@ -86,7 +86,7 @@ def hide_tubes(
     first = torch.where(covers.any(1), covers.to(torch.uint8).argmax(1), covers.shape[1])
     key = (first + draws.order).masked_fill(~is_there, torch.inf).flatten(1)
     num_there = is_there.flatten(1).sum(1)
-    wanted = (ratio * num_there + 0.5).long()
+    wanted = (ratio.double() * num_there + 0.5).long()
     wanted = torch.minimum(wanted.clamp(min=1), (num_there - 1).clamp(min=0))
     rank = key.argsort(1).argsort(1)
     return (rank < wanted.unsqueeze(1)).view(-1, num_steps, num_joints)
