@@ -17,9 +17,11 @@ from skelact.configuration import (
 from skelact.errors import ConfigurationError
 from skelact.evaluation.settings import FinetuneConfig, LinearConfig
 from skelact.models.sizes import ContrastiveSizes
-from skelact.pretraining.config import ContrastiveRun, MaskedRun
+from skelact.models.token_sizes import DistilledSizes
+from skelact.pretraining.config import ContrastiveRun, DistilledRun, MaskedRun
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
-from skelact.pretraining.methods import CONTRASTIVE, MASKED, find_method, methods
+from skelact.pretraining.distilled.objective import DistilledObjective
+from skelact.pretraining.methods import CONTRASTIVE, DISTILLED, MASKED, find_method, methods
 
 
 def names(kind):
@@ -32,7 +34,8 @@ def of_family(family):
     return [name for name, method in methods().items() if method.family is family]
 
 
-def test_there_are_two_families():
+def test_there_are_three_families():
+    assert {"slim", "stjd-d"} == set(of_family(DISTILLED))
     assert {"mae", "mamp", "stjd-mp"} <= set(of_family(MASKED))
     assert {"moco", "random-cl", "stjd-cl"} <= set(of_family(CONTRASTIVE))
 
@@ -72,6 +75,22 @@ def test_the_published_contrastive_setting_is_the_default_of_the_classes():
     config = instantiate(ContrastiveRun, settings)
     assert (config.model, config.contrast) == (ContrastiveSizes(), ContrastiveObjective())
     assert [config.training.rate(epoch) for epoch in (0, 249.9, 250, 299)] == [0.1, 0.1, 0.01, 0.01]
+
+
+@pytest.mark.parametrize(("method", "size"), list(product(of_family(DISTILLED), names("size-distilled"))))
+def test_every_distilled_method_in_every_size_builds(method, size):
+    config = instantiate(
+        DistilledRun, find_method(method).settings(size, {"data": ["store"], "protocol": ["xsub"]})
+    )
+    encoder = config.model.encoder(25, 3, config.clips.num_frames)
+    assert encoder.num_steps(config.clips.num_frames) * 8 == config.clips.num_frames
+    assert config.distil.has_prime_views == config.distil.needs_density == (method == "stjd-d")
+
+
+def test_slim_in_its_published_size_is_the_default_of_the_classes():
+    settings = find_method("slim").settings("base", {"data": ["s"], "protocol": ["xsub"]})
+    config = instantiate(DistilledRun, settings)
+    assert (config.model, config.distil) == (DistilledSizes(), DistilledObjective())
 
 
 def test_a_method_has_the_sizes_of_its_family_only():

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import silu
 
 from skelact.models.blocks import SelfAttention, StochasticDepth, attention
 
@@ -54,7 +53,8 @@ class GatedMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., D) to (..., D)."""
         gate, value = self.into(x).chunk(2, -1)
-        out: Tensor = self.out(silu(gate) * value)
+        # not torch's silu: while operations are counted its gradient is rounded otherwise
+        out: Tensor = self.out(gate.sigmoid() * gate * value)
         return out
 
 

@@ -4,20 +4,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from augmentations import NONE
 from skelact.clips.source import Clips
 from skelact.density.positions import clip_density_change, density_change, joint_density
 from skelact.errors import ConfigurationError
 from skelact.models.token_sizes import PrototypeConfig, TokenEncoderConfig
 from skelact.pretraining.distilled.losses import agreement, sinkhorn
 from skelact.pretraining.distilled.model import PARTS, DistilledModel
-from skelact.pretraining.distilled.objective import DistilledObjective
+from skelact.pretraining.distilled.objective import CropAugmentation, DistilledObjective
 from skelact.pretraining.distilled.views import draw_views, make_views, steps_of
 from skelact.skeleton.tables import NTU_25
 from skelact.skeleton.topology import Topology
 
 SIZES = TokenEncoderConfig(num_joints=25, patch_frames=4, width=16, depth=2, num_heads=2)
 HEAD = PrototypeConfig(hidden=12, bottleneck=6, prototypes=10)
+NONE = CropAugmentation(flip=False, noise=False, axis_mask=False)
 SLIM = DistilledObjective(local_frames=(8, 4))
 PRIME = replace(SLIM, tubes="density", prime_weight=1.0, other_weight=0.5, prime_frames=8)
 VARIANTS = {
@@ -288,7 +288,7 @@ def test_what_does_not_fit_the_clips_or_the_skeleton_is_refused():
     with pytest.raises(ConfigurationError, match="target_blocks is 4, but the encoder has 2"):
         DistilledObjective(target="regression").check_clips(64, 8, 2)
     with pytest.raises(ConfigurationError, match=r"augmentation\.crop would move"):
-        DistilledObjective(augmentation=replace(NONE, crop=True))
+        CropAugmentation(crop=True)
     line = Topology("line", ("a", "b", "c"), (0, 0, 1))
     sizes = TokenEncoderConfig(num_joints=3, patch_frames=4, width=16, depth=2, num_heads=2)
     with pytest.raises(ConfigurationError, match=r"--distil\.augmentation\.flip false"):

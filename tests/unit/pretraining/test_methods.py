@@ -83,7 +83,7 @@ def store(tmp_path_factory):
     return prepare("ntu60", folder / "raw", folder / "store").store
 
 
-@pytest.mark.parametrize("method", ["mae", "stjd-cl"])
+@pytest.mark.parametrize("method", ["mae", "stjd-cl", "slim"])
 def test_paths_may_be_strings_and_models_come_back(method, store, tmp_path):
     family = find_method(method).family
     own = {
@@ -102,6 +102,6 @@ def test_paths_may_be_strings_and_models_come_back(method, store, tmp_path):
     with pytest.raises(DataError, match=f"{method} is no {other.name} method"):
         other.load(str(tmp_path / "run"))
     card = tmp_path / "run" / CARD
-    card.write_text(card.read_text().replace('"tau"', '"tua"'))
+    card.write_text(card.read_text().replace('"tau"', '"tua"'))  # every family has one
     with pytest.raises(DataError, match=r"card says what does not fit .*tua'.* \(did you mean 'tau'\?\)"):
         load_model(str(tmp_path / "run"))

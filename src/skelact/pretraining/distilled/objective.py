@@ -18,9 +18,33 @@ from skelact.clips.settings import AugmentationSettings
 from skelact.errors import ConfigurationError
 
 
-def _ordinary() -> AugmentationSettings:
-    """Return flip, noise and a lost axis; crops and turns are those of clips."""
-    return AugmentationSettings(crop=False, shear=False, rotation=False, blur=False, rescale=False)
+@dataclass(frozen=True)
+class CropAugmentation(AugmentationSettings):
+    """What is done to each crop: flip, noise, a lost coordinate; crops and turns are settings of clips.
+
+    Raises:
+        ConfigurationError: a strength outside its range, or a change of time.
+    """
+
+    crop: bool = False
+    """Has no place here: clips.min_crop_share decides how views are cropped."""
+    shear: bool = False
+    """Shear every body about its centre joint, the spine in most topologies."""
+    rotation: bool = False
+    """Turn clips about the origin, beside what clips.rotation, turn and tilt do."""
+    blur: bool = False
+    """Smooth over time with a normal kernel; beyond its ends the clip is reflected."""
+    rescale: bool = False
+    """Has no place here: it would move tokens to other moments than those of their density."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("crop", "rescale"):
+            if getattr(self, name):
+                raise ConfigurationError(
+                    f"distil.augmentation.{name} would move tokens to other moments than those of their "
+                    "density; clips.min_crop_share decides how views are cropped"
+                )
 
 
 @dataclass(frozen=True)
@@ -73,8 +97,8 @@ class DistilledObjective:
     """Bandwidth of the density of positions, in body sizes."""
     limb_scale: tuple[float, float] = (0.85, 1.15)
     """Smallest and largest factor of the bones of a limb."""
-    augmentation: AugmentationSettings = field(default_factory=_ordinary)
-    """What else is done to each crop. Crops in time and turns are settings of clips."""
+    augmentation: CropAugmentation = field(default_factory=CropAugmentation)
+    """What else is done to each crop."""
 
     def __post_init__(self) -> None:
         for name in ("local_frames", "mask_ratio", "limb_scale"):  # files hold them as lists
@@ -126,12 +150,6 @@ class DistilledObjective:
         for name, is_ignored in no_effect.items():
             if is_ignored and getattr(self, name) != getattr(DistilledObjective, name):
                 raise ConfigurationError(f"distil.{name} has no effect with these settings; leave it out")
-        for name in ("crop", "rescale"):
-            if getattr(self.augmentation, name):
-                raise ConfigurationError(
-                    f"distil.augmentation.{name} would move tokens to other moments than those of their "
-                    "density; clips.min_crop_share decides how views are cropped"
-                )
 
     @property
     def has_prime_views(self) -> bool:

@@ -1,0 +1,63 @@
+"""Self-distillation as it is trained: it learns what tells actions apart, and does not collapse."""
+
+import pytest
+import torch
+
+from skelact.clips.mixture import MixedSource
+from skelact.clips.source import ClipSource
+from skelact.configuration import instantiate
+from skelact.evaluation.features import extract_sides
+from skelact.evaluation.knn import knn_scores
+from skelact.models.backbone import build_backbone
+from skelact.pretraining.methods import find_method
+from skelact.store.prepare import prepare
+from skelact.store.protocols import split
+from skelact.synthetic import write_data_set
+from skelact.training.loop import fit, make_fabric
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("synthetic")
+    actions = ["A007", "A010", "A022", "A023", "A026", "A052"]
+    write_data_set(folder / "raw", sequences=240, seed=0, actions=actions)
+    return prepare("ntu60", folder / "raw", folder / "store", num_workers=1).store
+
+
+def neighbours(encoder, source, sides):
+    (known, labels), (asked, wanted) = extract_sides(encoder, source, sides)
+    scores = knn_scores(known, labels, asked, len(source.store.class_names), [1])[1]
+    return float((scores.argmax(1) == wanted).float().mean())
+
+
+@pytest.mark.parametrize("method", ["slim", "stjd-d"])
+def test_neighbours_are_of_the_same_action_more_often_than_before(store, method):
+    own = {
+        "data": ["store"],
+        "protocol": ["xsub"],
+        "clips": {"view": "body"},
+        "training": {"epochs": 16, "lr": 3e-3, "accelerator": "cpu", "workers": 0, "tensorboard": False},
+    }
+    config = instantiate(find_method(method).family.settings, find_method(method).settings("tiny", own))
+    family, source = find_method(method).family, ClipSource(store, config.clips)
+    mixed, sides = MixedSource([ClipSource(store, family.clips(config))]), split(store, "xsub")
+    task = family.task(family.build(config, mixed), mixed)
+    untrained = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        fresh = build_backbone(task.model.encoder.config, store.topology).eval()
+        untrained.append(neighbours(fresh, source, sides))
+    history = fit(
+        task,
+        sides.train,
+        config.training,
+        make_fabric(config.training),
+        title="",
+        after_step=task.after_step,
+        callbacks=[task.monitor],
+    )
+    assert neighbours(task.model.encoder, source, sides) > max(untrained) + 0.05
+    assert history[-1]["masked_loss"] < history[0]["masked_loss"]
+    assert history[-1]["embedding_variance"] > 0.3
+    assert history[-1]["effective_rank"] > 3
+    assert history[-1]["prototypes_used"] > 8
