@@ -32,3 +32,12 @@ def sum_over_processes(values: Tensor) -> Tensor:
     summed = values.detach().clone()
     dist.all_reduce(summed)
     return summed
+
+
+def rows_before(num: int, device: torch.device) -> int:
+    """Return how many rows the processes before this one have."""
+    if not dist.is_initialized() or dist.get_world_size() == 1:
+        return 0
+    counts = torch.zeros(dist.get_world_size(), dtype=torch.int64, device=device)
+    counts[dist.get_rank()] = num
+    return int(sum_over_processes(counts)[: dist.get_rank()].sum())

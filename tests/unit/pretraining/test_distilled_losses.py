@@ -5,6 +5,7 @@ import torch
 
 from skelact.pretraining.distilled.losses import (
     agreement,
+    contrast,
     regression,
     regression_target,
     sinkhorn,
@@ -95,3 +96,12 @@ def test_prime_and_other_joints_are_told_apart_by_their_cosines():
         )
         assert float(found[n]) == pytest.approx(math.log1p(math.exp((far - near) / 0.1)), rel=1e-3, abs=1e-6)
     assert (told_apart(whole, whole, -whole, 0.1) < 1e-6).all()
+
+
+def test_contrast_equals_plain_loops():
+    student, teacher = (torch.nn.functional.normalize(torch.randn(4, 3), dim=1) for _ in range(2))
+    found = contrast(torch.stack([student, -student]), teacher, 0.2)
+    for view, sign in enumerate((1, -1)):
+        for n in range(4):
+            odds = [math.exp(sign * float(student[n] @ teacher[m]) / 0.2) for m in range(4)]
+            assert float(found[view, n]) == pytest.approx(-math.log(odds[n] / sum(odds)), rel=1e-4)

@@ -1,18 +1,16 @@
-"""The heads of self-distillation: from features to prototypes, or to features of the teacher."""
+"""The heads of self-distillation: from features to unit vectors, to prototypes, or to a teacher's features."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import gelu, normalize
 
 from skelact.models.token_sizes import PrototypeConfig
 
 
-class PrototypeHead(nn.Module):
-    """Three layers: hidden, a bottleneck of unit length, cosines to prototypes.
-
-    Source: Caron et al., *DINO*, ICCV 2021.
+class UnitHead(nn.Module):
+    """Two layers to a bottleneck of unit length.
 
     Args:
         num_in: size of the features.
@@ -23,14 +21,30 @@ class PrototypeHead(nn.Module):
         super().__init__()
         self.into = nn.Linear(num_in, config.hidden)
         self.out = nn.Linear(config.hidden, config.bottleneck)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (..., D) to (..., E) unit vectors."""
+        return normalize(self.out(gelu(self.into(features))).float(), dim=-1)
+
+
+class PrototypeHead(UnitHead):
+    """The same with a third layer: cosines to prototypes.
+
+    Source: Caron et al., *DINO*, ICCV 2021.
+
+    Args:
+        num_in: size of the features.
+        config: the sizes behind it.
+    """
+
+    def __init__(self, num_in: int, config: PrototypeConfig) -> None:
+        super().__init__(num_in, config)
         self.prototypes = nn.Parameter(torch.empty(config.prototypes, config.bottleneck))
         nn.init.trunc_normal_(self.prototypes, std=0.02)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (..., D) to (..., E) unit vectors and their (..., K) cosines to the prototypes."""
-        unit = normalize(self.out(nn.functional.gelu(self.into(features))).float(), dim=-1)
-        prototypes = normalize(self.prototypes, dim=-1)
-        return unit, unit @ prototypes.mT
+    def cosines(self, unit: Tensor) -> Tensor:
+        """Return the (..., K) cosines of (..., E) unit vectors to the prototypes."""
+        return unit @ normalize(self.prototypes, dim=-1).mT
 
 
 class RegressionHead(nn.Sequential):

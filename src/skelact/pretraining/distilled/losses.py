@@ -12,7 +12,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.nn.functional import layer_norm, normalize, smooth_l1_loss, softplus
 
-from skelact.pretraining.gathering import gather_rows, sum_over_processes
+from skelact.pretraining.gathering import gather_rows, rows_before, sum_over_processes
 
 TINY = torch.finfo(torch.float32).tiny
 NEAREST = 1e-8
@@ -52,6 +52,22 @@ def agreement(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
     return -(teacher * (student.float() / tau).log_softmax(-1)).sum(-1)
 
 
+def contrast(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
+    """Return the (..., S) InfoNCE of the student's vectors: each must find the teacher's of its own sequence.
+
+    The others are those of all sequences of the batch, over all processes. Source: van den Oord et al., 2018.
+
+    Args:
+        student: (..., S, E) unit vectors.
+        teacher: (S, E) unit vectors of the same sequences, without gradient.
+        tau: temperature.
+    """
+    everyone = gather_rows(teacher.float())
+    logits = student.float() @ everyone.mT / tau  # (..., S, all)
+    start = rows_before(len(teacher), teacher.device)
+    return logits.logsumexp(-1) - logits[..., start : start + len(teacher)].diagonal(dim1=-2, dim2=-1)
+
+
 def regression_target(blocks: Sequence[Tensor]) -> Tensor:
     """Return the (n, D) mean of what blocks gave, (n, D) each, layer-normed before and after.
 
@@ -85,7 +101,7 @@ def spread(embeddings: Tensor) -> Tensor:
     num, total = len(own), len(everywhere)
     if total < 2 or num == 0:
         return own.sum() * 0
-    start = _rows_before(num, own.device)
+    start = rows_before(num, own.device)
     rows = torch.cat([everywhere[:start], own, everywhere[start + num :]])
     with torch.no_grad():
         similarity = everywhere @ everywhere.mT
@@ -94,15 +110,6 @@ def spread(embeddings: Tensor) -> Tensor:
     losses = -distances.log()
     whole, here = losses.sum() / num, losses[start : start + num].mean()
     return here.detach() + whole - whole.detach()
-
-
-def _rows_before(num: int, device: torch.device) -> int:
-    """Return how many rows the processes before this one have."""
-    if not dist.is_initialized() or dist.get_world_size() == 1:
-        return 0
-    counts = torch.zeros(dist.get_world_size(), dtype=torch.int64, device=device)
-    counts[dist.get_rank()] = num
-    return int(sum_over_processes(counts)[: dist.get_rank()].sum())
 
 
 def told_apart(whole: Tensor, prime: Tensor, other: Tensor, tau: float) -> Tensor:

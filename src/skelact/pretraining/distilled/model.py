@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from skelact.models.backbone import Module
 from skelact.models.token_encoder import Encoded, TokenEncoder
 from skelact.models.token_sizes import PrototypeConfig, TokenEncoderConfig
-from skelact.pretraining.distilled.heads import PrototypeHead, RegressionHead
+from skelact.pretraining.distilled.heads import PrototypeHead, RegressionHead, UnitHead
 from skelact.pretraining.distilled.losses import (
     agreement,
+    contrast,
     regression,
     regression_target,
     sinkhorn,
@@ -51,7 +52,16 @@ class DistilledOutput(NamedTuple):
     teacher: Tensor
     """(S, E) those of the second crops by the teacher's."""
     usage: Tensor
-    """(K,) the teacher's mean shares of the prototypes of class tokens."""
+    """(K,) the teacher's mean shares of the prototypes of class tokens; empty where they have none."""
+
+
+class _Whole(NamedTuple):
+    """What the teacher says of S sequences as wholes, in two crops."""
+
+    unit: Tensor
+    """(2, S, E) its class tokens by its head."""
+    shares: Tensor
+    """(2, S, K) their shares of prototypes; empty where there are none."""
 
 
 class _ClassTokens(NamedTuple):
@@ -109,7 +119,8 @@ class DistilledModel(nn.Module):
         self.student = TokenEncoder(encoder, topology)
         self.mask_token = nn.Parameter(torch.empty(encoder.width))
         nn.init.normal_(self.mask_token, std=0.02)
-        self.class_head = PrototypeHead(encoder.width, head)
+        has_prototypes = config.class_target == "prototypes"
+        self.class_head = (PrototypeHead if has_prototypes else UnitHead)(encoder.width, head)
         self.token_head: PrototypeHead | RegressionHead | None = None
         if config.masked_weight > 0 and config.target == "regression":
             self.token_head = RegressionHead(encoder.width, head.hidden)
@@ -129,10 +140,8 @@ class DistilledModel(nn.Module):
             num_blocks = config.target_blocks if config.target == "regression" else 0
             whole = self.encoder.encode(views.patches, views.is_there, num_blocks=num_blocks)
             of_teacher = self._class_tokens(whole.summary, views, views.is_there)
-            teacher_unit, teacher_logits = self.teacher_class_head(of_teacher.values)  # (2, N, E), (2, N, K)
             valid = of_teacher.shown.all(0)  # (N,)
-            shares = sinkhorn(teacher_logits[:, valid].flatten(0, 1), tau)
-            shares = rearrange(shares, "(c S) K -> c S K", c=2)
+            teacher = self._whole(of_teacher.values[:, valid], tau)
         seen = self.student.encode(
             views.patches, views.is_there, hidden=views.hidden, mask_token=self.mask_token
         )
@@ -145,26 +154,41 @@ class DistilledModel(nn.Module):
             hidden.append(self._hidden_tokens(encoded.tokens, whole, stretch.hidden, views, stretch.start))
         zero = crops.values.sum() * 0
         parts = dict.fromkeys(PARTS, zero)
-        student_unit, student_logits = self.class_head(torch.stack([each.values for each in class_tokens]))
-        shown = torch.stack([each.shown for each in class_tokens])  # (W, 2, N)
-        parts["class"] = self._class_loss(student_logits[:, :, valid], shown[:, :, valid], shares)
+        unit = self.class_head(torch.stack([each.values for each in class_tokens])[:, :, valid])
+        shown = torch.stack([each.shown for each in class_tokens])[:, :, valid]  # (W, 2, S)
+        parts["class"] = self._class_loss(unit, shown, teacher)
         if config.masked_weight > 0:
             parts["masked"] = self._masked_loss(hidden, valid, tau)
         if config.spread_weight > 0:
             parts["spread"] = torch.stack([spread(each) for each in crops.values[:, valid]]).mean()
         if views.prime is not None:
-            parts["prime"], parts["other"] = self._prime_losses(
-                views.prime, views, valid, shares, teacher_unit
-            )
+            of_prime = self._prime_losses(views.prime, views, valid, teacher)
+            parts["prime"], parts["other"] = of_prime
         weights = [getattr(config, f"{name}_weight") for name in PARTS]
         loss = sum((weight * parts[name] for weight, name in zip(weights, PARTS, strict=True)), zero)
         return DistilledOutput(
             loss,
             torch.stack([parts[name].detach() for name in PARTS]),
-            student_unit[0, 0, valid].detach(),
-            teacher_unit[1, valid],
-            shares.mean((0, 1)),
+            unit[0, 0].detach(),
+            teacher.unit[1],
+            teacher.shares.mean((0, 1)),
         )
+
+    def _whole(self, class_tokens: Tensor, tau: float) -> _Whole:
+        """Return what the teacher says of the (2, S, D) class tokens of whole crops."""
+        unit = self.teacher_class_head(class_tokens)
+        if not isinstance(self.teacher_class_head, PrototypeHead):
+            return _Whole(unit, unit[..., :0])
+        shares = sinkhorn(self.teacher_class_head.cosines(unit).flatten(0, 1), tau)
+        return _Whole(unit, rearrange(shares, "(c S) K -> c S K", c=2))
+
+    def _class_losses(self, unit: Tensor, teacher: _Whole) -> Tensor:
+        """Return the (2, ..., S) losses of the student's (..., S, E), against either crop of the teacher."""
+        config = self.config
+        if not isinstance(self.class_head, PrototypeHead):
+            return torch.stack([contrast(unit, of, config.contrast_tau) for of in teacher.unit])
+        cosines = self.class_head.cosines(unit)
+        return torch.stack([agreement(cosines, of, config.student_tau) for of in teacher.shares])
 
     def _encode_stretch(self, stretch: Stretch, views: DistilledViews) -> tuple[Encoded, Tensor]:
         num_steps = stretch.hidden.shape[1]
@@ -183,17 +207,17 @@ class DistilledModel(nn.Module):
         values = sums / total.clamp(min=1).unsqueeze(1)
         return _ClassTokens(rearrange(values, "(c N) D -> c N D", c=2), total.view(2, -1) > 0)
 
-    def _class_loss(self, logits: Tensor, shown: Tensor, shares: Tensor) -> Tensor:
-        """Return the mean agreement over sequences, and over the pairs of views of each.
+    def _class_loss(self, unit: Tensor, shown: Tensor, teacher: _Whole) -> Tensor:
+        """Return the mean loss over sequences, and over the pairs of views of each.
 
         The student's crop is compared with the teacher's other one, a stretch with both.
 
         Args:
-            logits: (W, 2, S, K) the student's, of the crops and of W - 1 kinds of stretches.
+            unit: (W, 2, S, E) the student's, of the crops and of W - 1 kinds of stretches.
             shown: (W, 2, S) bool.
-            shares: (2, S, K) the teacher's.
+            teacher: what the teacher says of the same sequences.
         """
-        pairs = torch.stack([agreement(logits, of, self.config.student_tau) for of in shares])  # (2, W, 2, S)
+        pairs = self._class_losses(unit, teacher)  # (2, W, 2, S)
         counts = shown.expand_as(pairs).clone()
         counts[0, 0, 0] = counts[1, 0, 1] = False  # a crop is not compared with itself
         return _mean_of_means(pairs, counts)
@@ -233,23 +257,23 @@ class DistilledModel(nn.Module):
             assert self.token_head is not None
             assert self.teacher_token_head is not None
             with torch.no_grad():
-                _, logits = self.teacher_token_head(torch.cat([each.teacher[0] for each in hidden]))
-                shares = sinkhorn(logits, tau)
-            losses = agreement(self.token_head(student)[1], shares, self.config.student_tau)
+                of_teacher = self.teacher_token_head(torch.cat([each.teacher[0] for each in hidden]))
+                shares = sinkhorn(self.teacher_token_head.cosines(of_teacher), tau)
+            cosines = self.token_head.cosines(self.token_head(student))
+            losses = agreement(cosines, shares, self.config.student_tau)
         losses = losses * torch.cat([each.weight for each in hidden])
         rows = torch.stack([each.rows for each in hidden]).sum(0)  # (N,)
         sums = torch.zeros_like(rows).index_add(0, torch.cat([each.sequence for each in hidden]), losses)
         return (sums / rows.clamp(min=1))[valid].mean()
 
     def _prime_losses(
-        self, prime: PrimeStretch, views: DistilledViews, valid: Tensor, shares: Tensor, teacher_unit: Tensor
+        self, prime: PrimeStretch, views: DistilledViews, valid: Tensor, teacher: _Whole
     ) -> tuple[Tensor, Tensor]:
-        """Return the agreement of prime views, and how far the other joints are from being told apart."""
+        """Return the loss of prime views, and how far the other joints are from being told apart."""
         config = self.config
         num_steps = config.prime_frames // self.student.config.patch_frames
         num_prime = max(1, round(config.prime_share * views.patches.shape[2]))
         units: list[Tensor] = []
-        logits: list[Tensor] = []
         shown: list[Tensor] = []
         for joints in prime.joints[:, :num_prime], prime.joints[:, num_prime:]:
             if units and config.other_weight == 0:
@@ -260,16 +284,14 @@ class DistilledModel(nn.Module):
             )
             encoded = self.student.encode(patches, is_there, joints=joints, summary_alone=True)
             tokens = self._class_tokens(encoded.summary, views, is_there)
-            unit, of_prototypes = self.class_head(tokens.values)
-            units.append(unit[:, valid])
-            logits.append(of_prototypes[:, valid])
+            units.append(self.class_head(tokens.values[:, valid]))
             shown.append(tokens.shown[:, valid])
-        pairs = torch.stack([agreement(logits[0], of, config.student_tau) for of in shares])  # (2, 2, S)
+        pairs = self._class_losses(units[0], teacher)  # (2, 2, S)
         found = _mean_of_means(pairs, shown[0].expand_as(pairs))
         if config.other_weight == 0:
             return found, found.detach() * 0
-        whole = teacher_unit[:, valid].unsqueeze(1)  # (2, 1, S, E)
-        apart = told_apart(whole, units[0], units[1], config.student_tau)  # (2, 2, S)
+        # each crop's joints against the sequence in either crop
+        apart = told_apart(teacher.unit.unsqueeze(1), units[0], units[1], config.student_tau)  # (2, 2, S)
         return found, _mean_of_means(apart, (shown[0] & shown[1]).expand_as(apart))
 
     @torch.no_grad()

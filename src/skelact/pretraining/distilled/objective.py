@@ -56,7 +56,12 @@ class DistilledObjective:
     """
 
     class_weight: float = 1.0
-    """Weight of the agreement of class tokens: every view of the student's with the teacher's whole crops."""
+    """Weight of the class tokens: those of every view of the student's and the teacher's of whole crops."""
+    class_target: Literal["prototypes", "contrast"] = "prototypes"
+    """What class tokens are asked for: the teacher's prototypes, or to find the teacher's of their own
+    sequence among those of the batch, which small data learn from sooner."""
+    contrast_tau: float = 0.1
+    """Class target contrast: the temperature."""
     masked_weight: float = 1.0
     """Weight of the hidden tokens; 0: they are not asked for."""
     spread_weight: float = 0.1
@@ -109,7 +114,7 @@ class DistilledObjective:
                 raise ConfigurationError(f"distil.{name} is {getattr(self, name)}, expected 0 or more")
         if self.class_weight == self.masked_weight == 0:
             raise ConfigurationError("distil.class_weight and masked_weight are 0; nothing would be learned")
-        for name in ("student_tau", "teacher_tau", "teacher_tau_start", "bandwidth"):
+        for name in ("contrast_tau", "student_tau", "teacher_tau", "teacher_tau_start", "bandwidth"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigurationError(f"distil.{name} is {getattr(self, name)}, expected a number above 0")
         for name in ("momentum", "teacher_tau_share"):
@@ -141,6 +146,7 @@ class DistilledObjective:
         """Refuse settings that could do nothing."""
         no_effect = {
             "target": self.masked_weight == 0,
+            "contrast_tau": self.class_target != "contrast",
             "target_blocks": self.target != "regression",
             "tau": self.tubes != "density",
             "prime_share": not self.has_prime_views,

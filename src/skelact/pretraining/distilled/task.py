@@ -71,9 +71,10 @@ class DistilledTask:
         rows = gather_rows(torch.cat([terms, parts * terms], 1))
         num, *totals = rows.sum(0).tolist()
         signs = collapse_monitors(students, teachers)
-        # of prototypes used alike exp(entropy) is their number
-        mean_usage = (usage * rows[:, :1]).sum(0) / max(1.0, num)
-        signs["prototypes_used"] = float(torch.special.entr(mean_usage).sum().exp())
+        if self.model.config.class_target == "prototypes":
+            # of prototypes used alike exp(entropy) is their number
+            mean_usage = (usage * rows[:, :1]).sum(0) / max(1.0, num)
+            signs["prototypes_used"] = float(torch.special.entr(mean_usage).sum().exp())
         config = self.model.config
         for name, total in zip(PARTS, totals, strict=True):
             if getattr(config, f"{name}_weight") > 0:
@@ -91,4 +92,4 @@ class DistilledTask:
 
 def _rows(values: Tensor) -> Tensor:
     """Return (n, D) rows, of (D,) a single one."""
-    return values.view(-1, values.shape[-1])
+    return values if values.ndim == 2 else values.unsqueeze(0)
