@@ -22,7 +22,7 @@ ROUNDING = 5e-4
 Float32 rounds by 1.2e-7; a gradient is a sum over 16 clips, 2 bodies, 100 tokens of six views, so by 1.2e-7
 times the root of 19,200. Sharp temperatures (1 / 0.04) make differences of cosines 25 times as large: 4e-4.
 """
-METHODS = ["slim", "stjd-d"]
+METHODS = ["slim"]
 
 
 def arguments(store, out, *more, method="slim"):

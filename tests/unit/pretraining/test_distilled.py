@@ -173,6 +173,7 @@ def test_the_class_loss_equals_plain_loops():
     assert float(output.loss) == pytest.approx(total, rel=1e-4)
 
 
+@torch.no_grad()
 @pytest.mark.parametrize("target", ["prototypes", "regression"])
 def test_the_loss_of_hidden_tokens_equals_plain_loops(target):
     config = replace(SLIM, class_weight=0.0, spread_weight=0.0, target=target)
@@ -256,6 +257,7 @@ def test_streams_are_made_of_augmented_positions():
     assert torch.equal(bone.hidden, joint.hidden)
 
 
+@torch.no_grad()
 def test_bf16_gives_nearly_the_same_loss():
     for config in VARIANTS.values():
         model, views = model_of(config), views_of(config)

@@ -1,4 +1,4 @@
-"""The heads of self-distillation: from features to unit vectors, to prototypes, or to a teacher's features."""
+"""The heads of self-distillation: to unit vectors, to prototypes, or to the features of a teacher."""
 
 from __future__ import annotations
 
