@@ -24,7 +24,7 @@ from skelact.configuration import (
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.models.sizes import ContrastiveSizes, MaskedSizes
 from skelact.models.token_sizes import DistilledSizes
-from skelact.pretraining.config import ContrastiveRun, DistilledRun, MaskedRun
+from skelact.pretraining.config import Run
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
 from skelact.pretraining.distilled.objective import DistilledObjective
 from skelact.pretraining.masked.objective import MaskedObjective
@@ -161,7 +161,7 @@ def pretrain(
 
 def compose(
     config: PathLike | None, given: Table, short: Table | None = None, density: str | None = None
-) -> MaskedRun | ContrastiveRun | DistilledRun:
+) -> Run:
     """Return the configuration of a run: its method's settings, under those of a file, under those given.
 
     Args:
@@ -225,7 +225,7 @@ def _names(option: str, value: Any) -> list[str] | None:
     return [str(each.path if isinstance(each, Store) else each) for each in values]
 
 
-def _monitors(config: MaskedRun | ContrastiveRun | DistilledRun, every: int) -> list[KnnMonitor]:
+def _monitors(config: Run, every: int) -> list[KnnMonitor]:
     """Return a kNN monitor for every store, or none where ``every`` is 0."""
     if every == 0:
         return []
@@ -239,7 +239,7 @@ def _monitors(config: MaskedRun | ContrastiveRun | DistilledRun, every: int) -> 
     ]
 
 
-def _drawings(config: MaskedRun | ContrastiveRun | DistilledRun) -> list[Any]:
+def _drawings(config: Run) -> list[Any]:
     """Return what draws for TensorBoard, from the first training sequence, or nothing where it is off."""
     if not config.training.tensorboard:
         return []

@@ -7,7 +7,7 @@ ones.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError
@@ -110,6 +110,10 @@ class DistilledRun(RunConfig):
         super().__post_init__()
         _check_views(self, "distilled")
         self.distil.check_clips(self.clips.num_frames, self.model.patch_frames, self.model.depth)
+
+
+Run: TypeAlias = MaskedRun | ContrastiveRun | DistilledRun
+"""The configuration of a run of any family."""
 
 
 def _check_views(config: RunConfig, family: str) -> None:

@@ -21,7 +21,7 @@ from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.limits import check_limit
 from skelact.models.sizes import ContrastiveSizes, EncoderConfig, MaskedSizes, STGCNConfig
 from skelact.models.token_sizes import DistilledSizes, TokenEncoderConfig
-from skelact.pretraining.config import ContrastiveRun, DistilledRun, MaskedRun, RunConfig
+from skelact.pretraining.config import ContrastiveRun, DistilledRun, MaskedRun, Run, RunConfig
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
 from skelact.pretraining.distilled.objective import DistilledObjective
 from skelact.pretraining.masked.objective import MaskedObjective
@@ -50,7 +50,7 @@ class Family(ABC, Generic[M]):
 
     name: ClassVar[str]
     """Adjective: the ``masked`` methods."""
-    settings: ClassVar[type[MaskedRun] | type[ContrastiveRun] | type[DistilledRun]]
+    settings: ClassVar[type[Run]]
     """The data class of a run's configuration."""
     objective: ClassVar[str]
     """The table of a configuration that other families do not have: it tells what is learned."""
@@ -306,14 +306,14 @@ class Method:
 
     def run(
         self, size: str = DEFAULT_SIZE, own: Mapping[str, Any] | None = None, *, flat: bool = False
-    ) -> MaskedRun | ContrastiveRun:
+    ) -> Run:
         """Return the configuration of a run with :meth:`settings`, whoever asks for it.
 
         Raises:
             ConfigurationError: an unknown setting, or a value that does not fit.
         """
         settings = self.settings(size, own, flat=flat)
-        run: MaskedRun | ContrastiveRun = instantiate(self.family.settings, settings, f"method {self.name}")
+        run: Run = instantiate(self.family.settings, settings, f"method {self.name}")
         return run
 
 

@@ -24,7 +24,7 @@ from skelact.files import sha256, write_json
 from skelact.models.card import CARD, MEASURES
 from skelact.models.pretrained import WEIGHTS, load_pretrained, model_card
 from skelact.models.tensor_file import write_tensors
-from skelact.pretraining.config import ContrastiveRun, DistilledRun, MaskedRun, RunConfig
+from skelact.pretraining.config import Run, RunConfig
 from skelact.pretraining.contrastive.model import ContrastiveModel
 from skelact.pretraining.distilled.model import DistilledModel
 from skelact.pretraining.identity import IDENTITY, SEEDS, with_identity
@@ -72,7 +72,7 @@ def load_run_weights(run: str) -> InitialWeights:
 
 
 def pretrain(
-    config: MaskedRun | ContrastiveRun | DistilledRun,
+    config: Run,
     out: str | Path,
     *,
     resume: bool = False,

@@ -11,7 +11,7 @@ from typing import Any
 
 from skelact.configuration import merge
 from skelact.errors import ConfigurationError, suggest
-from skelact.pretraining.config import ContrastiveRun, DistilledRun, MaskedRun
+from skelact.pretraining.config import Run
 from skelact.pretraining.identity import evaluation_identity, run_identity, untrained_identity
 from skelact.pretraining.methods import DEFAULT_METHOD, find_method
 from skelact.reproduction.evaluations import Evaluation, Settings
@@ -53,7 +53,7 @@ class Pretraining:
         """What plans call it; its run folder is ``runs/<name>``."""
         return f"{self.data.name}/{self.row.name}-seed{self.seed}"
 
-    def config(self, store: str, init: str | None) -> MaskedRun | ContrastiveRun | DistilledRun:
+    def config(self, store: str, init: str | None) -> Run:
         """Return the configuration that the command composes.
 
         Args:
