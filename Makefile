@@ -12,7 +12,7 @@ ATTACK_ARGS ?=
 # Tests that run side by side, with a thread each.
 JOBS ?= 2
 
-.PHONY: help setup demo test test-fast lint format docs bench attack gpu-check gpu-wheels results clean
+.PHONY: help setup demo test test-fast lint format docs bench attack gpu-check gpu-wheels results pictures clean
 help:
 	@echo "make setup      the environment alone, in $(VENV)"
 	@echo "make demo       set up, then the main job on the built-in data set (under 6 minutes on 2 cores)"
@@ -24,6 +24,7 @@ help:
 	@echo "make attack     edits, kills, damaged files, two of everything at once (12 minutes on 2 cores)"
 	@echo "make gpu-check  does everything work on this GPU, and how fast (7 minutes, no network needed)"
 	@echo "make gpu-wheels the packages that gpu-check needs beside PyTorch, for a machine without a network"
+	@echo "make pictures   the pictures of pages in docs/images; needs a browser: apt-get install chromium"
 	@echo "make results    the tables of docs/results from the files in results/"
 
 setup: $(VENV)/.ready
@@ -73,6 +74,9 @@ gpu-wheels: setup
 results: setup
 	$(BIN)/skelact reproduce small --out . --table docs/results
 	$(BIN)/skelact reproduce public --out . --table docs/results
+
+pictures: setup
+	$(BIN)/python tests/browser/pictures.py
 
 clean:
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache

@@ -78,15 +78,21 @@ class Charts {
       const together = recording.parents[order[line]] === order[line - 1];
       pen.fillRect(0, line * row - (together ? 0.5 : 1.5), width, together ? 1 : 3);
     }
-    if (state.prime) {
-      order.forEach((joint, line) => prime[joint].forEach((is, column) => {
-        if (!is) return;
-        const left = (column / num) * width, wide = Math.max(width / num, 1);
-        pen.fillStyle = ink.panel; pen.fillRect(left, (line + 1) * row - 5.5, wide, 5);
-        pen.fillStyle = ink.ring; pen.fillRect(left, (line + 1) * row - 4, wide, 3);
-      }));
-    }
+    if (state.prime) order.forEach((joint, line) => this.underline(pen, prime[joint], (line + 1) * row, width, ink));
     timeAxis(pen, width, height, recording, ink);
+  }
+
+  // A line under the columns in which a joint is prime, stretch by stretch.
+  underline(pen, is, bottom, width, ink) {
+    for (let from = 0; from < is.length; from++) {
+      if (!is[from]) continue;
+      let to = from;
+      while (to < is.length && is[to]) to++;
+      const left = (from / is.length) * width, wide = Math.max(((to - from) / is.length) * width, 1);
+      pen.fillStyle = ink.panel; pen.fillRect(left, bottom - 5.5, wide, 5);
+      pen.fillStyle = ink.ring; pen.fillRect(left, bottom - 4, wide, 3);
+      from = to;
+    }
   }
 
   curves(canvas, state, ink) {

@@ -98,9 +98,9 @@ function tell() {
     if (!recording.isPresent(body, frame) || state.hidden.has(body)) continue;
     const names = recording.joints.filter((_, joint) => recording.isPrime(body, frame, joint));
     const who = recording.bodies > 1 ? `Person ${body + 1}, prime` : "Prime";
-    parts.push(make("span", {}, make("b", { textContent: `${who}: ` }), names.length ? names.join(", ") : "none"), make("br"));
+    parts.push(make("span", {}, make("b", { textContent: `${who}: ` }), names.length ? names.join(", ") : "none"));
   }
-  now.replaceChildren(...(parts.length ? parts.slice(0, 12) : ["Nobody is seen in this frame."]));
+  now.replaceChildren(...(parts.length ? parts.slice(0, 3) : ["Nobody is seen in this frame."]));
   values(); classesNow();
 }
 
@@ -358,17 +358,18 @@ function fill() {
   for (const id of ["map-panel", "curves-panel"]) find(id).hidden = nothing;
   find("big-play").hidden = nothing || recording.frames < 2;
   if (nothing) {
-    for (const element of document.querySelectorAll(".settings, .transport")) element.hidden = true;
+    for (const element of document.querySelectorAll(".settings, .transport, .now")) element.hidden = true;
     find("stage").hidden = true; find("scale").hidden = true;
     return;
   }
   find("scale").textContent = recording.scaleText;
+  find("now").style.setProperty("--people", Math.min(recording.bodies, 3));
   find("stage").setAttribute("aria-label", `Skeleton of ${recording.bodies > 1 ? `${recording.bodies} people` : "one person"}; arrow keys turn it, plus and minus bring it nearer`);
   find("colour").replaceChildren(...recording.layers.map((layer) => option(layer.key, layer.label.toLowerCase())), option("none", "person"));
   find("layer").replaceChildren(...recording.layers.map((layer) => option(layer.key, layer.label)));
-  find("layer-label").hidden = recording.layers.length < 2;
+  find("layer").hidden = recording.layers.length < 2;
   find("person").replaceChildren(...Array.from({ length: recording.bodies }, (_, body) => option(body, `person ${body + 1}`)));
-  find("person-label").hidden = recording.bodies < 2;
+  find("person").hidden = recording.bodies < 2;
   find("map").setAttribute("aria-valuemin", 0); find("map").setAttribute("aria-valuemax", recording.frames - 1);
   find("floor-label").hidden = recording.floor === null; find("follow").checked = state.follow;
   for (const button of document.querySelectorAll("[data-view]")) button.hidden = recording.coordinates === 2 && button.dataset.view !== "reset";
@@ -389,7 +390,14 @@ if (!recording.empty) {
 }
 tell();
 dark.addEventListener("change", setTheme);
-new ResizeObserver(() => { if (!recording.empty) rows(); redraw("scene", "map", "curves", "decision"); }).observe(document.body);
+let widthBefore = 0;
+new ResizeObserver(() => {
+  const resized = document.body.clientWidth !== widthBefore;
+  widthBefore = document.body.clientWidth;
+  if (resized && !recording.empty) rows();
+  if (resized) redraw("scene", "map", "curves", "decision");
+}).observe(document.body);
+new ResizeObserver(() => redraw("scene")).observe(find("stage-box"));
 let themeBefore = null;
 window.addEventListener("beforeprint", () => { themeBefore = chosenTheme; chosenTheme = "light"; setTheme(); draw(performance.now()); });
 window.addEventListener("afterprint", () => { chosenTheme = themeBefore; setTheme(); });

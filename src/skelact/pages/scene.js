@@ -30,8 +30,8 @@ class Camera {
     this.up = [-sy * sp, cp, -cy * sp];
     this.forward = [-sy * cp, -sp, -cy * cp];
     this.target = target;
-    const narrow = Math.min(width / height, 1.15);
-    this.distance = (reach * 1.12) / (FIELD * narrow) / this.zoom;
+    const narrow = Math.min(width / height, 1);
+    this.distance = (reach * 1.08) / (FIELD * narrow) / this.zoom;
     this.scale = height / 2 / FIELD;
     this.middle = [width / 2 + this.shift[0], height / 2 + this.shift[1]];
     this.near = this.distance * 0.02;
