@@ -67,7 +67,10 @@ def write_tensors(
     text = json.dumps({**table, _DIGEST: digest(plain, table)}, sort_keys=True)
     try:
         with replacing(path, remedy) as partial:
+            partial.touch()
+            as_any_new_file = partial.stat().st_mode
             save_file(plain, partial, {_ABOUT: text})
+            partial.chmod(as_any_new_file)  # the library makes files that nobody else may read
     except SafetensorError as error:  # what it makes of an error of the operating system
         raise DataError(f"{path}: cannot be written ({error}); {remedy}") from error
 

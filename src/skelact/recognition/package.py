@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import platform
+import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -53,10 +53,9 @@ def write_package(
     whole[CHECKSUM] = card_checksum(whole)
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        made = out.with_name(f".{out.name}-{secrets.token_hex(8)}")
+        made.mkdir()
     try:
-        with writing(out):
-            made.chmod(0o777 & ~_umask())
         write_tensors(made / WEIGHTS, tensors, {CARD: whole[CHECKSUM]})
         write_file(made / CARD, json_text(whole))
         write_file(made / PAGE, page(whole))
@@ -91,12 +90,6 @@ def _put_in_place(made: Path, out: Path) -> None:
         os.replace(made, out)
         os.replace(aside, made)
 
-
-def _umask() -> int:
-    """Return which permissions new files are not to have."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def page(card: Mapping[str, Any]) -> str:

@@ -102,3 +102,9 @@ def test_the_first_difference_is_named(changed, words):
     found = {name: value for name, value in (TENSORS | changed).items() if value is not None}
     problem = difference(found, TENSORS)
     assert problem is None if words is None else re.fullmatch(words, problem)
+
+
+def test_others_may_read_what_they_may_read_of_any_new_file(tmp_path):
+    (tmp_path / "any").touch()
+    write_tensors(tmp_path / "weights.safetensors", TENSORS)
+    assert (tmp_path / "weights.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
