@@ -292,7 +292,7 @@ def _of_store(store: Store, index: str) -> Played:
             *facts,
             *_facts(sequence),
             *measures(store.unit, store.up),
-            ("store", f"{store.path}, number {place}"),
+            ("store", f"{store.path.name}, number {place}"),
         ],
     )
 
