@@ -91,7 +91,6 @@ def _put_in_place(made: Path, out: Path) -> None:
         os.replace(aside, made)
 
 
-
 def page(card: Mapping[str, Any]) -> str:
     """Return what a card says, for people: Markdown."""
     about: Mapping[str, Any] = card.get(RECOGNITION, {})
