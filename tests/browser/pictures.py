@@ -34,7 +34,9 @@ def main() -> None:
         page.wait_for_timeout(300)
         page.screenshot(path=OUT, full_page=True)
         browser.close()
-    Image.open(OUT).convert("RGB").quantize(200, dither=Image.Dither.NONE).save(OUT, optimize=True)
+    Image.open(OUT).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        OUT, optimize=True
+    )
     print(OUT)
 
 

@@ -3,6 +3,10 @@
 import base64
 import json
 import re
+import signal
+import subprocess
+import sys
+import urllib.request
 
 import numpy as np
 import pytest
@@ -39,6 +43,20 @@ def finetuned(tiny_run, store_path):
     words = ["evaluate", "finetune", "--run", str(tiny_run), *side, "--training.tensorboard", "false"]
     assert main([*words, "--out", str(out)]) == 0
     return out
+
+
+def test_without_a_file_the_page_is_at_an_address_until_it_is_interrupted(store_path):
+    words = [sys.executable, "-m", "skelact.cli.main", "view", f"{store_path}:3", "--no-browser"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        address = re.match(r"http://127\.0\.0\.1:\d+/[\w-]+/", line)[0]
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            assert answer.read().decode() == skelact.view(f"{store_path}:3").page
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (0, "")
 
 
 def test_a_masked_run_shows_how_often_it_hides_each_joint(tiny_run, store_path):

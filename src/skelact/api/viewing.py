@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 HEIGHT = 1150
 """Pixels of a page in a notebook."""
 ENDINGS = (".html", ".htm")
+FASTEST = 1e6
+"""Frames a second that no recording reaches."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -137,6 +139,9 @@ def view(
     """
     from skelact.reports.player import player_page
 
+    rate = options.get("fps", 1.0)
+    if not 0 < rate < FASTEST:
+        raise ConfigurationError(f"--fps is {rate:g}, expected a number above 0 and below {FASTEST:,.0f}")
     of_run = run_of(source)
     if of_run is not None:
         source, model = recording_of(*of_run), model or of_run[0]

@@ -61,6 +61,7 @@ def test_positions_become_a_page_and_what_is_not_finite_was_not_seen():
         ([["a"]], {}, "no array of numbers"),
         (np.zeros((5, 20, 3)), {"scale": 2.0}, "--scale says how a file is read"),
         (np.zeros((5, 20, 3)), {"frames": "7"}, "expected START:END"),
+        (np.zeros((5, 20, 3)), {"fps": -1.0}, "--fps is -1, expected a number above 0"),
         (np.zeros((5, 20, 3)), {"frames": "9:12"}, "has the frames 0 to 4"),
     ],
 )
