@@ -95,6 +95,22 @@ class FolderLock:
             file.close()
 
 
+def holder_of(folder: Path) -> str | None:
+    """Return who holds the lock on a folder; None where nobody does, or no locks are known here."""
+    if folder.resolve() in _held:
+        return f"this process, {os.getpid()}"
+    if fcntl is None:
+        return None
+    try:
+        with (folder / LOCK).open("rb") as file:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return _read_holder(folder / LOCK)
+    except OSError:  # not there, or a file system without locks
+        return None
+    return None
+
+
 def _open(path: Path) -> BinaryIO:
     """Open the file of a lock, made where it is missing; no link is followed, no pipe waited for."""
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND

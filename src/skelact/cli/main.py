@@ -90,6 +90,7 @@ COMMANDS = tuple(
         ("teach", "api.teaching:teach", "teach a model your classes with a few recordings", "recordings"),
         ("predict", "api.prediction:predict", "say what recordings show", "model files"),
         ("package", "api.teaching:package", "write a model into one folder, to be handed on", "run out"),
+        ("runs", "api.runs:runs", "list the runs in a folder: state, progress, speed, results", "folder"),
         ("results", "api.tabulation:results", "tabulate result files and test differences", "files"),
         ("figures confusion", "api.figures:confusion", "draw which classes are taken for which", "files"),
         ("figures classes", "api.figures:classes", "draw the accuracy of every class", "files"),
