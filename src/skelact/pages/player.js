@@ -8,7 +8,7 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const state = {
   frame: 0, moment: 0, clock: 0, playing: false, speed: 1, loop: true, look: "sticks", colour: recording.layers.length ? recording.layers[0].key : "none",
-  layer: recording.layers.length ? recording.layers[0].key : null, person: 0, prime: true, trails: false, floor: true, follow: recording.wanders,
+  layer: recording.layers.length ? recording.layers[0].key : null, person: recording.person, prime: true, trails: false, floor: true, follow: recording.wanders,
   hidden: new Set(), chosen: new Set(recording.ranked.slice(0, 4)),
 };
 let ink = {}, wanted = new Set(), due = false, before = 0, chosenTheme = null, shownClasses = [];
@@ -93,14 +93,15 @@ function tell() {
   if (recording.empty) return;
   const map = find("map");
   map.setAttribute("aria-valuenow", frame); map.setAttribute("aria-valuetext", spoken);
-  const now = find("now"), parts = [];
+  const lines = [];
   for (let body = 0; body < recording.bodies; body++) {
     if (!recording.isPresent(body, frame) || state.hidden.has(body)) continue;
     const names = recording.joints.filter((_, joint) => recording.isPrime(body, frame, joint));
     const who = recording.bodies > 1 ? `Person ${body + 1}, prime` : "Prime";
-    parts.push(make("span", {}, make("b", { textContent: `${who}: ` }), names.length ? names.join(", ") : "none"));
+    lines.push({ few: !names.length, line: make("span", {}, make("b", { textContent: `${who}: ` }), names.join(", ") || "none") });
   }
-  now.replaceChildren(...(parts.length ? parts.slice(0, 3) : ["Nobody is seen in this frame."]));
+  if (recording.bodies > 3) lines.sort((one, other) => one.few - other.few); // there is room for three
+  find("now").replaceChildren(...(lines.length ? lines.slice(0, 3).map((each) => each.line) : ["Nobody is seen in this frame."]));
   values(); classesNow();
 }
 
@@ -369,7 +370,7 @@ function fill() {
   find("layer").replaceChildren(...recording.layers.map((layer) => option(layer.key, layer.label)));
   find("layer").hidden = recording.layers.length < 2;
   find("person").replaceChildren(...Array.from({ length: recording.bodies }, (_, body) => option(body, `person ${body + 1}`)));
-  find("person").hidden = recording.bodies < 2;
+  find("person").hidden = recording.bodies < 2; find("person").value = state.person;
   find("map").setAttribute("aria-valuemin", 0); find("map").setAttribute("aria-valuemax", recording.frames - 1);
   find("floor-label").hidden = recording.floor === null; find("follow").checked = state.follow;
   for (const button of document.querySelectorAll("[data-view]")) button.hidden = recording.coordinates === 2 && button.dataset.view !== "reset";

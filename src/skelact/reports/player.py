@@ -167,6 +167,7 @@ def player_data(played: Played) -> dict[str, Any]:
         "precision": precision,
         "prime": packed(np.packbits(prime, bitorder="little")),
         "ranked": rank_joints(torch.from_numpy(change)),
+        "person": _most_to_see(seen, prime),
         "layers": [_layer_data(layer) for layer in layers],
         "decision": None if played.decision is None else _decision_data(played.decision),
         **space.data(),
@@ -176,6 +177,15 @@ def player_data(played: Played) -> dict[str, Any]:
 def density_step(fps: float | None) -> int:
     """Return the frames from one density to that which it is compared with: about an eighth of a second."""
     return max(1, round((fps or USUAL_RATE) / 8))
+
+
+def _most_to_see(seen: Bools, prime: Bools) -> int:
+    """Return the body with the most prime joints over all frames, of several the one that is seen most."""
+    return (
+        int(np.lexsort((seen.sum((1, 2)), prime.sum((1, 2))))[-1])
+        if prime.any()
+        else int(seen.sum((1, 2)).argmax())
+    )
 
 
 def _density_layers(
@@ -384,6 +394,7 @@ def _nothing(shape: tuple[int, ...]) -> dict[str, Any]:
         "precision": "",
         "prime": packed(np.zeros(-(-math.prod(shape[:3]) // 8), np.uint8)),
         "ranked": [],
+        "person": 0,
         "layers": [],
         "decision": None,
         "axes": [list(axis) for axis in _UPRIGHT["y"]],

@@ -116,6 +116,14 @@ def test_two_people_are_seen_across_the_line_between_them():
     assert abs(math.cos(front)) > 0.9, "they stand side by side along x"
 
 
+def test_the_map_begins_with_who_moves():
+    still, moving = np.repeat(standing(1), 20, 0), standing()
+    assert player_data(Played(sequence(np.stack([still, moving])), up="y"))["person"] == 1
+    late = np.ones((2, 20), bool)
+    late[0, :19] = False
+    assert player_data(Played(sequence(np.stack([still, still]), present=late), up="y"))["person"] == 1
+
+
 def test_a_recording_in_which_nobody_is_seen_says_so():
     empty = sequence(np.zeros((1, 5, 25, 3), np.float32), present=np.zeros((1, 5), bool))
     data = player_data(Played(empty))
