@@ -31,7 +31,8 @@ def open_page(browser, tmp_path):
     """Return a function that opens HTML as a file in a window of its own; the browser must not complain.
 
     It takes the options of Playwright's contexts. Whatever the page asks of a network, and whatever it
-    writes to the console, fails the test in the end.
+    writes to the console, fails the test in the end. How each page looked then is kept as a picture in the
+    test's temporary folder.
     """
     contexts, complaints, asked = [], [], []
 
@@ -50,7 +51,8 @@ def open_page(browser, tmp_path):
         return page
 
     yield open_one
-    for context in contexts:
+    for number, context in enumerate(contexts, 1):
+        context.pages[0].screenshot(path=tmp_path / f"page{number}.png", full_page=True)
         context.close()
     assert complaints == []
     assert asked == []
