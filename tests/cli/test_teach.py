@@ -200,6 +200,17 @@ def test_labels_of_a_manifest_go_before_folders(gestures, tiny_run, tmp_path):
     assert made.card["recognition"]["preparation"]["data_set"] == "pose-json"
 
 
+def test_of_two_people_it_is_also_tried_who_does_what(tiny_run, tmp_path):
+    pairs = {"A050": "punching", "A055": "hugging"}
+    in_class_folders(tmp_path / "pairs", 16, pairs, seed=1)
+    made = skelact.teach(tmp_path / "pairs", out=tmp_path / "model", from_=tiny_run)
+    names = [each["name"] for each in made.card["recognition"]["candidates"]]
+    assert "nearest neighbours, joints and people apart" in names
+    assert made.accuracy is not None
+    found = skelact.predict(tmp_path / "model", [tmp_path / "pairs" / "hugging"])
+    assert {len(one.people) for _, one in found.found} == {2}
+
+
 def test_fine_tuning_is_one_more_candidate(gestures, tiny_run, tmp_path):
     folder = tmp_path / "few"
     for name in ("clapping", "hopping"):
@@ -210,6 +221,20 @@ def test_fine_tuning_is_one_more_candidate(gestures, tiny_run, tmp_path):
     assert made.accuracy == max(each["share"] for each in candidates)
     with pytest.raises(SkelactError, match="--epochs is of the fine-tuning"):
         skelact.teach(folder, out=tmp_path / "other", from_=tiny_run, epochs=1)
+
+
+def test_a_fine_tuned_model_is_packed_with_its_own_encoder(gestures, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("skelact.recognition.lesson.best_of", lambda candidates: candidates[-1])
+    made = skelact.teach(gestures, out=tmp_path / "model", from_=tiny_run, finetune=True, epochs=2)
+    assert made.card["recognition"]["classifier"] == "finetune"
+    shutil.copytree(made.path, tmp_path / "elsewhere")
+    found = skelact.predict(tmp_path / "elsewhere", [gestures / "hopping"])
+    assert len(found.found) == 8
+    assert {one.unfamiliar for _, one in found.found} <= {True, False}
+    weights = load_pretrained(made.path).encoder.state_dict()
+    before = load_pretrained(tiny_run).encoder.state_dict()
+    assert any(not torch.equal(value, before[name]) for name, value in weights.items())
+    assert skelact.package(made.path, tmp_path / "again").card["recognition"] == made.card["recognition"]
 
 
 def test_a_run_becomes_a_package(store_path, tiny_run, tmp_path, capsys):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 MAX_GAP = 60
 """Frames after which a body that was not seen is given up."""
@@ -86,6 +85,8 @@ class _Bodies:
             reach = np.minimum(REACH + REACH_A_FRAME * (gaps - 1), MAX_REACH)[:, None]
             # as shares of the reach; what is out of reach is all the same
             costs = np.where(num_common > 0, np.minimum(distances / reach, 1), 1)
+            from scipy.optimize import linear_sum_assignment  # few formats need it
+
             rows, columns = linear_sum_assignment(costs)
             is_near = costs[rows, columns] < 1
             rows, columns = rows[is_near], columns[is_near]

@@ -68,7 +68,8 @@ def learn(
     """Teach an encoder the classes of a store's sequences.
 
     Nearest neighbours and a linear layer are compared on folds, by the mean feature and with the features of
-    the joints side by side; with ``finetuning`` also the trained encoder. The best one learns from all.
+    the joints side by side, of recordings of two people also those of the people; with ``finetuning`` also
+    the trained encoder. The best one learns from all.
 
     Args:
         pretrained: the encoder; it is not changed.
@@ -116,7 +117,10 @@ def _examples(
 ) -> dict[Pooling, Examples]:
     """Return the sequences' features by the ways to pool them that are tried."""
     numbers = len(indices) * pretrained.encoder.config.width * pretrained.topology.num_joints
-    ways: tuple[Pooling, ...] = ("mean", "joints") if numbers <= MOST_NUMBERS else ("mean",)
+    ways: list[Pooling] = ["mean", "joints"] if numbers <= MOST_NUMBERS else ["mean"]
+    is_of_two = np.median(np.asarray(source.store.array("num_bodies"))[indices]) > 1
+    if is_of_two and source.settings.max_bodies > 1 and numbers <= MOST_NUMBERS:
+        ways.append("joints-and-bodies")
     found: dict[Pooling, Examples] = {}
     for pooling in ways:
         features, _ = extract_features(pretrained.encoder, source, indices, title=title, pooling=pooling)
