@@ -173,10 +173,19 @@ def test_what_cannot_be_used_is_counted_and_a_class_of_one_recording_is_not_test
     assert len(skelact.load(tmp_path / "model").classes) == 3
 
 
+@pytest.mark.parametrize("around", ["", "gestures"])
+def test_an_archive_of_class_folders(gestures, taught, tiny_run, tmp_path, around):
+    shutil.make_archive(str(tmp_path / "all"), "zip", gestures.parent if around else gestures, around or None)
+    made = skelact.teach(tmp_path / "all.zip", out=tmp_path / "model", from_=tiny_run)
+    assert made.card["recognition"]["class_names"] == sorted(ACTIONS.values())
+    assert made.accuracy == taught.accuracy
+
+
 def test_a_store_of_another_skeleton_is_converted(store_path, tiny_run, tmp_path):
     main(["data", "convert", str(store_path), str(tmp_path / "kinect"), "--topology", "kinect-20"])
     made = skelact.teach(tmp_path / "kinect", out=tmp_path / "model", from_=tiny_run)
     assert "brought from kinect-20 to ntu-25" in str(made)
+    assert "29 without a recording are never recognised" in str(made)
     assert skelact.load(tmp_path / "model").topology.name == "ntu-25"
 
 

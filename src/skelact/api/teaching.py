@@ -288,14 +288,19 @@ def _found(lesson: Lesson, about: Recognition) -> list[str]:
     chosen, lines = lesson.chosen, [f"{'classes':<12}recordings, recognised when held out"]
     width = max(map(len, about.class_names))
     guesses = chosen.scores.argmax(1)
+    empty = about.num_examples.count(0)
     for number, (name, count) in enumerate(zip(about.class_names, about.num_examples, strict=True)):
+        if not count:
+            continue
         own = (chosen.labels == number) & chosen.tested
         right, tested = int((guesses[own] == number).sum()), int(own.sum())
         said = (
             f"{right:>4} of {tested}" if tested else "   not tested, for one recording or one person is all"
         )
-        few = "   few: five or more make it surer" if 0 < count < FEW else ""
-        lines.append(f"  {name:<{width}}  {count:>4} {said if count else '   never recognised'}{few}")
+        few = "   few: five or more make it surer" if count < FEW else ""
+        lines.append(f"  {name:<{width}}  {count:>4} {said}{few}")
+    if empty:
+        lines.append(f"  {empty:,} without a recording are never recognised")
     assert about.calibration is not None  # whatever is taught is calibrated
     before, after = about.calibration.before, about.calibration.after
     share = f"{100 * (about.false_alarms or 0):g} % false alarms"

@@ -28,11 +28,14 @@ def have_class_folders(files: Sequence[RawFile]) -> bool:
             manifest = read_manifest(file.name, file.read("metadata"))
             if any(entry.label is not None for entry in manifest.entries.values()):
                 return False
-    return len({_folder(file.name) for file in files} - {""}) > 1
+    depth = _depth(files)
+    return len({_folder(file.name, depth) for file in files} - {""}) > 1
 
 
 def with_class_folders(data_set: DataSet, raw: Path, recordings: Sequence[RawFile]) -> DataSet:
     """Return a data set whose classes are the outermost folders, whatever else tells of classes.
+
+    Where an archive holds one folder that holds all, they are those in it.
 
     Args:
         data_set: after its survey.
@@ -43,8 +46,9 @@ def with_class_folders(data_set: DataSet, raw: Path, recordings: Sequence[RawFil
         DataError: a recording in no folder, or two folders of one name but for capital letters.
     """
     seen: dict[str, str] = {}
+    depth = _depth(recordings)
     for file in recordings:
-        folder = _folder(file.name)
+        folder = _folder(file.name, depth)
         if not folder:
             raise DataError(f"{raw / file.name}: lies in no sub-folder, which would name its class; {ADVICE}")
         other = seen.setdefault(folder.casefold(), folder)
@@ -53,15 +57,24 @@ def with_class_folders(data_set: DataSet, raw: Path, recordings: Sequence[RawFil
                 f"{raw}: {other!r} and {folder!r}: two classes of one name but for capital letters; rename "
                 "one, or move its recordings into the other"
             )
-    return replace(data_set, class_names=None, read=partial(_read, read=data_set.read))
+    return replace(data_set, class_names=None, read=partial(_read, read=data_set.read, depth=depth))
 
 
-def _folder(name: str) -> str:
-    return name.partition("/")[0] if "/" in name else ""
+def _depth(files: Sequence[RawFile]) -> int:
+    """Return how many folders lie around those of the classes: one where an archive has one that holds all."""
+    tops = {_folder(file.name, 0) for file in files}
+    deeper = all(_folder(file.name, 1) for file in files)
+    return int(len(tops) == 1 and deeper and all(file.is_packed for file in files))
 
 
-def _read(file: RawFile, *, read: Reader) -> Iterator[Item]:
-    label = {"label": _folder(file.name)}
+def _folder(name: str, depth: int) -> str:
+    """Return the folder of a path that so many others lie around; empty where there is none."""
+    folders = name.split("/")[:-1]
+    return folders[depth] if len(folders) > depth else ""
+
+
+def _read(file: RawFile, *, read: Reader, depth: int) -> Iterator[Item]:
+    label = {"label": _folder(file.name, depth)}
     for item in read(file):
         if isinstance(item, Exclusion | Note):
             yield item
