@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -244,3 +245,16 @@ def test_five_examples_a_class_of_msr_action3d_and_other_people(shared_data_dir,
     confidence = np.mean([one.probability for _, one in asked.found])
     assert confidence == pytest.approx(right, abs=0.15)
     assert np.mean([one.unfamiliar for _, one in asked.found]) < 0.15
+
+
+def test_one_recording_loads_nothing_that_trains(ground, model):
+    """What a cold start must not wait for."""
+    (file, *_) = sorted((ground / "asked" / "clapping").iterdir())
+    code = f"import sys; from skelact.cli.main import main; main(['predict', {str(model)!r}, {str(file)!r}])"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{code}; print(*sys.modules)"], capture_output=True, text=True, check=True
+    )
+    loaded = set(ended.stdout.split())
+    assert "skelact.recognition.recogniser" in loaded
+    heavy = {"lightning_fabric", "torch._dynamo", "scipy.optimize", "sklearn", "matplotlib", "tensorboard"}
+    assert not heavy & loaded

@@ -64,9 +64,15 @@ def log_joint_density(
     steps = features.reshape(-1, num_joints, num_channels)
     if torch.compiler.is_compiling():  # in pieces, every other number of pieces would be compiled anew
         return _log_sum(steps, inverse_square, weight).reshape(features.shape[:-1])
+    pieces = torch.split(steps, STEPS_AT_A_TIME.get(features.device.type, MANY_STEPS))
+    learns = any(value.requires_grad for value in (features, inverse_square, weight))
+    if not (learns and torch.is_grad_enabled()):  # nothing is kept; the first checkpoint loads a compiler
+        return torch.cat([_log_sum(part, inverse_square, weight) for part in pieces]).reshape(
+            features.shape[:-1]
+        )
     parts = [
         checkpoint(_log_sum, part, inverse_square, weight, use_reentrant=False, preserve_rng_state=False)
-        for part in torch.split(steps, STEPS_AT_A_TIME.get(features.device.type, MANY_STEPS))
+        for part in pieces
     ]
     return torch.cat(parts).reshape(features.shape[:-1])
 

@@ -61,7 +61,7 @@ def with_class_folders(data_set: DataSet, raw: Path, recordings: Sequence[RawFil
 
 
 def _depth(files: Sequence[RawFile]) -> int:
-    """Return how many folders lie around those of the classes: one where an archive has one that holds all."""
+    """Return how many folders lie around those of the classes: one where an archive has one for all."""
     tops = {_folder(file.name, 0) for file in files}
     deeper = all(_folder(file.name, 1) for file in files)
     return int(len(tops) == 1 and deeper and all(file.is_packed for file in files))
