@@ -24,6 +24,7 @@ from skelact.store.store import Store
 if TYPE_CHECKING:
     from skelact.models.pretrained import Pretrained
     from skelact.recognition.recogniser import Recogniser
+    from skelact.recognition.stream import Stream
 
 FARTHEST = 1e6
 """Positions beyond it, in any unit, are none; their squares would not fit into float32 much later."""
@@ -168,6 +169,31 @@ class Model:
         self.pretrained.check(store)
         found = predict_store(recogniser, store, top=top)
         return found if isinstance(positions, list | tuple) else found[0]
+
+    def stream(self, *, top: int = 3, **settings: Any) -> Stream:
+        """Return what takes frames one by one and tells what begins, goes on and ends.
+
+        Args:
+            top: classes that events tell.
+            settings: those of :class:`~skelact.recognition.stream_settings.StreamSettings`: ``window``
+                (seconds looked at together), ``every`` (frames between decisions), ``begin`` and ``end``
+                (probabilities at which an action begins and ends), ``smoothing``, ``gap``, ``together``.
+
+        Raises:
+            ConfigurationError: a model that was not taught any classes, or a setting that cannot be used.
+
+        Example:
+            >>> stream = skelact.load("my-model").stream(every=5)
+            >>> stream.frame({"anna": positions}, fps=30)  # (V, C) metres
+            []
+        """
+        from skelact.configuration import instantiate
+        from skelact.recognition.stream import Stream
+        from skelact.recognition.stream_settings import StreamSettings
+
+        if top < 1:
+            raise ConfigurationError(f"top is {top}, expected 1 class or more")
+        return Stream(self.recogniser, instantiate(StreamSettings, settings, "stream"), top=top)
 
     def _in_memory(self, recordings: list[Any], fps: float | None, what_for: str) -> Store:
         """Return recordings as a store, the main people of each first."""

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from skelact.api.evaluating import Run
 from skelact.api.model import as_model
-from skelact.configuration import Option, PathLike, checked_arguments
+from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactError, printable
 from skelact.limits import beyond, limit
 from skelact.recognition.answers import Answer, Prediction, PrimeJoint
+from skelact.recognition.stream_settings import StreamSettings
 
 if TYPE_CHECKING:
     from skelact.api.model import Model
@@ -110,6 +111,8 @@ def predict(
     top: int = 3,
     json: bool = False,
     csv: bool = False,
+    follow: bool = False,
+    stream: Annotated[Table | None, Fields(StreamSettings)] = None,
 ) -> Predictions:
     """Say what recordings show, of the classes that a model was taught.
 
@@ -125,9 +128,12 @@ def predict(
         top: classes to tell of each recording
         json: print one JSON object a line for each recording
         csv: print CSV, a line for each recording and person
+        follow: FILE, or -, is a stream of frames, one JSON object a line; print what begins, goes on and ends
+            as soon as it is known, one JSON object a line
+        stream: how a stream is looked at
 
     Returns:
-        What they show.
+        What they show; of a stream nothing, for it is printed.
 
     Raises:
         DataError: no such model.
@@ -137,6 +143,10 @@ def predict(
         raise ConfigurationError("--json and --csv are two forms of one output; give one")
     if top < 1:
         raise ConfigurationError(f"--top is {top}; expected 1 class or more")
+    if stream is not None and not follow:
+        raise ConfigurationError("--stream.* are of a stream of frames; give --follow with them")
+    if follow and (csv or len(files) != 1):
+        raise ConfigurationError("--follow takes one file, or -, and prints JSON; leave the others out")
     asked = as_model(model)
     _ = asked.recogniser  # a model without classes is told before anything is read
     found: list[tuple[str, Prediction]] = []
@@ -146,6 +156,13 @@ def predict(
         problems.append(problem)
         print(f"skelact: {printable(problem)}", file=sys.stderr)
 
+    if follow:
+        from skelact.api.following import follow_stream
+
+        (name,) = map(str, files)
+        for event in follow_stream(asked, name, asked.stream(top=top, **(stream or {})), tell):
+            print(json_module.dumps(event.to_dict()), flush=True)
+        return Predictions([], problems)
     for name in map(str, files):
         try:
             with _on_disk(name) as path:

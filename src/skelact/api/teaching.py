@@ -131,6 +131,7 @@ def teach(
         about = structs.replace(
             lesson.recogniser.about,
             preparation=found.preparation,
+            seconds=_seconds(found.recorded),
             data=named.name,
             data_hash=found.recorded.content_hash,
         )
@@ -225,6 +226,14 @@ def _by_small_letters(names: list[str]) -> list[list[str]]:
     for name in names:
         found.setdefault(name.casefold(), []).append(name)
     return list(found.values())
+
+
+def _seconds(store: Store) -> float | None:
+    """Return how long recordings are in the median; None where no rate is known."""
+    rates = [store.fps_of(index) for index in range(len(store))]
+    lengths = store.array("num_frames").tolist()
+    known = [frames / rate for frames, rate in zip(lengths, rates, strict=True) if rate]
+    return float(np.median(known)) if known else None
 
 
 def _write(recogniser: Recogniser, out: Path, overwrite: bool) -> tuple[Path, Mapping[str, Any]]:

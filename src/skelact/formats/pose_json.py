@@ -82,7 +82,7 @@ def read_pose_json(
         UnusableRecordingError: the content is no such JSON, or not one joint was seen.
     """
     table = parse_json(file, data).table(_KEYS)
-    topology = _topology(table["topology"], topology)
+    topology = read_topology(table["topology"], topology)
     unit = table["unit"]
     is_untold = unit.value is None
     if is_untold:
@@ -100,7 +100,7 @@ def read_pose_json(
         frames = body.value.get("positions") if isinstance(body.value, dict) else None
         if isinstance(frames, list):
             check_extent(file, body.path, len(bodies), len(frames), topology.num_joints)
-    read = [_body(body, topology, min_confidence) for body in bodies]
+    read = [read_body(body, topology, min_confidence) for body in bodies]
     shapes = [positions.shape for positions, _ in read]
     for body, shape in zip(bodies, shapes, strict=True):
         if shape[0] != shapes[0][0]:
@@ -146,7 +146,12 @@ def _is_empty(body: JsonValue) -> bool:
     return isinstance(body.value, dict) and body.value.get("positions") == []
 
 
-def _topology(place: JsonValue, default: Topology | None) -> Topology:
+def read_topology(place: JsonValue, default: Topology | None) -> Topology:
+    """Return the skeleton that a value names or describes; null: ``default``.
+
+    Raises:
+        UnusableRecordingError: a name that is not known, or no skeleton.
+    """
     if place.value is None and default is not None:
         return default
     if isinstance(place.value, str):
@@ -161,12 +166,15 @@ def _topology(place: JsonValue, default: Topology | None) -> Topology:
         place.fail(str(error).removeprefix(f"{place.path}: "))
 
 
-def _body(
+def read_body(
     place: JsonValue, topology: Topology, min_confidence: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """Return a body's (T, V, C) positions in the file's unit, 0 where unseen, and (T, V) what was seen.
 
     C is 0 for a body of which no joint stands in the file.
+
+    Raises:
+        UnusableRecordingError: a frame of another number of joints, or numbers that cannot be used.
     """
     table = place.table(_BODY_KEYS)
     num_joints = topology.num_joints

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,27 @@ class Prediction(Answer):
         """Return it ready for JSON."""
         table = asdict(self)
         return {"recording": table.pop("recording"), "frames": table.pop("num_frames"), **table}
+
+
+@dataclass(frozen=True)
+class Event:
+    """What somebody in a stream of frames began to do, still does, or ended; times are in seconds."""
+
+    event: Literal["began", "still", "ended"]
+    person: str | int | None
+    """Whose it is; None: everybody's together."""
+    label: str
+    probability: float
+    """Of the class, smoothed over time."""
+    start: float
+    """When it began, as far as can be told."""
+    end: float | None
+    """When it ended, as far as can be told; None: not yet."""
+    time: float
+    """The frame at which this was decided, or its last one."""
+    top: tuple[Guess, ...]
+    """The likeliest classes at this time, smoothed likewise."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return asdict(self)

@@ -88,6 +88,8 @@ class Recognition(Struct, frozen=True):
     """All that was compared, the chosen one among them."""
     calibration: Calibration | None = None
     preparation: Preparation | None = None
+    seconds: Positive | None = None
+    """How long the recordings are that taught it, in the median; None: not known."""
     data: str = ""
     """Name of the folder or store that taught it."""
     data_hash: str = ""

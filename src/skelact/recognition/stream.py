@@ -1,0 +1,304 @@
+"""What people do while they are looked at: a sliding window over frames that come one by one.
+
+Every few frames the last seconds of each person are recognised as a recording of their own. Probabilities are
+smoothed over time, and an action begins at a higher probability than it ends at, so that it does not flicker.
+What is unfamiliar counts as none of the classes.
+
+A window shows an action well once about half of it does. So an action is said to have begun half a window
+before its probability first reached ``end``, and to have ended half a window before it fell below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from skelact.clips.source import ClipSource
+from skelact.errors import DataError
+from skelact.limits import check_limit
+from skelact.models.card import MEASURES
+from skelact.recognition.answers import Event, Guess
+from skelact.recognition.frames import Name
+from skelact.recognition.prediction import TOP
+from skelact.recognition.recogniser import Recogniser
+from skelact.recognition.stream_settings import StreamSettings
+from skelact.skeleton.main_bodies import crowd_in_order
+from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.view import Axis, Unit, centre
+from skelact.store.in_memory import store_in_memory
+
+Floats = npt.NDArray[np.float32]
+FARTHEST = 1e6
+"""Positions beyond it, in any unit, are none."""
+_MOST_FRAMES = 1_000
+"""Of a window; of a camera that gives more, frames are left out evenly."""
+_USUAL_FPS = 30.0
+
+
+@dataclass
+class _Track:
+    """The last frames of a person."""
+
+    times: deque[float] = field(default_factory=deque)
+    positions: deque[Floats] = field(default_factory=deque)
+
+    def add(self, time: float, positions: Floats, window: float) -> None:
+        while self.times and self.times[0] < time - window:
+            self.times.popleft()
+            self.positions.popleft()
+        if len(self.times) < 2 or self.times[-1] - self.times[-2] >= window / _MOST_FRAMES:
+            self.times.append(time)
+            self.positions.append(positions)
+        else:  # too close to the frame before: it takes the last one's place
+            self.times[-1], self.positions[-1] = time, positions
+
+
+@dataclass
+class _Doing:
+    """What somebody does, by all that was decided."""
+
+    decided: float | None = None
+    chances: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """(K,) smoothed; they may sum to less than 1, for the rest is unfamiliar."""
+    since: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    """(K,) when each class came to ``end``, NaN where it is below."""
+    label: int | None = None
+    start: float = 0.0
+    free: float = -math.inf
+    """When the last action ended."""
+
+
+class Stream:
+    """Takes frames, and tells what begins, goes on and ends.
+
+    Args:
+        recogniser: what tells the classes apart.
+        settings: how the stream is looked at.
+        top: classes that events tell.
+
+    Example:
+        >>> stream = skelact.load("my-model").stream()
+        >>> for time, people in camera:
+        ...     for event in stream.frame(people, time=time):
+        ...         print(event.event, event.person, event.label, event.start)
+    """
+
+    def __init__(
+        self, recogniser: Recogniser, settings: StreamSettings | None = None, *, top: int = TOP
+    ) -> None:
+        self.settings = settings or StreamSettings()
+        about = recogniser.about
+        usual = about.seconds or recogniser.pretrained.clips.num_frames / _USUAL_FPS
+        self.window: float = self.settings.window or usual
+        """Seconds that are looked at together."""
+        self._recogniser, self._top = recogniser, top
+        measures = recogniser.pretrained.card.get(MEASURES, {})
+        prepared = about.preparation
+        self._up: Axis | None = (prepared and prepared.up) or measures.get("up")  # type: ignore[assignment]  # of a card
+        self._unit: Unit = "m" if recogniser.pretrained.encoder.config.num_coordinates == 3 else "px"
+        self._tracks: dict[Name, _Track] = {}
+        self._doing: dict[Name | None, _Doing] = {}
+        self._time: float | None = None
+        self._waiting = 0
+        self._is_checked = False
+
+    def frame(
+        self,
+        people: Mapping[Name, npt.NDArray[np.generic]],
+        *,
+        time: float | None = None,
+        fps: float | None = None,
+    ) -> list[Event]:
+        """Take the next frame.
+
+        Args:
+            people: (V, C) positions of each person by a name or number of theirs, in metres (2-D: pixels),
+                with the model's joints; NaN where a joint was not seen.
+            time: of the frame, in seconds; default: ``1 / fps`` after the frame before.
+            fps: frames a second, at this time.
+
+        Returns:
+            What was decided, the order of people kept; nothing of most frames.
+
+        Raises:
+            DataError: positions of another shape, too many people, a time that does not come after the frame
+                before, or neither time nor rate. The frame is left out then.
+            ConfigurationError: bodies of a size as if in another unit.
+        """
+        frames = {name: self._checked(name, positions) for name, positions in people.items()}
+        check_limit("people", len(frames.keys() | self._tracks.keys()), "people in the last seconds")
+        now = self._now(time, fps)
+        self._time = now
+        events = self._leave(now)
+        for name, positions in frames.items():
+            if not np.isnan(positions).all():
+                self._tracks.setdefault(name, _Track()).add(now, positions, self.window)
+        self._waiting += 1
+        if self._waiting >= self.settings.every:
+            self._waiting = 0
+            events += self._decide(now)
+        return events
+
+    def finish(self) -> list[Event]:
+        """End whatever goes on: no frame comes any more."""
+        return [] if self._time is None else self._leave(math.inf)
+
+    def _checked(self, name: Name, positions: npt.NDArray[np.generic]) -> Floats:
+        pretrained = self._recogniser.pretrained
+        expected = (pretrained.topology.num_joints, pretrained.encoder.config.num_coordinates)
+        try:
+            with np.errstate(over="ignore"):
+                array = np.array(positions, np.float32)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"person {name!r}: not an array of numbers ({error})") from error
+        if array.shape != expected:
+            raise DataError(
+                f"person {name!r}: positions of shape {array.shape}, expected {expected}, the joints of "
+                f"{pretrained.topology.name}"
+            )
+        if (np.abs(array) > FARTHEST).any():  # not NaN
+            raise DataError(
+                f"person {name!r}: a joint farther than {FARTHEST:,.0f} in any unit; write NaN where it was "
+                "not seen"
+            )
+        array[np.isnan(array).any(1)] = np.nan
+        return array
+
+    def _now(self, time: float | None, fps: float | None) -> float:
+        if fps is not None and not 0 < fps < 1e6:
+            raise DataError(f"frame: fps is {fps:g}; expected frames a second, more than 0")
+        if time is None:
+            if fps is None:
+                raise DataError("frame: neither a time nor frames a second; give one")
+            time = 0.0 if self._time is None else self._time + 1 / fps
+        if not math.isfinite(time) or (self._time is not None and time <= self._time):
+            before = "" if self._time is None else f", the frame before came at {self._time:g} s"
+            raise DataError(f"frame: its time is {time:g} s{before}; times have to increase")
+        return time
+
+    def _leave(self, now: float) -> list[Event]:
+        """Forget who has not been seen for some time."""
+        gone = [name for name, track in self._tracks.items() if track.times[-1] < now - self.settings.gap]
+        last_seen = max((track.times[-1] for track in self._tracks.values()), default=0.0)
+        events = []
+        for name in gone:
+            seen = self._tracks.pop(name).times[-1]
+            events += self._end(name, self._doing.pop(name, _Doing()), seen)
+        if None in self._doing and not self._tracks:
+            events += self._end(None, self._doing.pop(None), last_seen)
+        return events
+
+    def _decide(self, now: float) -> list[Event]:
+        """Recognise the last seconds of everybody who has been there for half a window."""
+        groups: dict[Name | None, list[_Track]] = {name: [track] for name, track in self._tracks.items()}
+        if self.settings.together and self._tracks:
+            groups = {None: list(self._tracks.values())}
+        starts = {name: min(track.times[0] for track in tracks) for name, tracks in groups.items()}
+        there = [name for name, start in starts.items() if now - start >= self.window / 2]
+        if not there:
+            return []
+        sequences = [self._sequence(str(name), groups[name], starts[name], now) for name in there]
+        store = store_in_memory(sequences, self._up, self._unit)
+        if not self._is_checked:
+            self._recogniser.pretrained.check(store)
+            self._is_checked = True
+        source = ClipSource(store, self._recogniser.pretrained.clips)
+        chances, distances = self._recogniser.recognise(source, np.arange(len(store)))
+        events = []
+        for row, name in enumerate(there):
+            known = chances[row].numpy()
+            if distances is not None and self._recogniser.is_unfamiliar(float(distances[row])):
+                known = np.zeros_like(known)
+            events += self._judge(name, known, now, (starts[name] + now) / 2)
+        return events
+
+    def _judge(
+        self, name: Name | None, known: npt.NDArray[np.float64], now: float, middle: float
+    ) -> list[Event]:
+        """Take (K,) probabilities of a window; ``middle`` is the time of its middle."""
+        doing, settings = self._doing.setdefault(name, _Doing()), self.settings
+        if doing.decided is None:
+            doing.chances, doing.since = known, np.full(len(known), np.nan)
+        else:
+            passed = now - doing.decided
+            share = 1 - math.exp(-passed / settings.smoothing) if settings.smoothing else 1.0
+            doing.chances = doing.chances + share * (known - doing.chances)
+        doing.decided = now
+        is_high = doing.chances >= settings.end
+        doing.since = np.where(is_high, np.where(np.isnan(doing.since), middle, doing.since), np.nan)
+        best = int(doing.chances.argmax())
+        events = []
+        is_new = best != doing.label and doing.chances[best] >= settings.begin
+        if doing.label is not None and (is_new or not is_high[doing.label]):
+            events += self._end(name, doing, middle)
+        if doing.label is not None:
+            events.append(self._event("still", name, doing, None))
+        elif is_new:
+            doing.label, doing.start = best, max(float(doing.since[best]), doing.free)
+            events.append(self._event("began", name, doing, None))
+        return events
+
+    def _end(self, name: Name | None, doing: _Doing, time: float) -> list[Event]:
+        if doing.label is None:
+            return []
+        ended = self._event("ended", name, doing, max(time, doing.start))
+        doing.label, doing.free = None, max(time, doing.start)
+        return [ended]
+
+    def _event(self, what: str, name: Name | None, doing: _Doing, end: float | None) -> Event:
+        assert doing.label is not None
+        assert self._time is not None
+        names, order = self._recogniser.class_names, np.argsort(-doing.chances, kind="stable")[: self._top]
+        return Event(
+            event=what,  # type: ignore[arg-type]
+            person=name,
+            label=names[doing.label],
+            probability=float(doing.chances[doing.label]),
+            start=doing.start,
+            end=end,
+            time=self._time,
+            top=tuple(Guess(names[label], float(doing.chances[label])) for label in order.tolist()),
+        )
+
+    def _sequence(self, name: str, tracks: Sequence[_Track], start: float, now: float) -> SkeletonSequence:
+        """Return the last seconds of some people as a recording, its frames evenly apart."""
+        steps = np.concatenate([np.diff(track.times) for track in tracks] or [np.ones(1)])
+        step = max(float(np.median(steps)) if len(steps) else now - start, (now - start) / _MOST_FRAMES)
+        grid = np.linspace(start, now, max(2, round((now - start) / step) + 1))
+        found = np.stack([_resampled(track, grid, step) for track in tracks])
+        seen = np.asarray(~np.isnan(found).any(3))
+        present = np.asarray(seen.any(2))
+        there = np.asarray(present.any(1))
+        sequence = SkeletonSequence(
+            name=name,
+            positions=np.where(seen[..., None], found, np.float32(0))[there],
+            present=present[there],
+            joint_present=None if (seen | ~present[..., None]).all() else seen[there],
+            topology=self._recogniser.pretrained.topology,
+            fps=(len(grid) - 1) / (now - start),
+        )
+        return centre(crowd_in_order(sequence))
+
+
+def _resampled(track: _Track, grid: npt.NDArray[np.float64], step: float) -> Floats:
+    """Return (G, V, C) positions of a person at the times of a grid, NaN where they were not seen.
+
+    As :func:`skelact.skeleton.resampling.resampled`, but by each frame's own time.
+    """
+    times, positions = np.array(track.times), np.stack(track.positions)
+    after = np.searchsorted(times, grid).clip(1, max(1, len(times) - 1)).clip(max=len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    length = times[after] - times[before]
+    share = ((grid - times[before]) / np.where(length > 0, length, 1)).clip(0, 1)
+    nearer = positions[np.where(share < 0.5, before, after)]
+    weight = share.astype(np.float32)[:, None, None]
+    between = positions[before] + weight * (positions[after] - positions[before])
+    found = np.where(np.isnan(between), nearer, between)
+    outside = (grid < times[0] - step / 2) | (grid > times[-1] + step / 2)
+    found[outside] = np.nan
+    return found

@@ -1,0 +1,46 @@
+"""How a stream of frames is looked at: settings alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from skelact.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """How a stream of frames is looked at.
+
+    Raises:
+        ConfigurationError: a value outside its range.
+    """
+
+    window: float | None = None
+    """Seconds that are looked at together; default: as long as the recordings are that taught the model."""
+    every: int = 10
+    """Frames between two decisions."""
+    begin: float = 0.6
+    """Probability, smoothed, at which an action begins."""
+    end: float = 0.4
+    """Probability, smoothed, below which it ends."""
+    smoothing: float = 0.3
+    """Seconds over which probabilities are smoothed: after them, 63 % of a change are seen; 0: not at all."""
+    gap: float = 1.0
+    """Seconds after which a person who is not seen is taken to have gone."""
+    together: bool = False
+    """Whether it is told what everybody does together, instead of each person one by one."""
+
+    def __post_init__(self) -> None:
+        if self.window is not None and not 0 < self.window <= 3600:
+            raise ConfigurationError(f"window is {self.window:g} s; expected more than 0, and up to 3600")
+        if self.every < 1:
+            raise ConfigurationError(f"every is {self.every}; expected 1 frame or more")
+        if not 0 < self.end <= self.begin <= 1:
+            raise ConfigurationError(
+                f"begin is {self.begin:g} and end {self.end:g}; expected probabilities, end not above begin"
+            )
+        if not 0 <= self.smoothing < math.inf or not 0 < self.gap < math.inf:
+            raise ConfigurationError(
+                f"smoothing is {self.smoothing:g} s and gap {self.gap:g} s; expected 0 or more, and above 0"
+            )
