@@ -2,12 +2,12 @@
 
     python benchmarks/stream_actions.py [MSR_ACTION3D.tar.xz]
 
-A model is taught by some people; each other person's recordings, in an order drawn once, are one stream. With
-hysteresis (the defaults) is compared with a fixed window: whatever class is likeliest in it, at once. Without an
-archive the recordings are synthetic, two streams each of people whom nobody taught.
+A model is taught by some people; each other person's recordings, in an order drawn once, are one stream.
+Smoothing and hysteresis (the defaults) are compared with a fixed window: the class likeliest in it, at
+once. Without an archive the recordings are synthetic, in two streams.
 
-An action is found by the first event of its class whose middle lies in it; the delay is from its true start to
-the frame at which it was told. Whatever else begins is a false alarm.
+An action is found by the first event of its class whose middle lies in it; the delay is from its true start
+to the frame at which it was told. Whatever else begins is a false alarm.
 """
 
 import sys

@@ -199,17 +199,19 @@ def odd_pickle(random: Random) -> bytes:
     return pickle.dumps(tree_changed(random, tree, odd), random.choice([0, 1, 2, 3, 4, 5]))
 
 
+OWN_SKELETON: dict[str, object] = {
+    "joints": ["hip", "left", "right"],
+    "parents": {"left": "hip", "right": "hip"},
+    "pairs": [["left", "right"]],
+}
+
+
 def pose_trees() -> list[dict[str, object]]:
     bodies = [{"positions": coordinates(seed, 3, 3).round(3).tolist()} for seed in (0, 1)]
-    own = {
-        "joints": ["hip", "left", "right"],
-        "parents": {"left": "hip", "right": "hip"},
-        "pairs": [["left", "right"]],
-    }
     bodies[0]["confidence"] = [[0.9, None, 0.0], [1, 1, 1], None]
     flat = [[[1.0, 2.0]] * 17, None, [[3.0, 4.0], None] + [[5.0, 6.0]] * 15]
     return [
-        {"topology": own, "fps": 30, "unit": "cm", "label": "wave", "subject": 3, "bodies": bodies},
+        {"topology": OWN_SKELETON, "fps": 30, "unit": "cm", "label": "wave", "subject": 3, "bodies": bodies},
         {"topology": "coco-17", "unit": "pixel", "bodies": [{"positions": flat}]},
     ]
 
@@ -222,6 +224,26 @@ def odd_pose(random: Random) -> bytes:
     if random.random() < 0.01:
         return b'{"bodies": ' + random.choice([b"[", b'{"a":']) * 200_000
     return json.dumps(tree_changed(random, random.choice(pose_trees()))).encode()
+
+
+def frame_trees() -> list[dict[str, object]]:
+    """Lines of a stream: a skeleton, a frame with two people, one with nobody."""
+    bodies = [{"id": name, "positions": coordinates(3, 1, 3)[0].round(3).tolist()} for name in (7, "anna")]
+    bodies[1]["confidence"] = [0.9, None, 0.0]
+    return [
+        {"topology": OWN_SKELETON, "fps": 30, "unit": "cm"},
+        {"time": 0.5, "bodies": bodies},
+        {"fps": 15, "bodies": [{"positions": [[1.0, 2.0, 3.0], None, [1.0, 0.0, 2.0]]}]},
+        {"bodies": []},
+    ]
+
+
+def frame_samples() -> list[bytes]:
+    return ["\n".join(map(json.dumps, frame_trees())).encode()]
+
+
+def odd_frame(random: Random) -> bytes:
+    return "\n".join(json.dumps(tree_changed(random, tree)) for tree in frame_trees()).encode()
 
 
 def openpose_tree() -> dict[str, object]:

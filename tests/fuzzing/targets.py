@@ -35,8 +35,10 @@ from skelact.formats.padded_npz import open_padded_npz
 from skelact.formats.pose_files import read_pose
 from skelact.formats.pose_json import read_pose_json
 from skelact.formats.pyskl import read_pyskl
+from skelact.recognition.frames import FrameReader
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
+from skelact.skeleton.topology_file import topology_of
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,15 @@ def read_pose_file(data: bytes, _: Path) -> Iterator[object]:
     pose = read_pose_json("file", "wave-1", data, min_confidence=0.1)
     assert all(isinstance(name, str) for name in pose.names.values())
     yield pose.sequence
+
+
+def read_frame_lines(data: bytes, _: Path) -> Iterator[object]:
+    reader = FrameReader(topology_of(samples.OWN_SKELETON, "topology", default_name="own"), 3)
+    for line in data.splitlines():
+        frame = reader.read(line, "line")
+        if frame is not None:
+            assert all(positions.shape == (3, 3) for positions in frame.people.values())
+    yield from ()
 
 
 @dataclass(frozen=True)
@@ -244,6 +255,7 @@ TARGETS = [
     Target("npz", 2_500, samples.npz_samples, read_npz_file, samples.odd_npz),
     Target("pickle", 4_000, samples.pickle_samples, read_pickle_file, samples.odd_pickle),
     Target("pose-json", 3_000, samples.pose_samples, read_pose_file, samples.odd_pose),
+    Target("frame lines", 2_000, samples.frame_samples, read_frame_lines, samples.odd_frame),
     Target("openpose", 2_000, samples.openpose_samples, read_openpose_frames, samples.odd_openpose),
     Target("coco-keypoints", 2_500, samples.coco_samples, read_coco_file, samples.odd_coco),
     Target("mediapipe json", 2_000, samples.mediapipe_samples, read_mediapipe_json, samples.odd_mediapipe),
