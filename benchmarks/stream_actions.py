@@ -12,6 +12,7 @@ to the frame at which it was told. Whatever else begins is a false alarm.
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,10 @@ def msr_action3d(archive: Path, folder: Path) -> tuple[Model, dict[int, list[Tak
     clips = {"view": "body", "min_crop_frames": 16}
     run = skelact.pretrain(store, "xsub", out=folder / "run", method="mamp", epochs=60, clips=clips, **FEW)
     subjects = np.asarray(store.attribute("subject"))
-    for side in ("taught", "asked"):
-        chosen = np.flatnonzero(subjects % 2 == (side == "taught"))
-        skelact.write_store(map(store.sequence, chosen), folder / side, class_names=store.class_names)
+    taught = [store.sequence(index) for index in np.flatnonzero(subjects % 2 == 1)]
+    labels = [store.class_names[one.label] for one in taught]
+    taught = [replace(one, label=None) for one in taught]  # classes by name
+    skelact.write_store(taught, folder / "taught", labels=labels, up=store.up, unit=store.unit)
     model = skelact.teach(folder / "taught", out=folder / "model", from_=run).model
     takes: dict[int, list[Take]] = {}
     for index in np.flatnonzero(subjects % 2 == 0):

@@ -20,11 +20,11 @@ class StreamSettings:
     """Seconds that are looked at together; default: as long as the recordings are that taught the model."""
     every: int = 10
     """Frames between two decisions."""
-    begin: float = 0.6
+    begin: float = 0.5
     """Probability, smoothed, at which an action begins."""
-    end: float = 0.4
+    end: float = 0.3
     """Probability, smoothed, below which it ends."""
-    smoothing: float = 0.3
+    smoothing: float = 0.5
     """Seconds over which probabilities are smoothed: after them, 63 % of a change are seen; 0: not at all."""
     gap: float = 1.0
     """Seconds after which a person who is not seen is taken to have gone."""
