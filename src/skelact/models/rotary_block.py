@@ -21,18 +21,18 @@ class Turns(NamedTuple):
     """By how much queries and keys of L tokens are turned, two numbers of a head at a time."""
 
     cosines: Tensor
-    """(L, E / 2)."""
+    """(L, E / 2), or (B, 1, L, E / 2) where bodies have tokens of their own."""
     sines: Tensor
-    """(L, E / 2)."""
+    """The same shape."""
 
 
 def rotary_turns(steps: Tensor, head_width: int) -> Turns:
-    """Return the turns of tokens at (L,) time steps: after them, products of two know their distance alone.
+    """Return the turns of tokens at (..., L) time steps: after them, products of two know their distance alone.
 
     Source: Su et al., *RoFormer*, 2021.
     """
     waves = BASE ** -(torch.arange(0, head_width, 2, device=steps.device) / head_width)
-    angles = steps.to(waves.dtype).unsqueeze(1) * waves
+    angles = steps.to(waves.dtype).unsqueeze(-1) * waves
     return Turns(angles.cos(), angles.sin())
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from skelact.errors import ConfigurationError
 from skelact.models.blocks import initialise
-from skelact.models.embedding import JointTable, patchify
+from skelact.models.embedding import JointTable, gather_tokens, patchify
 from skelact.models.encoder import present_bodies
 from skelact.models.rotary_block import RotaryBlock, Turns, rotary_turns
 from skelact.models.sizes import Absent
@@ -35,6 +35,19 @@ class Encoded(NamedTuple):
     """(B, T', V, D) features; they mean nothing where a token was missing."""
     blocks: tuple[Tensor, ...]
     """(B, T', V, D) each: what the last blocks gave, as many as were asked for."""
+
+
+class Visible(NamedTuple):
+    """What the encoder makes of some tokens of each of B bodies, K at most."""
+
+    summary: Tensor
+    """(B, D) the class token."""
+    context: Tensor
+    """(B, R + K, D) class token, registers, and the tokens that were given."""
+    is_there: Tensor | None
+    """(B, R + K) bool, False where a body had fewer tokens; None: nowhere."""
+    turns: Turns
+    """Of the same tokens, (B, 1, R + K, E / 2)."""
 
 
 class TokenEncoder(nn.Module):
@@ -113,13 +126,13 @@ class TokenEncoder(nn.Module):
                 each, zero where none does.
 
         Returns:
-            (N, M, D), of both the class token and the mean (N, M, 2 D), of joints (N, M, V D); zero for
-            absent bodies.
+            (N, M, D), of both the class token and the mean (N, M, 2 D), of joints side by side (N, M, V D);
+            zero for absent bodies.
         """
         present = present_bodies(clips) if present is None else present
         bodies, is_there = self.tokens_of(clips, present, seen)
         patches = patchify(bodies, self.config.patch_frames)
-        if keep_joints:
+        if keep_joints or self.config.pooling == "joints":
             tokens = self.encode(patches, is_there).tokens
             return _in_slots(_mean_where(tokens, is_there, (1,)).flatten(1), present)
         if self.config.pooling == "class":
@@ -188,6 +201,29 @@ class TokenEncoder(nn.Module):
             return Encoded(x[:, 0], x.new_zeros(len(x), 0, 0, x.shape[-1]), tuple(outputs))
         tokens = rearrange(x[:, num_beside:], "B (t V) D -> B t V D", V=num_joints)
         return Encoded(x[:, 0], tokens, tuple(outputs))
+
+    def encode_visible(self, patches: Tensor, visible: Tensor) -> Visible:
+        """Run the blocks on some tokens alone, as if there were no others.
+
+        Args:
+            patches: (B, T', V, p C).
+            visible: (B, T', V) bool, the tokens that are run.
+        """
+        chosen, num_joints = visible.flatten(1), visible.shape[2]
+        most = max(1, int(chosen.sum(1).max())) if len(chosen) else 1
+        order = (~chosen).to(torch.uint8).argsort(dim=1, stable=True)[:, :most]  # (B, K)
+        beside = torch.cat([self.class_token, self.register_tokens])  # (R, D)
+        num_beside = len(beside)
+        x = self.embed(gather_tokens(patches.flatten(1, 2), order)) + self.joints()[order % num_joints]
+        x = torch.cat([beside.to(x.dtype).expand(len(x), -1, -1), x], 1)
+        is_there = torch.cat([chosen.new_ones(len(x), num_beside), chosen.gather(1, order)], 1)
+        asked = None if bool(is_there.all()) else is_there
+        steps = torch.cat([order.new_zeros(len(x), num_beside), order // num_joints], 1)
+        turns = rotary_turns(steps.unsqueeze(1), self.config.width // self.config.num_heads)
+        for block in self.blocks:
+            x = block(x, turns, asked)
+        x = self.norm(x)
+        return Visible(x[:, 0], x, asked, turns)
 
     def turns(self, num_steps: int, num_joints: int, num_beside: int, device: torch.device) -> Turns:
         """Return the turns of all tokens; those that belong to no time stand at step 0."""

@@ -10,8 +10,8 @@ from skelact.limits import check_limit
 from skelact.models.sizes import check_bounds, check_positive
 from skelact.skeleton.joint_names import NAMES
 
-TokenPooling = Literal["class", "mean", "both"]
-TOKEN_POOLINGS = ("class", "mean", "both")
+TokenPooling = Literal["class", "mean", "both", "joints"]
+TOKEN_POOLINGS = ("class", "mean", "both", "joints")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class TokenEncoderConfig:
     registers: int = 4
     """Tokens beside the class token that stand for nothing in the clip."""
     pooling: TokenPooling = "class"
-    """What an evaluation takes of a body: the class token, the mean of its tokens, or both side by side."""
+    """What an evaluation takes of a body: the class token, the mean of its tokens, both side by side, or the
+    joints side by side, each the mean over time."""
 
     def __post_init__(self) -> None:
         sizes = {name: value for name, value in vars(self).items() if name not in ("registers", "pooling")}
@@ -126,7 +127,8 @@ class DistilledSizes:
     registers: int = 4
     """Tokens beside the class token that stand for nothing in the clip."""
     pooling: TokenPooling = "class"
-    """What an evaluation takes of a body: the class token, the mean of its tokens, or both side by side."""
+    """What an evaluation takes of a body: the class token, the mean of its tokens, both side by side, or the
+    joints side by side, each the mean over time."""
     head: PrototypeConfig = field(default_factory=PrototypeConfig)
     """Sizes of the heads, of which the class token and the hidden tokens have one each."""
 

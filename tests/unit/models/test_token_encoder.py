@@ -146,10 +146,27 @@ def test_poolings_are_the_class_token_the_mean_or_joints(encoder):
     assert embed_clips(encoder, clips, present, pooling="bodies").shape == (3, 32)
     joints = embed_clips(encoder, clips, present, pooling="joints")
     torch.testing.assert_close(joints[1], encoded.tokens[2].mean(0).flatten())
+    by_joint = TokenEncoder(TokenEncoderConfig(**{**vars(CONFIG), "pooling": "joints"}), CHAIN).eval()
+    by_joint.load_state_dict(encoder.state_dict())
+    torch.testing.assert_close(embed_clips(by_joint, clips, present), joints)
     both = TokenEncoder(TokenEncoderConfig(**{**vars(CONFIG), "pooling": "both"}), CHAIN).eval()
     both.load_state_dict(encoder.state_dict())
     of_both = embed_clips(both, clips, present)
     torch.testing.assert_close(of_both[1], torch.cat([encoded.summary[2], encoded.tokens[2].mean((0, 1))]))
+
+
+def test_tokens_run_alone_are_as_among_missing_ones(encoder):
+    patches = patchify(random_clips()[:, 0], 4)
+    visible = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(2)) < 0.5
+    visible[2] = False  # nothing of it: the class token is still there
+    whole, part = encoder.encode(patches, visible), encoder.encode_visible(patches, visible)
+    torch.testing.assert_close(whole.summary, part.summary)
+    most = int(visible.flatten(1).sum(1).max())
+    assert part.context.shape == (3, 1 + CONFIG.registers + most, 16)
+    for body in range(3):
+        expected = whole.tokens[body][visible[body]]
+        start = 1 + CONFIG.registers
+        torch.testing.assert_close(part.context[body, start : start + len(expected)], expected)
 
 
 def test_hidden_tokens_tell_joint_and_time_alone(encoder):

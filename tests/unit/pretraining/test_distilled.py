@@ -25,6 +25,8 @@ VARIANTS = {
     "regression": replace(SLIM, target="regression", target_blocks=2),
     "contrast": replace(SLIM, class_target="contrast", contrast_tau=0.2),
     "contrast alone": replace(PRIME, class_target="contrast", masked_weight=0.0, spread_weight=0.0),
+    "motion": replace(SLIM, target="motion", hiding="drop", mask_both=True),
+    "dropped": replace(SLIM, hiding="drop"),
     "class tokens alone": replace(SLIM, masked_weight=0.0, spread_weight=0.0),
     "prime views": PRIME,
     "prime views without the others": replace(PRIME, other_weight=0.0),
@@ -64,7 +66,7 @@ def test_the_student_gets_gradients_and_the_teacher_none(name):
     model = model_of(config)
     output = model(views_of(config))
     output.loss.backward()
-    students = {"student", "mask_token", "class_head", "token_head"}
+    students = {"student", "mask_token", "class_head", "token_head", "predictor"}
     for key, parameter in model.named_parameters():
         learns = key.split(".")[0] in students
         assert parameter.requires_grad == learns, key
@@ -216,6 +218,48 @@ def test_the_loss_of_hidden_tokens_equals_plain_loops(target):
                 of_rows.setdefault(key, []).append(loss)
         total += sum(sum(row) / len(row) for row in of_rows.values()) / len(of_rows) / 4
     assert float(output.loss) == pytest.approx(total, rel=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("hiding", ["replace", "drop"])
+def test_the_motion_of_hidden_tokens_is_that_of_their_frames_normalised_over_the_crop(hiding):
+    config = replace(
+        SLIM, class_weight=0.0, spread_weight=0.0, target="motion", hiding=hiding, local_frames=()
+    )
+    model, views = model_of(config), views_of(config, with_gaps=False)
+    output = model(views)
+    if hiding == "replace":
+        student = model.student.encode(views.patches, hidden=views.hidden, mask_token=model.mask_token).tokens
+    else:
+        student = model._see(views.patches, views.is_there, views.hidden)[1]
+    total = 0.0
+    for row in range(12):
+        frames = views.patches[row].view(4, 25, 4, 3).transpose(1, 2).flatten(0, 1)  # (T, V, C)
+        moved = torch.zeros_like(frames)
+        for t in range(15):
+            moved[t] = frames[t + 1] - frames[t]
+        wanted = (moved - moved.mean()) / (moved.var() + 1e-6).sqrt()
+        losses = [
+            (model.token_head(student[row, t, v]) - wanted[4 * t : 4 * t + 4, v].flatten()).square().mean()
+            for t, v in views.hidden[row].nonzero().tolist()
+        ]
+        if losses:  # of each sequence one crop hides tokens, of one body or two
+            num_bodies = 1 + int(views.sequence[row]) % 2
+            total += float(torch.stack(losses).mean()) / num_bodies / 4
+    assert float(output.loss) == pytest.approx(total, rel=1e-4)
+
+
+def test_dropped_tokens_are_as_if_they_were_not_there():
+    config = replace(SLIM, hiding="drop")
+    model, views = model_of(config), views_of(config)
+    changed = views._replace(patches=views.patches + 5 * views.hidden.unsqueeze(-1))
+    for stretch in views.stretches:  # another stretch may show what one hides: look at the crops alone
+        assert stretch.hidden.any()
+    a, b = (model._see(each.patches, each.is_there, each.hidden) for each in (views, changed))
+    torch.testing.assert_close(a[0], b[0])
+    torch.testing.assert_close(a[1], b[1])
+    visible = views.is_there & ~views.hidden
+    torch.testing.assert_close(a[0], model.student.encode(views.patches, visible).summary)
 
 
 def test_the_teacher_follows_and_its_momentum_and_temperature_rise():

@@ -48,12 +48,13 @@ class PrototypeHead(UnitHead):
 
 
 class RegressionHead(nn.Sequential):
-    """Two layers from features to the teacher's features, D numbers each.
+    """Two layers from features to numbers that are to be told.
 
     Args:
-        width: D.
+        width: size of the features.
         hidden: numbers between the layers.
+        num_out: numbers to be told.
     """
 
-    def __init__(self, width: int, hidden: int) -> None:
-        super().__init__(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+    def __init__(self, width: int, hidden: int, num_out: int) -> None:
+        super().__init__(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, num_out))

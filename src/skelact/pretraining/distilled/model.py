@@ -19,6 +19,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from skelact.models.backbone import Module
+from skelact.models.embedding import patchify
 from skelact.models.token_encoder import Encoded, TokenEncoder
 from skelact.models.token_sizes import PrototypeConfig, TokenEncoderConfig
 from skelact.pretraining.distilled.heads import PrototypeHead, RegressionHead, UnitHead
@@ -32,7 +33,9 @@ from skelact.pretraining.distilled.losses import (
     told_apart,
 )
 from skelact.pretraining.distilled.objective import DistilledObjective
+from skelact.pretraining.distilled.predictor import Predictor
 from skelact.pretraining.distilled.views import DistilledViews, PrimeStretch, Stretch, steps_of
+from skelact.pretraining.masked.losses import motion, normalise
 from skelact.pretraining.momentum import follow
 from skelact.skeleton.topology import Topology
 
@@ -78,8 +81,8 @@ class _HiddenTokens(NamedTuple):
 
     student: Tensor
     """(H, D)."""
-    teacher: tuple[Tensor, ...]
-    """(H, D) the teacher's tokens; for regression the outputs of its last blocks."""
+    wanted: tuple[Tensor, ...]
+    """(H, D) the teacher's tokens; for regression the outputs of its last blocks; or (H, p C) motion."""
     weight: Tensor
     """(H,) 1 / the hidden tokens of the same row."""
     sequence: Tensor
@@ -122,10 +125,17 @@ class DistilledModel(nn.Module):
         has_prototypes = config.class_target == "prototypes"
         self.class_head = (PrototypeHead if has_prototypes else UnitHead)(encoder.width, head)
         self.token_head: PrototypeHead | RegressionHead | None = None
-        if config.masked_weight > 0 and config.target == "regression":
-            self.token_head = RegressionHead(encoder.width, head.hidden)
-        elif config.masked_weight > 0:
+        if config.masked_weight > 0 and config.target == "prototypes":
             self.token_head = PrototypeHead(encoder.width, head)
+        elif config.masked_weight > 0:
+            of_patch = encoder.patch_frames * encoder.num_coordinates
+            num_out = of_patch if config.target == "motion" else encoder.width
+            self.token_head = RegressionHead(encoder.width, head.hidden, num_out)
+        self.predictor: Predictor | None = None
+        if config.masked_weight > 0 and config.hiding == "drop":
+            self.predictor = Predictor(encoder.width, encoder.num_heads, encoder.hidden)
+        elif config.hiding == "drop":
+            self.mask_token.requires_grad_(False)  # nothing asks for it
         self.encoder = _still(self.student)
         self.teacher_class_head = _still(self.class_head)
         self.teacher_token_head = (
@@ -142,16 +152,19 @@ class DistilledModel(nn.Module):
             of_teacher = self._class_tokens(whole.summary, views, views.is_there)
             valid = of_teacher.shown.all(0)  # (N,)
             teacher = self._whole(of_teacher.values[:, valid], tau)
-        seen = self.student.encode(
-            views.patches, views.is_there, hidden=views.hidden, mask_token=self.mask_token
-        )
-        crops = self._class_tokens(seen.summary, views, views.is_there)
-        class_tokens = [crops]
-        hidden = [self._hidden_tokens(seen.tokens, whole, views.hidden, views)]
-        for stretch in views.stretches:
-            encoded, is_there = self._encode_stretch(stretch, views)
-            class_tokens.append(self._class_tokens(encoded.summary, views, is_there))
-            hidden.append(self._hidden_tokens(encoded.tokens, whole, stretch.hidden, views, stretch.start))
+        everything = Stretch(torch.zeros_like(views.crop), views.hidden)
+        wanted = self._wanted(views, whole) if config.masked_weight > 0 else ()
+        class_tokens, hidden = [], []
+        for stretch in (everything, *views.stretches):
+            num_steps = stretch.hidden.shape[1]
+            patches, is_there = (
+                steps_of(each, stretch.start, num_steps) for each in (views.patches, views.is_there)
+            )
+            summary, tokens = self._see(patches, is_there, stretch.hidden)
+            class_tokens.append(self._class_tokens(summary, views, is_there))
+            if tokens is not None:
+                hidden.append(self._hidden_tokens(tokens, wanted, stretch, views))
+        crops = class_tokens[0]
         zero = crops.values.sum() * 0
         parts = dict.fromkeys(PARTS, zero)
         unit = self.class_head(torch.stack([each.values for each in class_tokens])[:, :, valid])
@@ -190,12 +203,28 @@ class DistilledModel(nn.Module):
         cosines = self.class_head.cosines(unit)
         return torch.stack([agreement(cosines, of, config.student_tau) for of in teacher.shares])
 
-    def _encode_stretch(self, stretch: Stretch, views: DistilledViews) -> tuple[Encoded, Tensor]:
-        num_steps = stretch.hidden.shape[1]
-        is_there = steps_of(views.is_there, stretch.start, num_steps)
-        patches = steps_of(views.patches, stretch.start, num_steps)
-        encoded = self.student.encode(patches, is_there, hidden=stretch.hidden, mask_token=self.mask_token)
-        return encoded, is_there
+    def _wanted(self, views: DistilledViews, whole: Encoded) -> tuple[Tensor, ...]:
+        """Return what hidden tokens are asked for: (B, T', V, ...) of every token."""
+        if self.config.target != "motion":
+            return whole.blocks or (whole.tokens,)
+        cfg = self.student.config
+        frames = rearrange(views.patches, "B t V (p C) -> B (t p) V C", C=cfg.num_coordinates)
+        patches = patchify(motion(frames), cfg.patch_frames)
+        return (normalise(patches.flatten(1, 2), "sequence").view_as(patches),)
+
+    def _see(self, patches: Tensor, is_there: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the student's (B, D) class tokens, and its (B, t, V, D) tokens where any are asked for."""
+        if self.config.hiding == "replace":
+            encoded = self.student.encode(patches, is_there, hidden=hidden, mask_token=self.mask_token)
+            return encoded.summary, encoded.tokens if self.config.masked_weight > 0 else None
+        seen = self.student.encode_visible(patches, is_there & ~hidden)
+        if self.predictor is None:
+            return seen.summary, None
+        num_steps, num_joints = hidden.shape[1:]
+        queries = (self.student.joints() + self.mask_token).repeat(num_steps, 1)
+        turns = self.student.turns(num_steps, num_joints, 0, patches.device)
+        tokens = self.predictor(queries, turns, seen)
+        return seen.summary, rearrange(tokens, "B (t V) D -> B t V D", V=num_joints)
 
     def _class_tokens(self, summary: Tensor, views: DistilledViews, is_there: Tensor) -> _ClassTokens:
         """Return the mean of the (B, D) class tokens of each sequence's bodies that show anything."""
@@ -223,24 +252,18 @@ class DistilledModel(nn.Module):
         return _mean_of_means(pairs, counts)
 
     def _hidden_tokens(
-        self,
-        tokens: Tensor,
-        whole: Encoded,
-        hidden: Tensor,
-        views: DistilledViews,
-        start: Tensor | None = None,
+        self, tokens: Tensor, wanted: tuple[Tensor, ...], stretch: Stretch, views: DistilledViews
     ) -> _HiddenTokens:
-        """Return the hidden tokens of B rows, and what the teacher says of the same tokens."""
+        """Return the hidden tokens of a stretch of B rows, and what is wanted of them."""
+        hidden = stretch.hidden
         places = hidden.flatten().nonzero()[:, 0]
-        of_teacher = whole.blocks or (whole.tokens,)
-        if start is not None:
-            of_teacher = tuple(steps_of(each, start, hidden.shape[1]) for each in of_teacher)
         row = places // hidden[0].numel()
         counts = hidden.flatten(1).sum(1)
         rows = torch.zeros(views.num_sequences, device=hidden.device)
+        of_stretch = (steps_of(each, stretch.start, hidden.shape[1]) for each in wanted)
         return _HiddenTokens(
             tokens.flatten(0, 2).index_select(0, places),
-            tuple(each.flatten(0, 2).index_select(0, places) for each in of_teacher),
+            tuple(each.flatten(0, 2).index_select(0, places) for each in of_stretch),
             1 / counts[row].float(),
             views.sequence[row],
             rows.index_add(0, views.sequence, (counts > 0).float()),
@@ -249,18 +272,19 @@ class DistilledModel(nn.Module):
     def _masked_loss(self, hidden: list[_HiddenTokens], valid: Tensor, tau: float) -> Tensor:
         """Return the mean over sequences, of each over its views, of each over its hidden tokens."""
         student = torch.cat([each.student for each in hidden])
-        if isinstance(self.token_head, RegressionHead):
-            num_blocks = len(hidden[0].teacher)
-            blocks = [torch.cat([each.teacher[number] for each in hidden]) for number in range(num_blocks)]
-            losses = regression(self.token_head(student), regression_target(blocks))
-        else:
-            assert self.token_head is not None
+        wanted = [torch.cat(parts) for parts in zip(*(each.wanted for each in hidden), strict=True)]
+        assert self.token_head is not None  # there is one where hidden tokens have a weight
+        told = self.token_head(student)
+        if isinstance(self.token_head, PrototypeHead):
             assert self.teacher_token_head is not None
             with torch.no_grad():
-                of_teacher = self.teacher_token_head(torch.cat([each.teacher[0] for each in hidden]))
+                of_teacher = self.teacher_token_head(wanted[0])
                 shares = sinkhorn(self.teacher_token_head.cosines(of_teacher), tau)
-            cosines = self.token_head.cosines(self.token_head(student))
-            losses = agreement(cosines, shares, self.config.student_tau)
+            losses = agreement(self.token_head.cosines(told), shares, self.config.student_tau)
+        elif self.config.target == "motion":
+            losses = (told.float() - wanted[0]).square().mean(-1)
+        else:
+            losses = regression(told, regression_target(wanted))
         losses = losses * torch.cat([each.weight for each in hidden])
         rows = torch.stack([each.rows for each in hidden]).sum(0)  # (N,)
         sums = torch.zeros_like(rows).index_add(0, torch.cat([each.sequence for each in hidden]), losses)

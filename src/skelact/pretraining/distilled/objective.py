@@ -66,8 +66,14 @@ class DistilledObjective:
     """Weight of the hidden tokens; 0: they are not asked for."""
     spread_weight: float = 0.1
     """Weight of the spread of the student's class tokens."""
-    target: Literal["prototypes", "regression"] = "prototypes"
-    """What hidden tokens are asked for: the teacher's prototypes of them, or its features (data2vec)."""
+    target: Literal["prototypes", "regression", "motion"] = "prototypes"
+    """What hidden tokens are asked for: the teacher's prototypes of them, its features (data2vec), or the
+    motion from frame to frame, normalised over the crop."""
+    hiding: Literal["replace", "drop"] = "replace"
+    """Hidden tokens are replaced by one that says nothing; or the student is not given them, which costs
+    less, and one layer tells of them what it finds in the others."""
+    mask_both: bool = False
+    """Hide tokens of both crops; off: of one of them."""
     target_blocks: int = 4
     """Target regression: blocks of the teacher, the last ones, whose mean is the target."""
     student_tau: float = 0.1
@@ -83,8 +89,7 @@ class DistilledObjective:
     local_frames: tuple[int, ...] = (32, 16, 16, 8)
     """Frames of the stretches that are views of their own, cut from each of the two crops."""
     mask_ratio: tuple[float, float] = (0.5, 0.9)
-    """Smallest and largest share of tokens that is hidden: of one crop of each sequence, and of all
-    stretches."""
+    """Smallest and largest share of tokens that is hidden of crops and of stretches."""
     tubes: Literal["chance", "density"] = "chance"
     """Where tubes of hidden tokens lie: by chance, or around tokens whose joint density changes."""
     tau: float = 0.8

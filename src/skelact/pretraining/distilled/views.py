@@ -61,7 +61,7 @@ class DistilledViews(NamedTuple):
     is_there: Tensor
     """(B, T', V) bool, True for tokens that show anything."""
     hidden: Tensor
-    """(B, T', V) bool, True for tokens that are hidden from the student: of one crop of each sequence."""
+    """(B, T', V) bool, True for tokens that are hidden from the student."""
     crop: Tensor
     """(B,) 0 or 1."""
     sequence: Tensor
@@ -96,11 +96,11 @@ class ViewDraws(NamedTuple):
     limb_factors: Tensor
     """(N, 2, limbs) factors of the limbs' lengths."""
     masked_crop: Tensor
-    """(N,) int64, the crop of which tokens are hidden."""
+    """(N,) int64, the crop of which tokens are hidden, where they are of one."""
     ratio: Tensor
-    """(N,) share that is hidden of it."""
+    """(N, 2) share that is hidden of a crop."""
     tubes: TubeDraws
-    """Of (N, M) bodies."""
+    """Of (N, 2, M) bodies."""
     stretches: tuple[StretchDraws, ...]
     """Of each of the lengths."""
     prime_start: Tensor
@@ -150,8 +150,8 @@ def draw_views(
         augmentations=tuple(draw_augmentations(shape, config.augmentation, generator) for _ in range(2)),
         limb_factors=narrowest + (widest - narrowest) * factors,
         masked_crop=torch.randint(2, (num,), generator=generator),
-        ratio=stratified_ratios(num, low, high, generator),
-        tubes=draw_tubes((num, bodies), num_frames // patch_frames, num_joints, generator),
+        ratio=torch.stack([stratified_ratios(num, low, high, generator) for _ in range(2)], 1),
+        tubes=draw_tubes((num, 2, bodies), num_frames // patch_frames, num_joints, generator),
         stretches=tuple(of_stretch(frames) for frames in config.local_frames),
         prime_start=torch.rand(num, 2, generator=generator),
     )
@@ -214,10 +214,12 @@ def make_views(
         return drawn.to(device)[places]
 
     hidden = torch.zeros_like(is_there)
-    masked = (of_rows(draws.masked_crop, sequence) == crop).nonzero()[:, 0]
+    is_masked = config.mask_both | (of_rows(draws.masked_crop, sequence) == crop)
+    masked = is_masked.nonzero()[:, 0]
+    places = sequence[masked], crop[masked]
     hidden[masked] = hide_tubes(
-        TubeDraws(*(of_rows(each, sequence[masked], slot[masked]) for each in draws.tubes)),
-        of_rows(draws.ratio, sequence[masked]),
+        TubeDraws(*(of_rows(each, *places, slot[masked]) for each in draws.tubes)),
+        of_rows(draws.ratio, *places),
         is_there[masked],
         table,
         None if logits is None else logits[masked],
