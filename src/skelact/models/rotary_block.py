@@ -15,6 +15,8 @@ from skelact.models.blocks import SelfAttention, StochasticDepth, attention
 
 BASE = 100.0
 """Ratio of the longest wave to the shortest; clips have few time steps."""
+FEW_TOKENS = 64
+"""Keys up to which plain products are faster."""
 
 
 class Turns(NamedTuple):
@@ -27,7 +29,7 @@ class Turns(NamedTuple):
 
 
 def rotary_turns(steps: Tensor, head_width: int) -> Turns:
-    """Return the turns of tokens at (..., L) time steps: after them, products of two know their distance alone.
+    """Return the turns of tokens at (..., L) time steps; after them, products know distances alone.
 
     Source: Su et al., *RoFormer*, 2021.
     """
@@ -41,6 +43,23 @@ def turn(x: Tensor, turns: Turns) -> Tensor:
     cosines, sines = turns.cosines.to(x.dtype), turns.sines.to(x.dtype)
     first, second = x.chunk(2, -1)
     return torch.cat([first * cosines - second * sines, second * cosines + first * sines], -1)
+
+
+def short_attention(q: Tensor, k: Tensor, v: Tensor, is_there: Tensor | None = None) -> Tensor:
+    """Return what :func:`skelact.models.blocks.attention` does, sooner for few tokens in bfloat16 on a CPU.
+
+    There torch's fused attention works in tiles that are too large for them; plain products keep the scores
+    of all bodies, which are few.
+    """
+    on_cpu_in_bf16 = q.device.type == "cpu" and q.dtype == torch.bfloat16
+    if not on_cpu_in_bf16 or k.shape[2] > FEW_TOKENS:
+        return attention(q, k, v, is_there)
+    with torch.autocast("cpu", enabled=False):  # it would do the softmax in float32
+        scores = (q * q.shape[-1] ** -0.5) @ k.mT
+        if is_there is not None:
+            scores = scores.masked_fill(~is_there[:, None, None], -torch.inf)
+        attended: Tensor = scores.softmax(-1) @ v
+        return attended
 
 
 class GatedMLP(nn.Module):
@@ -84,7 +103,7 @@ class RotaryBlock(nn.Module):
         if wanted is not None:
             x, q = x[:, :wanted], q[:, :, :wanted]
         asking = turns if wanted is None else Turns(*(part[:wanted] for part in turns))
-        attended = attention(turn(q, asking), turn(k, turns), v, is_there)
+        attended = short_attention(turn(q, asking), turn(k, turns), v, is_there)
         x = x + self.branch(self.attention.out(rearrange(attended, "B H L E -> B L (H E)")))
         out: Tensor = x + self.branch(self.mlp(self.mlp_norm(x)))
         return out

@@ -5,11 +5,12 @@ from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError
 from skelact.files import write_json
 from skelact.models.backbone import build_backbone, num_time_steps
+from skelact.models.blocks import attention
 from skelact.models.card import CARD
 from skelact.models.embedding import JointTable, nearest_names, patchify
 from skelact.models.heads import embed_clips
 from skelact.models.pretrained import PREFIX, WEIGHTS, load_pretrained, model_card
-from skelact.models.rotary_block import rotary_turns, turn
+from skelact.models.rotary_block import rotary_turns, short_attention, turn
 from skelact.models.tensor_file import write_tensors
 from skelact.models.token_encoder import TokenEncoder
 from skelact.models.token_sizes import TokenEncoderConfig
@@ -125,6 +126,15 @@ def test_turned_tokens_know_their_distance_alone():
 
     torch.testing.assert_close(score(2, 5), score(11, 14))
     assert not torch.allclose(score(2, 5), score(2, 6))
+
+
+def test_few_tokens_in_bfloat16_are_attended_to_as_many_are():
+    q, k, v = torch.randn(3, 2, 2, 20, 8, generator=torch.Generator().manual_seed(0)).bfloat16().unbind(0)
+    is_there = torch.rand(2, 20, generator=torch.Generator().manual_seed(1)) < 0.7
+    for mask in (None, is_there):
+        torch.testing.assert_close(
+            short_attention(q, k, v, mask), attention(q, k, v, mask), atol=0.02, rtol=0.02
+        )
 
 
 def test_the_short_way_to_the_class_token_is_the_long_one(encoder):

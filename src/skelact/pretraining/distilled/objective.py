@@ -89,7 +89,8 @@ class DistilledObjective:
     local_frames: tuple[int, ...] = (32, 16, 16, 8)
     """Frames of the stretches that are views of their own, cut from each of the two crops."""
     mask_ratio: tuple[float, float] = (0.5, 0.9)
-    """Smallest and largest share of tokens that is hidden of crops and of stretches."""
+    """Smallest and largest share of tokens that is hidden of crops and of stretches; spread over the batch,
+    or, where hidden tokens are dropped, drawn for it as a whole."""
     tubes: Literal["chance", "density"] = "chance"
     """Where tubes of hidden tokens lie: by chance, or around tokens whose joint density changes."""
     tau: float = 0.8

@@ -5,8 +5,8 @@ from __future__ import annotations
 from einops import rearrange
 from torch import Tensor, nn
 
-from skelact.models.blocks import attention, initialise
-from skelact.models.rotary_block import GatedMLP, Turns, turn
+from skelact.models.blocks import initialise
+from skelact.models.rotary_block import GatedMLP, Turns, short_attention, turn
 from skelact.models.token_encoder import Visible
 
 
@@ -42,7 +42,7 @@ class Predictor(nn.Module):
         q = turn(q.unsqueeze(0), turns).expand(len(asking), -1, -1, -1)
         both = self.key_value(self.context_norm(seen.context))
         k, v = rearrange(both, "B K (n H E) -> n B H K E", n=2, H=self.num_heads).unbind(0)
-        attended = attention(q, turn(k, seen.turns), v, seen.is_there)
+        attended = short_attention(q, turn(k, seen.turns), v, seen.is_there)
         x = asking + self.out(rearrange(attended, "B H L E -> B L (H E)"))
         out: Tensor = self.norm(x + self.mlp(self.mlp_norm(x)))
         return out

@@ -138,8 +138,13 @@ def draw_views(
     low, high = config.mask_ratio
     narrowest, widest = config.limb_scale
 
+    def ratios() -> Tensor:
+        spread = stratified_ratios(2 * num, low, high, generator).view(num, 2)
+        # dropped tokens: of all alike, or some would wait for others
+        return spread if config.hiding == "replace" else spread[:1, :1].expand(num, 2)
+
     def of_stretch(frames: int) -> StretchDraws:
-        ratio = stratified_ratios(2 * num, low, high, generator).view(num, 2)
+        ratio = ratios()
         start = torch.rand(num, 2, generator=generator)
         tubes = draw_tubes((num, 2, bodies), frames // patch_frames, num_joints, generator)
         return StretchDraws(start, ratio, tubes)
@@ -150,7 +155,7 @@ def draw_views(
         augmentations=tuple(draw_augmentations(shape, config.augmentation, generator) for _ in range(2)),
         limb_factors=narrowest + (widest - narrowest) * factors,
         masked_crop=torch.randint(2, (num,), generator=generator),
-        ratio=torch.stack([stratified_ratios(num, low, high, generator) for _ in range(2)], 1),
+        ratio=ratios(),
         tubes=draw_tubes((num, 2, bodies), num_frames // patch_frames, num_joints, generator),
         stretches=tuple(of_stretch(frames) for frames in config.local_frames),
         prime_start=torch.rand(num, 2, generator=generator),
