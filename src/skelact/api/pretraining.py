@@ -79,7 +79,7 @@ def pretrain(
             every sequence
         out: folder for the run
         method: stjd-mp-visible (default), stjd-mp, mamp, mae; contrastive: stjd-cl-positions, stjd-cl,
-            random-cl, moco; distilled: slim
+            random-cl, moco; distilled: stjd-d, slim
         size: tiny, small or base (default); masked methods also have demo and compact
         init: masked methods: weights to start from, a run folder or a published .pth file
         mixing: with several stores: size (default) or equal shares of each

@@ -1,11 +1,11 @@
 """The settings of self-distillation: SLiM and STJD-D are settings of one machine.
 
-=======  =================  ====================================  ==============
-method   tubes lie          views of a sequence                   hidden tokens
-=======  =================  ====================================  ==============
-slim     by chance          two crops, eight stretches of them    prototypes
-stjd-d   by joint density   the same, and its prime joints alone  see the file
-=======  =================  ====================================  ==============
+=======  ==================  ====================================  =============  =============
+method   tubes               views of a sequence                   class tokens   hidden tokens
+=======  ==================  ====================================  =============  =============
+slim     by chance           two crops, eight stretches of them    prototypes     prototypes
+stjd-d   spare prime joints  the same, and its prime joints alone  contrast       motion
+=======  ==================  ====================================  =============  =============
 """
 
 from __future__ import annotations
