@@ -28,6 +28,7 @@ ORDER = (
     "reports",
     "reproduction",
     "api",
+    "service",
     "cli",
 )
 ANYWHERE = {

@@ -166,7 +166,7 @@ def predict(
     for name in map(str, files):
         try:
             with _on_disk(name) as path:
-                told, refused = _predict(asked, path, name, top)
+                told, refused = ask(asked, path, name, top)
         except SkelactError as error:
             tell(str(error))
             continue
@@ -176,10 +176,18 @@ def predict(
     return Predictions(found, problems, "json" if json else "csv" if csv else "table")
 
 
-def _predict(
-    model: Model, path: Path, named: str, top: int
-) -> tuple[list[tuple[str, Prediction]], list[str]]:
-    """Return what the recordings at ``path`` show, each with its file, and what could not be used of them."""
+def ask(model: Model, path: Path, named: str, top: int) -> tuple[list[tuple[str, Prediction]], list[str]]:
+    """Return what the recordings at a path show, each with its file, and what could not be used of them.
+
+    Args:
+        model: that was taught classes.
+        path: a file, a folder, an archive or a store.
+        named: what it is called in answers.
+        top: classes to tell.
+
+    Raises:
+        SkelactError: nothing there can be used.
+    """
     from skelact.api.reading import readable
     from skelact.recognition.prediction import predict_store
 

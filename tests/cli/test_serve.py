@@ -1,0 +1,377 @@
+"""A model asked over HTTP and WebSocket: answers, refusals, limits, tokens, and how it stops."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import httpx
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+import skelact
+from class_folders import in_class_folders
+from skelact.cli.main import main
+from skelact.errors import ConfigurationError
+from skelact.service import app as app_module
+from skelact.service import streaming
+from skelact.service.answering import safe_name
+from skelact.service.app import build_app
+
+ACTIONS = {"A008": "sitting down", "A010": "clapping", "A026": "<b>hopping</b>"}
+SECRET = "correct-horse-battery-staple"
+ADDRESS = "http://127.0.0.1:8000"
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("serve")
+    names = {code: re.sub(r"\W", "_", name) for code, name in ACTIONS.items()}
+    in_class_folders(folder / "gestures", 24, names, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(ground, tiny_run):
+    return skelact.teach(ground / "gestures", out=ground / "model", from_=tiny_run).model
+
+
+@pytest.fixture(scope="module")
+def client(model):
+    with TestClient(build_app(model), base_url=ADDRESS) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def recording(ground):
+    (file, *_) = sorted((ground / "gestures" / "clapping").iterdir())
+    return file
+
+
+@pytest.fixture(scope="module")
+def pose(ground, recording):
+    store = skelact.prepare("auto", recording, ground / "one", workers=1)
+    one = store.sequence(0)
+    return {"topology": "ntu-25", "fps": 30, "bodies": [{"positions": one.positions[0].round(4).tolist()}]}
+
+
+def test_a_file_and_pose_json_are_answered_as_predict_does(client, model, recording, pose):
+    reply = client.post("/predict", params={"file": recording.name, "top": 2}, content=recording.read_bytes())
+    assert reply.status_code == 200
+    (one,) = reply.json()["recordings"]
+    ((_, expected),) = skelact.predict(model, [recording], top=2).found
+    assert {key: value for key, value in one.items() if key != "file"} == json.loads(
+        json.dumps(expected.to_dict())
+    )
+    assert one["file"] == recording.name
+    (as_pose,) = client.post("/predict", json=pose).json()["recordings"]
+    assert as_pose["top"][0]["label"] == one["top"][0]["label"]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "reason"),
+    [
+        (b"", 400, "no body"),
+        (b"{", 422, "recording.json"),
+        (b"[]", 422, "recording.json"),
+        (b'{"topology": "ntu-25", "bodies": []}', 422, "0 bodies"),
+        (b'{"topology": "ntu-25", "bodies": [{"positions": [[1, 2]]}]}', 422, "expected 25 joints"),
+        (b'{"topology": "ntu-25", "bodies": [{"positions": [null]}]}', 422, "no joint"),
+        (b'{"bodies": ' + b"[" * 100_000, 422, "nested"),
+        (b"\x00" * 1000, 422, "recording.json"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_a_reason(client, content, status, reason):
+    reply = client.post("/predict", content=content)
+    assert reply.status_code == status
+    assert set(reply.json()) == {"reason"}
+    assert reason in reply.json()["reason"]
+    assert "/tmp" not in reply.text
+    assert "Traceback" not in reply.text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "/dev/null", "a\x00b.json", "<script>.json", "x" * 255, "\u202egpj.json", "."],
+)
+def test_hostile_names_are_text(client, pose, name):
+    for content in (json.dumps(pose).encode(), b"{"):
+        reply = client.post("/predict", params={"file": name}, content=content)
+        assert reply.status_code in (200, 422)
+        assert "skelact-" not in reply.text
+        assert reply.headers["content-type"] == "application/json"
+    made = safe_name(name)
+    assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", made)
+    assert len(made) <= 100
+
+
+def test_bodies_are_bounded_by_the_limits(client, monkeypatch):
+    monkeypatch.setenv("SKELACT_LIMITS", "recording=1000")
+    reply = client.post("/predict", content=b"x" * 2000)
+    assert reply.status_code == 413
+    assert "the body has 1 KB, and the most" in reply.json()["reason"]
+
+    def parts():
+        for _ in range(20):
+            yield b"x" * 100
+
+    assert client.post("/predict", content=parts()).status_code == 413
+
+
+def test_frames_and_people_are_bounded_by_the_limits(client, pose, monkeypatch):
+    monkeypatch.setenv("SKELACT_LIMITS", "frames=3,people=5")
+    reply = client.post("/predict", json=pose)
+    assert reply.status_code == 422
+    assert "frames of one recording is 3" in reply.json()["reason"]
+    frame = pose["bodies"][0]["positions"][0]
+    crowd = {"time": 0, "bodies": [{"id": number, "positions": frame} for number in range(6)]}
+    assert "people" in told_by_the_stream(client, json.dumps(crowd))[1]
+
+
+def test_what_is_not_there_is_refused_in_json(client):
+    for method, path, status in (
+        ("GET", "/nothing", 404),
+        ("GET", "/predict", 405),
+        ("GET", "/docs", 404),
+        ("POST", "/predict?top=0", 422),
+        ("POST", "/predict?top=many", 422),
+    ):
+        reply = client.request(method, path)
+        assert reply.status_code == status
+        assert set(reply.json()) == {"reason"}
+
+
+def test_health_card_and_metrics(client, model, pose):
+    assert client.get("/health").json() == {"status": "ok", "version": skelact.__version__, "classes": 3}
+    card = client.get("/card").json()
+    assert card["classes"] == model.classes
+    assert "/tmp" not in json.dumps(card)
+    client.post("/predict", json=pose)
+    client.post("/predict", content=b"{")
+    text = client.get("/metrics").text
+    assert re.search(r'skelact_requests_total\{path="/predict",status="200"\} [1-9]', text)
+    assert re.search(r'skelact_requests_total\{path="/predict",status="422"\} [1-9]', text)
+    assert "skelact_request_seconds_bucket" in text
+    assert "/nothing" not in text, "paths that are not there make no numbers of their own"
+
+
+def test_an_error_of_the_service_tells_nothing(client, pose, monkeypatch, capsys):
+    def broken(*_):
+        raise ValueError("/secret/place")
+
+    monkeypatch.setattr(client.app.state.answering, "_predict", broken)
+    reply = client.post("/predict", json=pose)
+    assert reply.status_code == 500
+    assert reply.json() == {"reason": "an error of the service; its log says more"}
+    assert "/secret/place" in capsys.readouterr().err
+
+
+def test_the_page_needs_nothing_from_elsewhere(client):
+    reply = client.get("/")
+    assert reply.headers["content-type"].startswith("text/html")
+    assert not re.search(r"(?:https?:)?//[a-z]", re.sub(r"<script.*?</script>", "", reply.text, flags=re.S))
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', reply.text)[1]
+    assert policy.startswith("default-src 'none'; connect-src 'self';")
+
+
+def test_a_token_is_asked_where_there_is_one(model, pose):
+    with TestClient(build_app(model, token=SECRET, any_host=True), base_url="http://example.org") as client:
+        assert client.get("/health").status_code == 200
+        assert client.get("/").status_code == 200
+        for path in ("/card", "/metrics", "/openapi.json", "/nothing"):
+            reply = client.get(path)
+            assert reply.status_code == 401
+            assert reply.headers["www-authenticate"] == "Bearer"
+        for sent in ("", SECRET, f"Basic {SECRET}", f"Bearer {SECRET}x"):
+            wrong = client.post("/predict", json=pose, headers={"Authorization": sent})
+            assert (wrong.status_code == 401) == (sent != SECRET)
+        right = {"Authorization": f"Bearer {SECRET}"}
+        assert client.post("/predict", json=pose, headers=right).status_code == 200
+        assert told_by_the_stream(client, "{}")[0] == streaming.WRONG
+        with client.websocket_connect("/stream", headers=right) as stream:
+            stream.send_text("end")
+
+
+def test_pages_of_elsewhere_and_other_names_may_not_ask(client, pose):
+    assert client.post("/predict", json=pose, headers={"Origin": "http://evil.org"}).status_code == 403
+    assert client.post("/predict", json=pose, headers={"Host": "evil.org:8000"}).status_code == 403
+    assert client.post("/predict", json=pose, headers={"Origin": ADDRESS}).status_code == 200
+
+
+def told_by_the_stream(client, *messages, query=""):
+    """Return the code and the reason with which a stream was closed."""
+    with client.websocket_connect(f"/stream{query}", headers={"Host": "127.0.0.1:8000"}) as stream:
+        for message in messages:
+            (stream.send_bytes if isinstance(message, bytes) else stream.send_text)(message)
+        return all_of(stream)[1:]
+
+
+def all_of(stream):
+    """Return the events that come until a stream is closed, with its code and its reason."""
+    found = []
+    while True:
+        try:
+            found.append(stream.receive_json())
+        except WebSocketDisconnect as closed:
+            return found, closed.code, closed.reason
+
+
+def test_events_of_a_stream_are_those_of_the_model(client, model, pose):
+    frames = pose["bodies"][0]["positions"]
+    expected = model.stream(window=1, every=5, begin=0.01, end=0.01)
+    events = [
+        event.to_dict() for frame in frames for event in expected.frame({7: np.array(frame)}, fps=30.0)
+    ] + [event.to_dict() for event in expected.finish()]
+    address, here = "/stream?window=1&every=5&begin=0.01&end=0.01", {"Host": "127.0.0.1:8000"}
+    with client.websocket_connect(address, headers=here) as stream:
+        stream.send_json({"topology": "ntu-25", "fps": 30})
+        for frame in frames:
+            stream.send_json({"bodies": [{"id": 7, "positions": frame}]})
+        stream.send_text("end")
+        found, code, reason = all_of(stream)
+    assert (code, reason) == (1000, "")
+    assert found == json.loads(json.dumps(events))
+    assert 'skelact_events_total{event="began"}' in client.get("/metrics").text
+    assert "skelact_streams 0.0" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("message", "query", "code", "reason"),
+    [
+        ("{", "", streaming.BROKEN, "message 1"),
+        ("[]", "", streaming.BROKEN, "message 1: the whole"),
+        (b"\xff\x00", "", streaming.BROKEN, "bytes"),
+        ('{"bodies": 3}', "", streaming.BROKEN, "a list of bodies"),
+        ('{"bodies": []}', "", streaming.BROKEN, "neither a time nor"),
+        ("{}", "?every=0", streaming.WRONG, "every is 0"),
+        ("{}", "?evry=3", streaming.WRONG, "did you mean 'every'"),
+        ("{}", "?every=x", streaming.WRONG, "every"),
+    ],
+)
+def test_broken_frames_close_a_stream_with_a_reason(client, message, query, code, reason):
+    found = told_by_the_stream(client, message, query=query)
+    assert found[0] == code
+    assert reason in found[1]
+
+
+def test_streams_are_bounded_and_may_not_sleep(client, monkeypatch):
+    monkeypatch.setattr(streaming, "PATIENCE", 0.2)
+    assert told_by_the_stream(client)[1] == "no frame for 0.2 s"
+    monkeypatch.setattr(streaming, "MOST_STREAMS", 0)
+    assert told_by_the_stream(client)[0] == streaming.BUSY
+
+
+def test_a_body_that_comes_too_slowly_is_refused(model, monkeypatch):
+    monkeypatch.setattr(app_module, "PATIENCE", 0.1)
+
+    async def ask():
+        async def slow():
+            yield b"{"
+            await asyncio.sleep(5)
+            yield b"}"
+
+        transport = httpx.ASGITransport(build_app(model))
+        async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
+            return await client.post("/predict", content=slow())
+
+    reply = asyncio.run(ask())
+    assert reply.status_code == 408
+    assert "did not arrive" in reply.json()["reason"]
+
+
+def test_who_asks_when_too_many_wait_is_sent_away(client, pose, monkeypatch):
+    monkeypatch.setattr(client.app.state.answering, "_num_waiting", 64)
+    reply = client.post("/predict", json=pose)
+    assert reply.status_code == 503
+    assert reply.headers["retry-after"] == "5"
+
+
+def test_settings_that_let_anybody_in_are_refused(model, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("SKELACT_TOKEN", raising=False)
+    assert main(["serve", str(model.run), "--host", "0.0.0.0"]) == 2
+    assert "give a token: --token-file FILE, or SKELACT_TOKEN" in capsys.readouterr().err
+    (tmp_path / "token").write_text("short\n")
+    assert main(["serve", str(model.run), "--token-file", str(tmp_path / "token")]) == 2
+    assert "16 or more" in capsys.readouterr().err
+    assert main(["serve", str(model.run), "--port", "70000"]) == 2
+    assert main(["serve", str(tmp_path / "nothing")]) == 2
+    with pytest.raises(ConfigurationError):
+        skelact.service.serving.serve(model, host="192.0.2.1")
+
+
+@pytest.mark.slow
+def test_it_starts_answers_lets_nobody_wait_and_stops_when_told(model, pose):
+    """The real server, in a process of its own: SIGTERM while a request is under way."""
+    words = [sys.executable, "-m", "skelact.cli.main", "serve", str(model.run), "--port", "0"]
+    environment = {key: value for key, value in os.environ.items() if key != "SKELACT_TOKEN"}
+    server = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    try:
+        address = server.stdout.readline().rpartition(" ")[2].strip()
+        assert address.startswith("http://127.0.0.1:")
+        health = json.load(urllib.request.urlopen(f"{address}health", timeout=10))
+        assert health["status"] == "ok"
+        port = int(address.rstrip("/").rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as slow:
+            slow.sendall(b"GET /health HTTP/1.1\r\nHost: 127")
+            assert slow.recv(100) == b"", "a head that does not come ends the connection"
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as asking:
+            body = json.dumps(pose).encode()
+            head = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n\r\n"
+            asking.sendall(head.encode() + body[:100])
+            time.sleep(0.3)
+            server.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            asking.sendall(body[100:])
+            assert b"200 OK" in asking.recv(200), "what was asked is answered"
+        assert server.wait(timeout=30) == 0
+        assert server.stderr.read() == ""
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.mark.slow
+def test_the_service_is_what_its_schema_says(model):
+    """Requests made from the OpenAPI schema: no server error, no answer that the schema does not know."""
+    import schemathesis
+    from hypothesis import HealthCheck, Phase, given, settings
+    from schemathesis import checks
+
+    schema = schemathesis.openapi.from_asgi("/openapi.json", build_app(model, any_host=True))
+    chosen = [
+        checks.not_a_server_error,
+        *(
+            getattr(schemathesis.specs.openapi.checks, name)
+            for name in ("status_code_conformance", "content_type_conformance", "response_schema_conformance")
+        ),
+    ]
+    tried = 0
+    for operation in schema.get_all_operations():
+        strategy = operation.ok().as_strategy()
+
+        @settings(
+            max_examples=30,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=strategy)
+        def asked(case):
+            nonlocal tried
+            case.call_and_validate(checks=chosen)
+            tried += 1
+
+        asked()
+    assert tried > 30
