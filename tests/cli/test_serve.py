@@ -9,7 +9,9 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -19,13 +21,14 @@ from starlette.websockets import WebSocketDisconnect
 
 import skelact
 from class_folders import in_class_folders
-from skelact.cli.main import main
+from skelact.cli.main import main, parse
 from skelact.errors import ConfigurationError
 from skelact.service import app as app_module
 from skelact.service import streaming
 from skelact.service.answering import safe_name
 from skelact.service.app import build_app
 
+ROOT = Path(__file__).resolve().parents[2]
 ACTIONS = {"A008": "sitting down", "A010": "clapping", "A026": "<b>hopping</b>"}
 SECRET = "correct-horse-battery-staple"
 ADDRESS = "http://127.0.0.1:8000"
@@ -307,10 +310,45 @@ def test_settings_that_let_anybody_in_are_refused(model, tmp_path, monkeypatch, 
         skelact.service.serving.serve(model, host="192.0.2.1")
 
 
+IMPORTED = {"docstring-parser": "docstring_parser", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+def in_the_image():
+    """Return the packages that the image names, but for torch."""
+    return re.search(r"constraints.txt \\\n    ([\w -]+)\n", DOCKERFILE)[1].split()
+
+
+def not_in_the_image():
+    """Return how the package's other requirements are imported."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[>=]", each)[0] for each in project["dependencies"]} - {"torch", *in_the_image()}
+    return sorted(IMPORTED.get(name, name.replace("-", "_")) for name in needed)
+
+
+def test_the_image_holds_pinned_packages_that_are_there_and_no_more():
+    pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().split()}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extra = {re.split(r"[>=]", each)[0] for each in project["optional-dependencies"]["serve"]}
+    named = in_the_image()
+    assert extra <= set(named)
+    for name in named:
+        assert {name, name.replace("-", "_")} & pinned, f"{name} is not pinned"
+    for line in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.M):
+        ignored = (ROOT / ".dockerignore").read_text().split()
+        assert all((ROOT / name).exists() and f"!{name}" in ignored for name in line.split())
+    assert DOCKERFILE.index("\nUSER 10001") < DOCKERFILE.index("\nENTRYPOINT")
+    command = json.loads(re.search(r"^CMD (\[.+\])$", DOCKERFILE, re.M)[1])
+    entry = json.loads(re.search(r"^ENTRYPOINT (\[.+\])$", DOCKERFILE, re.M)[1])
+    parse([*entry[1:], *command])
+
+
 @pytest.mark.slow
 def test_it_starts_answers_lets_nobody_wait_and_stops_when_told(model, pose):
     """The real server, in a process of its own: SIGTERM while a request is under way."""
-    words = [sys.executable, "-m", "skelact.cli.main", "serve", str(model.run), "--port", "0"]
+    without = f"import sys; sys.modules.update(dict.fromkeys({not_in_the_image()!r}))"
+    run = f"{without}; from skelact.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    words = [sys.executable, "-c", run, "serve", str(model.run), "--port", "0"]
     environment = {key: value for key, value in os.environ.items() if key != "SKELACT_TOKEN"}
     server = subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
