@@ -10,8 +10,8 @@ tokens tie up to rounding, one may be hidden for the other, a term in 1,600 of t
 alone, and AdamW makes full steps of it. TF32, to which a GPU may round float32 unasked, moves masks by 1e-2.
 
 bfloat16 keeps two to three digits: losses move by 2e-3, gradients by 3e-3 and weights by 4e-2 of their way;
-in contrastive methods, where batch normalisation and a low temperature enlarge differences, gradients by 7e-2
-and weights by 0.3. The tolerances stand a factor of 2 to 50 above all that, for other processors.
+in methods that compare views, where normalisation and low temperatures enlarge differences, gradients by
+7e-2 and weights by 0.3. The tolerances stand a factor of 2 to 50 above all that, for other processors.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from skelact.evaluation.prime_joints import prime_joints
 from skelact.evaluation.settings import FastLinearConfig
 from skelact.models.pretrained import WEIGHTS, load_pretrained
 from skelact.pretraining.config import ContrastiveRun, MaskedRun
-from skelact.pretraining.methods import CONTRASTIVE, find_method
+from skelact.pretraining.methods import MASKED, find_method
 from skelact.pretraining.run import load_model, pretrain
 from skelact.store.prepare import prepare
 from skelact.store.protocols import split
@@ -62,6 +62,8 @@ METHODS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "stjd-cl-positions": ("stjd-cl-positions", {}),
     "random-cl": ("random-cl", {}),
     "moco": ("moco", {}),
+    "slim": ("slim", {}),
+    "stjd-d": ("stjd-d", {}),
 }
 """What is checked: a method, and settings of its own."""
 
@@ -75,7 +77,7 @@ class Tolerances(NamedTuple):
 
 
 FLOAT32 = Tolerances(1e-3, 5e-3, 2e-2)
-BF16, BF16_CONTRASTIVE = Tolerances(1e-2, 5e-2, 0.15), Tolerances(2e-2, 0.3, 0.6)
+BF16, BF16_VIEWS = Tolerances(1e-2, 5e-2, 0.15), Tolerances(2e-2, 0.3, 0.6)
 FEATURES, PRIME_MASK = 1e-4, 1e-3
 ANSWERS = 2e-2
 """Mean distance of class probabilities, in [0, 1]: neighbours that are equally far may change places."""
@@ -140,7 +142,7 @@ class Method:
                 "accelerator": accelerator,
             },
         }
-        if self.is_contrastive:  # a rate at which rounding does not grow
+        if self.compares_views:  # a rate at which rounding does not grow
             common["training"] |= {"lr": 5e-3, "min_lr": 5e-3}
         settings = find_method(method).settings("tiny", merge(common, own, {"training": training}))
         return instantiate(self.family.settings, settings)
@@ -151,9 +153,9 @@ class Method:
         return find_method(METHODS[self.name][0]).family
 
     @property
-    def is_contrastive(self) -> bool:
-        """Whether it is the contrastive one."""
-        return self.family is CONTRASTIVE
+    def compares_views(self) -> bool:
+        """Whether it compares views of a clip, as contrastive and distilled methods do."""
+        return self.family is not MASKED
 
     @property
     def accelerator(self) -> str:
@@ -209,12 +211,12 @@ class Method:
 
     def bf16(self) -> list[Compared]:
         """Train on the device in bfloat16."""
-        tolerances = BF16_CONTRASTIVE if self.is_contrastive else BF16
+        tolerances = BF16_VIEWS if self.compares_views else BF16
         return self.compare(self.run("bf16", self.accelerator, precision="bf16"), self.reference, tolerances)
 
     def compiled(self) -> list[Compared]:
-        """Train with the model compiled; contrastive methods refuse it."""
-        if self.is_contrastive:
+        """Train with the model compiled; methods that compare views refuse it."""
+        if self.compares_views:
             try:
                 self.config(self.accelerator, compile=True)
             except ConfigurationError:
