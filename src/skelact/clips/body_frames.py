@@ -45,7 +45,7 @@ class JointSubstitutes:
                 ancestor = topology.parents[ancestor]
                 depths[joint] += 1
         self._parents = topology.parents
-        self._outwards = sorted(range(topology.num_joints), key=lambda joint: depths[joint])
+        self.outwards = sorted(range(topology.num_joints), key=lambda joint: depths[joint])
 
     def find(self, is_seen: Tensor) -> Tensor:
         """Return the joint whose position each joint takes; a seen joint takes its own.
@@ -61,10 +61,10 @@ class JointSubstitutes:
         """
         if not is_seen.any(1).all():
             raise ValueError("a body of which no joint was seen has no position")
-        root, *others = self._outwards
-        nearest_root = is_seen[:, self._outwards].int().argmax(1)  # the first True
+        root, *others = self.outwards
+        nearest_root = is_seen[:, self.outwards].int().argmax(1)  # the first True
         substitutes = torch.empty(is_seen.shape, dtype=torch.int64)
-        substitutes[:, root] = torch.tensor(self._outwards)[nearest_root]
+        substitutes[:, root] = torch.tensor(self.outwards)[nearest_root]
         for joint in others:
             above = substitutes[:, self._parents[joint]]
             substitutes[:, joint] = torch.where(is_seen[:, joint], joint, above)

@@ -17,7 +17,8 @@ from skelact.store.store import Store
 
 IMAGE_HEIGHT = "image_height"
 """The attribute that tells the height of a recording's images in pixels."""
-_FRAMES = 32  # of each sequence, evenly spread: enough for a median
+SIZE_FRAMES = 32
+"""Frames of a sequence, evenly spread, that are enough for the median of its size."""
 _AT_A_TIME = 512
 
 
@@ -71,7 +72,7 @@ def body_sizes(store: Store, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.f
         part = indices[begin : begin + _AT_A_TIME]
         frames = (store.array("frame_rows")[row_starts[i] : row_starts[i] + num_frames[i]] for i in part)
         num_rows = np.array([(rows >= 0).sum() for rows in frames])
-        rows = starts[part, None] + (np.arange(_FRAMES) * num_rows[:, None]) // _FRAMES
+        rows = starts[part, None] + (np.arange(SIZE_FRAMES) * num_rows[:, None]) // SIZE_FRAMES
         seen = np.ones((*rows.shape, joints.shape[1]), np.bool_)
         if "joint_present" in store.meta["arrays"]:
             seen = store.array("joint_present")[rows]

@@ -42,7 +42,7 @@ def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
     turns, usable = rotations(starts[:-1])
     as_it_is = np.eye(joints.shape[2])
     if view == "upright":
-        as_it_is = _upright(up)
+        as_it_is = upright(up)
     num_untold = 0
     for index in np.flatnonzero(~usable):
         found, tells = rotations(np.arange(starts[index], starts[index + 1]))
@@ -72,7 +72,7 @@ def up_of(store: Store) -> Axis:
     return found or "y"
 
 
-def _upright(up: Axis) -> npt.NDArray[np.float64]:
+def upright(up: Axis) -> npt.NDArray[np.float64]:
     """Return the (3, 3) rotation that brings the axis ``up`` to y by the shortest way."""
     y = up_vector(up)
     x = np.array([1.0, 0, 0]) if up[-1] != "x" else np.array([0.0, 0, 1])

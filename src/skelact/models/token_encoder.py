@@ -132,16 +132,26 @@ class TokenEncoder(nn.Module):
         present = present_bodies(clips) if present is None else present
         bodies, is_there = self.tokens_of(clips, present, seen)
         patches = patchify(bodies, self.config.patch_frames)
+        summary_alone = self.config.pooling == "class" and not keep_joints
+        encoded = self.encode(patches, is_there, summary_alone=summary_alone)
+        return _in_slots(self.vectors(encoded, is_there, keep_joints), present)
+
+    def vectors(self, encoded: Encoded, is_there: Tensor, keep_joints: bool = False) -> Tensor:
+        """Return what :meth:`embed_bodies` makes of B bodies, (B, D).
+
+        Args:
+            encoded: what :meth:`encode` made of them.
+            is_there: (B, T', V) bool, False for tokens that are missing.
+            keep_joints: joints side by side, whatever the pooling.
+        """
         if keep_joints or self.config.pooling == "joints":
-            tokens = self.encode(patches, is_there).tokens
-            return _in_slots(_mean_where(tokens, is_there, (1,)).flatten(1), present)
+            return _mean_where(encoded.tokens, is_there, (1,)).flatten(1)
         if self.config.pooling == "class":
-            return _in_slots(self.encode(patches, is_there, summary_alone=True).summary, present)
-        encoded = self.encode(patches, is_there)
+            return encoded.summary
         parts = [_mean_where(encoded.tokens, is_there, (1, 2))]
         if self.config.pooling == "both":
             parts.insert(0, encoded.summary)
-        return _in_slots(torch.cat(parts, 1), present)
+        return torch.cat(parts, 1)
 
     def tokens_of(self, clips: Tensor, present: Tensor, seen: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return the (B, T, V, C) bodies that are there, and (B, T', V) which of their tokens are."""
@@ -185,10 +195,11 @@ class TokenEncoder(nn.Module):
         x = x + (table if joints is None else table[joints].unsqueeze(1))
         beside = torch.cat([self.class_token, self.register_tokens])  # (R, D)
         num_beside = len(beside)
-        x = torch.cat([beside.to(x.dtype).expand(len(x), -1, -1), x.flatten(1, 2)], 1)
+        x = torch.cat([beside.to(x.dtype).expand(x.shape[0], -1, -1), x.flatten(1, 2)], 1)
         asked = None
-        if is_there is not None and not bool(is_there.all()):
-            asked = torch.cat([is_there.new_ones(len(x), num_beside), is_there.flatten(1)], 1)
+        # a graph that is written out has to do for clips with gaps and without
+        if is_there is not None and (torch.onnx.is_in_onnx_export() or not bool(is_there.all())):
+            asked = torch.cat([is_there.new_ones(x.shape[0], num_beside), is_there.flatten(1)], 1)
         turns = self.turns(num_steps, num_joints, num_beside, x.device)
         outputs = []
         for number, block in enumerate(self.blocks, 1):

@@ -36,15 +36,16 @@ Bools = npt.NDArray[np.bool_]
 ADULT = 0.5
 """The size of an adult's body in m, see :func:`body_size`."""
 
-_NEARLY = 0.9
+NEARLY = 0.9
+"""Frames count for a body's size that show this share of the joints that any of them does."""
 _STANDING = 0.7
 """A body whose feet are below its hips stands along an axis that its trunk leaves by less than 45 degrees,"""
 _MOST_STAND = 0.6
 """and an axis points up where at least so large a share of all bodies stand."""
-_SLANTED = 0.1
+SLANTED = 0.1
 """Hips, or a trunk, seen nearly along the axis that is given already tell no direction: they lie across it
 by less than this share of their length."""
-_COINCIDENT = 0.02
+COINCIDENT = 0.02
 """Joints nearer to each other than this share of the body's size tell no direction either."""
 
 
@@ -255,7 +256,7 @@ def body_size(positions: Floats, seen: Bools) -> npt.NDArray[np.float64]:
         (...) in the unit of the positions; NaN where no frame shows two joints.
     """
     num = seen.sum(-1)
-    counts = num >= _NEARLY * num.max(-1, keepdims=True)
+    counts = num >= NEARLY * num.max(-1, keepdims=True)
     sizes = np.sort(np.where(counts, frame_sizes(positions, seen), np.nan), -1)  # NaN come last
     middle = np.maximum((~np.isnan(sizes)).sum(-1, keepdims=True) - 1, 0) // 2
     median: npt.NDArray[np.float64] = np.take_along_axis(sizes, middle, -1)[..., 0]
@@ -268,7 +269,7 @@ def _vectors(
     """Return (R, C) vectors between the means of joints, and whether all were seen, apart from each other."""
     places = positions.astype(np.float64)
     vectors = places[:, list(end)].mean(1) - places[:, list(start)].mean(1)
-    apart = np.linalg.norm(vectors, axis=1) > _COINCIDENT * frame_sizes(places, seen)  # not where that is NaN
+    apart = np.linalg.norm(vectors, axis=1) > COINCIDENT * frame_sizes(places, seen)  # not where that is NaN
     return vectors, seen[:, [*start, *end]].all(1) & apart
 
 
@@ -277,7 +278,7 @@ def _perpendicular(
 ) -> tuple[npt.NDArray[np.float64], Bools]:
     """Return the (R, 3) directions of vectors across unit vectors, and whether they do not go along them."""
     across = vectors - (vectors * axis).sum(1, keepdims=True) * axis
-    return _unit(across), np.linalg.norm(across, axis=1) > _SLANTED * np.linalg.norm(vectors, axis=1)
+    return _unit(across), np.linalg.norm(across, axis=1) > SLANTED * np.linalg.norm(vectors, axis=1)
 
 
 def _unit(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
