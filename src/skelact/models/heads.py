@@ -27,8 +27,12 @@ def pool(features: Tensor, present: Tensor, absent: Absent = "skip", pooling: Po
     Returns:
         (N, D), times V for the joints, times M for the bodies; joint by joint within a body.
     """
-    per_body = features.mean(2).flatten(2) if pooling.startswith("joints") else features.mean((2, 3))
-    return pool_bodies(per_body, present, absent, pooling)
+    return pool_bodies(per_body(features, pooling), present, absent, pooling)
+
+
+def per_body(features: Tensor, pooling: Pooling) -> Tensor:
+    """Return the (N, M, D) means of (N, M, T', V, D) features over time and joints, or with joints apart."""
+    return features.mean(2).flatten(2) if pooling.startswith("joints") else features.mean((2, 3))
 
 
 def embed_clips(
@@ -49,18 +53,18 @@ def embed_clips(
         (N, D) embeddings, times V for the joints, times M for the bodies.
     """
     if isinstance(encoder, TokenEncoder):
-        per_body = encoder.embed_bodies(clips, present, seen, pooling.startswith("joints"))
-        return pool_bodies(per_body, present, encoder.absent, pooling)
+        vectors = encoder.embed_bodies(clips, present, seen, pooling.startswith("joints"))
+        return pool_bodies(vectors, present, encoder.absent, pooling)
     return pool(encoder(clips, present), present, encoder.absent, pooling)
 
 
-def pool_bodies(per_body: Tensor, present: Tensor, absent: Absent, pooling: Pooling) -> Tensor:
+def pool_bodies(vectors: Tensor, present: Tensor, absent: Absent, pooling: Pooling) -> Tensor:
     """Return the mean of (N, M, D) over bodies, (N, D), or the bodies side by side, (N, M D)."""
     if not pooling.endswith("bodies"):
-        return _over_bodies(per_body, present, absent)
+        return _over_bodies(vectors, present, absent)
     if absent == "skip":
-        per_body = torch.where(present.unsqueeze(-1), per_body, 0.0)
-    return per_body.flatten(1)
+        vectors = torch.where(present.unsqueeze(-1), vectors, 0.0)
+    return vectors.flatten(1)
 
 
 class LinearHead(nn.Module):
