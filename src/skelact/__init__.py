@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from skelact.api.data import prepare as prepare
     from skelact.api.evaluating import Result as Result
     from skelact.api.evaluation import evaluate as evaluate
+    from skelact.api.exporting import export as export
     from skelact.api.interchange import from_xarray as from_xarray
     from skelact.api.interchange import write_store as write_store
     from skelact.api.listings import data_sets as data_sets
@@ -47,6 +48,7 @@ _HOMES = {
     "prime_joints": "density.positions",
     "data_sets": "api.listings",
     "evaluate": "api.evaluation",
+    "export": "api.exporting",
     "from_xarray": "api.interchange",
     "load": "api.model",
     "methods": "api.listings",

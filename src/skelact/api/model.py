@@ -22,10 +22,14 @@ from skelact.store.in_memory import store_in_memory
 from skelact.store.store import Store
 
 if TYPE_CHECKING:
+    from skelact.models.fitting import Taker
     from skelact.models.pretrained import Pretrained
+    from skelact.recognition.onnx_file import OnnxRecogniser
     from skelact.recognition.recogniser import Recogniser
     from skelact.recognition.stream import Stream
 
+ONNX = ".onnx"
+"""Ending of the files that ``skelact export`` writes."""
 FARTHEST = 1e6
 """Positions beyond it, in any unit, are none; their squares would not fit into float32 much later."""
 Positions = npt.NDArray[Any] | SkeletonSequence
@@ -62,10 +66,33 @@ class Model:
 
     @cached_property
     def pretrained(self) -> Pretrained:
-        """The encoder as evaluations take it."""
+        """The encoder as evaluations take it.
+
+        Raises:
+            ConfigurationError: an ONNX file, whose encoder cannot be taken out.
+        """
+        if is_onnx(self.run):
+            raise ConfigurationError(
+                f"{self.run}: an ONNX file, which predicts and does nothing else; take the model that it was "
+                "exported from"
+            )
         from skelact.models.pretrained import load_pretrained
 
         return load_pretrained(self.run)
+
+    @property
+    def takes(self) -> Taker:
+        """What it says of the recordings that it takes."""
+        return self._exported or self.pretrained
+
+    @cached_property
+    def _exported(self) -> OnnxRecogniser | None:
+        """The model of an ONNX file, for which PyTorch is not needed; None of a run folder."""
+        if not is_onnx(self.run):
+            return None
+        from skelact.recognition.onnx_file import OnnxRecogniser
+
+        return OnnxRecogniser.open(self.run)
 
     @property
     def encoder(self) -> Any:
@@ -75,7 +102,7 @@ class Model:
     @property
     def card(self) -> Mapping[str, Any]:
         """What the run's card says: method, configuration, data, versions."""
-        return self.pretrained.card
+        return self.takes.card
 
     @property
     def method(self) -> str:
@@ -85,15 +112,17 @@ class Model:
     @property
     def topology(self) -> Topology:
         """The skeleton that positions must have."""
-        return self.pretrained.topology
+        return self.takes.topology
 
     @cached_property
-    def recogniser(self) -> Recogniser:
+    def recogniser(self) -> Recogniser | OnnxRecogniser:
         """What tells the classes apart.
 
         Raises:
             ConfigurationError: the model knows no classes.
         """
+        if self._exported is not None:
+            return self._exported
         from skelact.recognition.recogniser import read_recogniser
 
         return read_recogniser(self.run, self.pretrained)
@@ -101,7 +130,7 @@ class Model:
     @property
     def classes(self) -> list[str]:
         """Names of the classes that it recognises; none of an encoder alone."""
-        from skelact.recognition.recogniser import knows_classes
+        from skelact.recognition.description import knows_classes
 
         return list(self.recogniser.class_names) if knows_classes(self.card) else []
 
@@ -160,13 +189,14 @@ class Model:
             >>> model.predict(positions).label
             'wave'
         """
+        from skelact.models.fitting import check_store
         from skelact.recognition.prediction import predict_store
 
         if top < 1:
             raise ConfigurationError(f"top is {top}, expected 1 class or more")
         recogniser = self.recogniser
         store = self._in_memory(_listed(positions), fps, "to recognise")
-        self.pretrained.check(store)
+        check_store(self.takes, store)
         found = predict_store(recogniser, store, top=top)
         return found if isinstance(positions, list | tuple) else found[0]
 
@@ -203,7 +233,7 @@ class Model:
             crowd_in_order(self._sequence(f"recording {number}", each, fps))
             for number, each in enumerate(recordings)
         ]
-        num_kept = self.pretrained.clips.max_bodies
+        num_kept = self.takes.clips.max_bodies
         crowded = [sequence.name for sequence in sequences if sequence.num_bodies > num_kept]
         if crowded:
             warnings.warn(
@@ -218,13 +248,13 @@ class Model:
 
     def _sequence(self, name: str, positions: Positions, fps: float | None) -> SkeletonSequence:
         if isinstance(positions, SkeletonSequence):
-            name, fps, positions = positions.name, fps or positions.fps, self._with_nan(positions)
+            name, fps, positions = positions.name, fps or positions.fps, self._of_sequence(positions)
         try:
             with np.errstate(over="ignore"):  # what is too large for float32 is infinite, and refused below
                 array = np.asarray(positions, np.float32)
         except (TypeError, ValueError) as error:
             raise DataError(f"{name}: not an array of numbers ({error}); give (T, V, C) positions") from error
-        num_coordinates = getattr(self.pretrained.encoder.config, "num_coordinates", 3)
+        num_coordinates = self.takes.num_coordinates
         expected = f"(T, {self.topology.num_joints}, {num_coordinates}) or (M, T, ...) with the joints of "
         if array.ndim == 3:
             array = array[None]
@@ -254,15 +284,12 @@ class Model:
             fps=fps,
         )
 
-    def _with_nan(self, sequence: SkeletonSequence) -> npt.NDArray[np.float32]:
+    def _of_sequence(self, sequence: SkeletonSequence) -> npt.NDArray[np.float32]:
         """Return a sequence's positions, (M, T, V, C) with NaN for what was not seen."""
         if sequence.topology.joints != self.topology.joints:
             found, expected = sequence.topology.name, self.topology.name
             raise DataError(f"{sequence.name}: joints of {found}; expected those of {expected}")
-        seen = sequence.present[..., None]
-        if sequence.joint_present is not None:
-            seen = seen & sequence.joint_present
-        return np.where(seen[..., None], sequence.positions, np.float32(np.nan))
+        return sequence.with_nan()
 
     @checked_arguments
     def embed_store(
@@ -293,6 +320,11 @@ class Model:
         return features.numpy()
 
 
+def is_onnx(path: Path) -> bool:
+    """Tell whether a path is that of an exported model; a folder of any name is a run."""
+    return path.suffix.lower() == ONNX and not path.is_dir()
+
+
 def _listed(positions: Any) -> list[Any]:
     return list(positions) if isinstance(positions, list | tuple) else [positions]
 
@@ -308,7 +340,7 @@ def load(run: PathLike) -> Model:
         DataError: the folder holds no finished model, or one that cannot be read.
     """
     model = Model(run)
-    _ = model.pretrained  # a folder without a model is told now
+    _ = model.takes  # a folder without a model is told now
     return model
 
 

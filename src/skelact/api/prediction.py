@@ -192,7 +192,7 @@ def ask(model: Model, path: Path, named: str, top: int) -> tuple[list[tuple[str,
     from skelact.recognition.prediction import predict_store
 
     recogniser = model.recogniser
-    with readable(model.pretrained, path, as_before=recogniser.about.preparation) as found:
+    with readable(model.takes, path, as_before=recogniser.about.preparation) as found:
         files = _files(path, named)
         predictions = predict_store(recogniser, found.store, found.recorded, top=top, title="recognising")
         told = [(files.get(one.recording, named), one) for one in predictions]

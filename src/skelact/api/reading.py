@@ -14,9 +14,9 @@ from skelact.formats.archives import raw_files
 from skelact.formats.class_folders import have_class_folders
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.known import AUTO, find_data_set, find_out
-from skelact.models.pretrained import Pretrained
+from skelact.models.fitting import Taker, check_store
 from skelact.progress import progress
-from skelact.recognition.recogniser import Preparation
+from skelact.recognition.description import Preparation
 from skelact.skeleton.conversion import plan_conversion
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
@@ -51,7 +51,7 @@ class Readable:
 
 @contextmanager
 def readable(
-    pretrained: Pretrained,
+    model: Taker,
     recordings: Data,
     *,
     class_folders: bool = False,
@@ -60,7 +60,7 @@ def readable(
     """Prepare recordings for a model, in a folder that is gone when the context ends.
 
     Args:
-        pretrained: the encoder that takes them.
+        model: what takes them.
         recordings: a store; or raw recordings in any format that ``data prepare auto`` knows.
         class_folders: whether sub-folders name the classes, where there are two or more.
         as_before: how the recordings were prepared that taught the model: what a file of the same format
@@ -76,14 +76,14 @@ def readable(
         else:
             found = _prepared(Path(recordings), Path(scratch) / "store", class_folders, as_before)
         named = recordings.path if isinstance(recordings, Store) else recordings
-        num_known = pretrained.encoder.config.num_coordinates
+        num_known = model.num_coordinates
         if found.store.num_coordinates != num_known:
             raise ConfigurationError(
                 f"{named}: {found.store.num_coordinates}-D positions, the encoder knows {num_known}-D ones, "
                 "and nothing brings the one to the other; take an encoder of such positions"
             )
-        if found.store.topology.joints != pretrained.topology.joints:
-            source, target = found.store.topology, pretrained.topology
+        if found.store.topology.joints != model.topology.joints:
+            source, target = found.store.topology, model.topology
             missing = _missing(source, target)
             if len(missing) > target.num_joints / 2:
                 raise ConfigurationError(
@@ -100,7 +100,7 @@ def readable(
             exclusions = [*found.exclusions, *converted.exclusions]
             found = replace(found, store=converted.store, exclusions=exclusions, remarks=remarks)
         try:
-            pretrained.check(found.store)
+            check_store(model, found.store)
         except ConfigurationError as error:
             raise ConfigurationError(str(error).replace(str(found.store.path), str(named))) from error
         yield found

@@ -21,8 +21,9 @@ from skelact.store.store import Data, Store
 
 if TYPE_CHECKING:
     from skelact.api.reading import Readable
+    from skelact.recognition.description import Accuracy, Recognition
     from skelact.recognition.lesson import Lesson
-    from skelact.recognition.recogniser import Accuracy, Recogniser, Recognition
+    from skelact.recognition.recogniser import Recogniser
 
 FEW = 5
 """Recordings of a class below which the account says so."""
@@ -158,8 +159,9 @@ def package(run: Annotated[Run, Option(str)], out: PathLike, *, overwrite: bool 
         DataError: no model at the place named, or OUT is taken.
     """
     from skelact.models.pretrained import PREFIX, read_weights
+    from skelact.recognition.description import RECOGNITION, knows_classes, told
     from skelact.recognition.package import check_free, write_package
-    from skelact.recognition.recogniser import RECOGNITION, knows_classes, read_recogniser, told
+    from skelact.recognition.recogniser import read_recogniser
 
     check_free(out, overwrite)
     model = as_model(run)
@@ -238,8 +240,8 @@ def _seconds(store: Store) -> float | None:
 
 def _write(recogniser: Recogniser, out: Path, overwrite: bool) -> tuple[Path, Mapping[str, Any]]:
     """Write a package; of a frozen encoder the card tells what it told before."""
+    from skelact.recognition.description import HEAD, RECOGNITION, told
     from skelact.recognition.package import write_package
-    from skelact.recognition.recogniser import HEAD, RECOGNITION, told
 
     card = {key: value for key, value in recogniser.pretrained.card.items() if key != RECOGNITION}
     if recogniser.head is None:
@@ -251,7 +253,7 @@ def _write(recogniser: Recogniser, out: Path, overwrite: bool) -> tuple[Path, Ma
 def _accuracy_of(run: Path) -> Accuracy | None:
     """Return what the result files in a run say of its classifier; None where there is none."""
     from skelact.recognition.choice import share_interval
-    from skelact.recognition.recogniser import Accuracy
+    from skelact.recognition.description import Accuracy
     from skelact.results.files import FOLDER, read_result
 
     for path in sorted((run / FOLDER).glob("*.json")):

@@ -92,6 +92,7 @@ COMMANDS = tuple(
         ("serve", "service.serving:serve", "let programs and browsers ask a model", "model"),
         ("package", "api.teaching:package", "write a model into one folder, to be handed on", "run out"),
         ("runs", "api.runs:runs", "list the runs in a folder: state, progress, speed, results", "folder"),
+        ("export", "api.exporting:export", "write a model into one ONNX file", "model out"),
         ("results", "api.tabulation:results", "tabulate result files and test differences", "files"),
         ("figures confusion", "api.figures:confusion", "draw which classes are taken for which", "files"),
         ("figures classes", "api.figures:classes", "draw the accuracy of every class", "files"),

@@ -1,7 +1,7 @@
-"""Clips of positions at hand, by operations on whole tensors alone: what a graph can hold that is written out.
+"""Clips of positions at hand, by operations on whole tensors alone, as a graph can hold them.
 
-:class:`~skelact.clips.source.ClipSource` makes the same clips of a store, by the indices that it keeps; a test compares
-them. Here what is not there is NaN.
+:class:`~skelact.clips.source.ClipSource` makes the same clips of a store, by the indices that it keeps; a
+test compares them. Here what is not there is NaN.
 
 Shape legend: N recordings, M people, T frames, V joints, C coordinates; F frames of a clip.
 """
@@ -51,8 +51,8 @@ class ClipsInGraph(nn.Module):
         super().__init__()
         if settings.scale == "image":
             raise ConfigurationError(
-                "clips have the scale of the image (--clips.scale image), whose height positions do not tell; "
-                "take a model trained with --clips.scale body"
+                "clips have the scale of the image (--clips.scale image), whose height positions do not "
+                "tell; take a model trained with --clips.scale body"
             )
         self.settings, self.topology, self.up, self.centred = settings, topology, up, centred
         self.substitutes = _Substitutes(topology)
@@ -82,7 +82,9 @@ class ClipsInGraph(nn.Module):
         there = there.gather(2, frames[:, None].expand(there.shape))
 
         lower, upper, weight, start, length = self._plan(num_frames)
-        asked = torch.stack([lower, upper], -1).flatten(1)[:, None].expand(-1, there.shape[1], -1)  # (N, M, 2F)
+        asked = (
+            torch.stack([lower, upper], -1).flatten(1)[:, None].expand(-1, there.shape[1], -1)
+        )  # (N, M, 2F)
         is_there, nearest = _nearest(there, time, asked)
         row = frames[:, None].expand(there.shape).gather(2, nearest)[..., None]
         seen = seen.gather(2, row.expand(-1, -1, -1, seen.shape[3]))  # (N, M, 2F, V)
@@ -92,7 +94,10 @@ class ClipsInGraph(nn.Module):
         if settings.gaps == "zero":
             shares = torch.where(is_there, shares, 0.0)
         shares = shares.expand(is_there.shape)
-        clips = (found * shares[..., None, None]).unflatten(2, (settings.num_frames, 2)).sum(3)
+        pairs = (settings.num_frames, 2)
+        clips = (
+            (found * shares[..., None, None]).reshape(*is_there.shape[:2], *pairs, *found.shape[3:]).sum(3)
+        )
         if turn is not None:
             clips = (turn[:, None, None, None] @ clips[..., None]).squeeze(-1)
         clips = to_stream(clips, settings.stream, self.topology)
@@ -100,8 +105,9 @@ class ClipsInGraph(nn.Module):
         frame = torch.arange(there.shape[2])
         crop = (frame >= start[:, None]) & (frame < (start + length)[:, None])
         present = (there & crop[:, None]).any(-1)
-        told = (seen & is_there[..., None]).unflatten(2, (settings.num_frames, 2))
-        told = torch.where((weight > 0.5)[:, None, :, None], told[:, :, :, 1], told[:, :, :, 0])
+        told = (seen & is_there[..., None]).reshape(*is_there.shape[:2], *pairs, seen.shape[3])
+        late = (weight > 0.5)[:, None, :, None]
+        told = (late & told[:, :, :, 1]) | (~late & told[:, :, :, 0])  # ONNX Runtime has no Where of truths
         clips = torch.where(present[..., None, None, None], clips, 0.0)
         return GraphClips(clips, present, told & present[..., None, None])
 
@@ -246,7 +252,7 @@ def _nearest(there: Tensor, time: Tensor, asked: Tensor) -> tuple[Tensor, Tensor
 
 
 def _sizes(positions: Tensor, seen: Tensor) -> Tensor:
-    """Return the (...) sizes of (..., V, C) bodies as :func:`skelact.skeleton.view.frame_sizes`; 0 for NaN."""
+    """Return (...), of (..., V, C) bodies, what :func:`skelact.skeleton.view.frame_sizes` does; 0 for NaN."""
     num = seen.sum(-1, keepdim=True).clamp(min=1).unsqueeze(-1)
     shown = seen[..., None]
     mean = torch.where(shown, positions, 0.0).sum(-2, keepdim=True) / num
@@ -265,6 +271,6 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 def _perpendicular(vectors: Tensor, axis: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the directions of (..., 3) vectors across unit vectors, and whether they do not go along them."""
+    """Return the directions of (..., 3) vectors across unit vectors, and whether they lie across them."""
     across = vectors - (vectors * axis).sum(-1, keepdim=True) * axis
     return _unit(across), (_length(across) > SLANTED * _length(vectors))[..., 0]

@@ -22,17 +22,15 @@ import torch
 from torch import Tensor
 
 from skelact.configuration import checked_arguments
+from skelact.density import arrays
+from skelact.density.arrays import BANDWIDTH, MOTIONLESS_CHANGE
 from skelact.density.kernel import density_change as joint_change
 from skelact.density.kernel import log_joint_density
 from skelact.errors import ConfigurationError, DataError, printable
 from skelact.skeleton import view
 
-BANDWIDTH = 0.6
-"""In body sizes: about 0.3 m on an adult, the length of a forearm."""
 SHARE = 0.25
 """Share of the joints, over all frames, that are prime."""
-MOTIONLESS_CHANGE = 1e-5
-"""A recording in which no density changes by this share of the mean density counts as one without motion."""
 
 Array = npt.NDArray[np.floating[Any]]
 A = TypeVar("A", Array, Tensor)
@@ -243,9 +241,7 @@ def rank_joints(change: Tensor) -> list[int]:
     Returns:
         The numbers of all joints that were seen.
     """
-    means = change.flatten(0, -2).nanmean(0)  # (V,)
-    order: list[int] = means.nan_to_num(-1.0).argsort(descending=True, stable=True).tolist()
-    return [joint for joint in order if not means[joint].isnan()]
+    return arrays.rank_joints(change.detach().double().cpu().numpy())
 
 
 def _tensor(values: Array | Tensor) -> Tensor:

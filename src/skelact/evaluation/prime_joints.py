@@ -19,7 +19,8 @@ from torch import Tensor
 
 from skelact.clips.source import Clips, ClipSource
 from skelact.density import kernel
-from skelact.density.positions import BANDWIDTH, MOTIONLESS_CHANGE, joint_density
+from skelact.density.arrays import BANDWIDTH, MOTIONLESS_CHANGE
+from skelact.density.positions import joint_density
 from skelact.errors import DataError
 from skelact.evaluation.features import BATCH_SIZE, Indices, in_batches, labels_of
 from skelact.models.backbone import frozen

@@ -134,7 +134,15 @@ def read_card(path: str | Path) -> dict[str, Any]:
     Raises:
         DataError: it cannot be read, is no card, or has a value of another type; the message names the place.
     """
-    card: Any = read_json(path, TRAIN_AGAIN)
+    return checked_card(read_json(path, TRAIN_AGAIN), path)
+
+
+def checked_card(card: Any, path: str | Path) -> dict[str, Any]:
+    """Return a card whose names and types were compared; ``path`` is its file, for messages.
+
+    Raises:
+        DataError: it is no card, or has a value of another type; the message names the place.
+    """
     checked(card, Card, f"{path}: unreadable", TRAIN_AGAIN)
     if CHECKSUM in card and card[CHECKSUM] != card_checksum(card):
         raise DataError(f"{path}: changed since it was written (its checksum says so); {TRAIN_AGAIN}")

@@ -9,21 +9,19 @@ from typing import Any
 
 import torch
 
-from skelact.clips.scale import usual_body_size
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError, DataError
 from skelact.models.backbone import Backbone, build_backbone, num_time_steps
-from skelact.models.card import CARD, CHECKSUM, FORMAT, KINDS, MEASURES, TRAIN_AGAIN, read_card, read_sizes
+from skelact.models.card import CARD, CHECKSUM, FORMAT, KINDS, TRAIN_AGAIN, read_card, read_sizes
 from skelact.models.embedding import resample_table
 from skelact.models.encoder import SkeletonEncoder
+from skelact.models.fitting import check_store
 from skelact.models.tensor_file import TensorFile, difference, read_tensors
 from skelact.processor import choose_threads
 from skelact.skeleton.topology import Topology
 from skelact.store.store import Store
 
 WEIGHTS = "weights.safetensors"
-OTHER_UNIT = 5.0
-"""Bodies that differ in size by more than this factor are measured in another unit."""
 PREFIX = "encoder."
 EXPECTED = "a model of 'skelact pretrain' or 'skelact weights import'"
 
@@ -48,49 +46,14 @@ class Pretrained:
             encoder = build_backbone(self.encoder.config, self.topology, self.encoder.absent).eval()
         return replace(self, encoder=encoder)
 
-    def check(self, store: Store) -> None:
-        """Raise ConfigurationError unless ``store`` holds positions that the encoder knows.
+    @property
+    def num_coordinates(self) -> int:
+        """Coordinates C of its positions."""
+        return self.encoder.config.num_coordinates
 
-        They must have as many coordinates and the same joints; and, unless clips bring them there, the same
-        axis up and the same unit as the data that it learned from.
-        """
-        learned_from, again = self.card.get(MEASURES, {}), "prepare the recordings again"
-        num_coordinates = self.encoder.config.num_coordinates
-        if store.num_coordinates != num_coordinates:
-            raise ConfigurationError(
-                f"{store.path}: holds {store.num_coordinates}-D positions, the model was trained on "
-                f"{num_coordinates}-D ones, and nothing brings the one to the other; train a model on it: "
-                f"skelact pretrain --data {store.path} --out RUN"
-            )
-        if store.topology.joints != self.topology.joints:
-            raise ConfigurationError(
-                f"{store.path} holds {store.topology.name} skeletons, the model was trained on "
-                f"{self.topology.name} ({self.topology.num_joints} joints); "
-                f"'skelact data convert {store.path} OUT --topology {self.topology.name}' brings the data "
-                "there, or train a model on it as it is"
-            )
-        up, unit, size = (learned_from.get(name) for name in ("up", "unit", "body_size"))
-        if self.clips.view == "camera" and None not in (up, store.up) and up != store.up:
-            view = "upright" if num_coordinates == 3 else "body"
-            raise ConfigurationError(
-                f"{store.path}: {store.up} is up, but {up} in what the model learned from; train a model "
-                f"with --clips.view {view}, which makes them alike"
-            )
-        if self.clips.scale != "stored":
-            return
-        remedy = "train a model with --clips.scale body"
-        if num_coordinates == 3:  # pictures have no unit to bring them to
-            remedy = f"{again} with --unit, or {remedy}"
-        if None not in (unit, store.unit) and unit != store.unit:
-            raise ConfigurationError(
-                f"{store.path}: positions are in {store.unit}, the model learned from {unit}; {remedy}"
-            )
-        here = None if size is None else usual_body_size(store)
-        if here is not None and not 1 / OTHER_UNIT < here / size < OTHER_UNIT:
-            raise ConfigurationError(
-                f"{store.path}: bodies have a size of {here:.3g}, those that the model learned from of "
-                f"{size:.3g}, as if in another unit; {remedy}"
-            )
+    def check(self, store: Store) -> None:
+        """Raise ConfigurationError unless ``store`` holds positions that the encoder knows."""
+        check_store(self, store)
 
     def with_num_frames(self, num_frames: int) -> Pretrained:
         """Return the same for clips of ``num_frames``, with the encoder's table of time steps resampled.

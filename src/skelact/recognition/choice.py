@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from skelact.evaluation.logistic import LogisticRegression, fit_path
 from skelact.models.sizes import Pooling
+from skelact.recognition.description import Kind
 from skelact.recognition.neighbours import Examples, Neighbours
 from skelact.training.randomness import generator_for
 
@@ -22,7 +23,6 @@ L2 = 0.01
 points of the best of 1, 0.1, 0.01 and 0.001 (``benchmarks/few_examples.py``)."""
 _STEPS, _TOLERANCE = 300, 1e-5
 _WIDTH_95 = 1.959964
-Kind = Literal["neighbours", "linear", "finetune"]
 _WORDS: Mapping[Kind, str] = {
     "neighbours": "nearest neighbours",
     "linear": "linear layer",

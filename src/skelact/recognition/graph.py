@@ -1,4 +1,4 @@
-"""All that stands between the positions of recordings and probabilities, as one network that can be written out.
+"""All that stands between the positions of recordings and probabilities, as one network.
 
 Shape legend: N recordings, M people, T frames, V joints, C coordinates; B = N M bodies, D width.
 """
@@ -81,7 +81,8 @@ class PositionsToProbabilities(nn.Module):
             patch = encoder.config.patch_frames
             is_there = rearrange(clips.seen.flatten(0, 1), "B (t p) V -> B t p V", p=patch).any(2)
             encoded = encoder.encode(patchify(bodies, patch), is_there)
-            vectors = encoder.vectors(encoded, is_there, pooling.startswith("joints")).unflatten(0, slots)
+            vectors = encoder.vectors(encoded, is_there, pooling.startswith("joints"))
+            vectors = vectors.reshape(*slots, -1)
             vectors = torch.where(clips.present[..., None], vectors, 0.0)
             features = torch.where(is_there[..., None], encoded.tokens, 0.0)
         elif isinstance(encoder, SkeletonEncoder):
@@ -91,13 +92,13 @@ class PositionsToProbabilities(nn.Module):
                 assert isinstance(block, Block)
                 x = x + block.attention(block.attention.qkv(block.attention_norm(x)))
                 x = x + block.mlp(block.mlp_norm(x))
-            features = encoder.norm(x).unflatten(1, (-1, encoder.config.num_joints))
+            features = rearrange(encoder.norm(x), "B (t V) D -> B t V D", V=encoder.config.num_joints)
         else:
-            x = encoder.input_norm(bodies.flatten(2)).unflatten(2, bodies.shape[2:])
+            x = encoder.input_norm(bodies.flatten(2)).reshape(bodies.shape)
             for block in encoder.blocks:
                 x = block(x)
             features = x
-        features = features.unflatten(0, slots)
+        features = features.reshape(*slots, *features.shape[1:])
         if encoder.absent == "skip":
             features = torch.where(clips.present[..., None, None, None], features, 0.0)
         if vectors is None:

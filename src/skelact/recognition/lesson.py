@@ -35,9 +35,10 @@ from skelact.recognition.choice import (
     measure,
     share_interval,
 )
+from skelact.recognition.description import Accuracy, Calibration, Recognition
 from skelact.recognition.finetuned import measure_finetuned, run
 from skelact.recognition.neighbours import Examples, Neighbours
-from skelact.recognition.recogniser import Accuracy, Calibration, Recogniser, Recognition, read_recogniser
+from skelact.recognition.recogniser import Recogniser, read_recogniser
 from skelact.store.protocols import Indices, Split
 
 MOST_NUMBERS = 1 << 23

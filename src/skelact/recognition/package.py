@@ -24,7 +24,7 @@ from skelact.files import beside, json_text, write_file, writing
 from skelact.models.card import CARD, CHECKSUM, MEASURES, card_checksum, read_sizes
 from skelact.models.pretrained import WEIGHTS
 from skelact.models.tensor_file import write_tensors
-from skelact.recognition.recogniser import RECOGNITION
+from skelact.recognition.description import RECOGNITION
 from skelact.store.partial import exchange
 
 PAGE = "model-card.md"

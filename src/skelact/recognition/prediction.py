@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from skelact.clips.source import ClipSource
 from skelact.recognition.answers import Answer, Guess, Prediction
 from skelact.recognition.prime import prime_stretches
-from skelact.recognition.recogniser import Recogniser
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.view import centre
 from skelact.store.in_memory import store_in_memory
@@ -17,10 +17,25 @@ from skelact.store.store import Store
 
 TOP = 3
 """Classes that are told."""
+Floats = npt.NDArray[np.floating[Any]]
+
+
+class Asked(Protocol):
+    """What tells classes apart, whatever it computes with."""
+
+    @property
+    def class_names(self) -> list[str]:
+        """What the classes are called."""
+
+    def ask(self, store: Store, title: str = "") -> tuple[Floats, Floats | None]:
+        """Return (N, K) probabilities of the sequences of a store, and (N,) distances to the examples."""
+
+    def is_unfamiliar(self, distance: float) -> bool | None:
+        """Tell whether something so far from all examples is none of the classes; None: not known."""
 
 
 def predict_store(
-    recogniser: Recogniser, store: Store, recorded: Store | None = None, *, top: int = TOP, title: str = ""
+    recogniser: Asked, store: Store, recorded: Store | None = None, *, top: int = TOP, title: str = ""
 ) -> list[Prediction]:
     """Say what the sequences of a store show.
 
@@ -60,16 +75,13 @@ def predict_store(
     return found
 
 
-def _answers(recogniser: Recogniser, store: Store, top: int, title: str) -> list[Answer]:
+def _answers(recogniser: Asked, store: Store, top: int, title: str) -> list[Answer]:
     """Return what each sequence shows, without its prime joints."""
-    source = ClipSource(store, recogniser.pretrained.clips)
-    chances, distances = recogniser.recognise(source, np.arange(len(store)), title=title)
-    best = chances.topk(min(top, len(recogniser.class_names)), 1)
+    chances, distances = recogniser.ask(store, title)
     answers = []
-    for row, (values, labels) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
-        guesses = (
-            Guess(recogniser.class_names[label], value) for label, value in zip(labels, values, strict=True)
-        )
+    for row, shares in enumerate(chances):
+        best = np.argsort(-shares, kind="stable")[:top].tolist()
+        guesses = (Guess(recogniser.class_names[label], float(shares[label])) for label in best)
         far = None if distances is None else recogniser.is_unfamiliar(float(distances[row]))
         answers.append(Answer(tuple(guesses), far, ()))
     return answers

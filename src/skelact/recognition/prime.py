@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from skelact.density.positions import MOTIONLESS_CHANGE, density_change, joint_density, rank_joints
+from skelact.density.arrays import MOTIONLESS_CHANGE, body_density, change, rank_joints
 from skelact.recognition.answers import PrimeJoint
 from skelact.skeleton.sequence import SkeletonSequence
 
@@ -31,18 +30,17 @@ def prime_stretches(sequence: SkeletonSequence, most: int = MOST) -> tuple[Prime
         At most so many; none of a recording without motion.
     """
     stride = -(-sequence.num_frames // _MOST_FRAMES)
-    positions = _with_nan(sequence)[:, ::stride]
+    positions = sequence.with_nan()[:, ::stride].astype(np.float64)
     step = _FRAMES if sequence.fps is None else round(sequence.fps * _SECONDS)
     step = max(1, min(round(step / stride), positions.shape[1] - 1))
-    density = torch.from_numpy(joint_density(positions))
-    change = density_change(density, step=step)
-    if positions.shape[1] <= 1 or not bool(
-        (change.nan_to_num() > MOTIONLESS_CHANGE * density.nanmean()).any()
-    ):
+    density = np.stack([body_density(body) for body in positions])
+    changes = change(density, step)
+    least = MOTIONLESS_CHANGE * density[~np.isnan(density)].mean()
+    if positions.shape[1] <= 1 or not (np.nan_to_num(changes) > least).any():
         return ()
     found = []
-    for joint in rank_joints(change)[:most]:
-        first, last = shortest_stretch(change[..., joint].nan_to_num().amax(0).numpy())
+    for joint in rank_joints(changes)[:most]:
+        first, last = shortest_stretch(np.nan_to_num(changes[..., joint]).max(0))
         end = min(last * stride + stride - 1, sequence.num_frames - 1)
         found.append(PrimeJoint(sequence.topology.joints[joint], first * stride, end))
     return tuple(found)
@@ -64,11 +62,3 @@ def shortest_stretch(change: npt.NDArray[np.floating], share: float = SHARE) -> 
     )
     first = int(lengths.argmin())
     return first, max(first, int(ends[first]) - 1)
-
-
-def _with_nan(sequence: SkeletonSequence) -> npt.NDArray[np.float32]:
-    """Return a sequence's (M, T, V, C) positions with NaN for what was not seen."""
-    seen = sequence.present[..., None]
-    if sequence.joint_present is not None:
-        seen = seen & sequence.joint_present
-    return np.where(seen[..., None], sequence.positions, np.float32(np.nan))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -22,77 +21,18 @@ from skelact.files import checked
 from skelact.models.card import CARD, TRAIN_AGAIN
 from skelact.models.heads import Classifier, FinetuneHead
 from skelact.models.pretrained import WEIGHTS, Pretrained, read_weights
-from skelact.models.sizes import Pooling
 from skelact.models.tensor_file import difference
 from skelact.recognition.calibration import probabilities
-from skelact.recognition.choice import L2, Kind
+from skelact.recognition.choice import L2
+from skelact.recognition.description import HEAD, Recognition, read_recognition
 from skelact.recognition.neighbours import Neighbours
+from skelact.store.store import Store
 
-RECOGNITION = "recognition"
-"""Key of what a card says of the classes that a model was taught."""
-HEAD = "head"
-"""Key of what the card of a fine-tuning says of its classifier."""
+Floats = npt.NDArray[np.floating[Any]]
 NEIGHBOURS = ("mean", "axes", "points", "labels")
 """Tensors of the examples."""
 LINEAR = ("weight", "bias", "mean", "scale")
 """Tensors of a linear layer."""
-Share = Annotated[float, Meta(ge=0, le=1)]
-Positive = Annotated[float, Meta(gt=0)]
-Number = Annotated[int, Meta(ge=0)]
-
-
-class Accuracy(Struct, frozen=True):
-    """What a classifier makes of recordings that it did not learn from."""
-
-    name: str
-    share: Share
-    low: Share
-    high: Share
-    """The ends of the 95 % interval."""
-    num_tested: Number
-    rule: str
-    """On whom it was tested."""
-
-
-class Calibration(Struct, frozen=True):
-    """Expected calibration error, measured on the same recordings."""
-
-    before: Share
-    after: Share
-
-
-class Preparation(Struct, frozen=True):
-    """How the recordings were prepared that taught a model; what it is asked is prepared alike."""
-
-    data_set: str
-    options: dict[str, Any]
-    up: str | None = None
-    unit: str | None = None
-
-
-class Recognition(Struct, frozen=True):
-    """What a card says of the classes that a model was taught."""
-
-    classifier: Kind
-    class_names: Annotated[list[str], Meta(min_length=2)]
-    temperature: Positive = 1.0
-    pooling: Pooling = "mean"
-    num_examples: list[Number] = []
-    """Of each class."""
-    threshold: Positive | None = None
-    """Distance to the nearest example beyond which a recording is unfamiliar; None: not known."""
-    false_alarms: Share | None = None
-    """Share of known recordings that were to lie beyond it."""
-    accuracy: Accuracy | None = None
-    candidates: list[Accuracy] = []
-    """All that was compared, the chosen one among them."""
-    calibration: Calibration | None = None
-    preparation: Preparation | None = None
-    seconds: Positive | None = None
-    """How long the recordings are that taught it, in the median; None: not known."""
-    data: str = ""
-    """Name of the folder or store that taught it."""
-    data_hash: str = ""
 
 
 class Recognised(NamedTuple):
@@ -147,6 +87,12 @@ class Recogniser:
         distances = None if nearest is None else nearest.min(1).values
         return Recognised(probabilities(scores, self.about.temperature), distances)
 
+    def ask(self, store: Store, title: str = "") -> tuple[Floats, Floats | None]:
+        """Return (N, K) probabilities of a store's sequences, and (N,) distances, None where not known."""
+        source = ClipSource(store, self.pretrained.clips)
+        chances, distances = self.recognise(source, np.arange(len(store)), title=title)
+        return chances.numpy(), None if distances is None else distances.numpy()
+
     def is_unfamiliar(self, distance: float) -> bool | None:
         """Tell whether something so far from all examples is none of the classes; None: not known."""
         return None if self.about.threshold is None else distance > self.about.threshold
@@ -163,11 +109,6 @@ class Recogniser:
         return found
 
 
-def knows_classes(card: Mapping[str, Any]) -> bool:
-    """Tell whether the card is that of a model that recognises classes."""
-    return RECOGNITION in card or (HEAD in card and "class_names" in card)
-
-
 def read_recogniser(folder: Path | str, pretrained: Pretrained) -> Recogniser:
     """Return the recogniser in a package, or in the run of a fine-tuning.
 
@@ -180,16 +121,7 @@ def read_recogniser(folder: Path | str, pretrained: Pretrained) -> Recogniser:
         DataError: card or weights do not fit each other.
     """
     folder, card = Path(folder), pretrained.card
-    where = f"{folder / CARD}: {RECOGNITION}"
-    if not knows_classes(card):
-        raise ConfigurationError(
-            f"{folder}: knows no classes; teach it some: skelact teach FOLDER --from {folder} --out MODEL"
-        )
-    if RECOGNITION in card:
-        about = checked(card[RECOGNITION], Recognition, where, TRAIN_AGAIN)
-    else:
-        told = {"classifier": "finetune", "class_names": card["class_names"]}
-        about = checked(told, Recognition, f"{folder / CARD}", TRAIN_AGAIN)
+    about = read_recognition(card, str(folder / CARD), str(folder))
     num_classes, tensors = len(about.class_names), read_weights(folder).tensors
     neighbours, layer, head = _neighbours(folder, tensors, num_classes), None, None
     if about.classifier == "finetune":
@@ -265,9 +197,3 @@ def _head(folder: Path, pretrained: Pretrained, num_classes: int) -> Classifier:
     except ConfigurationError as error:
         raise DataError(f"{folder / CARD}: the card says what does not fit ({error})") from error
     return Classifier(encoder, head).eval()
-
-
-def told(about: Recognition) -> dict[str, Any]:
-    """Return what a card holds of it, ready for JSON."""
-    table: dict[str, Any] = msgspec.to_builtins(about)
-    return table

@@ -19,7 +19,8 @@ from skelact.models.embedding import patchify
 from skelact.models.pretrained import Pretrained
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.methods import CONTRASTIVE, MASKED, family_of_card
-from skelact.recognition.recogniser import knows_classes, read_recogniser
+from skelact.recognition.description import knows_classes
+from skelact.recognition.recogniser import read_recogniser
 from skelact.reports.player import Decision, Layer, Played
 from skelact.skeleton.sequence import SkeletonSequence, stretch
 from skelact.skeleton.view import Unit, centre

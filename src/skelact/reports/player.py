@@ -15,14 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from skelact.density.positions import (
-    BANDWIDTH,
-    SHARE,
-    density_change,
-    joint_density,
-    prime_joints,
-    rank_joints,
-)
+from skelact.density.arrays import BANDWIDTH
+from skelact.density.positions import SHARE, density_change, joint_density, prime_joints, rank_joints
 from skelact.errors import DataError
 from skelact.reports.page import fill_page, packed
 from skelact.reports.skeletons import limb_order

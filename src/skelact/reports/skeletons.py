@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
-from skelact.density.positions import BANDWIDTH, density_change, joint_density, prime_joints, rank_joints
+from skelact.density.arrays import BANDWIDTH
+from skelact.density.positions import density_change, joint_density, prime_joints, rank_joints
 from skelact.errors import DataError
 from skelact.evaluation.prime_joints import ClassPrimeJoints
 from skelact.reports.canvas import (

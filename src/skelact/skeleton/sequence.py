@@ -82,6 +82,13 @@ class SkeletonSequence:
         """Number of frames T, those in which no body is present included."""
         return int(self.positions.shape[1])
 
+    def with_nan(self) -> npt.NDArray[np.float32]:
+        """Return the (M, T, V, C) positions with NaN for what was not seen."""
+        seen = self.present[..., None]
+        if self.joint_present is not None:
+            seen = seen & self.joint_present
+        return np.where(seen[..., None], self.positions, np.float32(np.nan))
+
 
 def stretch(sequence: SkeletonSequence, frames: slice) -> SkeletonSequence:
     """Return some of a sequence's frames; all bodies stay, those that are not there any more as well."""

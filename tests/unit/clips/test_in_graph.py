@@ -15,12 +15,16 @@ from skelact.store.in_memory import store_in_memory
 NTU = TOPOLOGIES["ntu-25"]
 
 
-def recording(seed: int, num_bodies: int, num_frames: int, num_coordinates: int, gaps: bool) -> SkeletonSequence:
+def recording(
+    seed: int, num_bodies: int, num_frames: int, num_coordinates: int, gaps: bool
+) -> SkeletonSequence:
     """Return people who walk about at random; with gaps, people and joints that are not seen now and then."""
     draw = np.random.default_rng(seed)
     rest = draw.normal(size=(num_bodies, 1, NTU.num_joints, num_coordinates))
     walk = draw.normal(size=(num_bodies, num_frames, 1, num_coordinates)).cumsum(1) * 0.05
-    positions = rest + walk + 0.1 * draw.normal(size=(num_bodies, num_frames, NTU.num_joints, num_coordinates))
+    positions = (
+        rest + walk + 0.1 * draw.normal(size=(num_bodies, num_frames, NTU.num_joints, num_coordinates))
+    )
     present = draw.random((num_bodies, num_frames)) > 0.4 * gaps
     present[:, num_frames // 2] = True
     seen = (draw.random((num_bodies, num_frames, NTU.num_joints)) > 0.2 * gaps) & present[..., None]
@@ -44,9 +48,7 @@ def recording(seed: int, num_bodies: int, num_frames: int, num_coordinates: int,
 def test_the_clips_of_a_store_and_of_positions_are_the_same(settings: ClipSettings, gaps: bool) -> None:
     num_coordinates = 2 if settings.rotation == 0 else 3
     sizes = [(1, 40), (2, 9), (3, 70), (1, 1)]
-    recordings = [
-        recording(seed, *size, num_coordinates, gaps) for seed, size in enumerate(sizes)
-    ]
+    recordings = [recording(seed, *size, num_coordinates, gaps) for seed, size in enumerate(sizes)]
     store = store_in_memory([centre(each) for each in recordings], "-z")
     expected = ClipSource(store, settings).test(range(len(recordings)))
     shape = (len(recordings), 3, 70, NTU.num_joints, num_coordinates)

@@ -6,14 +6,8 @@ import torch
 
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
-from skelact.density.positions import (
-    BANDWIDTH,
-    body_size,
-    density_change,
-    joint_density,
-    prime_joints,
-    rank_joints,
-)
+from skelact.density.arrays import BANDWIDTH
+from skelact.density.positions import body_size, density_change, joint_density, prime_joints, rank_joints
 from skelact.errors import ConfigurationError, DataError
 from skelact.skeleton.tables import NTU_25
 from skelact.store.prepare import prepare

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool1d
 
+from skelact.density.arrays import MOTIONLESS_CHANGE
 from skelact.density.kernel import density_change
 from skelact.density.learned import LearnedDensity
-from skelact.density.positions import MOTIONLESS_CHANGE
 from skelact.pretraining.contrastive.objective import DetectorConfig
 
 
