@@ -28,6 +28,7 @@ LINES = tuple(
     evaluate semi --run @run --data @store --protocol xsub --share 1 --out @new --epochs 1
     teach @store --from @run --out @new
     package @run @new
+    export @model @out.onnx
     predict @model @store
     predict @model @raw --json
     evaluate supervised --data @store --protocol xsub --size tiny --out @new --epochs 1

@@ -114,6 +114,8 @@ tables:
   first: {title: First, data: [ntu60-xsub], evaluate: [knn], seeds: [0]}
 """
 TEACH = "teach @store --from @run --out @model"
+EXPORT = "export @model @model/model.onnx"
+ASK = "predict @model/model.onnx @store"
 PREDICT = "predict @model @store"
 KNN = "evaluate knn --run @run --data @store --protocol xsub --accelerator cpu"
 LINEAR = "evaluate linear-fast --run @linear --data @store --protocol xsub --l2 [0.01] --accelerator cpu"
@@ -138,6 +140,7 @@ def make_world(folder: Path) -> World:
         ("run", PRETRAIN),
         ("result", KNN),
         ("model", TEACH),
+        ("exported", EXPORT),
     ):
         begun = time.monotonic()
         ended = in_child(partial(run_line, line, place), folder, 300)
@@ -173,6 +176,7 @@ EDITED: dict[str, tuple[str, ...]] = {
     "run/weights.safetensors": (KNN,),
     "model/card.json": (PREDICT,),
     "model/weights.safetensors": (PREDICT,),
+    "model/model.onnx": (ASK,),
     "run/config.yaml": (f"{PRETRAIN} --resume",),
     "run/metrics.jsonl": (f"{PRETRAIN} --resume", "figures loss --run @run --out @loss.png"),
     "run/checkpoints/*": (f"{PRETRAIN} --resume",),

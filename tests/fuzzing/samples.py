@@ -451,3 +451,43 @@ def pose_file(components: list[tuple[str, list[str]]], points: np.ndarray, confi
     body = NumPyPoseBody(25.0, points.astype(np.float32), confidence.astype(np.float32))
     Pose(header, body).write(target)
     return target.getvalue()
+
+
+def onnx_file(change: Random | None = None) -> bytes:
+    """Write a file of 'skelact export' with a graph of four operations, and with odd metadata if told."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    from skelact.clips.settings import ClipSettings
+    from skelact.models.backbone import build_backbone
+    from skelact.models.pretrained import model_card
+    from skelact.models.sizes import EncoderConfig
+    from skelact.recognition import onnx_file as file
+
+    encoder = build_backbone(EncoderConfig(2, 3, 8, width=4, depth=1, num_heads=1), STICK)
+    about = {"recognition": {"classifier": "linear", "class_names": ["a", "b"], "threshold": 0.5}}
+    card = model_card(encoder, STICK, ClipSettings(num_frames=8), about)
+    nodes = [
+        helper.make_node("ReduceMean", ["positions", "axes"], ["mean"], keepdims=0),
+        helper.make_node("MatMul", ["mean", "weight"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["probabilities"]),
+        helper.make_node("ReduceMean", ["scores", "last"], ["distance"], keepdims=0),
+    ]
+    positions = helper.make_tensor_value_info("positions", TensorProto.FLOAT, ["n", "m", "t", 2, 3])
+    given = [
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 2]),
+        helper.make_tensor_value_info("distance", TensorProto.FLOAT, ["n"]),
+    ]
+    tables = [
+        helper.make_tensor("axes", TensorProto.INT64, [3], [1, 2, 3]),
+        helper.make_tensor("last", TensorProto.INT64, [1], [1]),
+        helper.make_tensor("weight", TensorProto.FLOAT, [3, 2], [1, 2, 3, 4, 5, 6]),
+    ]
+    graph = helper.make_graph(nodes, "graph", [positions], given, tables)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    told = {"format": file.FORMAT, "card": card, "up": "y"}
+    if change is not None:
+        told = tree_changed(change, told)
+    metadata = {file.ABOUT: json.dumps(told), file.CHECKSUM: "0" * 64}
+    onnx.helper.set_model_props(model, metadata)
+    return file.seal(model.SerializeToString())

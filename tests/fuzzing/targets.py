@@ -36,6 +36,7 @@ from skelact.formats.pose_files import read_pose
 from skelact.formats.pose_json import read_pose_json
 from skelact.formats.pyskl import read_pyskl
 from skelact.recognition.frames import FrameReader
+from skelact.recognition.onnx_file import OnnxRecogniser
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 from skelact.skeleton.topology_file import topology_of
@@ -239,6 +240,15 @@ def read_archive(data: bytes, path: Path) -> Iterator[object]:
     yield from ()
 
 
+def read_onnx_file(data: bytes, path: Path) -> Iterator[object]:
+    path.write_bytes(data)
+    try:
+        OnnxRecogniser.open(path)
+    except ConfigurationError as error:  # a card without classes
+        raise DataError(str(error)) from error
+    yield from ()
+
+
 TARGETS = [
     Target("ntu", 5_000, samples.ntu_samples, read_ntu_file),
     Target("msr", 3_500, samples.msr_samples, read_msr_file),
@@ -267,5 +277,6 @@ TARGETS = [
     Target("labels", 2_000, samples.label_samples, read_label_file, samples.odd_labels),
     Target("c3d", 2_000, samples.c3d_samples, read_c3d_file),
     Target(".pose", 2_000, samples.pose_file_samples, read_pose_binary),
+    Target("onnx", 1_000, lambda: [samples.onnx_file()], read_onnx_file, samples.onnx_file),
     Target("archive", 1_500, samples.archive_samples, read_archive),
 ]
