@@ -41,6 +41,10 @@ def beside(path: str | Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
+MOST_SAID = 300
+"""Characters of a value that does not fit; it may be long."""
+
+
 @contextmanager
 def writing(path: str | Path, remedy: str = MAKE_ROOM) -> Iterator[None]:
     """Turn an error of the operating system into one that names ``path``, the reason and the remedy.
@@ -275,7 +279,7 @@ def checked(content: Any, schema: type[T], where: str, remedy: str) -> T:
     except msgspec.ValidationError as error:
         text, _, place = str(error).partition(" - at `")
         place = re.sub(r"^\$\.?", "", place.rstrip("`"))
-        text = text[:1].lower() + text[1:].replace("`", "")
+        text = text[:1].lower() + text[1:].replace("`", "")[:MOST_SAID]
         raise DataError(f"{where}: {f'{place}: ' if place else ''}{printable(text)}; {remedy}") from error
     except (ValueError, OverflowError, RecursionError) as error:
         raise DataError(f"{where}: does not fit ({printable(str(error))}); {remedy}") from error

@@ -10,6 +10,7 @@ import ctypes
 import os
 import platform
 from collections.abc import MutableMapping
+from importlib.util import find_spec
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's malloc.h
 _NEW_LIMIT, _OLD_LIMIT = 1 << 30, 1 << 25  # older versions refuse thresholds above 32 MiB
@@ -71,8 +72,8 @@ NO_NUMBA = "SKELACT_NO_NUMBA"
 
 
 def numba_is_wanted() -> bool:
-    """Tell whether code that numba compiles is to be used: unless the environment says no."""
-    return os.environ.get(NO_NUMBA, "0") in ("", "0")
+    """Tell whether code that numba compiles is to be used: if it is there and the environment allows it."""
+    return os.environ.get(NO_NUMBA, "0") in ("", "0") and find_spec("numba") is not None
 
 
 def keep_large_blocks() -> bool:

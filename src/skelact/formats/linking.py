@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from skelact.errors import ConfigurationError
+
 MAX_GAP = 60
 """Frames after which a body that was not seen is given up."""
 REACH = 0.35
@@ -85,9 +87,7 @@ class _Bodies:
             reach = np.minimum(REACH + REACH_A_FRAME * (gaps - 1), MAX_REACH)[:, None]
             # as shares of the reach; what is out of reach is all the same
             costs = np.where(num_common > 0, np.minimum(distances / reach, 1), 1)
-            from scipy.optimize import linear_sum_assignment  # few formats need it
-
-            rows, columns = linear_sum_assignment(costs)
+            rows, columns = _pairs(costs)
             is_near = costs[rows, columns] < 1
             rows, columns = rows[is_near], columns[is_near]
             names[columns] = self._names[rows]
@@ -122,3 +122,17 @@ class _Bodies:
         self._frames[rows] = frame
         self._positions[rows], self._seen[rows] = positions, seen
         self._sizes[rows] = np.maximum(self._sizes[rows] * _SHRINKING, sizes)
+
+
+def _pairs(costs: Positions) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the rows and columns that are paired at the least cost in all.
+
+    Raises:
+        ConfigurationError: SciPy is not installed, as where a model is asked without PyTorch.
+    """
+    try:
+        from scipy.optimize import linear_sum_assignment
+    except ImportError as error:
+        raise ConfigurationError("telling people apart needs SciPy: pip install scipy") from error
+    rows, columns = linear_sum_assignment(costs)
+    return rows, columns
