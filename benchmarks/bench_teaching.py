@@ -1,10 +1,10 @@
-"""How long it takes to teach a model 10 classes by 10 recordings each, and to ask it about one, by both ways.
+"""How long it takes to teach a model 10 classes by 10 recordings each, and to ask it about one, both ways.
 
     python benchmarks/bench_teaching.py [RUN]
 
 Both are commands, started anew. The recordings are synthetic, written as NTU RGB+D text. Without a run whose
-encoder is taken (of NTU RGB+D's skeletons), an untrained one of size small is. The model is asked as a package by
-PyTorch, and as an ONNX file, with float32 and with 8-bit weights, by ONNX Runtime.
+encoder is taken (of NTU RGB+D's skeletons), an untrained one of size small is. The model is asked as a
+package by PyTorch, and as an ONNX file, with float32 and with 8-bit weights, by ONNX Runtime.
 """
 
 import subprocess

@@ -53,6 +53,18 @@ def exact(taught):
     return skelact.export(taught / "model", taught / "exact.onnx")
 
 
+FOLLOW = """
+import sys
+sys.modules["torch"] = None
+import numpy as np, skelact
+stream = skelact.load(sys.argv[1]).stream(every=5)
+positions = np.load(sys.argv[2])
+events = [event for frame in positions for event in stream.frame({"anna": frame}, fps=30)] + stream.finish()
+for event in events:
+    print(event.event, event.label, f"{event.start:.2f}")
+"""
+
+
 def asked(model: Path, taught: Path, *words: str) -> list[dict]:
     """Return what the command says of the recordings in a process where importing torch raises."""
     command = [sys.executable, "-c", WITHOUT_TORCH, "predict", model, taught / "asked", "--json", *words]
@@ -102,6 +114,19 @@ def test_arrays_are_answered_and_an_encoder_cannot_be_taken_out(taught, exact):
         model.embed(positions)
     with pytest.raises(DataError, match=r"expected .* with the joints of ntu-25"):
         model.predict(positions[..., :20, :])
+
+
+def test_a_stream_is_followed_without_torch(taught, exact, tmp_path):
+    store = skelact.prepare("auto", taught / "asked", tmp_path / "store", workers=1)
+    positions = np.concatenate([store.sequence(index).positions[0] for index in range(3)])
+    np.save(tmp_path / "positions.npy", positions)
+    command = [sys.executable, "-c", FOLLOW, exact.path, tmp_path / "positions.npy"]
+    found = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True).stdout
+    stream = skelact.load(taught / "model").stream(every=5)
+    events = [event for frame in positions for event in stream.frame({"anna": frame}, fps=30)]
+    events += stream.finish()
+    assert found.splitlines() == [f"{each.event} {each.label} {each.start:.2f}" for each in events]
+    assert events
 
 
 def test_eight_bits_are_told_and_have_a_price(exported, exact):

@@ -105,6 +105,11 @@ class OnnxRecogniser:
         """What the classes are called."""
         return self.about.class_names
 
+    @property
+    def takes(self) -> OnnxRecogniser:
+        """What it says of the recordings that it takes."""
+        return self
+
     def run(self, positions: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], ...]:
         """Return (N, K) probabilities and (N,) distances, NaN where no examples are known.
 

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from skelact.models.fitting import Taker
 from skelact.recognition.answers import Answer, Guess, Prediction
+from skelact.recognition.description import Recognition
 from skelact.recognition.prime import prime_stretches
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.view import centre
@@ -26,6 +28,14 @@ class Asked(Protocol):
     @property
     def class_names(self) -> list[str]:
         """What the classes are called."""
+
+    @property
+    def about(self) -> Recognition:
+        """What its card says of them."""
+
+    @property
+    def takes(self) -> Taker:
+        """What it says of the recordings that it takes."""
 
     def ask(self, store: Store, title: str = "") -> tuple[Floats, Floats | None]:
         """Return (N, K) probabilities of the sequences of a store, and (N,) distances to the examples."""

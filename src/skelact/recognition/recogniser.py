@@ -87,6 +87,11 @@ class Recogniser:
         distances = None if nearest is None else nearest.min(1).values
         return Recognised(probabilities(scores, self.about.temperature), distances)
 
+    @property
+    def takes(self) -> Pretrained:
+        """What it says of the recordings that it takes."""
+        return self.pretrained
+
     def ask(self, store: Store, title: str = "") -> tuple[Floats, Floats | None]:
         """Return (N, K) probabilities of a store's sequences, and (N,) distances, None where not known."""
         source = ClipSource(store, self.pretrained.clips)

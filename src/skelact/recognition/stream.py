@@ -18,14 +18,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from skelact.clips.source import ClipSource
 from skelact.errors import DataError
 from skelact.limits import check_limit
 from skelact.models.card import MEASURES
+from skelact.models.fitting import check_store
 from skelact.recognition.answers import Event, Guess
 from skelact.recognition.frames import Name
-from skelact.recognition.prediction import TOP
-from skelact.recognition.recogniser import Recogniser
+from skelact.recognition.prediction import TOP, Asked
 from skelact.recognition.stream_settings import StreamSettings
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import SkeletonSequence
@@ -88,19 +87,17 @@ class Stream:
         ...         print(event.event, event.person, event.label, event.start)
     """
 
-    def __init__(
-        self, recogniser: Recogniser, settings: StreamSettings | None = None, *, top: int = TOP
-    ) -> None:
+    def __init__(self, recogniser: Asked, settings: StreamSettings | None = None, *, top: int = TOP) -> None:
         self.settings = settings or StreamSettings()
         about = recogniser.about
-        usual = about.seconds or recogniser.pretrained.clips.num_frames / _USUAL_FPS
+        usual = about.seconds or recogniser.takes.clips.num_frames / _USUAL_FPS
         self.window: float = self.settings.window or usual
         """Seconds that are looked at together."""
         self._recogniser, self._top = recogniser, top
-        measures = recogniser.pretrained.card.get(MEASURES, {})
+        measures = recogniser.takes.card.get(MEASURES, {})
         prepared = about.preparation
         self._up: Axis | None = (prepared and prepared.up) or measures.get("up")  # type: ignore[assignment]  # of a card
-        self._unit: Unit = "m" if recogniser.pretrained.encoder.config.num_coordinates == 3 else "px"
+        self._unit: Unit = "m" if recogniser.takes.num_coordinates == 3 else "px"
         self._tracks: dict[Name, _Track] = {}
         self._doing: dict[Name | None, _Doing] = {}
         self._time: float | None = None
@@ -149,8 +146,8 @@ class Stream:
         return [] if self._time is None else self._leave(math.inf)
 
     def _checked(self, name: Name, positions: npt.NDArray[np.generic]) -> Floats:
-        pretrained = self._recogniser.pretrained
-        expected = (pretrained.topology.num_joints, pretrained.encoder.config.num_coordinates)
+        takes = self._recogniser.takes
+        expected = (takes.topology.num_joints, takes.num_coordinates)
         try:
             with np.errstate(over="ignore"):
                 array = np.array(positions, np.float32)
@@ -159,7 +156,7 @@ class Stream:
         if array.shape != expected:
             raise DataError(
                 f"person {name!r}: positions of shape {array.shape}, expected {expected}, the joints of "
-                f"{pretrained.topology.name}"
+                f"{takes.topology.name}"
             )
         if (np.abs(array) > FARTHEST).any():  # not NaN
             raise DataError(
@@ -205,13 +202,12 @@ class Stream:
         sequences = [self._sequence(str(name), groups[name], starts[name], now) for name in there]
         store = store_in_memory(sequences, self._up, self._unit)
         if not self._is_checked:
-            self._recogniser.pretrained.check(store)
+            check_store(self._recogniser.takes, store)
             self._is_checked = True
-        source = ClipSource(store, self._recogniser.pretrained.clips)
-        chances, distances = self._recogniser.recognise(source, np.arange(len(store)))
+        chances, distances = self._recogniser.ask(store)
         events = []
         for row, name in enumerate(there):
-            known = chances[row].numpy()
+            known = chances[row].astype(np.float64)
             if distances is not None and self._recogniser.is_unfamiliar(float(distances[row])):
                 known = np.zeros_like(known)
             events += self._judge(name, known, now, (starts[name] + now) / 2)
@@ -279,7 +275,7 @@ class Stream:
             positions=np.where(seen[..., None], found, np.float32(0))[there],
             present=present[there],
             joint_present=None if (seen | ~present[..., None]).all() else seen[there],
-            topology=self._recogniser.pretrained.topology,
+            topology=self._recogniser.takes.topology,
             fps=(len(grid) - 1) / (now - start),
         )
         return centre(crowd_in_order(sequence))
