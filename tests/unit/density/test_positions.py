@@ -6,6 +6,7 @@ import torch
 
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
+from skelact.density import arrays
 from skelact.density.arrays import BANDWIDTH
 from skelact.density.positions import body_size, density_change, joint_density, prime_joints, rank_joints
 from skelact.errors import ConfigurationError, DataError
@@ -188,3 +189,17 @@ def test_drinking_in_the_synthetic_data_makes_the_resting_head_prime(tmp_path):
         assert head in rank_joints(density_change(joint_density(clip)))[:6]
         moved = clip.diff(dim=0).norm(dim=-1).mean(0)  # plain motion: the arms alone
         assert head not in moved.argsort(descending=True)[:6]
+
+
+@pytest.mark.parametrize("share_missing", [0.0, 0.3])
+@pytest.mark.parametrize("num_coordinates", [2, 3])
+def test_arrays_without_torch_have_the_same_density(share_missing, num_coordinates):
+    draw = np.random.default_rng(0)
+    positions = draw.normal(size=(600, 9, num_coordinates)).cumsum(0) * 0.05
+    positions[draw.random((600, 9)) < share_missing] = np.nan
+    positions[:, 4] = np.nan if share_missing else 0.0
+    density = arrays.body_density(positions)
+    np.testing.assert_allclose(density, joint_density(positions), atol=1e-10)
+    np.testing.assert_allclose(arrays.change(density, 5), density_change(density, step=5), atol=1e-10)
+    np.testing.assert_allclose(arrays.change(density[:4], 5), density_change(density[:4], step=5))
+    assert 4 not in arrays.rank_joints(arrays.change(density, 5)) or not share_missing
