@@ -11,7 +11,9 @@ import sys
 import time
 import tomllib
 import urllib.request
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from random import Random
 
 import httpx
 import numpy as np
@@ -343,22 +345,32 @@ def test_the_image_holds_pinned_packages_that_are_there_and_no_more():
     parse([*entry[1:], *command])
 
 
-@pytest.mark.slow
-def test_it_starts_answers_lets_nobody_wait_and_stops_when_told(model, pose):
-    """The real server, in a process of its own: SIGTERM while a request is under way."""
+@contextmanager
+def running(model):
+    """Give the real server, in a process that has what the image has, and its port."""
     without = f"import sys; sys.modules.update(dict.fromkeys({not_in_the_image()!r}))"
     run = f"{without}; from skelact.cli.main import main; sys.exit(main(sys.argv[1:]))"
     words = [sys.executable, "-c", run, "serve", str(model.run), "--port", "0"]
     environment = {key: value for key, value in os.environ.items() if key != "SKELACT_TOKEN"}
-    server = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    )
-    try:
-        address = server.stdout.readline().rpartition(" ")[2].strip()
-        assert address.startswith("http://127.0.0.1:")
-        health = json.load(urllib.request.urlopen(f"{address}health", timeout=10))
-        assert health["status"] == "ok"
-        port = int(address.rstrip("/").rpartition(":")[2])
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, text=True, env=environment, **pipes) as server:
+        try:
+            address = server.stdout.readline().rpartition(" ")[2].strip()
+            assert address.startswith("http://127.0.0.1:")
+            yield server, int(address.rstrip("/").rpartition(":")[2])
+        finally:
+            server.kill()
+
+
+def health(port):
+    return json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30))["status"]
+
+
+@pytest.mark.slow
+def test_it_starts_answers_lets_nobody_wait_and_stops_when_told(model, pose):
+    """SIGTERM while a request is under way."""
+    with running(model) as (server, port):
+        assert health(port) == "ok"
         with socket.create_connection(("127.0.0.1", port), timeout=30) as slow:
             slow.sendall(b"GET /health HTTP/1.1\r\nHost: 127")
             assert slow.recv(100) == b"", "a head that does not come ends the connection"
@@ -373,9 +385,51 @@ def test_it_starts_answers_lets_nobody_wait_and_stops_when_told(model, pose):
             assert b"200 OK" in asking.recv(200), "what was asked is answered"
         assert server.wait(timeout=30) == 0
         assert server.stderr.read() == ""
-    finally:
-        server.kill()
-        server.wait()
+
+
+def mangled(random, port, pose):
+    """Return a request that no honest client sends."""
+    noise = random.randbytes(random.randrange(1, 2000))
+    text = bytearray(json.dumps(pose).encode())
+    text[random.randrange(len(text))] = random.randrange(256)
+    upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    head, host = "POST /predict?file=", f"Host: 127.0.0.1:{port}\r\n"
+    made = {
+        "noise": noise,
+        "bvh": f"{head}a.bvh HTTP/1.1\r\n{host}Content-Length: {len(noise)}\r\n\r\n".encode() + noise,
+        "zip": f"{head}a.zip HTTP/1.1\r\n{host}Content-Length: {len(noise) + 2}\r\n\r\nPK".encode() + noise,
+        "json": f"{head}a.json HTTP/1.1\r\n{host}Content-Length: {len(text)}\r\n\r\n".encode() + text,
+        "1 GB": f"{head}a HTTP/1.1\r\n{host}Content-Length: {1 << 30}\r\n\r\n".encode() + noise,
+        "chunks": f"{head}a HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\nZZ\r\n".encode() + noise,
+        "frames": f"GET /stream HTTP/1.1\r\n{host}{upgrade}"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        + noise,
+        "long": f"GET /{'a' * random.randrange(70_000)} HTTP/1.1\r\n{host}\r\n".encode(),
+        "version": f"PUT /predict HTTP/9.9\r\n{host}\r\n".encode(),
+    }
+    return made[random.choice(list(made))]
+
+
+@pytest.mark.slow
+def test_mangled_requests_neither_stop_it_nor_learn_anything(model, pose):
+    random, statuses = Random(0), set()
+    with running(model) as (server, port):
+        for _ in range(60):
+            client = socket.create_connection(("127.0.0.1", port), timeout=30)
+            with client, suppress(ConnectionError, TimeoutError):
+                client.sendall(mangled(random, port, pose))
+                client.settimeout(2)
+                found = client.recv(4000)
+                assert b"/tmp" not in found
+                assert b"Traceback" not in found
+                statuses.add(found[9:12])
+        assert health(port) == "ok"
+        server.terminate()
+        assert server.wait(timeout=30) == 0
+        said = server.stderr.read().splitlines()
+    assert statuses >= {b"413", b"422"}
+    assert not any(status.startswith(b"5") for status in statuses)
+    assert set(said) <= {"WARNING:  Invalid HTTP request received."}
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 
 from skelact import __version__
 from skelact.api.model import Model
@@ -167,7 +168,7 @@ async def read_body(request: Request) -> bytes:
     """Return a request's body.
 
     Raises:
-        HTTPException: it is longer than the limit ``recording``, empty, or comes too slowly.
+        HTTPException: it is longer than the limit ``recording``, empty, incomplete, or comes too slowly.
     """
     most = limit("recording")
     told = request.headers.get("content-length", "")
@@ -182,6 +183,8 @@ async def read_body(request: Request) -> bytes:
                     raise HTTPException(413, f"the body has {beyond('recording')}")
     except TimeoutError as error:
         raise HTTPException(408, f"the body did not arrive within {PATIENCE:g} s") from error
+    except ClientDisconnect as error:
+        raise HTTPException(400, "the body ended before it was complete") from error
     if not found:
         raise HTTPException(400, "no body; send a recording")
     return bytes(found)

@@ -7,12 +7,13 @@ import os
 import signal
 import socket
 import threading
+import warnings
 from typing import TYPE_CHECKING, Annotated, Any
 
 from skelact.api.evaluating import Run
 from skelact.api.model import as_model
 from skelact.configuration import Option, PathLike, checked_arguments
-from skelact.errors import ConfigurationError, DataError, printable
+from skelact.errors import ConfigurationError, DataError, SkelactWarning, printable
 from skelact.files import read_file
 from skelact.limits import VARIABLE, parse_limits, set_limits
 
@@ -81,6 +82,8 @@ def serve(
         raise ConfigurationError(f"the service needs {error.name}: pip install 'skelact[serve]'") from error
     given = parse_limits(os.environ[VARIABLE].split(","), VARIABLE) if os.environ.get(VARIABLE) else {}
     set_limits(f"{name}={value}" for name, value in LIMITS.items() if name not in given)
+    # each names the folder of one request: no message for a log, and Python would remember them all
+    warnings.simplefilter("ignore", SkelactWarning)
     asked = as_model(model)
     app = build_app(asked, token=token, any_host=not loopback)
     listening = _listen(host, port)
