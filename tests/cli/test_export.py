@@ -127,6 +127,13 @@ def test_a_stream_is_followed_without_torch(taught, exact, tmp_path):
     events += stream.finish()
     assert found.splitlines() == [f"{each.event} {each.label} {each.start:.2f}" for each in events]
     assert events
+    frames = tmp_path / "frames.jsonl"
+    lines = ({"fps": 30, "bodies": [{"id": "anna", "positions": frame.tolist()}]} for frame in positions)
+    frames.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    command = [sys.executable, "-c", WITHOUT_TORCH, "predict", exact.path, frames, "--follow"]
+    command += ["--stream.every", "5"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == [each.event for each in events]
 
 
 def test_eight_bits_are_told_and_have_a_price(exported, exact):

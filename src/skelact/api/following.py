@@ -32,7 +32,7 @@ def follow_stream(model: Model, name: str, stream: Stream, tell: Callable[[str],
         DataError: no such file, or :data:`MOST_BROKEN` lines that cannot be used.
         ConfigurationError: bodies of a size as if in another unit.
     """
-    reader = FrameReader(model.topology, model.encoder.config.num_coordinates)
+    reader = FrameReader(model.topology, model.takes.num_coordinates)
     broken = 0
     with _lines(name) as lines:
         for number, line in enumerate(lines, 1):

@@ -52,7 +52,7 @@ async def follow(socket: WebSocket, answering: Answering, metrics: Metrics) -> N
         except SkelactError as error:
             await close(socket, WRONG, str(error))
             return
-        reader = FrameReader(model.topology, model.encoder.config.num_coordinates)
+        reader = FrameReader(model.topology, model.takes.num_coordinates)
         number = 0
         while True:
             message = await asyncio.wait_for(socket.receive(), PATIENCE)
