@@ -16,6 +16,7 @@ from skelact.progress import progress
 from skelact.skeleton.topology_file import find_topology
 from skelact.skeleton.view import Axis, NamedUnit
 from skelact.store.convert import ConvertedStore, convert_store
+from skelact.store.left_out import LeftOut
 from skelact.store.prepare import prepare as prepare_store
 from skelact.store.shards import parse_shard
 from skelact.store.store import Data, Store, as_store
@@ -81,6 +82,7 @@ def prepare(
     up: Axis | None = None,
     unit: NamedUnit | None = None,
     resample: float | None = None,
+    without: PathLike | None = None,
 ) -> PreparedStore:
     """Turn raw recordings into a store: read, clean, choose the actors, centre, and write.
 
@@ -122,6 +124,8 @@ def prepare(
         unit: of the raw positions, where neither format nor files tell it (default: found by the size of
             people); 3-D positions become metres
         resample: frames a second to bring every recording to (default: as recorded)
+        without: CSV with a column 'name' of recordings that do not get into the store, as 'skelact browse'
+            saves it
 
     Returns:
         The store.
@@ -146,6 +150,8 @@ def prepare(
         "first_label": first_label,
         "landmarks": landmarks,
     }
+    if without is not None and shard is not None:
+        raise ConfigurationError("--without: give it to the command without --shard, which joins the parts")
     with progress(f"preparing {data_set}", unit="files") as step:
         outcome = prepare_store(
             data_set,
@@ -161,6 +167,7 @@ def prepare(
             unit=unit,
             resample=resample,
             settings={name: value for name, value in given.items() if value is not None},
+            left_out=None if without is None else LeftOut.read(without),
             on_progress=lambda now: step(now.done, f"{now.excluded:,} set aside", total=now.total),
             on_remark=lambda remark: print(printable(remark), file=sys.stderr),
         )

@@ -24,7 +24,8 @@ from skelact.configuration import (
     read_config,
 )
 from skelact.errors import ConfigurationError, SkelactWarning
-from skelact.store.protocols import ALL, Split, labelled, split
+from skelact.store.left_out import LeftOut
+from skelact.store.protocols import ALL, Split, labelled, split, without
 from skelact.store.store import Data, Store, as_store
 from skelact.training.config import TrainingConfig
 
@@ -98,6 +99,8 @@ class FrozenOptions(TypedDict, total=False):
     """devices that share the sequences (default: 1)"""
     accelerator: Literal["auto", "cpu", "gpu"]
     """of what kind (default: auto)"""
+    without: PathLike
+    """CSV with a column 'name' of recordings that neither train nor test, as 'skelact browse' saves it"""
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ class Evaluation:
         untrained: bool,
         seed: int,
         sides: Split | None = None,
+        left_out: PathLike | None = None,
     ) -> Evaluation:
         """Load what is named, onto the device of ``fabric``.
 
@@ -137,11 +141,13 @@ class Evaluation:
             untrained: whether to take the same encoder before any training.
             seed: decides the weights of an untrained encoder.
             sides: the split, where it is not the labelled part of the protocol's.
+            left_out: a list of recordings that are on neither side.
         """
         from skelact.clips.source import ClipSource
 
         store = as_store(data)
         sides = sides or labelled(store, split(store, protocol))
+        sides = without(store, sides, read_left_out(left_out, store))
         model = as_model(run)
         model.pretrained.check(store)
         if not untrained:
@@ -165,6 +171,7 @@ class Evaluation:
             untrained=options.get("untrained", False),
             seed=options.get("seed", 0),
             sides=sides,
+            left_out=options.get("without"),
         )
 
     @property
@@ -225,7 +232,20 @@ class Evaluation:
             f"{method} on {self.store.data_set} {self.protocol}: "
             f"{len(self.split.train)} training, {len(self.split.test)} test sequences"
         )
-        return Result(path, content, "\n".join([head or default, *lines, f"  {path}"]))
+        return Result(path, content, "\n".join([head or default, *self.split.line(), *lines, f"  {path}"]))
+
+
+def read_left_out(path: PathLike | None, store: Store) -> LeftOut | None:
+    """Return the list of recordings in a file, which must be a store's; None where no file is given.
+
+    Raises:
+        DataError: the list cannot be read, or names a recording that the store does not have.
+    """
+    if path is None:
+        return None
+    found = LeftOut.read(path)
+    found.check([store])
+    return found
 
 
 def warn_of_seen(card: Mapping[str, Any], store: Store) -> None:

@@ -308,6 +308,8 @@ def one_shot(
     """
     from skelact.evaluation.one_shot import SEEN_BEFORE, evaluate_one_shot, one_shot_task, refuse_labelled
 
+    if "without" in options:
+        raise ConfigurationError("one-shot has no split: name the --examples; leave --without out")
     store, model = as_store(data), as_model(run)
     task = one_shot_task(store, novel, examples)
     refuse_labelled(str(model.run), model.pretrained, task)

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
-from skelact.api.evaluating import Result, Run, accuracy_lines, training_settings, warn_of_seen
+from skelact.api.evaluating import (
+    Result,
+    Run,
+    accuracy_lines,
+    read_left_out,
+    training_settings,
+    warn_of_seen,
+)
 from skelact.api.folds import over_folds
 from skelact.api.model import as_model
 from skelact.clips.settings import IN_THE_PLANE, ClipSettings
@@ -17,7 +24,8 @@ from skelact.errors import ConfigurationError
 from skelact.evaluation.settings import Balance, FinetuneConfig, SupervisedConfig
 from skelact.files import sha256
 from skelact.models.sizes import MaskedSizes
-from skelact.store.protocols import Split, labelled, split
+from skelact.pretraining.identity import LEFT_OUT
+from skelact.store.protocols import Split, labelled, split, without
 from skelact.store.store import Data, Store, as_store
 from skelact.store.subsets import Subset, draw_subset, read_subset
 from skelact.training.config import TrainingConfig
@@ -51,6 +59,8 @@ class ClassifierOptions(TypedDict, total=False):
     """make classes of unequal size count alike, by sampling or by the loss (default: none)"""
     config: PathLike
     """YAML file with any of these settings"""
+    without: PathLike
+    """CSV with a column 'name' of recordings that neither train nor test, as 'skelact browse' saves it"""
     resume: bool
     """go on with the interrupted run in --out"""
     training: Annotated[Table, Fields(TrainingConfig)]
@@ -333,10 +343,11 @@ def _train(
 
     fabric = make_fabric(config.training)
     store, folder = as_store(data), Path(out)
-    sides, seed = labelled(store, split(store, protocol)), config.training.seed
+    left_out = read_left_out(options.get("without"), store)
+    sides, seed = without(store, labelled(store, split(store, protocol)), left_out), config.training.seed
     subset = _subset(options, store, protocol, sides, seed)
     if subset is not None:
-        sides = Split(subset.indices, sides.test, sides.num_unlabelled)
+        sides = replace(sides, train=subset.indices)
     begin = start(store)
     pretrained = begin.pretrained
     pretrained.check(store)
@@ -351,6 +362,7 @@ def _train(
         "protocol": protocol,
         "start": dict(begin.settings),
         "subset": described,
+        **({} if left_out is None else {LEFT_OUT: left_out.describe()}),
     }
     started = time.perf_counter()
     metrics = fit(
@@ -386,6 +398,7 @@ def _train(
     lines = [
         f"{method} on {store.data_set} {protocol}: "
         f"{len(sides.train)} {side}, {len(sides.test)} test sequences",
+        *sides.line(),
         f"{evaluation}, last of {config.training.epochs} epochs, seed {config.training.seed}",
         *accuracy_lines(metrics),
         f"  best epoch by test data, not a result: {best.epoch} with top-1 {100 * best.top1:.1f} %",

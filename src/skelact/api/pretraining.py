@@ -29,6 +29,7 @@ from skelact.pretraining.contrastive.objective import ContrastiveObjective
 from skelact.pretraining.distilled.objective import DistilledObjective
 from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.pretraining.methods import DEFAULT_METHOD, DEFAULT_SIZE, find_method
+from skelact.store.left_out import LeftOut
 from skelact.store.protocols import ALL, training_side
 from skelact.store.store import Store
 from skelact.training.config import TrainingConfig
@@ -49,6 +50,7 @@ def pretrain(
     size: str | None = None,
     init: PathLike | Model | None = None,
     mixing: str | None = None,
+    without: PathLike | None = None,
     density: Literal["fixed", "learned"] | None = None,
     epochs: int | None = None,
     seed: int | None = None,
@@ -83,6 +85,8 @@ def pretrain(
         size: tiny, small or base (default); masked methods also have demo and compact
         init: masked methods: weights to start from, a run folder or a published .pth file
         mixing: with several stores: size (default) or equal shares of each
+        without: CSV with a column 'name' of recordings that are not learned from, as 'skelact browse'
+            saves it
         density: how the joint density comes about; short for --objective.density or
             --contrast.detector.density
         epochs: short for --training.epochs
@@ -138,6 +142,7 @@ def pretrain(
         "data": _names("data", data),
         "protocol": _names("protocol", protocol),
         "mixing": mixing,
+        "without": None if without is None else str(without),
         "method": method,
         "size": size,
         "init": str(init.run if isinstance(init, Model) else init) if init is not None else None,
@@ -231,12 +236,16 @@ def _monitors(config: Run, every: int) -> list[KnnMonitor]:
         return []
     from skelact.evaluation.knn_monitor import KnnMonitor
 
-    stores = [Store.open(folder) for folder in config.data]
+    stores, left_out = [Store.open(folder) for folder in config.data], _left_out(config)
     suffixes = [""] if len(stores) == 1 else [f"_{store.path.name}" for store in stores]
     return [
-        KnnMonitor(store, protocol, config.clips, every, config.training.seed, suffix)
+        KnnMonitor(store, protocol, config.clips, every, config.training.seed, suffix, left_out)
         for store, (_, protocol), suffix in zip(stores, config.sides, suffixes, strict=True)
     ]
+
+
+def _left_out(config: Run) -> LeftOut | None:
+    return None if config.without is None else LeftOut.read(config.without)
 
 
 def _drawings(config: Run) -> list[Any]:
@@ -247,4 +256,4 @@ def _drawings(config: Run) -> list[Any]:
 
     folder, protocol = config.sides[0]
     store = Store.open(folder)
-    return [TrainingFigures(store, int(training_side(store, protocol)[0]), config.clips)]
+    return [TrainingFigures(store, int(training_side(store, protocol, _left_out(config))[0]), config.clips)]

@@ -20,6 +20,7 @@ from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.features import extract_sides
 from skelact.evaluation.knn import knn_scores
+from skelact.store.left_out import LeftOut
 from skelact.store.protocols import ALL, Split, find_protocol, training_side
 from skelact.store.store import Store
 from skelact.training.randomness import generator_for
@@ -43,6 +44,7 @@ class KnnMonitor:
         every: epochs from one look to the next.
         seed: decides who is held out, and what is drawn of large sets.
         suffix: follows the names of the numbers, ``knn_top1_k1`` and ``knn_top1_k10``.
+        left_out: a list of recordings that the run does not learn from.
 
     Raises:
         ConfigurationError: ``every`` below 1, or no such protocol.
@@ -50,12 +52,19 @@ class KnnMonitor:
     """
 
     def __init__(
-        self, store: Store, protocol: str, clips: ClipSettings, every: int, seed: int = 0, suffix: str = ""
+        self,
+        store: Store,
+        protocol: str,
+        clips: ClipSettings,
+        every: int,
+        seed: int = 0,
+        suffix: str = "",
+        left_out: LeftOut | None = None,
     ) -> None:
         if every < 1:
             raise ConfigurationError(f"the kNN monitor looks every {every} epochs, expected 1 or more")
         self.store, self.clips, self.every, self.suffix = store, clips, every, suffix
-        self.sides = hold_out(store, protocol, seed)
+        self.sides = hold_out(store, protocol, seed, left_out)
         self._source: ClipSource | None = None
 
     def __call__(self, epoch: int, model: nn.Module) -> dict[str, float]:
@@ -76,13 +85,14 @@ class KnnMonitor:
         }
 
 
-def hold_out(store: Store, protocol: str, seed: int) -> Split:
+def hold_out(store: Store, protocol: str, seed: int, left_out: LeftOut | None = None) -> Split:
     """Divide the labelled training sequences of a protocol by the attribute that it splits by.
 
     Args:
         store: the prepared data set.
         protocol: name of the protocol.
         seed: decides which values are held out.
+        left_out: a list of recordings that are on neither side.
 
     Returns:
         Of the training side, the sequences that are known (``train``) and those to classify (``test``), at
@@ -92,7 +102,7 @@ def hold_out(store: Store, protocol: str, seed: int) -> Split:
         ConfigurationError: no such protocol.
         DataError: a side without a labelled sequence.
     """
-    rows = training_side(store, protocol)
+    rows = training_side(store, protocol, left_out)
     rows = rows[np.asarray(store.labels)[rows] >= 0]
     values = np.arange(len(rows), dtype=np.int32)
     if protocol != ALL:

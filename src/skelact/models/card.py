@@ -76,7 +76,15 @@ class Training(Struct):
     identity: str | UnsetType = UNSET
     seeds: list[int | None] | UnsetType = UNSET
     init_weights: InitWeights | UnsetType = UNSET
+    left_out: LeftOutTable | UnsetType = UNSET
     imported: Imported | UnsetType = UNSET
+
+
+class LeftOutTable(Struct):
+    """The list of recordings that were left out."""
+
+    num_sequences: Count
+    sha256: str
 
 
 class InitWeights(Struct):

@@ -39,6 +39,8 @@ class RunConfig:
     """With several stores: every sequence once an epoch, or as many from each store."""
     size: str = "base"
     """Name of the size; a file of this name sets its defaults."""
+    without: str | None = None
+    """A list of recordings that are not learned from, see :mod:`skelact.store.left_out`."""
     clips: ClipSettings = field(default_factory=ClipSettings)
     """How sequences become clips."""
     training: TrainingConfig = field(default_factory=TrainingConfig)

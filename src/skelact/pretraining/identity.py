@@ -23,10 +23,12 @@ from skelact.training.config import NUMERICALLY_NEUTRAL, ROUNDING_ONLY
 
 IDENTITY, SEEDS = "identity", "seeds"
 """Keys of cards and result files."""
+LEFT_OUT = "left_out"
+"""Key of cards and result files for the list of recordings that was given, where one was."""
 NEUTRAL = {*NUMERICALLY_NEUTRAL, *ROUNDING_ONLY, "test_every"}
 """Settings that tell no methods apart, in whichever table they are."""
 _FOLDERS = {"run", "run_weights", "data"}
-RUN_NAMES = {"data", "protocol", "method", "size", "init", "mixing"}
+RUN_NAMES = {"data", "protocol", "method", "size", "init", "mixing", "without"}
 """Names and paths in a run's configuration; what they stand for is in the identity."""
 
 
@@ -70,13 +72,16 @@ def run_settings(config: Mapping[str, Any]) -> RunConfig | None:
     return run
 
 
-def run_identity(config: RunConfig, data_hash: str | None, start: str | None = None) -> str:
+def run_identity(
+    config: RunConfig, data_hash: str | None, start: str | None = None, left_out: str | None = None
+) -> str:
     """Return the identity of a pre-training.
 
     Args:
         config: its configuration.
         data_hash: content hash of its data.
         start: identity of the weights that it starts from; None for random ones.
+        left_out: hash of the list of recordings that it does not learn from; None where there is none.
     """
     settings = {key: value for key, value in changed(config).items() if key not in RUN_NAMES}
     return digest(
@@ -87,6 +92,7 @@ def run_identity(config: RunConfig, data_hash: str | None, start: str | None = N
             "protocol": [protocol for _, protocol in config.sides],
             "mixing": config.mixing if len(config.data) > 1 else None,
             "start": start,
+            **({} if left_out is None else {"left_out": left_out}),
         }
     )
 
@@ -113,6 +119,7 @@ def evaluation_identity(
     protocol: str,
     encoder: str,
     num_labelled: int | None = None,
+    left_out: str | None = None,
 ) -> str:
     """Return the identity of a result, and of the classifier that an evaluation trains.
 
@@ -123,6 +130,7 @@ def evaluation_identity(
         protocol: its name.
         encoder: identity of what is evaluated.
         num_labelled: sequences that had labels; None for the whole training side.
+        left_out: hash of the list of recordings that are on neither side; None where there is none.
     """
     return digest(
         {
@@ -132,6 +140,7 @@ def evaluation_identity(
             "protocol": protocol,
             "encoder": encoder,
             "labels": num_labelled,
+            **({} if left_out is None else {"left_out": left_out}),
         }
     )
 
@@ -153,7 +162,7 @@ def card_identity(card: Mapping[str, Any]) -> str:
         start = card_identity(of) if of else weights["sha256"]
     elif isinstance(run, MaskedRun):  # the first versions kept the path alone
         start = run.init
-    return run_identity(run, card.get("data_hash"), start)
+    return run_identity(run, card.get("data_hash"), start, card.get(LEFT_OUT, {}).get("sha256"))
 
 
 def encoder_identity(card: Mapping[str, Any], trained: bool) -> str:

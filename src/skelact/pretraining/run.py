@@ -27,12 +27,13 @@ from skelact.models.tensor_file import write_tensors
 from skelact.pretraining.config import Run, RunConfig
 from skelact.pretraining.contrastive.model import ContrastiveModel
 from skelact.pretraining.distilled.model import DistilledModel
-from skelact.pretraining.identity import IDENTITY, SEEDS, with_identity
+from skelact.pretraining.identity import IDENTITY, LEFT_OUT, SEEDS, with_identity
 from skelact.pretraining.masked.initialisation import InitialWeights, LoadInitialWeights, initialise
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.methods import MASKED, family_of, family_of_card
 from skelact.processor import choose_threads
 from skelact.provenance import code_version, package_versions
+from skelact.store.left_out import LeftOut
 from skelact.store.protocols import training_side
 from skelact.store.store import Store
 from skelact.training.log import GO_ON
@@ -109,7 +110,12 @@ def pretrain(
     clips = family.clips(config)
     sources = [ClipSource(store, clips, fabric.device) for store in stores]
     source = MixedSource(sources, config.mixing)
-    sides = [training_side(store, name) for store, (_, name) in zip(stores, config.sides, strict=True)]
+    left_out = None if config.without is None else LeftOut.read(config.without)
+    if left_out is not None:
+        left_out.check(stores)
+    sides = [
+        training_side(store, name, left_out) for store, (_, name) in zip(stores, config.sides, strict=True)
+    ]
     train = source.joined(sides)
     model: MaskedModel | ContrastiveModel | DistilledModel = family.build(config, source)
     choose_threads(sum(parameter.numel() for parameter in model.parameters()))
@@ -117,8 +123,11 @@ def pretrain(
     if fabric.global_rank == 0:
         task.warn(sides)
         warn_of_people_left_out(sources, sides)
+        if left_out is not None:
+            warn_of_left_out(left_out, stores, config)
     has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
-    settings = {**_plain(config), "data_hash": source.content_hash}
+    listed = {} if left_out is None else {LEFT_OUT: left_out.describe()}
+    settings = {**_plain(config), "data_hash": source.content_hash, **listed}
     init: str | None = getattr(config, "init", None)  # not every family has it
     if init is not None and has_checkpoint:
         settings[INIT_WEIGHTS_KEY] = read_settings(out).get(INIT_WEIGHTS_KEY)
@@ -151,6 +160,7 @@ def pretrain(
                 **({INIT_WEIGHTS_KEY: settings[INIT_WEIGHTS_KEY]} if INIT_WEIGHTS_KEY in settings else {}),
                 "data_set": source.data_set,
                 "data_hash": source.content_hash,
+                **listed,
                 MEASURES: measures(source.stores),
                 "num_training_sequences": len(train),
                 "code": code_version(),
@@ -159,6 +169,22 @@ def pretrain(
             card = model_card(model.encoder, source.topology, config.clips, with_identity(about))
             write_json(out / CARD, card, GO_ON)  # the mark of a finished run, so the last
     return model
+
+
+def warn_of_left_out(left_out: LeftOut, stores: Sequence[Store], config: Run) -> None:
+    """Say how many training sequences a list leaves out."""
+    before = sum(
+        len(training_side(store, name)) for store, (_, name) in zip(stores, config.sides, strict=True)
+    )
+    after = sum(
+        len(training_side(store, name, left_out))
+        for store, (_, name) in zip(stores, config.sides, strict=True)
+    )
+    warnings.warn(
+        f"{before - after:,} of {before:,} training sequences are left out by {left_out.path}",
+        SkelactWarning,
+        stacklevel=2,
+    )
 
 
 def warn_of_people_left_out(sources: Sequence[ClipSource], sides: Sequence[IntArray]) -> None:

@@ -39,7 +39,7 @@ from skelact.files import (
 from skelact.formats.exclusions import error_text
 from skelact.limits import check_limit
 from skelact.models.pretrained import Pretrained
-from skelact.pretraining.identity import IDENTITY, SEEDS
+from skelact.pretraining.identity import IDENTITY, LEFT_OUT, SEEDS
 from skelact.provenance import code_version, package_versions
 from skelact.results.identity import result_identity, result_seeds
 from skelact.results.schema import ResultFile
@@ -189,7 +189,7 @@ def result(
         class_names: what the classes of the numbers are called; default: the store's.
     """
     card = pretrained.card
-    named = ("method", "config", "init_weights", "data_set", "data_hash", IDENTITY, SEEDS, "code")
+    named = ("method", "config", "init_weights", "data_set", "data_hash", LEFT_OUT, IDENTITY, SEEDS, "code")
     content = {
         "format": FORMAT,
         "evaluation": evaluation,
@@ -200,6 +200,7 @@ def result(
         "num_train": len(split.train),
         "num_test": len(split.test),
         **({"num_unlabelled": list(split.num_unlabelled)} if any(split.num_unlabelled) else {}),
+        **({} if split.left_out is None else {LEFT_OUT: split.left_out.describe()}),
         **({} if subset is None else {"subset": dict(subset)}),
         "trained": trained,
         "model": {key: card[key] for key in named if key in card},

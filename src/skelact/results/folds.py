@@ -11,7 +11,7 @@ import torch
 
 from skelact.errors import DataError
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
-from skelact.pretraining.identity import IDENTITY, SEEDS, digest
+from skelact.pretraining.identity import IDENTITY, LEFT_OUT, SEEDS, digest
 from skelact.results.files import FORMAT, computed, read_result, read_scores, write_result
 
 AVERAGED = ("top1", "top5", "mean_class_accuracy", "mean_average_precision")
@@ -88,7 +88,7 @@ def _metrics(pooled: ClassificationMetrics, folds: Sequence[Mapping[str, Any]]) 
 
 def _described(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a joint result keeps of a fold's: all but its tables, and of the model who it is."""
-    keys = ("protocol", "num_train", "num_test", "num_unlabelled", "subset", IDENTITY, SEEDS)
+    keys = ("protocol", "num_train", "num_test", "num_unlabelled", "subset", LEFT_OUT, IDENTITY, SEEDS)
     kept: dict[str, Any] = {"file": str(path), **{key: content[key] for key in keys if key in content}}
     return {**kept, "metrics": without_tables(content["metrics"])}
 

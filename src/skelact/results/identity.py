@@ -18,6 +18,7 @@ from skelact.errors import ConfigurationError
 from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig
 from skelact.pretraining.identity import (
     IDENTITY,
+    LEFT_OUT,
     SEEDS,
     card_seeds,
     changed,
@@ -55,6 +56,7 @@ def result_identity(content: Mapping[str, Any]) -> str:
         protocol=content["protocol"],
         encoder=encoder_identity(content["model"], content["trained"]),
         num_labelled=None if subset is None else subset["num_sequences"],
+        left_out=content.get(LEFT_OUT, {}).get("sha256"),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from skelact.models.card import Count, Training, TrainingTable
+from skelact.models.card import Count, LeftOutTable, Training, TrainingTable
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Weight = Annotated[float, Meta(gt=0, le=1e30)]
@@ -80,6 +80,7 @@ class ResultFile(Struct):
     num_test: Count | UnsetType = UNSET
     class_names: list[str] | UnsetType = UNSET
     subset: Subset | UnsetType | None = UNSET
+    left_out: LeftOutTable | UnsetType = UNSET
     scores: ScoresFile | UnsetType = UNSET
     seconds: float | UnsetType = UNSET
     identity: str | UnsetType = UNSET

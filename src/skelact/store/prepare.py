@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import get_args
 
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, printable
 from skelact.formats import notes as notes_table
 from skelact.formats import ntu_cleaning
 from skelact.formats.archives import raw_files
@@ -36,6 +36,7 @@ from skelact.skeleton.view import METRES, Axis, NamedUnit, Unit
 from skelact.store.columns import LABEL
 from skelact.store.conventions import estimated_up, remarks_on
 from skelact.store.fixed_point import FLOAT32
+from skelact.store.left_out import BY_LIST, LeftOut
 from skelact.store.parallel_reading import FileResult, ReadJob, read_files
 from skelact.store.recordings import counted, fingerprint, recordings_of
 from skelact.store.shards import (
@@ -103,6 +104,7 @@ def prepare(
     resample: float | None = None,
     class_folders: bool = False,
     settings: Mapping[str, object] | None = None,
+    left_out: LeftOut | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_remark: Callable[[str], None] | None = None,
 ) -> PreparationResult:
@@ -130,6 +132,7 @@ def prepare(
         resample: frames a second to bring every recording to; None: as recorded.
         class_folders: whether the class of a recording is the outermost folder that it lies in.
         settings: what only some data sets know, see ``DataSet.settings``.
+        left_out: a list of recordings, by the names that they would have in the store, that do not get in.
         on_progress: called after every few files.
         on_remark: called with one line when what a killed preparation left was removed.
 
@@ -167,6 +170,7 @@ def prepare(
                 overwrite,
                 on_progress,
                 on_remark,
+                left_out if part is None else None,
             )
             if part is None:
                 return preparation.whole(store, len(files) - len(data_set.side_files), exclusions)
@@ -232,6 +236,7 @@ class _Preparation:
     overwrite: bool
     on_progress: Callable[[Progress], None] | None
     on_remark: Callable[[str], None] | None
+    left_out: LeftOut | None = None
 
     def whole(self, path: Path, num_files: int, exclusions: list[Exclusion]) -> PreparationResult:
         """Write the whole store, from its parts where they lie beside it.
@@ -367,13 +372,14 @@ class _Preparation:
         exclusions: list[Exclusion] = []
         num_sequences: list[int] = []
         notes: list[Note] = []
-        numbers = ClassNumbers()
+        numbers, named = ClassNumbers(), set(self.left_out.names if self.left_out else ())
         try:
             for result in results:
                 before = len(writer)
-                refused = _take(writer, result, notes, numbers)
-                if self.strict and refused:
-                    raise DataError(f"{refused[0]} (stopped by --strict)")
+                refused = _take(writer, result, notes, numbers, named)
+                faults = [entry for entry in refused if entry.reason != BY_LIST]
+                if self.strict and faults:
+                    raise DataError(f"{faults[0]} (stopped by --strict)")
                 exclusions += refused
                 num_sequences.append(len(writer) - before)
                 done = len(num_sequences)
@@ -381,6 +387,8 @@ class _Preparation:
                     self.on_progress(Progress(done, total, num_excluded + len(exclusions)))
         finally:
             results.close()
+        if self.left_out is not None:
+            self.left_out.check_names({entry.detail for entry in exclusions if entry.reason == BY_LIST})
         if self.job.data_set.attachments is not None:  # which tell the classes of intervals
             notes = [note for note in notes if note.what != NO_CLASS]
         return exclusions, num_sequences, notes
@@ -419,9 +427,15 @@ def _crowded(store: Store) -> list[str]:
 
 
 def _take(
-    writer: StoreWriter, result: FileResult, notes: list[Note], numbers: ClassNumbers
+    writer: StoreWriter,
+    result: FileResult,
+    notes: list[Note],
+    numbers: ClassNumbers,
+    named: set[str],
 ) -> list[Exclusion]:
     """Put a file's sequences into the store and its notes into ``notes``; return what is not used of it.
+
+    Sequences with a name in ``named`` are not.
 
     Raises:
         DataError: a class has another number, or a number another class, than in a file before.
@@ -435,6 +449,9 @@ def _take(
         if isinstance(item, Note):
             if item.what != NO_CLASS:  # of a part, counted again here
                 notes.append(item)
+            continue
+        if named and (name := printable(item.record.name)) in named:
+            exclusions.append(Exclusion(result.file, BY_LIST, "", name))
             continue
         if item.record.class_number is not None:
             numbers.check(result.file, item.record.names[LABEL], item.record.class_number)

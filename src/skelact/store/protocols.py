@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, DataError, SkelactWarning, suggest
 from skelact.formats.protocol import FOLDS, PROTOCOLS, Protocol
+from skelact.store.left_out import LeftOut
 from skelact.store.store import Store
 
 Indices = npt.NDArray[np.int64]
@@ -36,6 +37,17 @@ class Split:
     test: Indices
     num_unlabelled: tuple[int, int] = (0, 0)
     """Sequences of the two sides that were left out for want of a label, see :func:`labelled`."""
+    left_out: LeftOut | None = None
+    """The list that :func:`without` was given."""
+    num_left_out: tuple[int, int] = (0, 0)
+    """Sequences of the two sides that it names."""
+
+    def line(self) -> list[str]:
+        """Return what is printed of the list, if there is one."""
+        if self.left_out is None:
+            return []
+        train, test = self.num_left_out
+        return [f"  left out by {self.left_out.path}: {train:,} training, {test:,} test sequences"]
 
 
 def protocols_of(source: Store | str) -> tuple[Protocol, ...]:
@@ -172,18 +184,36 @@ def split(store: Store, protocol_name: str, *, needs_test: bool = True) -> Split
     return Split(sides["training"], sides["test"])
 
 
-def training_side(store: Store, protocol_name: str) -> Indices:
+def without(store: Store, sides: Split, left_out: LeftOut | None) -> Split:
+    """Return a split without the sequences that a list names; None names none.
+
+    Raises:
+        DataError: the list names all of a side.
+    """
+    if left_out is None:
+        return sides
+    train, test = left_out.keep(store, sides.train), left_out.keep(store, sides.test)
+    for side, rows, before in (("training", train, sides.train), ("test", test, sides.test)):
+        if len(before) and not len(rows):
+            raise DataError(f"{left_out.path}: names all {len(before):,} {side} sequences; shorten the list")
+    lost = (len(sides.train) - len(train), len(sides.test) - len(test))
+    return replace(sides, train=train, test=test, left_out=left_out, num_left_out=lost)
+
+
+def training_side(store: Store, protocol_name: str, left_out: LeftOut | None = None) -> Indices:
     """Return the sequences that a pre-training learns from: a protocol's training side, or with ``all`` all.
 
-    The other side may be empty.
+    The other side may be empty. What a list of recordings names is not among them.
 
     Raises:
         ConfigurationError: the store's data set has no protocol of this name.
         DataError: the store's sequences do not know the protocol's attribute, or none of them trains.
     """
     if protocol_name == ALL:
-        return np.arange(len(store))
-    return split(store, protocol_name, needs_test=False).train
+        sides = Split(np.arange(len(store)), np.empty(0, np.int64))
+    else:
+        sides = split(store, protocol_name, needs_test=False)
+    return without(store, replace(sides, test=np.empty(0, np.int64)), left_out).train
 
 
 def labelled(store: Store, sides: Split, *, warn: bool = True) -> Split:
@@ -213,7 +243,7 @@ def labelled(store: Store, sides: Split, *, warn: bool = True) -> Split:
             SkelactWarning,
             stacklevel=2,
         )
-    return Split(train, test, lost)
+    return replace(sides, train=train, test=test, num_unlabelled=lost)
 
 
 def _rows(values: npt.NDArray[np.int32], wanted: tuple[int, ...] | list[int]) -> Indices:
