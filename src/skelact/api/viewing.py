@@ -275,9 +275,14 @@ def _refuse(names: set[str], what: str) -> None:
 
 def _of_store(store: Store, index: str) -> Played:
     from skelact.api.figures import find_sequence
+
+    return recording_of_store(store, find_sequence(store, index))
+
+
+def recording_of_store(store: Store, place: int) -> Played:
+    """Return the recording with this number, and what a page says of it."""
     from skelact.reports.player import Played
 
-    place = find_sequence(store, index)
     sequence = store.sequence(place)
     facts = []
     if sequence.label is not None:

@@ -12,6 +12,7 @@ import html
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -19,31 +20,64 @@ import numpy as np
 import numpy.typing as npt
 
 PAGES = files("skelact") / "pages"
+DATA = "{{data}}"
+"""What stands in a page for the data that is not there yet."""
 _FIELD = re.compile(r"\{\{(\w+)\}\}")
 
 
-def fill_page(name: str, scripts: Sequence[str], *, title: str, data: Mapping[str, Any]) -> str:
+@dataclass(frozen=True)
+class PageCode:
+    """Style and script of a page, joined from the parts that it names."""
+
+    style: str
+    script: str
+
+    @classmethod
+    def read(cls, styles: Sequence[str], scripts: Sequence[str]) -> PageCode:
+        """Read ``pages/<style>.css`` and ``pages/<script>.js``."""
+        style = "\n".join((PAGES / f"{each}.css").read_text("utf-8") for each in styles)
+        joined = "\n".join((PAGES / f"{each}.js").read_text("utf-8") for each in scripts)
+        return cls(style, f'"use strict";\n(() => {{\n{joined}\n}})();')
+
+
+def fill_page(
+    name: str,
+    scripts: Sequence[str],
+    *,
+    title: str,
+    data: Mapping[str, Any] | None,
+    styles: Sequence[str] = (),
+    inside: Sequence[PageCode] = (),
+    asks_server: bool = False,
+) -> str:
     """Return a page as HTML.
 
     Args:
         name: of its markup and style, ``pages/<name>.html`` and ``pages/<name>.css``.
         scripts: names of ``pages/<script>.js``, which become one script in this order.
         title: what the browser's tab says.
-        data: tables, lists, texts and finite numbers; the script finds them in the element ``data``.
+        data: tables, lists, texts and finite numbers; the script finds them in the element ``data``. None
+            leaves :data:`DATA` there, which another page fills in.
+        styles: names of ``pages/<style>.css``; default: the page's own.
+        inside: code of the pages that this one shows in frames; what it forbids is forbidden to them.
+        asks_server: whether the page may ask the address that it came from.
     """
-    style = (PAGES / f"{name}.css").read_text("utf-8")
-    joined = "\n".join((PAGES / f"{script}.js").read_text("utf-8") for script in scripts)
-    script = f'"use strict";\n(() => {{\n{joined}\n}})();'
+    own = PageCode.read(styles or (name,), scripts)
+    allowed = [
+        " ".join(f"'{_digest(each)}'" for each in texts)
+        for texts in ([code.script for code in (own, *inside)], [code.style for code in (own, *inside)])
+    ]
+    asked = "connect-src 'self'; " if asks_server else ""
     policy = (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
+        f"default-src 'none'; script-src {allowed[0]}; style-src {allowed[1]}; {asked}"
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     parts = {
         "policy": policy,
         "title": html.escape(title),
-        "style": style,
-        "script": script,
-        "data": script_json(data),
+        "style": own.style,
+        "script": own.script,
+        "data": DATA if data is None else script_json(data),
     }
     markup = (PAGES / f"{name}.html").read_text("utf-8")
     return _FIELD.sub(lambda field: parts[field[1]], markup)

@@ -18,7 +18,7 @@ import torch
 from skelact.density.arrays import BANDWIDTH
 from skelact.density.positions import SHARE, density_change, joint_density, prime_joints, rank_joints
 from skelact.errors import DataError
-from skelact.reports.page import fill_page, packed
+from skelact.reports.page import PageCode, fill_page, packed
 from skelact.reports.skeletons import limb_order
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.view import Axis, body_axes, body_size, find_up
@@ -109,8 +109,13 @@ def player_page(played: Played) -> str:
     return fill_page("view", SCRIPTS, title=played.sequence.name, data=player_data(played))
 
 
-def player_data(played: Played) -> dict[str, Any]:
-    """Return what the page's script is given.
+def player_frame() -> tuple[str, PageCode]:
+    """Return the player's page without a recording, for a page that fills one in, and the code in it."""
+    return fill_page("view", SCRIPTS, title="Player", data=None), PageCode.read(("view",), SCRIPTS)
+
+
+def player_data(played: Played, *, bare: bool = False) -> dict[str, Any]:
+    """Return what the page's script is given, or without density and prime joints, for a small picture.
 
     Raises:
         DataError: as of :func:`player_page`.
@@ -145,6 +150,11 @@ def player_data(played: Played) -> dict[str, Any]:
     if not seen.any():
         empty = "Nobody is seen in this recording: not one joint of it has a position."
         return common | _nothing(shape) | {"empty": True, "emptyText": empty}
+    space = Space.of(places, seen, played)
+    positions, precision = _packed_positions(places, seen, played.unit)
+    where = {"empty": False, "positions": positions, "precision": precision, **space.data()}
+    if bare:
+        return {**common, **_nothing(shape), **where}
     step = density_step(sequence.fps)
     density = joint_density(places)
     change = density_change(density, step=step)
@@ -152,19 +162,14 @@ def player_data(played: Played) -> dict[str, Any]:
     if prime is None:
         prime = np.asarray(prime_joints(places, step=step))
     layers = [*_density_layers(density, change, step, sequence, played.prime_about), *played.layers]
-    space = Space.of(places, seen, played)
-    positions, precision = _packed_positions(places, seen, played.unit)
     return {
         **common,
-        "empty": False,
-        "positions": positions,
-        "precision": precision,
+        **where,
         "prime": packed(np.packbits(prime, bitorder="little")),
         "ranked": rank_joints(torch.from_numpy(change)),
         "person": _most_to_see(seen, prime),
         "layers": [_layer_data(layer) for layer in layers],
         "decision": None if played.decision is None else _decision_data(played.decision),
-        **space.data(),
     }
 
 

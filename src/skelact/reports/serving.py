@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,8 +15,8 @@ from typing import Any
 from skelact.errors import DataError
 
 LOOPBACK = "127.0.0.1"
+Answer = Callable[[str], str | None]
 _HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -28,6 +29,8 @@ class PageServer(ThreadingHTTPServer):
     Args:
         page: what is served, as HTML.
         port: 0 takes a free one.
+        answer: gives JSON for the rest of an address below the page's, or None where there is nothing; it is
+            called by one thread at a time.
 
     Raises:
         DataError: the port is taken, or may not be used.
@@ -35,7 +38,8 @@ class PageServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, page: str, port: int = 0) -> None:
+    def __init__(self, page: str, port: int = 0, answer: Answer | None = None) -> None:
+        self.answer, self.one_at_a_time = answer, threading.Lock()
         self.page, self.path = page.encode(), f"/{secrets.token_urlsafe(9)}/"
         try:
             super().__init__((LOOPBACK, port), _Handler)
@@ -47,18 +51,29 @@ class PageServer(ThreadingHTTPServer):
         """Where the page is."""
         return f"http://{LOOPBACK}:{self.server_address[1]}{self.path}"
 
+    def find(self, path: str) -> tuple[bytes, str] | None:
+        """Return what is at a path of this server, and of what type it is; None: nothing."""
+        if path == self.path:
+            return self.page, "text/html; charset=utf-8"
+        if self.answer is None or not path.startswith(self.path):
+            return None
+        with self.one_at_a_time:
+            found = self.answer(path.removeprefix(self.path))
+        return None if found is None else (found.encode(), "application/json")
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: PageServer
     server_version, sys_version = "skelact", ""
 
     def do_GET(self) -> None:
-        """Answer with the page, or that there is no such page."""
+        """Answer with the page or what it asks for, or that there is no such page."""
         host = self.headers.get("Host", "")
         name = host.rpartition(":")[0] or host
-        known = self.path == self.server.path and name in (LOOPBACK, "localhost")
-        body = self.server.page if known else b"not here"
-        self.send_response(HTTPStatus.OK if known else HTTPStatus.NOT_FOUND)
+        found = self.server.find(self.path) if name in (LOOPBACK, "localhost") else None
+        body, kind = found or (b"not here", "text/html; charset=utf-8")
+        self.send_response(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND)
+        self.send_header("Content-Type", kind)
         for key, value in _HEADERS.items():
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
@@ -69,7 +84,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing of requests."""
 
 
-def serve(page: str, port: int = 0, *, browser: bool = True, tell: Callable[[str], None] = print) -> None:
+def serve(
+    page: str,
+    port: int = 0,
+    *,
+    browser: bool = True,
+    tell: Callable[[str], None] = print,
+    answer: Answer | None = None,
+) -> None:
     """Serve a page until the process is interrupted.
 
     Args:
@@ -77,11 +99,12 @@ def serve(page: str, port: int = 0, *, browser: bool = True, tell: Callable[[str
         port: 0 takes a free one.
         browser: whether to open it, where there is a screen.
         tell: is given the address.
+        answer: as of :class:`PageServer`.
 
     Raises:
         DataError: the port cannot be used.
     """
-    with PageServer(page, port) as server:
+    with PageServer(page, port, answer) as server:
         tell(server.address)
         if browser and has_screen():
             webbrowser.open(server.address)
