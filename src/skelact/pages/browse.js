@@ -69,7 +69,7 @@ function count() {
   find("count").textContent = shown.length === everything.length ? few(shown.length, "recording", "recordings") : `${shown.length.toLocaleString("en")} of ${few(everything.length, "recording", "recordings")}`;
   find("marks").textContent = `${few(marks.bad.size, "recording is", "recordings are")} bad, ${few(marks.labels.size, "has another class", "have another class")}.`;
   const all = shown.length > 0 && shown.every(isBad), button = find("mark-shown");
-  button.textContent = all ? `Take the mark from the ${shown.length} shown` : `Mark the ${shown.length} shown as bad`;
+  button.textContent = shown.length === everything.length ? "Mark those shown as bad" : all ? `Take the mark from the ${shown.length} shown` : `Mark the ${shown.length} shown as bad`;
   button.disabled = !shown.length || shown.length === everything.length;
   find("save-bad").disabled = !marks.bad.size; find("save-labels").disabled = !marks.labels.size;
 }
@@ -98,6 +98,14 @@ function makeFilters() {
   field("Name", make("input", { type: "search", spellcheck: false }), (place, text) => store.names[place].toLowerCase().includes(text.toLowerCase()));
   const used = [...new Set(store.labels)].filter((label) => label >= 0).sort((one, other) => one - other);
   choices("Class", used.map((label) => [store.classes[label], store.classes[label]]), (place, value) => className(place) === value);
+  const kinds = Object.entries(store.kinds).map(([kind, text]) => [kind, store.odd.filter((each) => each.some(([own]) => own === kind)).length, text]);
+  const any = store.odd.filter((each) => each.length).length;
+  choices("Odd", [["any", `anything odd (${any})`], ...kinds.map(([kind, many, text]) => [kind, `${text} (${many})`]), ["none", "nothing odd"]],
+    (place, value) => (value === "none" ? !store.odd[place].length : store.odd[place].some(([kind]) => value === "any" || kind === value)));
+  choices("Marks", [["bad", "bad"], ["class", "another class"], ["none", "no mark"]], (place, value) => {
+    const other = marks.labels.has(store.names[place]);
+    return value === "bad" ? isBad(place) : value === "class" ? other : !isBad(place) && !other;
+  });
   for (const each of store.attributes) {
     choices(each.name, each.values.map((value, at) => [String(value), each.shown[at]]), (place, value) => each.column[place] === Number(value));
   }
@@ -107,14 +115,6 @@ function makeFilters() {
   }
   const people = [...new Set(store.bodies)].sort((one, other) => one - other);
   if (people.length > 1) choices("People", people.map((many) => [String(many), String(many)]), (place, value) => store.bodies[place] === Number(value));
-  const kinds = Object.entries(store.kinds).map(([kind, text]) => [kind, store.odd.filter((each) => each.some(([own]) => own === kind)).length, text]);
-  const any = store.odd.filter((each) => each.length).length;
-  choices("Odd", [["any", `anything odd (${any})`], ...kinds.map(([kind, many, text]) => [kind, `${text} (${many})`]), ["none", "nothing odd"]],
-    (place, value) => (value === "none" ? !store.odd[place].length : store.odd[place].some(([kind]) => value === "any" || kind === value)));
-  choices("Marks", [["bad", "bad"], ["class", "another class"], ["none", "no mark"]], (place, value) => {
-    const other = marks.labels.has(store.names[place]);
-    return value === "bad" ? isBad(place) : value === "class" ? other : !isBad(place) && !other;
-  });
   const pair = make("div", { className: "pair" });
   find("fields").append(pair);
   number("Frames from", pair, { step: 1 }, (place, value) => store.frames[place] >= value);
@@ -180,13 +180,14 @@ function lay() {
 
 function makeCard(place, at) {
   const canvas = make("canvas", { "aria-hidden": "true" }), name = store.names[place], odd = store.odd[place];
-  const thumb = make("button", { type: "button", className: "thumb", "aria-label": `Play ${name}` }, canvas, make("span", { className: "length", textContent: `${store.frames[place]} frames` }));
+  const thumb = make("button", { type: "button", className: "thumb", "aria-label": `Play ${name}` }, canvas);
   const bad = make("button", { type: "button", className: "bad", textContent: "Bad", "aria-label": `Bad: ${name}` });
   const tags = odd.map(([kind]) => store.kinds[kind]).join(", "), missing = store.missing[place] >= 0.005 ? `${Math.round(100 * store.missing[place])} % missing` : "";
   const foot = [tags, missing].filter((text) => text).join(", ");
   const words = make("div", { className: "words" }, make("b"), make("span", { textContent: name, title: name }));
   const card = make("li", { className: "card", "aria-setsize": String(shown.length), "aria-posinset": String(at + 1) }, thumb, words,
-    make("div", { className: "foot" }, make("span", { className: "tag", textContent: foot, title: odd.map(([kind, text]) => `${store.kinds[kind]}: ${text}`).join("\n") || foot }), bad));
+    make("div", { className: "foot" }, make("span", { className: "tag", textContent: foot || `${store.frames[place]} frames`, title: odd.map(([kind, text]) => `${store.kinds[kind]}: ${text}`).join("\n") || `${store.frames[place]} frames` }), bad));
+  card.querySelector(".tag").classList.toggle("odd", foot !== "");
   thumb.addEventListener("click", () => open(place));
   bad.addEventListener("click", () => setBad([place], !isBad(place)));
   card.addEventListener("pointerenter", () => start(place));
@@ -257,7 +258,7 @@ function picture(place, frame = null) {
     return;
   }
   const { recording, scene } = found, at = frame === null ? firstPicture(recording) : frame;
-  scene.draw(thumb.querySelector("canvas"), { frame: at, moment: at, look: "sticks", colour: "none", prime: false, trails: false, floor: false, follow: recording.wanders, hidden: new Set(), chosen: new Set() }, ink);
+  scene.draw(thumb.querySelector("canvas"), { frame: at, moment: at, look: "sticks", colour: "none", prime: false, trails: false, floor: false, follow: true, hidden: new Set(), chosen: new Set() }, ink);
 }
 
 function start(place) {
@@ -370,7 +371,7 @@ function controls() {
   find("after").addEventListener("click", () => step(1));
   find("bad").addEventListener("click", () => setBad([opened], !isBad(opened)));
   find("relabel").addEventListener("change", (event) => relabel(opened, event.target.value));
-  if (window.innerWidth <= 760) find("filters").open = false;
+  if (window.innerWidth <= 760) find("filters").open = find("marking").open = false;
   find("grid").tabIndex = -1;
   let asked = false;
   const again = () => { if (!asked) { asked = true; requestAnimationFrame(() => { asked = false; lay(); }); } };
