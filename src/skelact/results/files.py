@@ -249,6 +249,8 @@ def result_name(content: Mapping[str, Any]) -> str:
     subset = content.get("subset")
     if subset is not None:
         parts.append(f"{subset['num_sequences']}labels-{subset['hash'][:8]}")
+    if LEFT_OUT in content:
+        parts.append(f"without{content[LEFT_OUT]['num_sequences']}-{content[LEFT_OUT]['sha256'][:8]}")
     return "-".join([*parts, start, f"seed{config.get('seed', 0)}"])
 
 
