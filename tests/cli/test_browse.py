@@ -5,6 +5,7 @@ import re
 import urllib.error
 import urllib.request
 from functools import partial
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -72,7 +73,7 @@ def test_an_evaluation_without_recordings_says_so(store_path, tiny_run, listed, 
     cleaned = capsys.readouterr().out
     assert f"left out by {path}: 1 training, 1 test sequences" in cleaned
     files = [re.search(r"\S+\.json", text)[0] for text in (whole, cleaned)]
-    first, second = (json.loads(open(file).read()) for file in files)
+    first, second = (json.loads(Path(file).read_text()) for file in files)
     assert second["num_test"] == first["num_test"] - 1
     assert second["identity"] != first["identity"]
     assert main(["evaluate", "one-shot", *words[2:6], "--without", str(path)]) == 2

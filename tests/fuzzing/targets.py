@@ -40,6 +40,7 @@ from skelact.recognition.onnx_file import OnnxRecogniser
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 from skelact.skeleton.topology_file import topology_of
+from skelact.store.left_out import LeftOut
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,14 @@ def read_manifest_file(data: bytes, _: Path) -> Iterator[object]:
     yield from ()
 
 
+def read_list_file(data: bytes, path: Path) -> Iterator[object]:
+    path.write_bytes(data)
+    listed = LeftOut.read(path)
+    assert listed.names
+    assert len(set(listed.names)) == len(listed.names)
+    yield from ()
+
+
 def read_csv_file(data: bytes, _: Path) -> Iterator[object]:
     yield read_csv("file", "walk", data, min_confidence=0.1).sequence
 
@@ -272,6 +281,7 @@ TARGETS = [
     Target("mediapipe csv", 2_000, samples.mediapipe_csv_samples, read_mediapipe_csv),
     Target("kinetics-skeleton", 2_000, samples.kinetics_samples, read_kinetics_file, samples.odd_kinetics),
     Target("manifest", 2_000, samples.manifest_samples, read_manifest_file),
+    Target("left out", 1_500, lambda: [b'name,odd\na,\n"b, c",x\n'], read_list_file),
     Target("csv", 2_500, samples.csv_samples, read_csv_file),
     Target("npy", 2_500, samples.npy_samples, read_npy_file, samples.odd_npy),
     Target("labels", 2_000, samples.label_samples, read_label_file, samples.odd_labels),
