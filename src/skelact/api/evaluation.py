@@ -86,6 +86,7 @@ def linear(
     seed: int | None = None,
     balance: Balance | None = None,
     pooling: Pooling | None = None,
+    without: PathLike | None = None,
     config: PathLike | None = None,
     training: Annotated[Table | None, Fields(TrainingConfig, skip=_WITHOUT_EFFECT)] = None,
 ) -> Result:
@@ -100,6 +101,8 @@ def linear(
         seed: short for --training.seed
         balance: make classes of unequal size count alike, by sampling or by the loss (default: none)
         pooling: what stands side by side in an embedding: joints, bodies or both (default: mean)
+        without: CSV with a column 'name' of recordings that neither train nor test, as 'skelact browse'
+            saves it
         config: YAML file with any of these settings
         training: how the layer is trained
 
@@ -114,7 +117,13 @@ def linear(
     chosen = training_settings("linear", LinearConfig, config, given, epochs, seed, _WITHOUT_EFFECT)
     settings = chosen.training
     subject = Evaluation.of(
-        run, data, protocol, make_fabric(settings), untrained=untrained, seed=settings.seed
+        run,
+        data,
+        protocol,
+        make_fabric(settings),
+        untrained=untrained,
+        seed=settings.seed,
+        left_out=without,
     )
     metrics = evaluate_linear(
         subject.pretrained.encoder,
