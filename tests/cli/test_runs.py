@@ -25,9 +25,10 @@ sys.stdin.read()
 @pytest.fixture
 def folder(tiny_run, tmp_path):
     """Return a folder with a finished run, and one that was stopped in its second epoch."""
-    shutil.copytree(tiny_run, tmp_path / "runs" / "a")
+    alone = shutil.ignore_patterns("evaluations")  # those of other tests
+    shutil.copytree(tiny_run, tmp_path / "runs" / "a", ignore=alone)
     stopped = tmp_path / "runs" / "more" / "b"
-    shutil.copytree(tiny_run, stopped)
+    shutil.copytree(tiny_run, stopped, ignore=alone)
     for name in ("card.json", "weights.safetensors"):
         (stopped / name).unlink()
     lines = (stopped / "metrics.jsonl").read_text().splitlines(keepends=True)

@@ -47,7 +47,14 @@ def finetuned(tiny_run, store_path):
 
 def test_without_a_file_the_page_is_at_an_address_until_it_is_interrupted(store_path):
     words = [sys.executable, "-m", "skelact.cli.main", "view", f"{store_path}:3", "--no-browser"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell's background jobs, and what they start, ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         line = process.stdout.readline()
         address = re.match(r"http://127\.0\.0\.1:\d+/[\w-]+/", line)[0]
