@@ -15,9 +15,16 @@ from attack.parts import in_folder, make_world
 WRITING = [
     line
     for line in LINES
-    if not line.startswith(("data info", "data verify", "results", "predict", "figures tsne"))
+    if not line.startswith(("data info", "data verify", "results", "predict", "figures tsne", "reproduce"))
 ]
-GOES_ON = ("pretrain", "evaluate finetune", "evaluate semi", "evaluate supervised")
+GOES_ON = (
+    "pretrain",
+    "evaluate finetune",
+    "evaluate semi",
+    "evaluate supervised",
+    "evaluate transfer",
+    "demo",
+)
 """Commands whose run folder stays, to go on with."""
 
 
@@ -36,7 +43,7 @@ def limited(size, place, words):
 @pytest.mark.parametrize("size", [2_000, 60_000])
 @pytest.mark.parametrize("line", WRITING)
 def test_a_full_disk_is_one_line_and_leaves_no_half(world, line, size):
-    place = world.place("raw", "store", "run", "model")
+    place = world.place("raw", "store", "run", "model", "long", "second", "linear")
     before = set(place.rglob("*"))
     words = [word.replace("@", f"{place}/") for word in line.split()]
     ended = in_child(partial(limited, size, place, words), world.folder)

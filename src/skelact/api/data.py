@@ -100,8 +100,7 @@ def prepare(
         raw: folder or archive with the raw recordings; npz, pyskl: the file
         store: folder to write
         centre: leave positions in the camera's coordinates
-        positions: float32: exactly; int16: in half the space, off by at most
-            0.05 mm within 3.2 m of the origin
+        positions: float32: exactly; int16: half the space, within 0.05 mm
         workers: processes that read and clean; default: one a CPU
         strict: stop at the first recording that cannot be used
         overwrite: replace STORE (or the part) if it is a store already
@@ -124,8 +123,7 @@ def prepare(
         unit: of the raw positions, where neither format nor files tell it (default: found by the size of
             people); 3-D positions become metres
         resample: frames a second to bring every recording to (default: as recorded)
-        without: CSV with a column 'name' of recordings that do not get into the store, as 'skelact browse'
-            saves it
+        without: CSV, as 'skelact browse' saves it, of recordings to leave out
 
     Returns:
         The store.

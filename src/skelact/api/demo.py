@@ -17,7 +17,7 @@ from rich.table import Table
 
 from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError
-from skelact.files import read_json, write_json
+from skelact.files import read_json, write_json, writing
 from skelact.results.statistics import mean_interval
 from skelact.store.prepare import default_workers, prepare
 from skelact.store.protocols import split
@@ -138,13 +138,14 @@ def _make_store(out: Path, sequences: int, overall: Overall) -> Store:
             unfinished = out / "raw.partial"
             for file in unfinished.iterdir() if unfinished.is_dir() else ():
                 file.unlink()
-            write_data_set(
-                unfinished,
-                sequences=sequences,
-                seed=DATA_SEED,
-                on_progress=lambda done: overall.data("writing recordings", done),
-            )
-            unfinished.rename(raw)
+            with writing(out):
+                write_data_set(
+                    unfinished,
+                    sequences=sequences,
+                    seed=DATA_SEED,
+                    on_progress=lambda done: overall.data("writing recordings", done),
+                )
+                unfinished.rename(raw)
         prepare(
             "ntu60",
             raw,

@@ -14,7 +14,7 @@ import platform
 import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -32,8 +32,6 @@ from skelact.files import (
     read_json,
     replacing,
     sha256,
-    write_file,
-    write_json,
     writing,
 )
 from skelact.formats.exclusions import error_text
@@ -284,22 +282,23 @@ def write_result(
     with _alone_in(folder):
         path = _path_of(folder, content)
         scores_path = path.with_suffix(".npz")
-        for suffix, text in (beside or {}).items():
-            write_file(path.with_suffix(suffix), text)
+        # all are on the disk before any takes its place, the result last: a hash in it tells whether scores
+        # are its own
+        with ExitStack() as stack:
+            partial = stack.enter_context(replacing(path))
+            for suffix, text in (beside or {}).items():
+                stack.enter_context(replacing(path.with_suffix(suffix))).write_bytes(text.encode())
+            if scored:
+                labels = next(iter(scored.values())).labels
+                scores = {key: metrics.scores for key, metrics in scored.items()}
+                partial_scores = stack.enter_context(replacing(scores_path))
+                with partial_scores.open("wb") as file:
+                    write_scores(file, SequenceScores(tuple(names), labels, scores))
+                content["scores"] = {"file": scores_path.name, "sha256": sha256(partial_scores)}
+            partial.write_text(json_text(content))
         if not scored:
-            write_json(path, content)
             with writing(scores_path):
                 scores_path.unlink(missing_ok=True)
-            return path
-        labels = next(iter(scored.values())).labels
-        scores = {key: metrics.scores for key, metrics in scored.items()}
-        # both are on the disk before either takes its place, the scores first: a hash in the result tells
-        # whether they are its own
-        with replacing(path) as partial, replacing(scores_path) as partial_scores:
-            with partial_scores.open("wb") as file:
-                write_scores(file, SequenceScores(tuple(names), labels, scores))
-            content["scores"] = {"file": scores_path.name, "sha256": sha256(partial_scores)}
-            partial.write_text(json_text(content))
     return path
 
 
