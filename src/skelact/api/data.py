@@ -118,11 +118,11 @@ def prepare(
         landmarks: mediapipe: world (metres) or image (2-D); default: world where there are
         body_order: of more than two people, main: those seen most of the time and moving most come
             first, for clips keep the first (default); given: as the files have them
-        up: the axis that points up, y, -y, z, ..., where the format does not tell it (default: found by
-            how people stand)
+        up: axis that points up, where the format does not tell it (default: found
+            by how people stand)
         unit: of the raw positions, where neither format nor files tell it (default: found by the size of
             people); 3-D positions become metres
-        resample: frames a second to bring every recording to (default: as recorded)
+        resample: frames a second to be had (default: as recorded)
         without: CSV, as 'skelact browse' saves it, of recordings to leave out
 
     Returns:
