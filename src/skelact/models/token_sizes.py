@@ -15,17 +15,9 @@ TOKEN_POOLINGS = ("class", "mean", "both", "joints")
 
 
 @dataclass(frozen=True)
-class TokenEncoderConfig:
-    """Sizes of a transformer over joint tokens; clips may have any length that patches divide.
+class TokenSizes:
+    """Sizes of a transformer over joint tokens but for those that the data decides (joints, coordinates)."""
 
-    Raises:
-        ConfigurationError: a size that is not positive, or sizes that do not divide.
-    """
-
-    num_joints: int = 25
-    """Joints V of the topology."""
-    num_coordinates: int = 3
-    """Coordinates C of a joint."""
     patch_frames: int = 8
     """Frames of one joint that make a token."""
     width: int = 256
@@ -41,6 +33,20 @@ class TokenEncoderConfig:
     pooling: TokenPooling = "class"
     """What an evaluation takes of a body: the class token, the mean of its tokens, both side by side, or the
     joints side by side, each the mean over time."""
+
+
+@dataclass(frozen=True)
+class TokenEncoderConfig(TokenSizes):
+    """Sizes of a transformer over joint tokens; clips may have any length that patches divide.
+
+    Raises:
+        ConfigurationError: a size that is not positive, or sizes that do not divide.
+    """
+
+    num_joints: int = 25
+    """Joints V of the topology."""
+    num_coordinates: int = 3
+    """Coordinates C of a joint."""
 
     def __post_init__(self) -> None:
         sizes = {name: value for name, value in vars(self).items() if name not in ("registers", "pooling")}
@@ -111,24 +117,9 @@ class PrototypeConfig:
 
 
 @dataclass(frozen=True)
-class DistilledSizes:
-    """Sizes of the encoder and of its heads; what the data decides (joints, coordinates) is not here."""
+class DistilledSizes(TokenSizes):
+    """Sizes of the encoder and of its heads; what the data decides is not here."""
 
-    patch_frames: int = 8
-    """Frames of one joint that make a token."""
-    width: int = 256
-    """Size of a token's embedding."""
-    depth: int = 8
-    """Transformer blocks."""
-    num_heads: int = 8
-    """Attention heads."""
-    mlp_ratio: float = 1.0
-    """Width of the MLPs' gated hidden layer by the width of a token."""
-    registers: int = 4
-    """Tokens beside the class token that stand for nothing in the clip."""
-    pooling: TokenPooling = "class"
-    """What an evaluation takes of a body: the class token, the mean of its tokens, both side by side, or the
-    joints side by side, each the mean over time."""
     head: PrototypeConfig = field(default_factory=PrototypeConfig)
     """Sizes of the heads, of which the class token and the hidden tokens have one each."""
 

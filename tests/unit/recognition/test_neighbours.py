@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from scipy.linalg import eigh
 
 from skelact.recognition.neighbours import SHRINKAGE, Examples, Neighbours
 
@@ -20,17 +20,21 @@ def blobs(num, width, num_classes, seed=0):
 
 
 def test_it_is_the_space_of_linear_discriminants():
-    """Scikit-learn's shrinks towards the mean variance of standardised features, as ours."""
+    """Fisher's criterion as a generalised eigenproblem, of standardised features whose spread is shrunk."""
     examples = blobs(200, 6, 4)
-    scale = examples.features.std(0, correction=0)
-    standard = ((examples.features - examples.features.mean(0)) / scale).numpy()
-    theirs = LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE)
-    theirs.fit(standard, examples.labels)
-    expected = theirs.transform(standard)
+    labels = examples.labels.numpy()
+    features = examples.features.double().numpy()
+    standard = (features - features.mean(0)) / features.std(0)
+    means = np.stack([standard[labels == label].mean(0) for label in range(4)])[labels]
+    within, between = np.cov((standard - means).T, bias=True), np.cov(means.T, bias=True)
+    within = (1 - SHRINKAGE) * within + SHRINKAGE * np.trace(within) / 6 * np.eye(6)
+    _, axes = eigh(between, within)
+    expected = standard @ axes[:, :-4:-1]
     ours = Neighbours.of(examples).points.numpy()
     assert ours.shape == expected.shape == (200, 3)
-    for own, other in zip(ours.T, expected.T, strict=True):
-        assert abs(np.corrcoef(own, other)[0, 1]) > 0.98
+    ratios = [own @ other / (other @ other) for own, other in zip(ours.T, expected.T, strict=True)]
+    np.testing.assert_allclose(ours, expected * ratios, atol=1e-4)
+    np.testing.assert_allclose(np.abs(ratios), abs(ratios[0]), rtol=1e-4)
 
 
 @pytest.mark.parametrize(("num", "width"), [(60, 8), (20, 100)])
