@@ -31,6 +31,8 @@ class LabelledSequence:
     """What was left out of it or taken for granted."""
     class_number: int | None = None
     """The number that its file has beside the class's name."""
+    unit: Unit | None = None
+    """The unit that its file tells, where files of the data set may have several."""
 
 
 Item = SkeletonSequence | LabelledSequence | Exclusion | Note

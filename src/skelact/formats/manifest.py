@@ -302,5 +302,5 @@ def _read(
         label = words["label"]
         detail = f"{shown(label)} is not one of --class-names{suggest(label[:40], names)}"
         raise UnusableRecordingError(MALFORMED, file.name, "label", detail)
-    yield LabelledSequence(sequence, words, class_number=class_number)
+    yield LabelledSequence(sequence, words, class_number=class_number, unit=described.unit)
     yield from described.notes

@@ -22,9 +22,9 @@ The raw data of the data set ``pose-json`` is a folder of such files, and a mani
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -32,13 +32,12 @@ import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, suggest
 from skelact.formats.archives import RawFile
-from skelact.formats.data_set import DataSet, LabelledSequence, any_name, not_surveyed
-from skelact.formats.exclusions import UnusableRecordingError, check_extent, shown
+from skelact.formats.data_set import DataSet, Item, LabelledSequence, Reader, any_name, not_surveyed
+from skelact.formats.exclusions import Exclusion, UnusableRecordingError, check_extent, shown
 from skelact.formats.json_value import JsonValue, json_type, parse_json
 from skelact.formats.notes import Note
 from skelact.formats.own_recordings import NO_CONFIDENCES, survey_recordings
 from skelact.formats.recognition import Sample
-from skelact.formats.settings import topology_setting
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
@@ -47,6 +46,7 @@ from skelact.skeleton.view import METRES, NamedUnit, Unit
 
 SUFFIX = ".json"
 NOTHING_SEEN = "no joint of any body was seen"
+OTHER_UNIT = "positions in another unit"
 
 _KEYS = {"topology", "fps", "unit", "label", "subject", "bodies"}
 _BODY_KEYS = {"positions", "confidence"}
@@ -263,26 +263,63 @@ def _recognises(sample: Sample) -> bool:
 
 
 def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
-    """Read the manifest among ``files``, if there is one.
+    """Read the manifest among ``files``, if there is one; the first file that can be used tells the unit.
 
     Raises:
         DataError: more than one manifest, or one that cannot be used.
         ConfigurationError: a setting that cannot be used.
     """
-    used = replace(data_set, unit=_unit_of(files, topology_setting(data_set.settings)))
-    return survey_recordings(used, files, read=_described)
-
-
-def _unit_of(files: Sequence[RawFile], topology: Topology | None) -> Unit | None:
-    """Return the unit of the first file that can be read."""
+    used = survey_recordings(data_set, files, read=_described)
+    settled = used.side_files | {entry.file for entry in used.excluded_files}
+    faults: dict[str, Exclusion] = {}
     for file in files:
-        if file.suffix == SUFFIX:
-            with suppress(UnusableRecordingError):
-                return read_pose_json(file.name, file.stem, file.read(), topology=topology).unit
-    return "m"
+        if file.suffix != SUFFIX or file.name in settled:
+            continue
+        try:
+            first = next(item for item in used.read(file) if isinstance(item, LabelledSequence))
+        except UnusableRecordingError as error:
+            faults[file.name] = Exclusion.of(error)
+        else:
+            measured = _Measured(file.name, first.sequence.positions.shape[3], first.unit)
+            read = partial(_alike, of=measured, faults=faults, read=used.read)
+            return replace(used, unit=first.unit, read=read)
+    return replace(used, read=partial(_alike, of=None, faults=faults, read=used.read))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """How the positions of a file are measured."""
+
+    file: str
+    num_coordinates: int
+    unit: Unit | None
+
+
+def _alike(
+    file: RawFile, *, of: _Measured | None, faults: Mapping[str, Exclusion], read: Reader
+) -> Iterator[Item]:
+    """Yield what ``read`` gives of a file measured like the first; a file in ``faults`` is not read again."""
+    if file.name in faults:
+        fault = faults[file.name]
+        raise UnusableRecordingError(fault.reason, fault.file, fault.place, fault.detail)
+    for item in read(file):
+        if (
+            isinstance(item, LabelledSequence)
+            and of is not None
+            and item.sequence.positions.shape[3] == of.num_coordinates  # others are refused for that
+            and item.unit != of.unit
+        ):
+            found = f"positions {_IN[item.unit]}, those of {of.file} are {_IN[of.unit]}"
+            remedy = "write the unit into every file, or prepare them apart"
+            raise UnusableRecordingError(OTHER_UNIT, file.name, "unit", f"{found}; {remedy}")
+        yield item
+
+
+_IN: Mapping[Unit | None, str] = {"m": "in m", "px": "in px", None: "in a unit that the file does not tell"}
 
 
 def _described(file: RawFile, *, topology: Topology | None, min_confidence: float) -> LabelledSequence:
     pose = read_pose_json(file.name, file.stem, file.read(), topology=topology, min_confidence=min_confidence)
     is_vain = min_confidence > 0 and not pose.has_confidence
-    return LabelledSequence(pose.sequence, pose.names, [Note(file.name, NO_CONFIDENCES)] if is_vain else [])
+    notes = [Note(file.name, NO_CONFIDENCES)] if is_vain else []
+    return LabelledSequence(pose.sequence, pose.names, notes, unit=pose.unit)

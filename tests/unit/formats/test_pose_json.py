@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from skelact import check
+from skelact.formats import pose_json
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.pose_json import read_pose_json
 from skelact.skeleton.tables import COCO_17
@@ -170,3 +171,51 @@ def test_the_unit_of_positions_in_the_plane_is_told_or_found(tmp_path, unit, siz
     assert prepare("pose-json", raw, tmp_path / "store", num_workers=1).store.unit == expected
     shown = str(check(raw / "a.json"))
     assert ("unit      px" in shown) == (expected == "px")
+
+
+def in_the_plane(size: float, unit: str | None) -> str:
+    """Return a file of 2-D positions up to ``size``, and its unit if it tells one."""
+    body = np.random.default_rng(0).uniform(0, size, (5, 17, 2)).round(2)
+    table = {"topology": "coco-17", "bodies": [{"positions": body.tolist()}]}
+    return json.dumps(table if unit is None else {**table, "unit": unit})
+
+
+@pytest.mark.parametrize("first", ["px", "m", None])
+def test_files_in_another_unit_than_the_first_are_left_out(tmp_path, first):
+    names = {"px": "in px", "m": "in m", None: "in a unit that the file does not tell"}
+    others = [unit for unit in names if unit != first]
+    (tmp_path / "raw").mkdir()
+    for name, unit in zip("abcd", [first, *others, first], strict=True):
+        (tmp_path / f"raw/{name}.json").write_text(in_the_plane(1.8 if unit == "m" else 300, unit))
+    result = prepare("pose-json", tmp_path / "raw", tmp_path / "store", num_workers=1)
+    assert result.store.names == ["a", "d"]
+    assert [(each.file, each.reason, each.place) for each in result.exclusions] == [
+        ("b.json", pose_json.OTHER_UNIT, "unit"),
+        ("c.json", pose_json.OTHER_UNIT, "unit"),
+    ]
+    for unit, exclusion in zip(others, result.exclusions, strict=True):
+        assert exclusion.detail.startswith(f"positions {names[unit]}, those of a.json are {names[first]}; ")
+
+
+def test_a_file_that_is_not_in_the_store_does_not_tell_its_unit(tmp_path, monkeypatch):
+    """Nor is one that cannot be used read a second time."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "a.json").write_text('{"topology": "coco-17", "unit": "m", "bodies": []}')
+    for name, unit in zip("bcd", ("m", "px", "px"), strict=True):
+        (raw / f"{name}.json").write_text(in_the_plane(300, unit))
+    (raw / "manifest.csv").write_text("file,label\na.json,x\nc.json,x\nd.json,y\n")
+    read, calls = read_pose_json, []
+
+    def counted(file: str, *args: Any, **options: Any) -> Any:
+        calls.append(file)
+        return read(file, *args, **options)
+
+    monkeypatch.setattr(pose_json, "read_pose_json", counted)
+    result = prepare("pose-json", raw, tmp_path / "store", num_workers=1)
+    assert (result.store.names, result.store.unit) == (["c", "d"], "px")
+    assert [str(each) for each in result.exclusions] == [
+        "a.json: bodies: 0 bodies; expected at least one",
+        "b.json: not in the manifest",
+    ]
+    assert calls.count("a.json") == 1
