@@ -87,6 +87,15 @@ def test_every_distilled_method_in_every_size_builds(method, size):
     assert config.distil.has_prime_views == config.distil.needs_density == (method == "stjd-d")
 
 
+def test_prototypes_are_refused_where_nothing_is_asked_for_them():
+    own = {"data": ["store"], "protocol": ["xsub"], "model": {"head": {"prototypes": 16}}}
+    with pytest.raises(ConfigurationError, match=r"^model\.head\.prototypes has no effect"):
+        find_method("stjd-d").run("tiny", own)
+    assert find_method("slim").run("tiny", own).model.head.prototypes == 16
+    own["model"]["head"]["prototypes"] = 32  # what the size has
+    assert find_method("stjd-d").run("tiny", own).model.head.prototypes == 32
+
+
 def test_slim_in_its_published_size_is_the_default_of_the_classes():
     settings = find_method("slim").settings("base", {"data": ["s"], "protocol": ["xsub"]})
     config = instantiate(DistilledRun, settings)

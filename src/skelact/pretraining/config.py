@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from skelact.clips.settings import ClipSettings
+from skelact.configuration import named_config
 from skelact.errors import ConfigurationError
 from skelact.models.sizes import ContrastiveSizes, MaskedSizes
-from skelact.models.token_sizes import DistilledSizes
+from skelact.models.token_sizes import DistilledSizes, PrototypeConfig
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
 from skelact.pretraining.distilled.objective import DistilledObjective
 from skelact.pretraining.masked.objective import MaskedObjective
@@ -112,6 +113,17 @@ class DistilledRun(RunConfig):
         super().__post_init__()
         _check_views(self, "distilled")
         self.distil.check_clips(self.clips.num_frames, self.model.patch_frames, self.model.depth)
+        if not self.distil.has_prototypes and self.model.head.prototypes != _prototypes_of(self.size):
+            raise ConfigurationError(
+                "model.head.prototypes has no effect, for neither class tokens nor hidden ones are asked for "
+                "prototypes; leave it out"
+            )
+
+
+def _prototypes_of(size: str) -> int:
+    """Return the prototypes of a shipped size."""
+    of_size = named_config("size-distilled", size).get("model", {}).get("head", {})
+    return int(of_size.get("prototypes", PrototypeConfig.prototypes))
 
 
 Run: TypeAlias = MaskedRun | ContrastiveRun | DistilledRun

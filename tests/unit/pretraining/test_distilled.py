@@ -324,6 +324,10 @@ def test_bf16_gives_nearly_the_same_loss():
         ({"prime_frames": 16}, "prime_frames has no effect"),
         ({"bandwidth": 0.3}, "bandwidth has no effect"),
         ({"contrast_tau": 0.2}, "contrast_tau has no effect"),
+        *(
+            ({"class_target": "contrast", "target": "motion", name: 0.06}, f"{name} has no effect")
+            for name in ("student_tau", "teacher_tau", "teacher_tau_start", "teacher_tau_share")
+        ),
         ({"tubes": "density", "tau": math.nan}, "tau is nan"),
         ({"prime_weight": 1.0, "prime_share": 1.0}, "prime_share is 1.0"),
         ({"local_frames": (0,)}, "local_frames is"),

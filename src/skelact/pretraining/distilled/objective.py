@@ -77,7 +77,7 @@ class DistilledObjective:
     target_blocks: int = 4
     """Target regression: blocks of the teacher, the last ones, whose mean is the target."""
     student_tau: float = 0.1
-    """Temperature of the student's prototypes."""
+    """Temperature of the student's prototypes, and of telling the other joints apart."""
     teacher_tau: float = 0.07
     """Temperature of the teacher's prototypes, after its rise."""
     teacher_tau_start: float = 0.04
@@ -158,10 +158,20 @@ class DistilledObjective:
             "prime_share": not self.has_prime_views,
             "prime_frames": not self.has_prime_views,
             "bandwidth": not self.needs_density,
+            "student_tau": not self.has_prototypes and self.other_weight == 0,
+            "teacher_tau": not self.has_prototypes,
+            "teacher_tau_start": not self.has_prototypes,
+            "teacher_tau_share": not self.has_prototypes,
         }
         for name, is_ignored in no_effect.items():
             if is_ignored and getattr(self, name) != getattr(DistilledObjective, name):
                 raise ConfigurationError(f"distil.{name} has no effect with these settings; leave it out")
+
+    @property
+    def has_prototypes(self) -> bool:
+        """Whether class tokens or hidden ones are asked for prototypes."""
+        of_class = self.class_target == "prototypes" and (self.class_weight > 0 or self.prime_weight > 0)
+        return of_class or (self.target == "prototypes" and self.masked_weight > 0)
 
     @property
     def has_prime_views(self) -> bool:
