@@ -222,14 +222,27 @@ def prime_joints(
     if not 0 < share <= 1:
         raise ConfigurationError(f"share is {share}, expected a number above 0 and up to 1")
     density = joint_density(_tensor(positions), bandwidth=bandwidth)
-    change = density_change(density, step=step)
+    found = prime_of(density, density_change(density, step=step), share)
+    return found if isinstance(positions, Tensor) else found.numpy()
+
+
+def prime_of(density: Tensor, change: Tensor, share: float = SHARE) -> Tensor:
+    """Return the prime joints as :func:`prime_joints` does, where density and its change are there.
+
+    Args:
+        density: (..., T, V) of :func:`joint_density`.
+        change: (..., T, V) of :func:`density_change`.
+        share: as for :func:`prime_joints`.
+
+    Returns:
+        (..., T, V) of bool.
+    """
     places = change.nan_to_num(-1.0).flatten()
     num_seen = int((places >= 0).sum())
     chosen = places.topk(math.ceil(share * num_seen)).indices
     is_prime = torch.zeros_like(places, dtype=torch.bool)
     is_prime[chosen] = places[chosen] > MOTIONLESS_CHANGE * density.nanmean()
-    found = is_prime.view(change.shape)
-    return found if isinstance(positions, Tensor) else found.numpy()
+    return is_prime.view(change.shape)
 
 
 def rank_joints(change: Tensor) -> list[int]:

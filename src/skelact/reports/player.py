@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from skelact.density.arrays import BANDWIDTH
-from skelact.density.positions import SHARE, density_change, joint_density, prime_joints, rank_joints
+from skelact.density.positions import SHARE, density_change, joint_density, prime_of, rank_joints
 from skelact.errors import DataError
 from skelact.reports.page import PageCode, fill_page, packed
 from skelact.reports.skeletons import limb_order
@@ -156,17 +156,18 @@ def player_data(played: Played, *, bare: bool = False) -> dict[str, Any]:
     if bare:
         return {**common, **_nothing(shape), **where}
     step = density_step(sequence.fps)
-    density = joint_density(places)
+    density = joint_density(torch.from_numpy(places))
     change = density_change(density, step=step)
-    prime = played.prime
-    if prime is None:
-        prime = np.asarray(prime_joints(places, step=step))
-    layers = [*_density_layers(density, change, step, sequence, played.prime_about), *played.layers]
+    prime = prime_of(density, change).numpy() if played.prime is None else played.prime
+    layers = [
+        *_density_layers(density.numpy(), change.numpy(), step, played.prime_about),
+        *played.layers,
+    ]
     return {
         **common,
         **where,
         "prime": packed(np.packbits(prime, bitorder="little")),
-        "ranked": rank_joints(torch.from_numpy(change)),
+        "ranked": rank_joints(change),
         "person": _most_to_see(seen, prime),
         "layers": [_layer_data(layer) for layer in layers],
         "decision": None if played.decision is None else _decision_data(played.decision),
@@ -188,11 +189,7 @@ def _most_to_see(seen: Bools, prime: Bools) -> int:
 
 
 def _density_layers(
-    density: npt.NDArray[Any],
-    change: npt.NDArray[Any],
-    step: int,
-    sequence: SkeletonSequence,
-    about: str | None,
+    density: npt.NDArray[Any], change: npt.NDArray[Any], step: int, about: str | None
 ) -> list[Layer]:
     """Return the joint density of positions and its change, as maps."""
     frames = "from frame to frame" if step == 1 else f"over {step} frames"

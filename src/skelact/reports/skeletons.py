@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
 from skelact.density.arrays import BANDWIDTH
-from skelact.density.positions import density_change, joint_density, prime_joints, rank_joints
+from skelact.density.positions import density_change, joint_density, prime_of, rank_joints
 from skelact.errors import DataError
 from skelact.evaluation.prime_joints import ClassPrimeJoints
 from skelact.reports.canvas import (
@@ -93,8 +93,9 @@ def strip_figure(recording: Recording) -> Figure:
         recording: what is shown.
     """
     positions, topology = recording.positions, recording.topology
-    is_prime = prime_joints(positions, share=SHARE)
-    ranked = rank_joints(torch.from_numpy(density_change(joint_density(positions))))
+    density = joint_density(torch.from_numpy(positions))
+    change = density_change(density)
+    is_prime, ranked = prime_of(density, change, SHARE).numpy(), rank_joints(change)
     shown = np.linspace(0, len(positions) - 1, min(NUM_SHOWN, len(positions))).round().astype(int)
     flat, marked = positions[shown, :, :2].copy(), is_prime[shown]
     widths = np.nanmax(flat[..., 0], 1) - np.nanmin(flat[..., 0], 1)
