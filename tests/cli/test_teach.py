@@ -213,9 +213,12 @@ def test_of_two_people_it_is_also_tried_who_does_what(tiny_run, tmp_path):
     pairs = {"A050": "punching", "A055": "hugging"}
     in_class_folders(tmp_path / "pairs", 16, pairs, seed=1)
     made = skelact.teach(tmp_path / "pairs", out=tmp_path / "model", from_=tiny_run)
-    names = [each["name"] for each in made.card["recognition"]["candidates"]]
-    assert "nearest neighbours, joints and people apart" in names
-    assert made.accuracy is not None
+    candidates = made.card["recognition"]["candidates"]
+    assert "nearest neighbours, joints and people apart" in [each["name"] for each in candidates]
+    counts = re.findall(r"^  (?:punching|hugging) +8 +(\d) of (\d)", str(made), re.MULTILINE)
+    right, tested = np.array(counts, int).sum(0)
+    assert tested == 16
+    assert made.accuracy == right / tested == max(each["share"] for each in candidates)
     found = skelact.predict(tmp_path / "model", [tmp_path / "pairs" / "hugging"])
     assert {len(one.people) for _, one in found.found} == {2}
 

@@ -88,7 +88,7 @@ def test_views_hide_what_they_should_and_stretches_are_those_of_the_crops():
     assert torch.equal(views.sequence, torch.tensor([0, 1, 1, 2, 3, 3] * 2))
     assert torch.equal(views.crop, torch.tensor([0] * 6 + [1] * 6))
     assert not views.hidden[~views.is_there].any()
-    assert not views.is_there[0, :, 7].any() or not views.is_there[0, :, 11].any()  # either side, by the flip
+    assert views.is_there[0, :, 7].any() != views.is_there[0, :, 11].any()  # either side, by the flip
     share = views.hidden.flatten(1).sum(1) / views.is_there.flatten(1).sum(1)
     for sequence in range(4):
         of_crops = [share[(views.sequence == sequence) & (views.crop == crop)] for crop in (0, 1)]
