@@ -17,6 +17,7 @@ from skelact.formats.exclusions import read_exclusions
 from skelact.pretraining.identity import card_identity
 from skelact.reports.browser import answer, browser_page
 from skelact.reports.serving import PageServer
+from skelact.store.left_out import LeftOut
 from skelact.store.protocols import split
 from skelact.store.store import Store
 
@@ -47,13 +48,17 @@ def test_a_preparation_leaves_listed_recordings_out(raw_folder, store_path, list
 
 
 def test_a_run_without_recordings_is_another_run(
-    store_path, tiny_run, pretrain_arguments, listed, tmp_path, capsys
+    store_path, tiny_run, pretrain_arguments, listed, tmp_path, capsys, monkeypatch
 ):
     path, _ = listed
+    read, times = LeftOut.read, []
+    monkeypatch.setattr(LeftOut, "read", lambda path: times.append(path) or read(path))
     assert main(pretrain_arguments(store_path, tmp_path / "run", "--without", str(path))) == 0
+    assert times == [str(path)]
     said = capsys.readouterr().err
-    assert re.search(r"skelact: 1 of \d+ training sequences are left out by", said)
     card, before = (json.loads((run / "card.json").read_text()) for run in (tmp_path / "run", tiny_run))
+    num = before["num_training_sequences"]
+    assert f"skelact: 1 of {num} training sequences are left out by {path}" in said
     assert card["num_training_sequences"] == before["num_training_sequences"] - 1
     assert card["left_out"]["num_sequences"] == 2
     assert "left_out" not in before

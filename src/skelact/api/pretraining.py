@@ -152,13 +152,15 @@ def pretrain(
     from skelact.compat.published_weights import load_initial_weights
     from skelact.pretraining.run import pretrain as train
 
+    left_out = None if run.without is None else LeftOut.read(run.without)
     train(
         run,
         Path(out),
         resume=resume,
+        left_out=left_out,
         load_initial=load_initial_weights,
-        callbacks=_monitors(run, monitor_knn_every),
-        figure_callbacks=_drawings(run),
+        callbacks=_monitors(run, monitor_knn_every, left_out),
+        figure_callbacks=_drawings(run, left_out),
         title="" if quiet else None,
     )
     return Model(out)
@@ -230,13 +232,13 @@ def _names(option: str, value: Any) -> list[str] | None:
     return [str(each.path if isinstance(each, Store) else each) for each in values]
 
 
-def _monitors(config: Run, every: int) -> list[KnnMonitor]:
+def _monitors(config: Run, every: int, left_out: LeftOut | None) -> list[KnnMonitor]:
     """Return a kNN monitor for every store, or none where ``every`` is 0."""
     if every == 0:
         return []
     from skelact.evaluation.knn_monitor import KnnMonitor
 
-    stores, left_out = [Store.open(folder) for folder in config.data], _left_out(config)
+    stores = [Store.open(folder) for folder in config.data]
     suffixes = [""] if len(stores) == 1 else [f"_{store.path.name}" for store in stores]
     return [
         KnnMonitor(store, protocol, config.clips, every, config.training.seed, suffix, left_out)
@@ -244,11 +246,7 @@ def _monitors(config: Run, every: int) -> list[KnnMonitor]:
     ]
 
 
-def _left_out(config: Run) -> LeftOut | None:
-    return None if config.without is None else LeftOut.read(config.without)
-
-
-def _drawings(config: Run) -> list[Any]:
+def _drawings(config: Run, left_out: LeftOut | None) -> list[Any]:
     """Return what draws for TensorBoard, from the first training sequence, or nothing where it is off."""
     if not config.training.tensorboard:
         return []
@@ -256,4 +254,5 @@ def _drawings(config: Run) -> list[Any]:
 
     folder, protocol = config.sides[0]
     store = Store.open(folder)
-    return [TrainingFigures(store, int(training_side(store, protocol, _left_out(config))[0]), config.clips)]
+    (first, *_) = training_side(store, protocol, left_out).train.tolist()
+    return [TrainingFigures(store, first, config.clips)]

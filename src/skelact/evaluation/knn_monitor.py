@@ -102,7 +102,7 @@ def hold_out(store: Store, protocol: str, seed: int, left_out: LeftOut | None = 
         ConfigurationError: no such protocol.
         DataError: a side without a labelled sequence.
     """
-    rows = training_side(store, protocol, left_out)
+    rows = training_side(store, protocol, left_out).train
     rows = rows[np.asarray(store.labels)[rows] >= 0]
     values = np.arange(len(rows), dtype=np.int32)
     if protocol != ALL:

@@ -34,7 +34,7 @@ from skelact.pretraining.methods import MASKED, family_of, family_of_card
 from skelact.processor import choose_threads
 from skelact.provenance import code_version, package_versions
 from skelact.store.left_out import LeftOut
-from skelact.store.protocols import training_side
+from skelact.store.protocols import Split, training_side
 from skelact.store.store import Store
 from skelact.training.log import GO_ON
 from skelact.training.loop import Callback, FigureCallback, Task, fit, make_fabric
@@ -77,6 +77,7 @@ def pretrain(
     out: str | Path,
     *,
     resume: bool = False,
+    left_out: LeftOut | None = None,
     load_initial: LoadInitialWeights = load_run_weights,
     callbacks: Sequence[Callback] = (),
     figure_callbacks: Sequence[FigureCallback] = (),
@@ -89,6 +90,7 @@ def pretrain(
         out: the run folder; new, or with ``resume`` that of the interrupted run.
         resume: go on from the newest checkpoint; the configuration must be the run's own, but for settings
             that change no number.
+        left_out: the list that ``config.without`` names, where it has been read; None: it is read here.
         load_initial: loads what ``config.init`` names; by default that is a run folder, with
             ``load_initial_weights`` of ``skelact.compat.published_weights`` also a published checkpoint. Not
             called where ``resume`` finds a checkpoint.
@@ -110,12 +112,14 @@ def pretrain(
     clips = family.clips(config)
     sources = [ClipSource(store, clips, fabric.device) for store in stores]
     source = MixedSource(sources, config.mixing)
-    left_out = None if config.without is None else LeftOut.read(config.without)
+    if left_out is None and config.without is not None:
+        left_out = LeftOut.read(config.without)
     if left_out is not None:
         left_out.check(stores)
-    sides = [
+    splits = [
         training_side(store, name, left_out) for store, (_, name) in zip(stores, config.sides, strict=True)
     ]
+    sides = [each.train for each in splits]
     train = source.joined(sides)
     model: MaskedModel | ContrastiveModel | DistilledModel = family.build(config, source)
     choose_threads(sum(parameter.numel() for parameter in model.parameters()))
@@ -124,7 +128,7 @@ def pretrain(
         task.warn(sides)
         warn_of_people_left_out(sources, sides)
         if left_out is not None:
-            warn_of_left_out(left_out, stores, config)
+            warn_of_left_out(left_out, splits)
     has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
     listed = {} if left_out is None else {LEFT_OUT: left_out.describe()}
     settings = {**_plain(config), "data_hash": source.content_hash, **listed}
@@ -171,17 +175,12 @@ def pretrain(
     return model
 
 
-def warn_of_left_out(left_out: LeftOut, stores: Sequence[Store], config: Run) -> None:
-    """Say how many training sequences a list leaves out."""
-    before = sum(
-        len(training_side(store, name)) for store, (_, name) in zip(stores, config.sides, strict=True)
-    )
-    after = sum(
-        len(training_side(store, name, left_out))
-        for store, (_, name) in zip(stores, config.sides, strict=True)
-    )
+def warn_of_left_out(left_out: LeftOut, splits: Sequence[Split]) -> None:
+    """Say how many training sequences a list leaves out, given each store's split without them."""
+    num_lost = sum(each.num_left_out[0] for each in splits)
+    total = num_lost + sum(len(each.train) for each in splits)
     warnings.warn(
-        f"{before - after:,} of {before:,} training sequences are left out by {left_out.path}",
+        f"{num_lost:,} of {total:,} training sequences are left out by {left_out.path}",
         SkelactWarning,
         stacklevel=2,
     )

@@ -200,10 +200,10 @@ def without(store: Store, sides: Split, left_out: LeftOut | None) -> Split:
     return replace(sides, train=train, test=test, left_out=left_out, num_left_out=lost)
 
 
-def training_side(store: Store, protocol_name: str, left_out: LeftOut | None = None) -> Indices:
-    """Return the sequences that a pre-training learns from: a protocol's training side, or with ``all`` all.
+def training_side(store: Store, protocol_name: str, left_out: LeftOut | None = None) -> Split:
+    """Return what a pre-training learns from: a protocol's training side, or with ``all`` all sequences.
 
-    The other side may be empty. What a list of recordings names is not among them.
+    What a list of recordings names is not among them. The test side is left empty.
 
     Raises:
         ConfigurationError: the store's data set has no protocol of this name.
@@ -213,7 +213,7 @@ def training_side(store: Store, protocol_name: str, left_out: LeftOut | None = N
         sides = Split(np.arange(len(store)), np.empty(0, np.int64))
     else:
         sides = split(store, protocol_name, needs_test=False)
-    return without(store, replace(sides, test=np.empty(0, np.int64)), left_out).train
+    return without(store, replace(sides, test=np.empty(0, np.int64)), left_out)
 
 
 def labelled(store: Store, sides: Split, *, warn: bool = True) -> Split:

@@ -22,8 +22,8 @@ def test_a_list_leaves_its_recordings_out_of_both_sides(small_store, tmp_path):
     assert (sides.train.tolist(), sides.test.tolist()) == ([0, 1, 3, 4], [5, 6, 8, 9])
     assert sides.num_left_out == (1, 1)
     assert sides.line() == [f"  left out by {listed.path}: 1 training, 1 test sequences"]
-    assert training_side(small_store, "all", listed).tolist() == [0, 1, 3, 4, 5, 6, 8, 9]
-    assert training_side(small_store, "all").tolist() == list(range(10))
+    assert training_side(small_store, "all", listed).train.tolist() == [0, 1, 3, 4, 5, 6, 8, 9]
+    assert training_side(small_store, "all").train.tolist() == list(range(10))
 
 
 def test_the_hash_is_of_the_names_alone(tmp_path):
