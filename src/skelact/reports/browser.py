@@ -14,7 +14,7 @@ from skelact.progress import progress
 from skelact.reports.page import fill_page
 from skelact.reports.player import MOST_PLACES, Played, player_data, player_frame
 from skelact.skeleton.oddities import KINDS, find_oddities
-from skelact.skeleton.sequence import stretch
+from skelact.skeleton.sequence import SkeletonSequence, stretch
 from skelact.store.overview import MOST_VALUES, grouping_attributes
 from skelact.store.protocols import protocols_of, split
 from skelact.store.store import Store
@@ -136,15 +136,20 @@ def _looked_at(store: Store) -> tuple[list[float], list[list[list[Any]]]]:
     Missing is the share of joints that were not seen, of those of all bodies while they were there, and of
     frames that show nobody.
     """
-    starts, kept = store.array("joint_start"), np.diff(store.array("frame_start"))
-    frames = np.asarray(store.array("num_frames"))
     missing, odd = [], []
     with progress("looking at", len(store), "recordings") as step:
         for place in range(len(store)):
-            rows = slice(int(starts[place]), int(starts[place + 1]))
-            seen = store.seen_joints(rows)
-            share = float(seen.mean()) * kept[place] / max(int(frames[place]), 1) if seen.size else 0.0
-            missing.append(round(1 - float(share), 4))
-            odd.append([[each.kind, each.text, each.frame] for each in find_oddities(store.sequence(place))])
+            sequence = store.sequence(place)
+            missing.append(round(1 - _share_seen(sequence), 4))
+            odd.append([[each.kind, each.text, each.frame] for each in find_oddities(sequence)])
             step(place + 1)
     return missing, odd
+
+
+def _share_seen(sequence: SkeletonSequence) -> float:
+    """Return the share of joints that were seen of present bodies, times that of frames with anybody."""
+    present, joints = sequence.present, sequence.joint_present
+    if not present.any():
+        return 0.0
+    share = 1.0 if joints is None else float(joints[present].mean())
+    return share * float(present.any(0).mean())
