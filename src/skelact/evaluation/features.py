@@ -5,7 +5,7 @@ Every sequence once, on any number of processes: each takes a share, then all ha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor
 from skelact.clips.source import Clips, ClipSource, draw_crops
 from skelact.errors import DataError
 from skelact.models.backbone import Backbone, frozen
-from skelact.models.heads import embed_clips
+from skelact.models.heads import embed_clips, encode_clips
 from skelact.models.sizes import Pooling
 from skelact.progress import progress
 from skelact.store.protocols import Split
@@ -96,6 +96,31 @@ def extract_features(
     return features, labels_of(source, indices)
 
 
+@torch.no_grad()
+def extract_poolings(
+    encoder: Backbone, source: ClipSource, indices: Indices, poolings: Sequence[Pooling], *, title: str = ""
+) -> list[Tensor]:
+    """Embed the test clips of sequences in several ways, each clip encoded once.
+
+    Args:
+        encoder: the representation; it is not changed.
+        source: where the clips come from.
+        indices: (N,) sequences of the store.
+        poolings: what stands side by side in the embeddings of each way.
+        title: what the progress line on a terminal calls it; none without a title.
+
+    Returns:
+        For each way the (N, D) embeddings that :func:`extract_features` gives.
+    """
+
+    def embed_test(part: slice) -> list[Tensor]:
+        clips = source.test(indices[part])
+        return encode_clips(encoder, clips.positions, clips.present, clips.seen, poolings)[1]
+
+    with frozen(encoder, source.device):
+        return several_in_batches(embed_test, len(indices), BATCH_SIZE, title=title)
+
+
 def extract_sides(
     encoder: Backbone,
     source: ClipSource,
@@ -174,7 +199,7 @@ def in_batches(
     fabric: Fabric | None = None,
     title: str = "",
 ) -> Tensor:
-    """Compute a row for each of ``num`` sequences, a batch at a time, each sequence in one process.
+    """Compute a row for each of ``num`` sequences, as :func:`several_in_batches` does several.
 
     Args:
         compute: gives the rows of a part of the sequences.
@@ -186,19 +211,42 @@ def in_batches(
     Returns:
         (num, ...) on the CPU, in every process.
     """
+    (rows,) = several_in_batches(lambda part: (compute(part),), num, batch_size, fabric=fabric, title=title)
+    return rows
+
+
+def several_in_batches(
+    compute: Callable[[slice], Sequence[Tensor]],
+    num: int,
+    batch_size: int,
+    *,
+    fabric: Fabric | None = None,
+    title: str = "",
+) -> list[Tensor]:
+    """Compute rows of several tables for ``num`` sequences, a batch at a time, each sequence in one process.
+
+    Args:
+        compute: gives the rows of a part of the sequences, of each table.
+        num: sequences.
+        batch_size: sequences at a time.
+        fabric: the processes that share the work; default: this one does it all.
+        title: what the progress line calls it; none without a title.
+
+    Returns:
+        The tables, (num, ...) each, on the CPU, in every process.
+    """
     share = slice(0, num) if fabric is None else share_of(num, fabric.global_rank, fabric.world_size)
     rows = []
     is_first = fabric is None or fabric.global_rank == 0
     with progress(title if is_first else "", share.stop - share.start, "sequences") as step:
         for start in range(share.start, share.stop, batch_size):
             part = slice(start, min(start + batch_size, share.stop))
-            rows.append(compute(part).cpu())
+            rows.append([each.cpu() for each in compute(part)])
             step(part.stop - share.start)
-    if fabric is None:
-        return torch.cat(rows)
-    if not rows:  # more processes than sequences: learn the shape from the first sequence
-        rows = [compute(slice(0, 1)).cpu()[:0]]
-    return gather(torch.cat(rows), num, fabric)
+    if not rows and fabric is not None:  # more processes than sequences: the first one tells the shapes
+        rows = [[each.cpu()[:0] for each in compute(slice(0, 1))]]
+    tables = [torch.cat(each) for each in zip(*rows, strict=True)]
+    return tables if fabric is None else [gather(each, num, fabric) for each in tables]
 
 
 def check_labels(source: ClipSource, split: Split) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -56,6 +58,30 @@ def embed_clips(
         vectors = encoder.embed_bodies(clips, present, seen, pooling.startswith("joints"))
         return pool_bodies(vectors, present, encoder.absent, pooling)
     return pool(encoder(clips, present), present, encoder.absent, pooling)
+
+
+def encode_clips(
+    encoder: Backbone, clips: Tensor, present: Tensor, seen: Tensor | None, poolings: Sequence[Pooling]
+) -> tuple[Tensor, list[Tensor]]:
+    """Return the (N, M, T', V, D) features of clips and their embeddings by several poolings, encoded once.
+
+    Args:
+        encoder: on the device of the clips.
+        clips: (N, M, T, V, C) positions.
+        present: (N, M) bool, True for bodies in the clip.
+        seen: (N, M, T, V) bool, True where a joint was seen; None: all.
+        poolings: of each embedding; it is what :func:`embed_clips` returns.
+    """
+    if isinstance(encoder, TokenEncoder):
+        keep_joints = [pooling.startswith("joints") for pooling in poolings]
+        features, vectors = encoder.features_and_vectors(clips, present, seen, keep_joints)
+    else:
+        features = encoder(clips, present)
+        vectors = [per_body(features, pooling) for pooling in poolings]
+    return features, [
+        pool_bodies(each, present, encoder.absent, pooling)
+        for each, pooling in zip(vectors, poolings, strict=True)
+    ]
 
 
 def pool_bodies(vectors: Tensor, present: Tensor, absent: Absent, pooling: Pooling) -> Tensor:

@@ -10,6 +10,7 @@ on skeletons: SLiM, arXiv 2603.10648.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -104,10 +105,24 @@ class TokenEncoder(nn.Module):
                 patches do not divide.
         """
         present = present_bodies(clips) if present is None else present
+        return self.features_and_vectors(clips, present, seen, ())[0]
+
+    def features_and_vectors(
+        self, clips: Tensor, present: Tensor, seen: Tensor | None, keep_joints: Sequence[bool]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return what :meth:`forward` makes of clips, and what :meth:`embed_bodies` does, encoded once.
+
+        Args:
+            clips: as for :meth:`forward`, like the next two.
+            present: which bodies are there.
+            seen: which joints were seen.
+            keep_joints: for each vector that is asked for, whether it has the joints side by side.
+        """
         bodies, is_there = self.tokens_of(clips, present, seen)
-        encoded = self.encode(patchify(bodies, self.config.patch_frames), is_there).tokens
-        encoded = torch.where(is_there.unsqueeze(-1), encoded, 0.0)
-        return _in_slots(encoded, present)
+        encoded = self.encode(patchify(bodies, self.config.patch_frames), is_there)
+        features = torch.where(is_there.unsqueeze(-1), encoded.tokens, 0.0)
+        vectors = [_in_slots(self.vectors(encoded, is_there, keep), present) for keep in keep_joints]
+        return _in_slots(features, present), vectors
 
     def embed_bodies(
         self,

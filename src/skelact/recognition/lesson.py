@@ -15,7 +15,7 @@ from torch import Tensor
 
 from skelact.clips.source import ClipSource
 from skelact.errors import DataError
-from skelact.evaluation.features import extract_features, labels_of
+from skelact.evaluation.features import extract_features, extract_poolings, labels_of
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.models.pretrained import Pretrained, load_pretrained
 from skelact.models.sizes import Pooling
@@ -122,13 +122,14 @@ def _examples(
     is_of_two = np.median(np.asarray(source.store.array("num_bodies"))[indices]) > 1
     if is_of_two and source.settings.max_bodies > 1 and numbers <= MOST_NUMBERS:
         ways.append("joints-and-bodies")
-    found: dict[Pooling, Examples] = {}
-    for pooling in ways:
-        features, _ = extract_features(pretrained.encoder, source, indices, title=title, pooling=pooling)
-        if not features.isfinite().all():
-            raise DataError("a recording has a feature that is not finite; did the pre-training diverge?")
-        found[pooling] = Examples(features, labels, len(source.store.class_names))
-    return found
+    found = extract_poolings(pretrained.encoder, source, indices, ways, title=title)
+    if not all(features.isfinite().all() for features in found):
+        raise DataError("a recording has a feature that is not finite; did the pre-training diverge?")
+    num_classes = len(source.store.class_names)
+    return {
+        pooling: Examples(features, labels, num_classes)
+        for pooling, features in zip(ways, found, strict=True)
+    }
 
 
 def _recognition(

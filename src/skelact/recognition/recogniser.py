@@ -15,11 +15,12 @@ from torch import Tensor
 
 from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
-from skelact.evaluation.features import extract_features
+from skelact.evaluation.features import BATCH_SIZE, extract_features, several_in_batches
 from skelact.evaluation.logistic import LogisticRegression
 from skelact.files import checked
+from skelact.models.backbone import frozen
 from skelact.models.card import CARD, TRAIN_AGAIN
-from skelact.models.heads import Classifier, FinetuneHead
+from skelact.models.heads import Classifier, FinetuneHead, encode_clips
 from skelact.models.pretrained import WEIGHTS, Pretrained, read_weights
 from skelact.models.tensor_file import difference
 from skelact.recognition.calibration import probabilities
@@ -70,22 +71,37 @@ class Recogniser:
             indices: (N,) sequences of its store.
             title: what the progress line on a terminal calls it; none without a title.
         """
-        features, nearest = torch.empty(0), None
-        if self.neighbours is not None:
+        scores = None
+        if self.head is not None:
+            scores, features = self._ask_head(self.head, source, indices, title)
+        else:
             encoder, pooling = self.pretrained.encoder, self.about.pooling
             features, _ = extract_features(encoder, source, indices, title=title, pooling=pooling)
-            nearest = self.neighbours.distances(features)
-        if self.head is not None:
-            from skelact.evaluation.finetune import classify  # it brings all that trains
-
-            scores = classify(self.head, source, indices, title=title)
-        elif self.layer is not None:
+        if self.layer is not None:
             scores = self.layer(features)
-        else:
+        nearest = None if self.neighbours is None else self.neighbours.distances(features)
+        if scores is None:
             assert nearest is not None  # read_recogniser sees to it
             scores = -nearest
         distances = None if nearest is None else nearest.min(1).values
         return Recognised(probabilities(scores, self.about.temperature), distances)
+
+    @torch.no_grad()
+    def _ask_head(
+        self, model: Classifier, source: ClipSource, indices: npt.NDArray[np.int64], title: str
+    ) -> tuple[Tensor, Tensor]:
+        """Return (N, K) scores of the fine-tuned head and (N, D) embeddings, of clips encoded once."""
+
+        def answer(part: slice) -> list[Tensor]:
+            clips = source.test(indices[part])
+            features, embeddings = encode_clips(
+                model.encoder, clips.positions, clips.present, clips.seen, [self.about.pooling]
+            )
+            return [model.head(features, clips.present).float(), *embeddings]
+
+        with frozen(model, source.device):
+            scores, embeddings = several_in_batches(answer, len(indices), BATCH_SIZE, title=title)
+        return scores, embeddings
 
     @property
     def takes(self) -> Pretrained:
