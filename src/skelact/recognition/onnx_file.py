@@ -133,7 +133,7 @@ class OnnxRecogniser:
                 one, far = self.run(positions[None])
                 chances.append(one)
                 distances.append(far)
-                step(1)
+                step(index + 1)
         far = np.concatenate(distances)
         return np.concatenate(chances), None if np.isnan(far).any() else far
 
