@@ -61,7 +61,8 @@ def predict_store(
     """
     recorded = store if recorded is None else recorded
     # a conversion may have left sequences out; of one store all are there, whatever they are called
-    places = range(len(store)) if recorded is store else [recorded.names.index(name) for name in store.names]
+    place_of = {name: place for place, name in enumerate(recorded.names)}
+    places = range(len(store)) if recorded is store else [place_of[name] for name in store.names]
     together = _answers(recogniser, store, top, title)
     several = np.flatnonzero(np.asarray(store.array("num_bodies")) > 1).tolist()
     alone = {index: _one_by_one(store.sequence(index)) for index in several}
