@@ -168,8 +168,11 @@ def test_arrays_in_all_shapes(ground, model):
     for wrong in (walk[:, :20], np.full((9, 25, 3), np.nan), walk[..., :2]):
         with pytest.raises(DataError):
             asked.predict(wrong)
-    with pytest.raises(ConfigurationError, match="top is 0"):
-        asked.predict(walk, top=0)
+    for ask in (lambda: asked.predict(walk, top=0), lambda: asked.stream(top=0)):
+        with pytest.raises(ConfigurationError, match=r"^top is 0; expected 1 class or more"):
+            ask()
+    with pytest.raises(ConfigurationError, match=r"^--top is -1; expected 1 class or more"):
+        predict(model, [ground / "asked"], top=-1)
 
 
 def test_each_of_two_people_is_told_as_if_alone(ground, model):

@@ -15,7 +15,7 @@ from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.recognition.answers import Prediction
 from skelact.skeleton.main_bodies import crowd_in_order
-from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.sequence import FARTHEST, SkeletonSequence
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import centre
 from skelact.store.in_memory import store_in_memory
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 ONNX = ".onnx"
 """Ending of the files that ``skelact export`` writes."""
-FARTHEST = 1e6
-"""Positions beyond it, in any unit, are none; their squares would not fit into float32 much later."""
 Positions = npt.NDArray[Any] | SkeletonSequence
 Embeddings = npt.NDArray[np.float32]
 
@@ -192,8 +190,6 @@ class Model:
         from skelact.models.fitting import check_store
         from skelact.recognition.prediction import predict_store
 
-        if top < 1:
-            raise ConfigurationError(f"top is {top}, expected 1 class or more")
         recogniser = self.recogniser
         store = self._in_memory(_listed(positions), fps, "to recognise")
         check_store(self.takes, store)
@@ -221,8 +217,6 @@ class Model:
         from skelact.recognition.stream import Stream
         from skelact.recognition.stream_settings import StreamSettings
 
-        if top < 1:
-            raise ConfigurationError(f"top is {top}, expected 1 class or more")
         return Stream(self.recogniser, instantiate(StreamSettings, settings, "stream"), top=top)
 
     def _in_memory(self, recordings: list[Any], fps: float | None, what_for: str) -> Store:

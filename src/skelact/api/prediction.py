@@ -18,7 +18,7 @@ from skelact.api.model import as_model
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactError, printable
 from skelact.limits import beyond, limit
-from skelact.recognition.answers import Answer, Prediction, PrimeJoint
+from skelact.recognition.answers import Answer, Prediction, PrimeJoint, check_top
 from skelact.recognition.stream_settings import StreamSettings
 
 if TYPE_CHECKING:
@@ -141,8 +141,7 @@ def predict(
     """
     if json and csv:
         raise ConfigurationError("--json and --csv are two forms of one output; give one")
-    if top < 1:
-        raise ConfigurationError(f"--top is {top}; expected 1 class or more")
+    check_top(top, "--top")
     if stream is not None and not follow:
         raise ConfigurationError("--stream.* are of a stream of frames; give --follow with them")
     if follow and (csv or len(files) != 1):

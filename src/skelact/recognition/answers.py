@@ -5,6 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from skelact.errors import ConfigurationError
+
+
+def check_top(top: int, named: str = "top") -> None:
+    """Raise ConfigurationError unless there are classes to tell; ``named`` is the number, as one types it."""
+    if top < 1:
+        raise ConfigurationError(f"{named} is {top}; expected 1 class or more")
+
 
 @dataclass(frozen=True)
 class PrimeJoint:

@@ -76,6 +76,10 @@ class Recognition(Struct, frozen=True):
     """Name of the folder or store that taught it."""
     data_hash: str = ""
 
+    def is_unfamiliar(self, distance: float) -> bool | None:
+        """Tell whether something so far from all examples is none of the classes; None: not known."""
+        return None if self.threshold is None else distance > self.threshold
+
 
 def told(about: Recognition) -> dict[str, Any]:
     """Return what a card holds of it, ready for JSON."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from skelact.clips.source import ClipSource
-from skelact.evaluation.features import extract_features
+from skelact.evaluation.features import extract_features, labels_of
 from skelact.evaluation.finetune import finetune
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.models.pretrained import Pretrained, load_pretrained
@@ -39,7 +39,7 @@ def measure_finetuned(
         scratch: folder for the runs, which nobody needs afterwards.
         about: what their cards say of them.
     """
-    labels = torch.from_numpy(source.store.labels[indices].astype("int64"))
+    labels = labels_of(source, indices)
     num_classes = len(source.store.class_names)
     scores = torch.full((len(labels), num_classes), -torch.inf)
     distances, tested = torch.full((len(labels),), torch.inf), torch.zeros(len(labels), dtype=torch.bool)

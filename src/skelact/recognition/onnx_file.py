@@ -137,10 +137,6 @@ class OnnxRecogniser:
         far = np.concatenate(distances)
         return np.concatenate(chances), None if np.isnan(far).any() else far
 
-    def is_unfamiliar(self, distance: float) -> bool | None:
-        """Tell whether something so far from all examples is none of the classes; None: not known."""
-        return None if self.about.threshold is None else distance > self.about.threshold
-
     def _turn(self, store: Store) -> npt.NDArray[np.float32]:
         """Return the (C, C) turn that brings the axis which is up in a store to the graph's."""
         if self.clips.view != "upright":

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.models.fitting import Taker
-from skelact.recognition.answers import Answer, Guess, Prediction
+from skelact.recognition.answers import Answer, Guess, Prediction, check_top
 from skelact.recognition.description import Recognition
 from skelact.recognition.prime import prime_stretches
 from skelact.skeleton.sequence import SkeletonSequence
@@ -40,9 +40,6 @@ class Asked(Protocol):
     def ask(self, store: Store, title: str = "") -> tuple[Floats, Floats | None]:
         """Return (N, K) probabilities of the sequences of a store, and (N,) distances to the examples."""
 
-    def is_unfamiliar(self, distance: float) -> bool | None:
-        """Tell whether something so far from all examples is none of the classes; None: not known."""
-
 
 def predict_store(
     recogniser: Asked, store: Store, recorded: Store | None = None, *, top: int = TOP, title: str = ""
@@ -58,7 +55,11 @@ def predict_store(
 
     Returns:
         One for each sequence, in the store's order.
+
+    Raises:
+        ConfigurationError: ``top`` is below 1.
     """
+    check_top(top)
     recorded = store if recorded is None else recorded
     # a conversion may have left sequences out; of one store all are there, whatever they are called
     place_of = {name: place for place, name in enumerate(recorded.names)}
@@ -93,7 +94,7 @@ def _answers(recogniser: Asked, store: Store, top: int, title: str) -> list[Answ
     for row, shares in enumerate(chances):
         best = np.argsort(-shares, kind="stable")[:top].tolist()
         guesses = (Guess(recogniser.class_names[label], float(shares[label])) for label in best)
-        far = None if distances is None else recogniser.is_unfamiliar(float(distances[row]))
+        far = None if distances is None else recogniser.about.is_unfamiliar(float(distances[row]))
         answers.append(Answer(tuple(guesses), far, ()))
     return answers
 

@@ -114,10 +114,6 @@ class Recogniser:
         chances, distances = self.recognise(source, np.arange(len(store)), title=title)
         return chances.numpy(), None if distances is None else distances.numpy()
 
-    def is_unfamiliar(self, distance: float) -> bool | None:
-        """Tell whether something so far from all examples is none of the classes; None: not known."""
-        return None if self.about.threshold is None else distance > self.about.threshold
-
     def tensors(self) -> dict[str, Tensor]:
         """Return all that its weights file holds."""
         network = self.pretrained.encoder if self.head is None else self.head

@@ -22,18 +22,16 @@ from skelact.errors import DataError
 from skelact.limits import check_limit
 from skelact.models.card import MEASURES
 from skelact.models.fitting import check_store
-from skelact.recognition.answers import Event, Guess
+from skelact.recognition.answers import Event, Guess, check_top
 from skelact.recognition.frames import Name
 from skelact.recognition.prediction import TOP, Asked
 from skelact.recognition.stream_settings import StreamSettings
 from skelact.skeleton.main_bodies import crowd_in_order
-from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.sequence import FARTHEST, SkeletonSequence
 from skelact.skeleton.view import Axis, Unit, centre
 from skelact.store.in_memory import store_in_memory
 
 Floats = npt.NDArray[np.float32]
-FARTHEST = 1e6
-"""Positions beyond it, in any unit, are none."""
 _MOST_FRAMES = 1_000
 """Of a window; of a camera that gives more, frames are left out evenly."""
 _USUAL_FPS = 30.0
@@ -80,6 +78,9 @@ class Stream:
         settings: how the stream is looked at.
         top: classes that events tell.
 
+    Raises:
+        ConfigurationError: ``top`` is below 1.
+
     Example:
         >>> stream = skelact.load("my-model").stream()
         >>> for time, people in camera:
@@ -88,6 +89,7 @@ class Stream:
     """
 
     def __init__(self, recogniser: Asked, settings: StreamSettings | None = None, *, top: int = TOP) -> None:
+        check_top(top)
         self.settings = settings or StreamSettings()
         about = recogniser.about
         usual = about.seconds or recogniser.takes.clips.num_frames / _USUAL_FPS
@@ -208,7 +210,7 @@ class Stream:
         events = []
         for row, name in enumerate(there):
             known = chances[row].astype(np.float64)
-            if distances is not None and self._recogniser.is_unfamiliar(float(distances[row])):
+            if distances is not None and self._recogniser.about.is_unfamiliar(float(distances[row])):
                 known = np.zeros_like(known)
             events += self._judge(name, known, now, (starts[name] + now) / 2)
         return events

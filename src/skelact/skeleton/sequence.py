@@ -12,6 +12,9 @@ from skelact.errors import DataError
 from skelact.notebooks import table_html
 from skelact.skeleton.topology import Topology
 
+FARTHEST = 1e6
+"""Positions beyond it, in any unit, are none; their squares would not fit into float32 much later."""
+
 
 @dataclass(frozen=True)
 class SkeletonSequence:
