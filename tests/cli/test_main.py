@@ -7,7 +7,7 @@ import pytest
 
 from skelact import __version__
 from skelact.cli.main import COMMANDS, main
-from skelact.cli.parsing import parameters_of
+from skelact.cli.parsing import make_parser, parameters_of
 from skelact.errors import SkelactError, SkelactWarning
 
 
@@ -39,6 +39,15 @@ def test_every_command_explains_itself(command, capsys):
                 ].startswith(" " * 20)
                 assert described, line
         assert words == ["--help-all"] or len(lines) <= 48, "fits on one screen"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.words))
+def test_every_option_of_help_all_has_a_description(command):
+    parser = make_parser(command.name, command.load(), command.positional)
+    without = [
+        action.dest for action in parser._actions if not re.sub(r"\(default: .*\)$", "", action.help).strip()
+    ]
+    assert without == []
 
 
 def has_tables(command):

@@ -125,7 +125,8 @@ def settings_of(name: str, tables: Fields) -> Iterator[Setting]:
 
 def _fields(prefix: str, schema: type) -> Iterator[Setting]:
     hints = typing.get_type_hints(schema)
-    helps = _helps(schema)
+    bases = filter(is_dataclass, reversed(schema.__mro__))
+    helps = {key: text for each in bases for key, text in _helps(each).items()}
     for field in fields(schema):
         name, hint = f"{prefix}.{field.name}", hints[field.name]
         if is_dataclass(hint):
