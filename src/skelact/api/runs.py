@@ -14,14 +14,14 @@ from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import DataError, SkelactError, printable
 from skelact.files import writing
 from skelact.locks import holder_of
-from skelact.models.card import read_card
+from skelact.models.card import CARD, read_card
+from skelact.models.pretrained import WEIGHTS
 from skelact.results.files import FOLDER
 from skelact.results.tables import ResultEntry, read_entries
 from skelact.training.log import METRICS, read_metrics
 from skelact.training.run_folder import CONFIG
 from skelact.yaml_files import read_yaml
 
-CARD, WEIGHTS = "card.json", "weights.safetensors"
 State = Literal["running", "stopped", "finished", "damaged"]
 
 
@@ -44,7 +44,7 @@ class RunResult:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunState:
     """A run folder as it stands now."""
 
     run: str
@@ -67,7 +67,7 @@ class Runs:
     """The runs of a folder; its text is a table, or one JSON object a line."""
 
     folder: Path
-    runs: tuple[Run, ...]
+    runs: tuple[RunState, ...]
     as_json: bool = False
 
     @property
@@ -126,7 +126,7 @@ def runs(folder: PathLike = "runs", *, json: bool = False) -> Runs:
     return Runs(top, tuple(listed), json)
 
 
-def _look(place: Path, name: str) -> Run:
+def _look(place: Path, name: str) -> RunState:
     method, epochs, done, problem = "", 0, [], ""
     results: tuple[RunResult, ...] = ()
     with warnings.catch_warnings():
@@ -153,7 +153,7 @@ def _look(place: Path, name: str) -> Run:
     last = done[-1] if done else {}
     epochs_done = min(epochs, int(last["epoch"]) + 1) if last else 0
     is_open = state in ("running", "stopped")
-    return Run(
+    return RunState(
         run=printable(name),
         state=state,
         method=printable(method),
@@ -192,7 +192,7 @@ def _mean(entries: Sequence[ResultEntry]) -> RunResult:
     return RunResult(data_set, protocol, evaluation, trained, mean, len(entries))
 
 
-def _row(run: Run) -> tuple[str, ...]:
+def _row(run: RunState) -> tuple[str, ...]:
     told = "" if run.state == "finished" else run.remark
     results = "; ".join(str(result) for result in run.results if result.trained)
     return (
