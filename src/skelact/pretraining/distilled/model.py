@@ -22,7 +22,7 @@ from skelact.models.backbone import Module
 from skelact.models.embedding import patchify
 from skelact.models.token_encoder import Encoded, TokenEncoder
 from skelact.models.token_sizes import PrototypeConfig, TokenEncoderConfig
-from skelact.pretraining.distilled.heads import PrototypeHead, RegressionHead, UnitHead
+from skelact.pretraining.distilled.heads import Predictor, PrototypeHead, RegressionHead, UnitHead
 from skelact.pretraining.distilled.losses import (
     agreement,
     contrast,
@@ -33,7 +33,6 @@ from skelact.pretraining.distilled.losses import (
     told_apart,
 )
 from skelact.pretraining.distilled.objective import DistilledObjective
-from skelact.pretraining.distilled.predictor import Predictor
 from skelact.pretraining.distilled.views import DistilledViews, PrimeStretch, Stretch, steps_of
 from skelact.pretraining.masked.losses import motion, normalise
 from skelact.pretraining.momentum import follow

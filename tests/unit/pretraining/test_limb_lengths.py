@@ -1,6 +1,6 @@
 import torch
 
-from skelact.clips.limb_lengths import scale_limbs
+from skelact.pretraining.distilled.views import scale_limbs
 from skelact.skeleton.limbs import limbs
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
