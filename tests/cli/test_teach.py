@@ -103,9 +103,9 @@ def test_tensors_that_do_not_fit_the_card_are_told(taught, tmp_path, change):
         tensors["neighbours.points"][3, 1] = torch.nan
     if change == "labels":
         tensors["neighbours.labels"][0] = 7
+    write_tensors(path, tensors, file.about)
     pretrained = load_pretrained(tmp_path / "model")
     pretrained.card["recognition"]["classifier"] = "finetune" if change == "classes" else "linear"
-    write_tensors(path, tensors, file.about)
     with pytest.raises(DataError):
         read_recogniser(tmp_path / "model", pretrained)
 
@@ -171,6 +171,20 @@ def test_what_cannot_be_used_is_counted_and_a_class_of_one_recording_is_not_test
     assert re.search(r"left out    clapping/S001C001P001R001A099", out)
     assert re.search(r"hopping +1 +not tested", out)
     assert len(skelact.load(tmp_path / "model").classes) == 3
+
+
+def test_weights_are_read_once(taught, gestures, tiny_run, tmp_path, monkeypatch):
+    read = []
+
+    def counted(path, remedy):
+        read.append(path)
+        return read_tensors(path, remedy)
+
+    monkeypatch.setattr("skelact.models.pretrained.read_tensors", counted)
+    skelact.package(taught.path, tmp_path / "model")
+    skelact.package(tiny_run, tmp_path / "encoder")
+    skelact.predict(taught.path, [gestures / "hopping"])
+    assert read == [folder / "weights.safetensors" for folder in (taught.path, tiny_run, taught.path)]
 
 
 @pytest.mark.parametrize("around", ["", "gestures"])

@@ -158,24 +158,24 @@ def package(run: Annotated[Run, Option(str)], out: PathLike, *, overwrite: bool 
     Raises:
         DataError: no model at the place named, or OUT is taken.
     """
-    from skelact.models.pretrained import PREFIX, read_weights
+    from skelact.models.pretrained import PREFIX
     from skelact.recognition.description import RECOGNITION, knows_classes, told
     from skelact.recognition.package import check_free, write_package
     from skelact.recognition.recogniser import read_recogniser
 
     check_free(out, overwrite)
     model = as_model(run)
-    card, tensors = dict(model.card), read_weights(model.run).tensors
+    pretrained, card = model.pretrained, dict(model.card)
     lines = [f"{'encoder':<12}{model.method}, {model.topology.name}"]
     if knows_classes(card):
-        recogniser = read_recogniser(model.run, model.pretrained)
+        recogniser = read_recogniser(model.run, pretrained)
         about = recogniser.about
         if about.accuracy is None:
             about = structs.replace(about, accuracy=_accuracy_of(model.run))
         card[RECOGNITION], tensors = told(about), recogniser.tensors()
         lines.append(f"{'classes':<12}{len(about.class_names)}: {', '.join(about.class_names)}")
     else:
-        tensors = {name: value for name, value in tensors.items() if name.startswith(PREFIX)}
+        tensors = {f"{PREFIX}{name}": value for name, value in pretrained.encoder.state_dict().items()}
         lines.append(f"{'classes':<12}none; teach it some: skelact teach FOLDER --from {out} --out MODEL")
     path = write_package(Path(out), card, tensors, overwrite=overwrite)
     return Package(path, card, "\n".join([*lines, f"{'model':<12}{path}"]))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError, DataError
@@ -23,6 +24,8 @@ from skelact.store.store import Store
 
 WEIGHTS = "weights.safetensors"
 PREFIX = "encoder."
+CLASSIFIERS = ("neighbours.", "linear.", "head.")
+"""How names of tensors begin that tell classes apart."""
 EXPECTED = "a model of 'skelact pretrain' or 'skelact weights import'"
 
 
@@ -38,6 +41,8 @@ class Pretrained:
     """How its clips were made."""
     card: Mapping[str, Any]
     """The whole card: method, configuration, data, versions."""
+    classifier: Mapping[str, Tensor] = field(default_factory=dict)
+    """Tensors that tell classes apart, by their names; empty of an encoder alone."""
 
     def untrained(self, seed: int) -> Pretrained:
         """Return the same with an encoder of the same sizes that has learned nothing; ``seed`` decides it."""
@@ -141,7 +146,8 @@ def load_pretrained(folder: Path | str) -> Pretrained:
         raise DataError(f"{folder / WEIGHTS}: the encoder's {problem}; this is not the card's model")
     encoder.load_state_dict(weights)
     choose_threads(sum(parameter.numel() for parameter in encoder.parameters()))
-    return Pretrained(encoder.eval(), topology, clips, card)
+    classifier = {name: value for name, value in file.tensors.items() if name.startswith(CLASSIFIERS)}
+    return Pretrained(encoder.eval(), topology, clips, card, classifier)
 
 
 def read_weights(folder: Path | str) -> TensorFile:

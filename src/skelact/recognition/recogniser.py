@@ -21,7 +21,7 @@ from skelact.files import checked
 from skelact.models.backbone import frozen
 from skelact.models.card import CARD, TRAIN_AGAIN
 from skelact.models.heads import Classifier, FinetuneHead, encode_clips
-from skelact.models.pretrained import WEIGHTS, Pretrained, read_weights
+from skelact.models.pretrained import WEIGHTS, Pretrained
 from skelact.models.tensor_file import difference
 from skelact.recognition.calibration import probabilities
 from skelact.recognition.choice import L2
@@ -139,7 +139,7 @@ def read_recogniser(folder: Path | str, pretrained: Pretrained) -> Recogniser:
     """
     folder, card = Path(folder), pretrained.card
     about = read_recognition(card, str(folder / CARD), str(folder))
-    num_classes, tensors = len(about.class_names), read_weights(folder).tensors
+    num_classes, tensors = len(about.class_names), pretrained.classifier
     neighbours, layer, head = _neighbours(folder, tensors, num_classes), None, None
     if about.classifier == "finetune":
         head = _head(folder, pretrained, num_classes)
