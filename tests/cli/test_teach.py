@@ -173,6 +173,16 @@ def test_what_cannot_be_used_is_counted_and_a_class_of_one_recording_is_not_test
     assert len(skelact.load(tmp_path / "model").classes) == 3
 
 
+def test_of_copies_it_cannot_be_told_what_is_unfamiliar(tiny_run, tmp_path):
+    for number, name in enumerate(("wave", "rest", "sit")):
+        for each in range(4):
+            pose(tmp_path / "gestures" / name, f"{name}-{each}", frames(number))
+    made = skelact.teach(tmp_path / "gestures", out=tmp_path / "model", from_=tiny_run)
+    assert made.card["recognition"]["threshold"] is None
+    assert "unfamiliar  cannot be told, for the recordings are copies of each other" in str(made)
+    assert skelact.load(tmp_path / "model").predict(np.array(frames(0))).unfamiliar is None
+
+
 def test_weights_are_read_once(taught, gestures, tiny_run, tmp_path, monkeypatch):
     read = []
 

@@ -314,12 +314,15 @@ def _found(lesson: Lesson, about: Recognition) -> list[str]:
         lines.append(f"  {empty:,} without a recording are never recognised")
     assert about.calibration is not None  # whatever is taught is calibrated
     before, after = about.calibration.before, about.calibration.after
-    share = f"{100 * (about.false_alarms or 0):g} % false alarms"
+    unfamiliar = "cannot be told, for the recordings are copies of each other"
+    if about.threshold is not None:
+        share = f"{100 * (about.false_alarms or 0):g} % false alarms"
+        unfamiliar = f"farther than {about.threshold:.3g} from all that taught it ({share})"
     return [
         *lines,
         f"{'compared':<12}{lesson.folds.rule}",
         *(f"  {line}" for line in table(lesson.candidates, chosen)),
         f"{'chosen':<12}{chosen.name}: it recognised most",
         f"{'calibrated':<12}expected calibration error {before:.3f} -> {after:.3f}",
-        f"{'unfamiliar':<12}farther than {about.threshold or 0:.3g} from all that taught it ({share})",
+        f"{'unfamiliar':<12}{unfamiliar}",
     ]

@@ -44,6 +44,9 @@ from skelact.store.protocols import Indices, Split
 MOST_NUMBERS = 1 << 23
 """Numbers in all features up to which joints are also taken apart."""
 
+COPIES = 1e-4
+"""Distance up to which recordings are copies, but for rounding; another class is usually at 1."""
+
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
@@ -139,13 +142,14 @@ def _recognition(
     tested = chosen.tested
     scores, truth = chosen.scores[tested], chosen.labels[tested]
     numbers = torch.from_numpy(folds.number)[tested]
+    threshold = threshold_of(chosen.distances[tested], false_alarms)
     return Recognition(
         classifier=chosen.kind,
         class_names=class_names,
         temperature=fit_temperature(scores, truth),
         pooling=chosen.pooling,
         num_examples=np.bincount(chosen.labels.numpy(), minlength=len(class_names)).tolist(),
-        threshold=threshold_of(chosen.distances[tested], false_alarms) or None,
+        threshold=threshold if threshold > COPIES else None,  # all that is no copy would be unfamiliar
         false_alarms=false_alarms,
         accuracy=_accuracy(chosen, folds),
         candidates=[_accuracy(each, folds) for each in candidates],
