@@ -55,9 +55,8 @@ def build_app(model: Model, *, token: str | None = None, any_host: bool = False)
     classes = model.recogniser.class_names
     app = FastAPI(title="skelact", version=__version__, docs_url=None, redoc_url=None)
     app.state.answering = answering
-    page = fill_page(
-        "serve", ["serve"], title="skelact", data={"classes": classes, "token": token is not None}
-    ).replace("default-src 'none';", "default-src 'none'; connect-src 'self';")
+    data = {"classes": classes, "token": token is not None}
+    page = fill_page("serve", ["serve"], title="skelact", data=data, asks_server=True)
 
     def refused(path: str, headers: Headers) -> tuple[int, str] | None:
         """Return why a request is not answered, with its status; None: it is."""
