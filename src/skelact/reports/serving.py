@@ -16,11 +16,22 @@ from skelact.errors import DataError
 
 LOOPBACK = "127.0.0.1"
 Answer = Callable[[str], str | None]
-_HEADERS = {
+HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
 }
+"""Of every answer. Notebooks and pages that hold a page in a frame hold its text, not its address."""
+
+
+def names_loopback(host: str) -> bool:
+    """Tell whether the ``Host`` of a request is a name of this machine's loopback.
+
+    A page of elsewhere that reaches a server under a name of its own sends that name.
+    """
+    name, _, port = host.rpartition(":")
+    return (name if port.isdecimal() else host) in (LOOPBACK, "localhost", "[::1]")
 
 
 class PageServer(ThreadingHTTPServer):
@@ -68,13 +79,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page or what it asks for, or that there is no such page."""
-        host = self.headers.get("Host", "")
-        name = host.rpartition(":")[0] or host
-        found = self.server.find(self.path) if name in (LOOPBACK, "localhost") else None
+        found = self.server.find(self.path) if names_loopback(self.headers.get("Host", "")) else None
         body, kind = found or (b"not here", "text/html; charset=utf-8")
         self.send_response(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND)
         self.send_header("Content-Type", kind)
-        for key, value in _HEADERS.items():
+        for key, value in HEADERS.items():
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -22,21 +22,15 @@ from skelact.api.model import Model
 from skelact.errors import SkelactError, printable
 from skelact.limits import beyond, limit
 from skelact.reports.page import fill_page
+from skelact.reports.serving import HEADERS, names_loopback
 from skelact.service.answering import Answering, BusyError
 from skelact.service.metrics import Metrics
 from skelact.service.schema import BODY, Health, Predictions, refusals, text_of
 from skelact.service.streaming import PATIENCE, WRONG, close, follow
 
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
 OPEN = ("/", "/health")
 """Addresses for which no token is asked."""
 MOST_TOP = 1000
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
 
 
 def build_app(model: Model, *, token: str | None = None, any_host: bool = False) -> FastAPI:
@@ -61,8 +55,7 @@ def build_app(model: Model, *, token: str | None = None, any_host: bool = False)
     def refused(path: str, headers: Headers) -> tuple[int, str] | None:
         """Return why a request is not answered, with its status; None: it is."""
         host = headers.get("host", "")
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() else host
-        if not any_host and name not in LOOPBACK:
+        if not any_host and not names_loopback(host):
             return 403, "this service answers under the names of this machine's loopback alone"
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:
@@ -86,7 +79,7 @@ def build_app(model: Model, *, token: str | None = None, any_host: bool = False)
             except Exception as error:  # nothing of it may get out
                 print(f"skelact: {type(error).__name__}: {printable(str(error))[:500]}", file=sys.stderr)
                 response = refusal(500, "an error of the service; its log says more")
-        for name, value in _HEADERS.items():
+        for name, value in HEADERS.items():
             response.headers[name] = value
         route = request.scope.get("route")
         path = getattr(route, "path", "other")

@@ -14,7 +14,7 @@ import pytest
 from skelact.errors import DataError
 from skelact.reports.page import PAGES, fill_page, in_frame, packed, script_json
 from skelact.reports.player import SCRIPTS
-from skelact.reports.serving import PageServer
+from skelact.reports.serving import PageServer, names_loopback
 
 HOSTILE = "</script><img src=x onerror=alert(1)>{{policy}}&amp;<!--"
 
@@ -86,11 +86,30 @@ def test_a_served_page_is_at_its_address_alone(server):
     answer = ask(server.address)
     assert answer.read() == b"<p>here"
     assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Frame-Options"] == "DENY"
     assert server.address.startswith("http://127.0.0.1:")
     root = server.address[: -len(server.path)]
     for place, host in ((f"{root}/", None), (f"{server.address}x", None), (server.address, "evil.example")):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             ask(place, host)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        ("127.0.0.1", True),
+        ("localhost:8000", True),
+        ("[::1]", True),
+        ("[::1]:8000", True),
+        ("", False),
+        ("evil.example", False),
+        ("127.0.0.1.evil.example:80", False),
+        ("localhost:80@evil.example", False),
+        ("[::1]:", False),
+    ],
+)
+def test_names_of_the_loopback_are_told_from_others(host, is_own):
+    assert names_loopback(host) == is_own
 
 
 def test_a_port_that_is_taken_is_told(server):
