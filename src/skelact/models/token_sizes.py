@@ -111,9 +111,10 @@ class PrototypeConfig:
         check_positive("head", dict(vars(self)))
         check_limit("parameters", self.num_parameters(1), "head", ConfigurationError)
 
-    def num_parameters(self, width: int) -> int:
-        """Return the numbers that a head on features of ``width`` learns."""
-        return (width + 1) * self.hidden + (self.hidden + 1 + self.prototypes) * self.bottleneck
+    def num_parameters(self, width: int, has_prototypes: bool = True) -> int:
+        """Return the numbers that a head on features of ``width`` learns, with prototypes or without."""
+        prototypes = self.prototypes if has_prototypes else 0
+        return (width + 1) * self.hidden + (self.hidden + 1 + prototypes) * self.bottleneck
 
 
 @dataclass(frozen=True)

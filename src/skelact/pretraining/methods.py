@@ -262,8 +262,10 @@ class _Distilled(Family["DistilledModel"]):
         self, encoder: TokenEncoderConfig, sizes: DistilledSizes, objective: DistilledObjective
     ) -> int:
         # student and teacher, with a head each; a second one where hidden tokens have prototypes
+        head, width = sizes.head, encoder.width
+        of_class = head.num_parameters(width, has_prototypes=objective.class_target == "prototypes")
         has_two = objective.masked_weight > 0 and objective.target == "prototypes"
-        return 2 * (encoder.num_parameters + (1 + has_two) * sizes.head.num_parameters(encoder.width))
+        return 2 * (encoder.num_parameters + of_class + has_two * head.num_parameters(width))
 
     def task(self, model: DistilledModel, source: MixedSource) -> DistilledTask:
         from skelact.pretraining.distilled.task import DistilledTask

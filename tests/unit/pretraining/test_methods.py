@@ -22,6 +22,7 @@ from skelact.pretraining.methods import (
     sizes,
 )
 from skelact.pretraining.run import load_model, pretrain
+from skelact.skeleton.tables import TOPOLOGIES
 from skelact.store.prepare import prepare
 from skelact.synthetic import write_data_set
 
@@ -105,3 +106,18 @@ def test_paths_may_be_strings_and_models_come_back(method, store, tmp_path):
     card.write_text(card.read_text().replace('"tau"', '"tua"'))  # every family has one
     with pytest.raises(DataError, match=r"card says what does not fit .*tua'.* \(did you mean 'tau'\?\)"):
         load_model(str(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("size", ["tiny", "small", "base"])
+@pytest.mark.parametrize("name", sorted(methods()))
+def test_no_model_is_claimed_to_be_larger_than_it_is(name, size):
+    # a run whose card claims more numbers than its weights hold would not be opened
+    method = find_method(name)
+    config = method.run(size, {"data": ["store"], "protocol": ["xsub"]})
+    topology = TOPOLOGIES["ntu-25"]
+    encoder = config.model.encoder(topology.num_joints, 3, config.clips.num_frames)
+    objective = getattr(config, method.family.objective)
+    model = method.family.model(encoder, config.model, objective, topology, config.clips.stream)
+    held = sum(value.numel() for value in model.state_dict().values())
+    claimed = method.family.num_parameters(encoder, config.model, objective)
+    assert 0.3 * held < claimed <= held
