@@ -277,6 +277,16 @@ def test_a_run_becomes_a_package(store_path, tiny_run, tmp_path, capsys):
     assert main(["package", str(tiny_run), str(tmp_path / "encoder")]) == 0
     assert "none; teach it some" in capsys.readouterr().out
     assert skelact.load(tmp_path / "encoder").classes == []
+    words = ["--data", str(store_path), "--method", "mamp", "--size", "tiny", "--out", str(tmp_path / "next")]
+    for needs_more in (
+        ["pretrain", *words, "--init", str(tmp_path / "encoder")],
+        ["weights", "export", str(tmp_path / "encoder"), str(tmp_path / "a.pth")],
+    ):
+        assert main(needs_more) == 2
+        assert "a package, which keeps the encoder of a pre-training alone; give" in capsys.readouterr().err
+    assert not (tmp_path / "next").exists()
+    shown = skelact.view(f"{store_path}:0", model=tmp_path / "encoder")
+    assert "is a package, which keeps the encoder alone" in shown.page
     run = tmp_path / "run"
     few = {"epochs": 1, "hidden_width": 8, "training": {"tensorboard": False}}
     tuned = skelact.evaluate("finetune", tiny_run, store_path, "xsub", out=run, **few)

@@ -83,7 +83,8 @@ def pretrain(
         method: stjd-mp-visible (default), stjd-mp, mamp, mae; contrastive: stjd-cl-positions, stjd-cl,
             random-cl, moco; distilled: stjd-d, slim
         size: tiny, small or base (default); masked methods also have demo and compact
-        init: masked methods: weights to start from, a run folder or a published .pth file
+        init: masked methods: weights to start from, a run folder (no package: it has no decoder) or a
+            published .pth file
         mixing: with several stores: size (default) or equal shares of each
         without: CSV with a column 'name' of recordings that are not learned from, as 'skelact browse'
             saves it

@@ -138,7 +138,7 @@ class Family(ABC, Generic[M]):
         Raises:
             DataError: the folder holds no finished model of this family, or weights that do not fit its card.
         """
-        from skelact.models.card import CARD
+        from skelact.models.card import CARD, CHECKSUM
         from skelact.models.pretrained import WEIGHTS, check_size, load_pretrained, read_weights
         from skelact.models.tensor_file import difference
 
@@ -149,6 +149,11 @@ class Family(ABC, Generic[M]):
             raise DataError(f"{folder}: {method} is no {self.name} method")
         if self.objective not in config:
             raise DataError(f"{folder}: holds an encoder alone, not the whole model of its pre-training")
+        if CHECKSUM in pretrained.card:
+            raise DataError(
+                f"{folder}: a package, which keeps the encoder of a pre-training alone; give the run folder that "
+                "it was made of"
+            )
         types, weights = get_type_hints(self.settings), read_weights(folder)
         try:
             sizes, objective = (

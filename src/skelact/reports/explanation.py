@@ -15,6 +15,7 @@ from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError
 from skelact.evaluation.prime_joints import definition, load_detector, prime_joints
 from skelact.models.backbone import frozen
+from skelact.models.card import CHECKSUM
 from skelact.models.embedding import patchify
 from skelact.models.pretrained import Pretrained
 from skelact.pretraining.masked.model import MaskedModel
@@ -67,9 +68,17 @@ def explained(played: Played, run: Path, pretrained: Pretrained) -> Played:
     if knows_classes(pretrained.card):
         return replace(told, decision=decide(run, pretrained, played))
     family = family_of_card(pretrained.card)
+    is_masked = family is MASKED and MASKED.objective in pretrained.card.get("config", {})
+    if CHECKSUM in pretrained.card and (is_masked or family is CONTRASTIVE):
+        what = "hides" if is_masked else "takes for prime"
+        note = (
+            f"{run} is a package, which keeps the encoder alone: what {pretrained.card.get('method')} {what} "
+            "its run folder tells."
+        )
+        return replace(told, notes=[*told.notes, note])
     if family is CONTRASTIVE:
         return _with_prime_mask(told, run, ClipSource(store, pretrained.clips))
-    if family is MASKED and MASKED.objective in pretrained.card.get("config", {}):
+    if is_masked:
         layers = masking(
             MASKED.load(run),
             str(pretrained.card.get("method")),
