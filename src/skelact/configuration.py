@@ -137,7 +137,7 @@ def named_config(kind: str, name: str) -> dict[str, Any]:
     folder = files("skelact") / "configs" / kind
     known = [entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")]
     if name not in known:
-        what = {"pretrain": "method", "size-contrast": "size for contrastive methods"}.get(kind, kind)
+        what = {"pretrain": "method"}.get(kind, kind)
         raise ConfigurationError(f"no {what} {name!r}{suggest(name, known)}")
     content = parse_yaml((folder / f"{name}.yaml").read_bytes(), f"configs/{kind}/{name}.yaml")
     assert isinstance(content, dict)

@@ -179,7 +179,7 @@ def test_options_lead_to_runs_that_can_be_used(store_path, tmp_path, options):
         (["--clips.gaps", "zero"], "clips.gaps is 'zero'"),
         (["--model.transformer.width", "16"], "model.transformer has no effect with model.backbone st-gcn"),
         (["--compile"], "training.compile: contrastive models"),
-        (["--size", "compact"], "no size for contrastive methods 'compact'"),
+        (["--size", "compact"], "method stjd-cl has no size 'compact'"),
     ],
 )
 def test_options_that_mean_nothing_here_are_refused(store_path, tmp_path, capsys, options, message):

@@ -96,6 +96,26 @@ def test_prototypes_are_refused_where_nothing_is_asked_for_them():
     assert find_method("stjd-d").run("tiny", own).model.head.prototypes == 32
 
 
+@pytest.mark.parametrize(
+    ("method", "distil", "left"),
+    [
+        ("stjd-d", {"prime_weight": 0.0, "other_weight": 0.0}, {"prime_share": 0.25}),
+        ("stjd-d", {"tubes": "chance"}, {"tau": 0.8, "prime_share": 0.3}),
+        ("stjd-d", {"masked_weight": 0.0}, {"target": "prototypes", "tau": -0.8}),
+        ("slim", {"target": "regression"}, {"target_blocks": 2}),
+    ],
+)
+def test_a_method_s_own_values_go_with_what_uses_them_and_typed_ones_are_refused(method, distil, left):
+    own = {"data": ["s"], "protocol": ["p"], "distil": distil}
+    run = find_method(method).run("tiny", own)
+    assert {name: getattr(run.distil, name) for name in left} == left
+    if method == "stjd-d":
+        name = next(iter(left))
+        typed = {**distil, name: getattr(find_method(method).run("tiny", {**own, "distil": {}}).distil, name)}
+        with pytest.raises(ConfigurationError, match=f"distil.{name} has no effect"):
+            find_method(method).run("tiny", {**own, "distil": typed})
+
+
 def test_slim_in_its_published_size_is_the_default_of_the_classes():
     settings = find_method("slim").settings("base", {"data": ["s"], "protocol": ["xsub"]})
     config = instantiate(DistilledRun, settings)
@@ -103,8 +123,10 @@ def test_slim_in_its_published_size_is_the_default_of_the_classes():
 
 
 def test_a_method_has_the_sizes_of_its_family_only():
-    with pytest.raises(ConfigurationError, match="no size for contrastive methods 'compact'"):
+    with pytest.raises(ConfigurationError, match="method stjd-cl has no size 'compact'"):
         find_method("stjd-cl").settings("compact")
+    with pytest.raises(ConfigurationError, match=r"slim has no size 'demo' \(known: base, small, tiny\)"):
+        find_method("slim").run("demo", {"data": ["s"], "protocol": ["p"]})
     with pytest.raises(ConfigurationError, match=r"no method 'stjdcl' \(did you mean 'stjd-cl'\?\)"):
         find_method("stjdcl")
 

@@ -23,7 +23,7 @@ from skelact.models.sizes import ContrastiveSizes, EncoderConfig, MaskedSizes, S
 from skelact.models.token_sizes import DistilledSizes, TokenEncoderConfig
 from skelact.pretraining.config import ContrastiveRun, DistilledRun, MaskedRun, Run, RunConfig
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
-from skelact.pretraining.distilled.objective import DistilledObjective
+from skelact.pretraining.distilled.objective import DistilledObjective, NoEffectError
 from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.skeleton.topology import Topology
 
@@ -75,6 +75,10 @@ class Family(ABC, Generic[M]):
             ConfigurationError: no such size or backbone; the message names the closest.
         """
         return [_shipped(self.size_folder, size)]
+
+    def settle(self, settings: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a run's settings without those of the method that do nothing beside the user's ``own``."""
+        return settings
 
     def clips(self, config: RunConfig) -> ClipSettings:
         """Return how sequences become the clips that a run's task is given."""
@@ -151,8 +155,8 @@ class Family(ABC, Generic[M]):
             raise DataError(f"{folder}: holds an encoder alone, not the whole model of its pre-training")
         if CHECKSUM in pretrained.card:
             raise DataError(
-                f"{folder}: a package, which keeps the encoder of a pre-training alone; give the run folder that "
-                "it was made of"
+                f"{folder}: a package, which keeps the encoder of a pre-training alone; give the run folder "
+                "that it was made of"
             )
         types, weights = get_type_hints(self.settings), read_weights(folder)
         try:
@@ -247,6 +251,22 @@ class _Distilled(Family["DistilledModel"]):
     name, settings, objective, density_setting = "distilled", DistilledRun, "distil", None
     starts_from_weights, size_folder = False, "size-distilled"
 
+    def settle(self, settings: Mapping[str, Any], own: Mapping[str, Any]) -> Mapping[str, Any]:
+        typed, distil = own.get(self.objective, {}), dict(settings.get(self.objective, {}))
+        depth = settings.get("model", {}).get("depth")
+        if distil.get("target") == "regression" and isinstance(depth, int):
+            distil.setdefault("target_blocks", max(1, min(DistilledObjective.target_blocks, depth)))
+        while True:
+            try:
+                instantiate(DistilledObjective, distil)
+            except NoEffectError as error:
+                if error.name not in typed:
+                    del distil[error.name]
+                    continue
+            except ConfigurationError:  # told when the run is made of it
+                pass
+            return {**settings, self.objective: distil}
+
     def clips(self, config: RunConfig) -> ClipSettings:
         """Return settings for joint positions: they are augmented before a stream is made of them."""
         return replace(config.clips, stream="joint")
@@ -308,8 +328,11 @@ class Method:
             ConfigurationError: no such size or backbone; the message names the closest.
         """
         own = {} if own is None else own
+        if size not in (known := _names(self.family.size_folder)):
+            raise ConfigurationError(f"method {self.name} has no size {size!r}{suggest(size, known)}")
         layers = self.family.layers(size, own) + ([dict(self.family.in_the_plane)] if flat else [])
-        return merge(_shipped("pretrain", self.name), *layers, own, {"method": self.name, "size": size})
+        merged = merge(_shipped("pretrain", self.name), *layers, own, {"method": self.name, "size": size})
+        return dict(self.family.settle(merged, own))
 
     def run(
         self, size: str = DEFAULT_SIZE, own: Mapping[str, Any] | None = None, *, flat: bool = False

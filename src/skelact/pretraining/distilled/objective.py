@@ -47,6 +47,14 @@ class CropAugmentation(AugmentationSettings):
                 )
 
 
+class NoEffectError(ConfigurationError):
+    """A setting that does nothing beside the others."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"distil.{name} has no effect with these settings; leave it out")
+        self.name = name
+
+
 @dataclass(frozen=True)
 class DistilledObjective:
     """What the student is asked; the defaults are SLiM's.
@@ -165,7 +173,7 @@ class DistilledObjective:
         }
         for name, is_ignored in no_effect.items():
             if is_ignored and getattr(self, name) != getattr(DistilledObjective, name):
-                raise ConfigurationError(f"distil.{name} has no effect with these settings; leave it out")
+                raise NoEffectError(name)
 
     @property
     def has_prototypes(self) -> bool:
