@@ -19,15 +19,17 @@ from random import Random
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
+from websockets.sync.client import connect
 
 import skelact
 from class_folders import in_class_folders
 from skelact.cli.main import main, parse
 from skelact.errors import ConfigurationError
 from skelact.service import app as app_module
-from skelact.service import streaming
+from skelact.service import serving, streaming
 from skelact.service.answering import safe_name
 from skelact.service.app import build_app
 
@@ -274,6 +276,32 @@ def test_streams_are_bounded_and_may_not_sleep(client, monkeypatch):
     assert told_by_the_stream(client)[1] == "no frame for 0.2 s"
     monkeypatch.setattr(streaming, "MOST_STREAMS", 0)
     assert told_by_the_stream(client)[0] == streaming.BUSY
+
+
+@contextmanager
+def served(model, **settings):
+    """Give the port of a service in a thread of this process."""
+    server = uvicorn.Server(serving._config(build_app(model, **settings)))
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as beside:
+        running = beside.submit(serving._run, server, listening)
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            running.result()
+
+
+def test_a_stream_goes_on_when_a_connection_without_a_request_is_closed(model, monkeypatch):
+    monkeypatch.setattr(serving, "HEADER_SECONDS", 0.2)
+    with served(model) as port:
+        silent = socket.create_connection(("127.0.0.1", port))
+        with connect(f"ws://127.0.0.1:{port}/stream") as stream:
+            stream.send('{"topology": "ntu-25", "fps": 30}')
+            assert silent.recv(1) == b""  # closed, for it asked nothing
+            stream.send('{"bodies": []}')
+            stream.send("end")
+            assert list(stream) == []  # not cut: that would raise
+        silent.close()
 
 
 def test_a_body_that_comes_too_slowly_is_refused(model, monkeypatch):

@@ -140,6 +140,7 @@ def _config(app: Any) -> uvicorn.Config:
         """Closes connections on which no request arrives in time."""
 
         _waiting: asyncio.TimerHandle | None = None
+        _is_stream = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -148,11 +149,15 @@ def _config(app: Any) -> uvicorn.Config:
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             is_idle = self.cycle is None or self.cycle.response_complete
-            if not is_idle and self._waiting is not None:
+            if not is_idle:
+                self._stop_waiting()
+            elif self._waiting is None and not self._is_stream:
+                self._wait()
+
+        def _stop_waiting(self) -> None:
+            if self._waiting is not None:
                 self._waiting.cancel()
                 self._waiting = None
-            elif is_idle and self._waiting is None:
-                self._wait()
 
         def _wait(self) -> None:
             self._waiting = self.loop.call_later(HEADER_SECONDS, self._give_up)
@@ -163,9 +168,13 @@ def _config(app: Any) -> uvicorn.Config:
                 self.transport.close()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            if self._waiting is not None:
-                self._waiting.cancel()
+            self._stop_waiting()
             super().connection_lost(exc)
+
+        def handle_websocket_upgrade(self, event: Any) -> None:
+            self._is_stream = True  # which has a patience of its own
+            self._stop_waiting()
+            super().handle_websocket_upgrade(event)
 
     return uvicorn.Config(
         app,
