@@ -27,7 +27,7 @@ from skelact.skeleton.view import Axis
 from skelact.store.conventions import estimated_up
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.in_memory import store_in_memory
-from skelact.store.packing import pack
+from skelact.store.packing import check_reach, pack
 from skelact.store.recordings import recordings_of
 from skelact.store.units import found_unit
 
@@ -246,6 +246,7 @@ def check(
             raise DataError(f"{wanted[0].name}: {instead}") from error
         if first is None:
             raise DataError(str(refused[0]) if refused else f"{wanted[0].name}: holds no recording")
+    check_reach(first.sequence, wanted[0].name)
     remarks = [*found.remarks, *notes_summary([*notes, *first.notes])]
     if refused:
         remarks.append(f"{len(refused):,} others in it cannot be used, e.g. {refused[0]}")

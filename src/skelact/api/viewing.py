@@ -21,6 +21,7 @@ from skelact.skeleton.topology import Topology
 from skelact.skeleton.topology_file import find_topology
 from skelact.store.metadata import META
 from skelact.store.overview import grouping_attributes
+from skelact.store.packing import check_reach
 from skelact.store.store import Store, as_store
 
 if TYPE_CHECKING:
@@ -344,6 +345,7 @@ def _of_file(path: Path, options: Mapping[str, Any]) -> Played:
 def _of_sequence(sequence: SkeletonSequence) -> Played:
     from skelact.reports.player import Played
 
+    check_reach(sequence, sequence.name)
     return Played(sequence, facts=_facts(sequence))
 
 

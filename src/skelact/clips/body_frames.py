@@ -126,6 +126,7 @@ class BodyFrames:
         self._joint_start = np.array(store.array("joint_start"))
         self._is_fixed_point = store.position_type != FLOAT32
         self._scale = factors
+        self._is_checked = np.full(len(num_frames), self._is_fixed_point)
         if self._is_fixed_point:
             ones = np.ones(len(num_frames), np.float32)
             self._scale = store.array("joint_scale") * (ones if factors is None else factors)
@@ -222,8 +223,11 @@ class BodyFrames:
         A joint that is missing in a frame stands where :class:`JointSubstitutes` says.
 
         Raises:
-            DataError: the store holds a body-frame of which no joint is present.
+            DataError: the store holds a body-frame of which no joint is present, or what is no position.
         """
+        for sequence in np.unique(sequences[~self._is_checked[sequences]]).tolist():
+            self._store.positions(sequence)  # looks at them, once for each sequence
+            self._is_checked[sequence] = True
         write_bodies = None if self.joints_missing else _kernel()
         if write_bodies is not None:
             write_bodies(

@@ -64,7 +64,6 @@ def body_sizes(store: Store, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.f
     Returns:
         (N,) in the unit of the positions; NaN where no such frame shows two joints.
     """
-    joints = store.array("joints")
     starts, row_starts = np.array(store.array("joint_start")), np.array(store.array("row_start"))
     num_frames = np.diff(store.array("frame_start"))
     sizes = np.empty(len(indices))
@@ -73,10 +72,10 @@ def body_sizes(store: Store, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.f
         frames = (store.array("frame_rows")[row_starts[i] : row_starts[i] + num_frames[i]] for i in part)
         num_rows = np.array([(rows >= 0).sum() for rows in frames])
         rows = starts[part, None] + (np.arange(SIZE_FRAMES) * num_rows[:, None]) // SIZE_FRAMES
-        seen = np.ones((*rows.shape, joints.shape[1]), np.bool_)
+        seen = np.ones((*rows.shape, store.topology.num_joints), np.bool_)
         if "joint_present" in store.meta["arrays"]:
             seen = store.array("joint_present")[rows]
-        sizes[begin : begin + len(part)] = body_size(joints[rows], seen)
+        sizes[begin : begin + len(part)] = body_size(store.joints(rows), seen)
     if "joint_scale" in store.meta["arrays"]:
         sizes *= store.array("joint_scale")[indices]
     return sizes

@@ -30,17 +30,17 @@ def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
     Raises:
         ConfigurationError: a skeleton or positions that the view does not suit.
     """
-    joints, starts = store.array("joints"), np.array(store.array("joint_start"))
+    starts = np.array(store.array("joint_start"))
 
     def rotations(rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         try:
-            return view_rotations(joints[rows], store.seen_joints(rows), store.topology, view, up)
+            return view_rotations(store.joints(rows), store.seen_joints(rows), store.topology, view, up)
         except ConfigurationError as error:
             raise ConfigurationError(f"{store.path}: {error}") from error
 
-    up = up_of(store) if view == "upright" and joints.shape[2] == 3 else "y"
+    up = up_of(store) if view == "upright" and store.num_coordinates == 3 else "y"
     turns, usable = rotations(starts[:-1])
-    as_it_is = np.eye(joints.shape[2])
+    as_it_is = np.eye(store.num_coordinates)
     if view == "upright":
         as_it_is = upright(up)
     num_untold = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,11 @@ from skelact.skeleton.topology import Topology
 
 FARTHEST = 1e6
 """Positions beyond it, in any unit, are none; their squares would not fit into float32 much later."""
+
+
+def within_reach(positions: npt.NDArray[np.floating[Any]]) -> bool:
+    """Tell whether all coordinates are numbers, and none is farther than :data:`FARTHEST`."""
+    return bool(positions.min(initial=0) >= -FARTHEST and positions.max(initial=0) <= FARTHEST)  # not of NaN
 
 
 @dataclass(frozen=True)

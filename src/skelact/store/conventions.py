@@ -26,7 +26,7 @@ def sampled_bodies(store: Store, most: int = _MOST) -> tuple[npt.NDArray[np.floa
     chosen = np.unique(np.arange(most) * len(store) // most)
     first, last = starts[chosen], starts[chosen + 1] - 1
     rows = np.unique(np.concatenate([first, (first + last) // 2]))
-    positions = np.asarray(store.array("joints")[rows], np.float64)
+    positions = np.asarray(store.joints(rows), np.float64)
     if "joint_scale" in store.meta["arrays"]:
         sequence = np.searchsorted(starts, rows, side="right") - 1
         positions *= store.array("joint_scale")[sequence][:, None, None]

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.limits import beyond, limit
-from skelact.store.fixed_point import FINEST_SCALE, FLOAT32, largest_error
+from skelact.skeleton.sequence import FARTHEST
+from skelact.store.fixed_point import FINEST_SCALE, FLOAT32, LARGEST_NUMBER, largest_error
 from skelact.store.metadata import META
 
 if TYPE_CHECKING:
@@ -196,6 +197,9 @@ def _bad_scales(store: Store) -> Iterator[str]:
     is_bad = ~(np.isfinite(scales) & (scales >= FINEST_SCALE))
     if is_bad.any():
         yield f"joint_scale: that of {_name(store, int(np.argmax(is_bad)))} is not a number above 0"
+    elif (is_far := scales > FARTHEST / LARGEST_NUMBER).any():
+        far = _name(store, int(np.argmax(is_far)))
+        yield f"joint_scale: that of {far} lets positions be farther than {FARTHEST:,.0f}"
     elif store.largest_error != largest_error(scales):
         said, found = store.largest_error, largest_error(scales)
         yield f"joint_scale: positions are off by up to {found:.6g}, but {META} says {said:.6g}"

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.formats.exclusions import UnusableRecordingError
-from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.sequence import FARTHEST, SkeletonSequence, within_reach
 from skelact.skeleton.topology import Topology
 from skelact.store.columns import SequenceRecord
 from skelact.store.fixed_point import INT16, to_fixed_point
 
 NO_BODY = "no body in any frame"
+BAD_POSITIONS = "positions that cannot be used"
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ def pack(
         position_type: how the store keeps positions, ``float32`` or ``int16``.
 
     Raises:
-        UnusableRecordingError: no body, or a joint too far from the origin for positions as ``int16``.
+        UnusableRecordingError: no body, or a joint too far from the origin for any positions, or for those as
+            ``int16``.
     """
     bodies, frames = sequence.present.any(1), np.flatnonzero(sequence.present.any(0))
     if not bodies.any():
         raise UnusableRecordingError(NO_BODY, sequence.name, "", "no body is present in any frame")
     present = sequence.present[bodies][:, frames]
+    check_reach(sequence, sequence.name)
     joints = sequence.positions[sequence.present].astype("<f4", copy=False)
     arrays = {
         "frame_rows": frame_rows(present).astype("<i4", copy=False).tobytes(),
@@ -74,6 +77,24 @@ def pack(
         names=dict(names or {}),
     )
     return PackedSequence(record, sequence.topology, sequence.positions.shape[3], arrays)
+
+
+def check_reach(sequence: SkeletonSequence, file: str) -> None:
+    """Refuse a sequence with a joint farther than :data:`~skelact.skeleton.sequence.FARTHEST`.
+
+    Raises:
+        UnusableRecordingError: it has one; the message names ``file``, the body and the frame, from 0.
+    """
+    positions = sequence.positions
+    if within_reach(positions):
+        return
+    is_far = ~(np.abs(positions) <= FARTHEST) & sequence.present[..., None, None]
+    if is_far.any():
+        body, frame, joint, _ = np.argwhere(is_far)[0].tolist()
+        place = f"body {body}, frame {frame}, {sequence.topology.joints[joint]}"
+        found = ", ".join(f"{number:.3g}" for number in positions[body, frame, joint])
+        detail = f"at {found}, farther than {FARTHEST:,.0f} in any unit; leave the joint out there"
+        raise UnusableRecordingError(BAD_POSITIONS, file, place, detail)
 
 
 def frame_rows(present: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:

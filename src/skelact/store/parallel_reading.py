@@ -29,12 +29,11 @@ from skelact.limits import beyond, limit
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.resampling import resampled
 from skelact.skeleton.view import centre
-from skelact.store.packing import PackedSequence, pack
+from skelact.store.packing import BAD_POSITIONS, PackedSequence, check_reach, pack
 
 OTHER_FORMAT = "a file of another format"
 ALL_ZERO = "all joints zero"
 NO_RATE = "no frame rate"
-BAD_POSITIONS = "positions that cannot be used"
 
 _CHUNK = 32  # files a task
 _NO_FILE = -1
@@ -91,6 +90,7 @@ class ReadJob:
             return Exclusion(file.name, TOO_LARGE, "", detail)
         try:
             check_extent(file.name, sequence.name, *sequence.positions.shape[:3])
+            check_reach(sequence, file.name)
         except UnusableRecordingError as error:
             return Exclusion.of(error)
         if not sequence.present.any():

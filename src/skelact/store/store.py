@@ -49,7 +49,7 @@ from skelact.configuration import checked_arguments
 from skelact.errors import DataError, printable
 from skelact.files import beside, sha256
 from skelact.notebooks import table_html
-from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.sequence import FARTHEST, SkeletonSequence, within_reach
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit
 from skelact.store.fixed_point import FLOAT32, from_fixed_point
@@ -244,14 +244,35 @@ class Store:
             )
         return place
 
+    def joints(self, rows: npt.NDArray[np.int64] | slice) -> Array:
+        """Return rows of ``joints`` as they are kept.
+
+        Opening looks at no position, so those kept exactly are looked at here; the scales of others were.
+
+        Raises:
+            DataError: a position that is not finite, or too far to be one.
+        """
+        found = self.array("joints")[rows]
+        if self.position_type == FLOAT32 and not within_reach(found):
+            bad = np.argwhere(~(np.abs(found) <= FARTHEST))[0]
+            numbers = np.arange(*rows.indices(len(self.array("joints")))) if isinstance(rows, slice) else rows
+            row = int(numbers[tuple(bad[:-2])])
+            name = self.names[int(np.searchsorted(self.array("joint_start"), row, side="right")) - 1]
+            place = ", ".join(f"{number:.3g}" for number in found[tuple(bad[:-1])])
+            raise DataError(
+                f"{self.path}: {name}: a joint at {place}, not finite or farther than {FARTHEST:,.0f}; "
+                "prepare the data set again"
+            )
+        return found
+
     def positions(self, index: int) -> npt.NDArray[np.float32]:
         """Return the positions (R, V, C) of sequence ``index``: its rows of ``joints``, in their unit.
 
         Raises:
-            DataError: there is no such sequence.
+            DataError: there is no such sequence, or it holds what is no position.
         """
         index = self._place(index)
-        joints = self.array("joints")[slice(*self.array("joint_start")[index : index + 2])]
+        joints = self.joints(slice(*self.array("joint_start")[index : index + 2].tolist()))
         if self.position_type == FLOAT32:
             return joints
         return from_fixed_point(joints, self.array("joint_scale")[index])
@@ -275,7 +296,8 @@ class Store:
         Positions kept as int16 are off by at most :attr:`largest_error`.
 
         Raises:
-            DataError: there is no such sequence, or it does not go into memory with all its frames.
+            DataError: there is no such sequence, it holds what is no position, or it does not go into memory
+                with all its frames.
         """
         index = self._place(index)
         frame_start, row_start, joint_start = (

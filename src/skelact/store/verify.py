@@ -12,6 +12,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.formats.intervals import FILE_NAME as INTERVALS
 from skelact.formats.intervals import read_intervals
 from skelact.formats.known import data_sets
+from skelact.skeleton.sequence import FARTHEST
 from skelact.store.fixed_point import FLOAT32, LARGEST_NUMBER
 from skelact.store.indices import index_problems
 from skelact.store.protocols import protocols_of, split
@@ -69,9 +70,9 @@ def _bad_presence(store: Store) -> Iterator[str]:
 
 
 def _bad_positions(store: Store) -> Iterator[str]:
-    found = _first_with(store, "joints", lambda joints: ~np.isfinite(joints))
+    found = _first_with(store, "joints", lambda joints: ~(np.abs(joints) <= FARTHEST))
     if found is not None:
-        yield f"joints: {found} holds a position that is not finite"
+        yield f"joints: {found} holds a position that is not finite, or farther than {FARTHEST:,.0f}"
 
 
 def _bad_numbers(store: Store) -> Iterator[str]:

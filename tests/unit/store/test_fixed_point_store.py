@@ -112,6 +112,7 @@ def test_the_store_is_sound(fixed_store: Store) -> None:
         ("joint_scale", 2, 0, "joint_scale: that of sequence2 is not a number above 0"),
         ("joint_scale", 2, -1e-4, "joint_scale: that of sequence2 is not a number above 0"),
         ("joint_scale", 2, 1.0, "joint_scale: positions are off by up to 0.501953, but meta.json says "),
+        ("joint_scale", 2, 1e3, "joint_scale: that of sequence2 lets positions be farther than 1,000,000"),
         ("joints", -1, -32_768, "joints: sequence9 holds a number below -32,767, which none has"),
     ],
 )
