@@ -50,6 +50,32 @@ def test_the_account_tells_classes_candidates_and_why(gestures, tiny_run, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
 
 
+def test_overwriting_spares_runs_and_what_it_is_made_of(taught, gestures, tiny_run, tmp_path, capsys):
+    model, run = tmp_path / "model", tmp_path / "run"
+    shutil.copytree(taught.path, model)
+    shutil.copytree(tiny_run, run)
+    (run / "model-card.md").touch()  # its config.yaml and checkpoints stay all the same
+    (tmp_path / "gestures").symlink_to(gestures)
+    inside = tmp_path / "gestures" / "clapping" / "model"
+    teach = ["teach", str(gestures), "--from", str(run), "--out"]
+    package = ["package", str(taught.path)]
+    for words, reason in (
+        ([*teach, str(run)], "run: holds checkpoints, which no package does"),
+        ([*package, str(run)], "run: holds checkpoints, which no package does"),
+        (["package", str(model), str(model)], "model: lies in RUN"),
+        ([*teach[:2], "--from", str(model), "--out", str(model)], "model: lies in --from"),
+        ([*teach, str(inside)], "clapping/model: lies in RECORDINGS"),
+        ([*package, str(gestures)], "exists and is no package"),
+    ):
+        assert main([*words, "--overwrite"]) == 2, words
+        assert reason in capsys.readouterr().err
+    assert (run / "config.yaml").is_file()
+    assert main([*package, str(model), "--overwrite"]) == 0
+    (model / "notes.txt").touch()
+    assert main([*package, str(model), "--overwrite"]) == 2
+    assert "model: holds notes.txt" in capsys.readouterr().err
+
+
 def test_the_package_opens_without_the_run_and_nothing_is_hidden_in_it(taught, gestures, tiny_run, tmp_path):
     shutil.copytree(taught.path, tmp_path / "elsewhere")
     names = {path.name for path in (tmp_path / "elsewhere").iterdir()}

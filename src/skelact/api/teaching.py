@@ -87,14 +87,14 @@ def teach(
         finetune: try to fine-tune the encoder, too; this takes minutes to hours
         epochs: of the fine-tuning (default: 100)
         false_alarms: share of recordings of the classes that may be called unfamiliar
-        overwrite: replace OUT if it is a model already
+        overwrite: replace OUT if it is such a folder, with nothing else in it
 
     Returns:
         The package, and what was found.
 
     Raises:
         DataError: recordings that cannot be read, fewer than two classes, or no class with two recordings; or
-            OUT is taken.
+            OUT is taken, or lies in what it is made of.
         ConfigurationError: skeletons that cannot be brought to the encoder's, or a share outside (0, 1).
 
     Example:
@@ -105,7 +105,7 @@ def teach(
     from skelact.api.reading import readable
     from skelact.clips.source import ClipSource
     from skelact.recognition.lesson import learn
-    from skelact.recognition.package import check_free
+    from skelact.recognition.package import check_apart, check_free
 
     if not 0 < false_alarms < 1:
         raise ConfigurationError(f"--false-alarms is {false_alarms:g}; expected a share between 0 and 1")
@@ -115,6 +115,8 @@ def teach(
     model = as_model(from_)
     config = _finetuning(epochs) if finetune else None
     named = recordings.path if isinstance(recordings, Store) else Path(recordings)
+    check_apart(out, model.run, "--from")
+    check_apart(out, named, "RECORDINGS")
     with readable(model.pretrained, recordings, class_folders=True) as found:
         store = found.store
         indices = _labelled(store, named)
@@ -153,18 +155,19 @@ def package(run: Annotated[Run, Option(str)], out: PathLike, *, overwrite: bool 
     Args:
         run: run folder, or model
         out: folder to write
-        overwrite: replace OUT if it is a model already
+        overwrite: replace OUT if it is such a folder, with nothing else in it
 
     Raises:
-        DataError: no model at the place named, or OUT is taken.
+        DataError: no model at the place named, or OUT is taken or lies in RUN.
     """
     from skelact.models.pretrained import PREFIX
     from skelact.recognition.description import RECOGNITION, knows_classes, told
-    from skelact.recognition.package import check_free, write_package
+    from skelact.recognition.package import check_apart, check_free, write_package
     from skelact.recognition.recogniser import read_recogniser
 
     check_free(out, overwrite)
     model = as_model(run)
+    check_apart(out, model.run, "RUN")
     pretrained, card = model.pretrained, dict(model.card)
     lines = [f"{'encoder':<12}{model.method}, {model.topology.name}"]
     if knows_classes(card):

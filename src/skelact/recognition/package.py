@@ -28,6 +28,7 @@ from skelact.recognition.description import RECOGNITION
 from skelact.store.partial import exchange
 
 PAGE = "model-card.md"
+_FILES = {WEIGHTS, CARD, PAGE}
 VERSIONS = ("torch", "numpy", "safetensors")
 
 
@@ -40,10 +41,10 @@ def write_package(
         out: the folder.
         card: of the model; versions and checksum are added.
         tensors: its weights by their names.
-        overwrite: replace a package, or another model, that is there.
+        overwrite: replace a package that is there.
 
     Raises:
-        DataError: the folder exists (with ``overwrite``: and holds no model) or cannot be written.
+        DataError: the folder exists (with ``overwrite``: and is no package alone) or cannot be written.
     """
     out = Path(out)
     check_free(out, overwrite)
@@ -70,14 +71,39 @@ def check_free(out: Path | str, overwrite: bool) -> None:
     """Refuse a folder that a package cannot be written to.
 
     Raises:
-        DataError: it exists (with ``overwrite``: and holds no model), or has no name.
+        DataError: it exists (with ``overwrite``: and is no package, or holds more than one does), or has no
+            name.
     """
     out = Path(out)
     beside(out, "")
     if out.exists() and not overwrite:
         raise DataError(f"{out}: exists already; choose another name or overwrite it (--overwrite)")
-    if out.exists() and not (out / CARD).is_file():
-        raise DataError(f"{out}: exists and is no model, so it is not overwritten; choose another name")
+    if not out.exists():
+        return
+    with writing(out, "check the path"):
+        found = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if not found >= _FILES:
+        raise DataError(f"{out}: exists and is no package, so it is not overwritten; choose another name")
+    if more := sorted(found - _FILES):
+        raise DataError(
+            f"{out}: holds {printable(more[0])}, which no package does, so it is not overwritten; choose "
+            "another name"
+        )
+
+
+def check_apart(out: Path | str, folder: Path, what: str) -> None:
+    """Refuse to write a package where a folder is that it is made of, or into it.
+
+    Args:
+        out: the package's folder.
+        folder: what must stay.
+        what: how errors call it.
+
+    Raises:
+        DataError: it is.
+    """
+    if Path(out).resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{out}: lies in {what}, {folder}; choose a place outside it")
 
 
 def _put_in_place(made: Path, out: Path) -> None:
