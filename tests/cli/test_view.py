@@ -45,7 +45,8 @@ def finetuned(tiny_run, store_path):
     return out
 
 
-def test_without_a_file_the_page_is_at_an_address_until_it_is_interrupted(store_path):
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_without_a_file_the_page_is_at_an_address_until_it_is_told_to_end(store_path, told):
     words = [sys.executable, "-m", "skelact.cli.main", "view", f"{store_path}:3", "--no-browser"]
     process = subprocess.Popen(
         words,
@@ -61,7 +62,7 @@ def test_without_a_file_the_page_is_at_an_address_until_it_is_interrupted(store_
         with urllib.request.urlopen(address, timeout=30) as answer:
             assert answer.read().decode() == skelact.view(f"{store_path}:3").page
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told)
         _, error = process.communicate(timeout=60)
     assert (process.returncode, error) == (0, "")
 

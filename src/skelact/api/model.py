@@ -341,3 +341,17 @@ def load(run: PathLike) -> Model:
 def as_model(model: Model | PathLike) -> Model:
     """Return the model of a run folder, or the model itself."""
     return model if isinstance(model, Model) else load(model)
+
+
+def as_taught(model: Model | PathLike) -> Model:
+    """Return the model itself, or that of a place which is expected to hold one that knows classes.
+
+    Raises:
+        DataError: there is nothing at the place.
+    """
+    if not isinstance(model, Model) and not Path(model).exists():
+        raise DataError(
+            f"{model}: no such model; give a folder that 'skelact teach' or 'skelact package' wrote, or an "
+            ".onnx file of 'skelact export'"
+        )
+    return as_model(model)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from skelact.api.evaluating import Run
-from skelact.api.model import as_model
+from skelact.api.model import as_taught
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactError, printable
 from skelact.limits import beyond, limit
@@ -123,7 +123,7 @@ def predict(
     status is 2 in the end.
 
     Args:
-        model: folder of a model that was taught
+        model: folder of a model that was taught, or an .onnx file of 'skelact export'
         files: recordings, folders or stores; - for the standard input
         top: classes to tell of each recording
         json: print one JSON object a line for each recording
@@ -146,7 +146,7 @@ def predict(
         raise ConfigurationError("--stream.* are of a stream of frames; give --follow with them")
     if follow and (csv or len(files) != 1):
         raise ConfigurationError("--follow takes one file, or -, and prints JSON; leave the others out")
-    asked = as_model(model)
+    asked = as_taught(model)
     _ = asked.recogniser  # a model without classes is told before anything is read
     found: list[tuple[str, Prediction]] = []
     problems: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
 import threading
 import webbrowser
@@ -55,7 +56,9 @@ class PageServer(ThreadingHTTPServer):
         try:
             super().__init__((LOOPBACK, port), _Handler)
         except (OSError, OverflowError) as error:
-            raise DataError(f"port {port} of {LOOPBACK}: cannot be used ({error}); choose another") from error
+            raise DataError(
+                f"port {port} of {LOOPBACK}: cannot be used ({error}); choose another: --port"
+            ) from error
 
     @property
     def address(self) -> str:
@@ -101,7 +104,7 @@ def serve(
     tell: Callable[[str], None] = print,
     answer: Answer | None = None,
 ) -> None:
-    """Serve a page until the process is interrupted.
+    """Serve a page until the process is interrupted, or told to end (SIGTERM).
 
     Args:
         page: as HTML.
@@ -114,13 +117,24 @@ def serve(
         DataError: the port cannot be used.
     """
     with PageServer(page, port, answer) as server:
-        tell(server.address)
-        if browser and has_screen():
-            webbrowser.open(server.address)
+        before = _end_alike()
         try:
+            tell(server.address)
+            if browser and has_screen():
+                webbrowser.open(server.address)
             server.serve_forever()
         except KeyboardInterrupt:
             return
+        finally:
+            if before is not None:
+                signal.signal(signal.SIGTERM, before)
+
+
+def _end_alike() -> Any:
+    """Let SIGTERM do what Ctrl-C does; return what it did, None in a thread, which cannot set that."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    return signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def has_screen() -> bool:

@@ -11,7 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Annotated, Any
 
 from skelact.api.evaluating import Run
-from skelact.api.model import as_model
+from skelact.api.model import as_taught
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactWarning, printable
 from skelact.files import read_file
@@ -58,7 +58,7 @@ def serve(
     Ctrl-C, when what was asked is answered.
 
     Args:
-        model: folder of a model that was taught
+        model: folder of a model that was taught, or an .onnx file of 'skelact export'
         host: address to listen on; 0.0.0.0 for all of this machine's
         port: 0 takes a free one
         token_file: file that holds the token clients must send; or the environment's SKELACT_TOKEN
@@ -84,14 +84,21 @@ def serve(
     set_limits(f"{name}={value}" for name, value in LIMITS.items() if name not in given)
     # each names the folder of one request: no message for a log, and Python would remember them all
     warnings.simplefilter("ignore", SkelactWarning)
-    asked = as_model(model)
+    asked = as_taught(model)
     app = build_app(asked, token=token, any_host=not loopback)
     listening = _listen(host, port)
     with listening:
         shown = f"[{host}]" if ":" in host else host
-        print(f"{asked.run}: http://{shown}:{listening.getsockname()[1]}/", flush=True)
-        config = _config(app)
-        _run(uvicorn.Server(config), listening)
+        address = f"{asked.run}: http://{shown}:{listening.getsockname()[1]}/"
+
+        class Telling(uvicorn.Server):
+            """Tells its address when it can be asked, and stopped by a signal."""
+
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                print(address, flush=True)
+
+        _run(Telling(_config(app)), listening)
     app.state.answering.close()
 
 
@@ -126,7 +133,9 @@ def _listen(host: str, port: int) -> socket.socket:
         made.bind(address)
         made.listen(MOST_CONNECTIONS)
     except (OSError, UnicodeError) as error:
-        raise DataError(f"{printable(host)}:{port}: cannot be used ({error}); choose another") from error
+        raise DataError(
+            f"{printable(host)}:{port}: cannot be used ({error}); choose another: --port"
+        ) from error
     return made
 
 
