@@ -150,6 +150,7 @@ def test_what_is_not_there_is_refused_in_json(client):
         ("GET", "/predict", 405),
         ("GET", "/docs", 404),
         ("POST", "/predict?top=0", 422),
+        ("POST", "/predict?tpo=3", 422),
         ("POST", "/predict?top=many", 422),
     ):
         reply = client.request(method, path)

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 
 from skelact import __version__
 from skelact.api.model import Model
-from skelact.errors import SkelactError, printable
+from skelact.errors import ConfigurationError, SkelactError, printable, suggest
 from skelact.limits import beyond, limit
 from skelact.reports.page import fill_page
 from skelact.reports.serving import HEADERS, names_loopback
@@ -31,6 +31,8 @@ from skelact.service.streaming import PATIENCE, WRONG, close, follow
 OPEN = ("/", "/health")
 """Addresses for which no token is asked."""
 MOST_TOP = 1000
+PARAMETERS = {"file", "top"}
+"""What may be said in the address of a question."""
 
 
 def build_app(model: Model, *, token: str | None = None, any_host: bool = False) -> FastAPI:
@@ -117,6 +119,8 @@ def build_app(model: Model, *, token: str | None = None, any_host: bool = False)
         top: Annotated[int, Query(ge=1, le=MOST_TOP, description="classes to tell")] = 3,
     ) -> JSONResponse:
         """Say what a recording shows: pose-JSON, or a file of any format that `data prepare auto` knows."""
+        for name in request.query_params.keys() - PARAMETERS:
+            raise ConfigurationError(f"predict: unknown key {name[:60]!r}{suggest(name[:60], PARAMETERS)}")
         found = await answering.predict(await read_body(request), file, top)
         for one in found["recordings"]:
             metrics.recordings.labels(str(one["unfamiliar"]).lower()).inc()
