@@ -96,6 +96,10 @@ def test_the_page_is_one_file_and_a_large_store_is_served(store_path, tmp_path, 
     assert main(["browse", str(store_path), "--out", str(tmp_path / "other.html")]) == 2
     assert "which holds 1,000; leave --out out" in capsys.readouterr().err
     assert main(["browse", str(store_path), "--out", str(tmp_path / "page.txt")]) == 2
+    for command in ("browse", "view"):
+        for option in (["--port", "5"], ["--no-browser"]):
+            assert main([command, str(store_path), "--out", str(tmp_path / "no.html"), *option]) == 2
+            assert f"{option[0]} has no effect with --out" in capsys.readouterr().err
 
 
 def test_recordings_are_asked_for_one_by_one(store_path):

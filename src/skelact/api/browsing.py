@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from skelact.api.viewing import View, check_page_name, recording_of_store
+from skelact.api.viewing import View, check_only_written, check_page_name, recording_of_store
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.store.store import Data, as_store
 
@@ -35,12 +35,14 @@ def browse(
 
     Raises:
         DataError: no store, one too large for a file, or a page that cannot be written.
+        ConfigurationError: options of an address with ``out``.
     """
     from skelact.reports.browser import answer, browser_page
     from skelact.reports.serving import serve
 
     if out is not None:
         check_page_name(out)
+        check_only_written(port, browser)
     opened = as_store(store)
     recordings = partial(recording_of_store, opened)
     page = browser_page(opened, recordings, whole=out is not None)

@@ -185,10 +185,11 @@ def show(
 
     Raises:
         DataError: as of :func:`view`; or the page cannot be written.
-        ConfigurationError: as of :func:`view`.
+        ConfigurationError: as of :func:`view`; or options of an address with ``out``.
     """
     if out is not None:
         check_page_name(out)
+        check_only_written(port, browser)
     made = view(source, model=model, **options)
     if out is not None:
         return made.save(out)
@@ -204,6 +205,13 @@ def check_page_name(path: str | Path) -> None:
         raise DataError(
             f"{path}: cannot be written (no folder {Path(path).parent}); make it, or choose another"
         )
+
+
+def check_only_written(port: int, browser: bool) -> None:
+    """Raise ConfigurationError for options of an address where the page is only written into a file."""
+    for option, is_typed in (("--port", port != 0), ("--no-browser", not browser)):
+        if is_typed:
+            raise ConfigurationError(f"{option} has no effect with --out; leave it out")
 
 
 def run_of(source: Any) -> tuple[Path, str | None] | None:
