@@ -224,7 +224,9 @@ def make_parser(name: str, function: Callable[..., Any], positional: Collection[
     tables = [each for each in found if each.tables is not None]
     special = [each.name for each in found if each.option.special]
     parser.add_argument("-h", "--help", action=_Help, show_all=False, special=special, help="show this")
-    if tables or special:
+    if not tables and not special:
+        parser.add_argument(HELP_ALL, action=_Help, show_all=True, help=argparse.SUPPRESS)
+    else:
         names = ", ".join(
             [*(f"--{each.name}.*" for each in tables), *(f"--{_dashed(each)}" for each in special)]
         )
