@@ -1,6 +1,7 @@
 """skelact runs: what became of the runs in a folder."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,25 @@ def test_finished_and_stopped_runs_are_told_apart(folder, store_path, capsys):
     assert a.endswith(f"{found:.1f}")
     assert "3/3" in a
     assert "2/3" in b
+
+
+def test_results_of_one_name_are_told_apart(folder, store_path, tmp_path, capsys):
+    names = skelact.Store.open(store_path).names
+    (tmp_path / "bad.csv").write_text("name\n" + "\n".join(names[:2]) + "\n")
+    evaluation = ["--run", str(folder / "a"), "--data", str(store_path), "--protocol", "xsub"]
+    knn = ["evaluate", "knn", *evaluation, "--k", "[1]"]
+    assert main(knn) == 0
+    assert main([*knn, "--without", str(tmp_path / "bad.csv")]) == 0
+    assert main([*knn, "--pooling", "joints"]) == 0
+    capsys.readouterr()
+    assert main(["runs", str(folder)]) == 0
+    row = capsys.readouterr().out.splitlines()[1]
+    marks = [re.search(r"knn k=1 ntu60 xsub (.*?) ?\d+\.\d$", told)[1] for told in row.split("; ")]
+    assert re.fullmatch(r"without2-[0-9a-f]{8}", marks[2])
+    assert marks[:2] == ["joints", ""] or marks[:2] == ["", "joints"]
+    assert main(["runs", str(folder), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[0])["results"]
+    assert [" ".join(result["marks"]) for result in told] == marks
 
 
 def test_a_run_that_another_process_holds_is_running(folder):

@@ -16,7 +16,7 @@ from skelact.files import writing
 from skelact.locks import holder_of
 from skelact.models.card import CARD, read_card
 from skelact.models.pretrained import WEIGHTS
-from skelact.results.files import FOLDER
+from skelact.results.files import FOLDER, result_marks
 from skelact.results.tables import ResultEntry, read_entries
 from skelact.training.log import METRICS, read_metrics
 from skelact.training.run_folder import CONFIG
@@ -38,9 +38,12 @@ class RunResult:
     """Top-1 accuracy, of a detection mAP_a, in percent."""
     seeds: int
     """Result files that differ in their seeds alone."""
+    marks: tuple[str, ...] = ()
+    """What tells it from others of its name, as in its file's name: labels, what was left out, pooling,
+    balance, content of the data."""
 
     def __str__(self) -> str:
-        return f"{self.evaluation} {self.data_set} {self.protocol} {self.mean:.1f}"
+        return " ".join([self.evaluation, self.data_set, self.protocol, *self.marks, f"{self.mean:.1f}"])
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,8 @@ def _mean(entries: Sequence[ResultEntry]) -> RunResult:
     data_set, protocol, evaluation = map(printable, entries[0].table)
     trained = bool(entries[0].content.get("trained", True))
     mean = sum(entry.main for entry in entries) / len(entries)
-    return RunResult(data_set, protocol, evaluation, trained, mean, len(entries))
+    marks = tuple(map(printable, result_marks(entries[0].content, entries[0].path)))
+    return RunResult(data_set, protocol, evaluation, trained, mean, len(entries), marks)
 
 
 def _row(run: RunState) -> tuple[str, ...]:

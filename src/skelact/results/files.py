@@ -239,17 +239,40 @@ def result_name(content: Mapping[str, Any]) -> str:
     It names what one tries side by side on one run: pooling and balance where they are not the usual ones.
     Data of the same name but other content is kept apart by :func:`write_result`.
     """
-    start = "trained" if content["trained"] else "untrained"
-    config = content["config"]
-    ways = [config.get("pooling", "mean"), f"balance-{config.get('balance', 'none')}"]
-    start = "-".join([start, *(way for way in ways if way not in ("mean", "balance-none"))])
+    start = "-".join(["trained" if content["trained"] else "untrained", *_ways(content)])
     parts = [content["evaluation"], content["data_set"], content["protocol"]]
     subset = content.get("subset")
     if subset is not None:
         parts.append(f"{subset['num_sequences']}labels-{subset['hash'][:8]}")
-    if LEFT_OUT in content:
-        parts.append(f"without{content[LEFT_OUT]['num_sequences']}-{content[LEFT_OUT]['sha256'][:8]}")
-    return "-".join([*parts, start, f"seed{config.get('seed', 0)}"])
+    return "-".join([*parts, *_without(content), start, f"seed{content['config'].get('seed', 0)}"])
+
+
+def result_marks(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
+    """Return what tells a result, whatever its seeds, from others of its data set, protocol and evaluation.
+
+    Args:
+        content: of the file.
+        path: the file, whose name tells data of the same name but other content apart.
+    """
+    subset = content.get("subset")
+    labels = [] if subset is None else [f"{subset['num_sequences']}labels"]
+    _, is_other, data = path.stem.rpartition("-data-")
+    other = [f"data-{data}"] if is_other and data == content["data_hash"][:8] else []
+    return (*labels, *_without(content), *_ways(content), *other)
+
+
+def _ways(content: Mapping[str, Any]) -> list[str]:
+    """Return pooling and balance, where they are not the usual ones."""
+    config = content["config"]
+    ways = [config.get("pooling", "mean"), f"balance-{config.get('balance', 'none')}"]
+    return [way for way in ways if way not in ("mean", "balance-none")]
+
+
+def _without(content: Mapping[str, Any]) -> list[str]:
+    """Return what names the list of sequences left out, where there is one."""
+    if LEFT_OUT not in content:
+        return []
+    return [f"without{content[LEFT_OUT]['num_sequences']}-{content[LEFT_OUT]['sha256'][:8]}"]
 
 
 def write_result(
