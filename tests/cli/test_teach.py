@@ -44,6 +44,12 @@ def test_the_account_tells_classes_candidates_and_why(gestures, tiny_run, tmp_pa
     shares = [float(re.search(r"(\d+\.\d) %", row)[1]) for row in rows]
     (chosen,) = [share for share, row in zip(shares, rows, strict=True) if row.endswith("<- chosen")]
     assert chosen == max(shares) > 60
+    (why,) = [line.rpartition(": ")[2] for line in lines if line.startswith("chosen ")]
+    assert why == ("of equals the simplest" if shares.count(chosen) > 1 else "it recognised most")
+    page = (tmp_path / "model" / "model-card.md").read_text()
+    assert "the best of several ways to classify" in page
+    (calibrated,) = [line for line in lines if line.startswith("calibrated ")]
+    assert ("they are not calibrated" in page) == ("does not help" in calibrated)
     assert main(words) == 2
     assert "exists already" in capsys.readouterr().err
     assert main([*words, "--overwrite"]) == 0

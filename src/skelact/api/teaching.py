@@ -317,6 +317,11 @@ def _found(lesson: Lesson, about: Recognition) -> list[str]:
         lines.append(f"  {empty:,} without a recording are never recognised")
     assert about.calibration is not None  # whatever is taught is calibrated
     before, after = about.calibration.before, about.calibration.after
+    calibrated = f"expected calibration error {before:.3f} -> {after:.3f}"
+    if about.temperature == 1:
+        calibrated = f"not: on the other folds it does not help; expected calibration error {before:.3f}"
+    is_tied = sum(each.num_right == chosen.num_right for each in lesson.candidates) > 1
+    why = "of equals the simplest" if is_tied else "it recognised most"
     unfamiliar = "cannot be told, for the recordings are copies of each other"
     if about.threshold is not None:
         share = f"{100 * (about.false_alarms or 0):g} % false alarms"
@@ -325,7 +330,7 @@ def _found(lesson: Lesson, about: Recognition) -> list[str]:
         *lines,
         f"{'compared':<12}{lesson.folds.rule}",
         *(f"  {line}" for line in table(lesson.candidates, chosen)),
-        f"{'chosen':<12}{chosen.name}: it recognised most",
-        f"{'calibrated':<12}expected calibration error {before:.3f} -> {after:.3f}",
+        f"{'chosen':<12}{chosen.name}: {why}",
+        f"{'calibrated':<12}{calibrated}",
         f"{'unfamiliar':<12}{unfamiliar}",
     ]

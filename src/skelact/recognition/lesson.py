@@ -141,23 +141,35 @@ def _recognition(
     """Return what a card says: how well each candidate does, and temperature and threshold of the chosen."""
     tested = chosen.tested
     scores, truth = chosen.scores[tested], chosen.labels[tested]
-    numbers = torch.from_numpy(folds.number)[tested]
+    temperature, calibration = _calibrated(scores, truth, torch.from_numpy(folds.number)[tested])
     threshold = threshold_of(chosen.distances[tested], false_alarms)
     return Recognition(
         classifier=chosen.kind,
         class_names=class_names,
-        temperature=fit_temperature(scores, truth),
+        temperature=temperature,
         pooling=chosen.pooling,
         num_examples=np.bincount(chosen.labels.numpy(), minlength=len(class_names)).tolist(),
         threshold=threshold if threshold > COPIES else None,  # all that is no copy would be unfamiliar
         false_alarms=false_alarms,
         accuracy=_accuracy(chosen, folds),
         candidates=[_accuracy(each, folds) for each in candidates],
-        calibration=Calibration(
-            calibration_error(probabilities(scores, 1.0), truth),
-            calibration_error(temperature_of_others(scores, truth, numbers), truth),
-        ),
+        calibration=calibration,
     )
+
+
+def _calibrated(scores: Tensor, truth: Tensor, numbers: Tensor) -> tuple[float, Calibration]:
+    """Return the temperature, and the errors without and with it: 1 where another does not help other folds.
+
+    Args:
+        scores: (N, K) of recordings that were tested.
+        truth: (N,) their classes.
+        numbers: (N,) the fold of each.
+    """
+    before = calibration_error(probabilities(scores, 1.0), truth)
+    after = calibration_error(temperature_of_others(scores, truth, numbers), truth)
+    if after >= before:
+        return 1.0, Calibration(before, before)
+    return fit_temperature(scores, truth), Calibration(before, after)
 
 
 def _accuracy(measured: Measured, folds: Folds) -> Accuracy:

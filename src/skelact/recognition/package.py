@@ -166,11 +166,18 @@ def _worth(about: Mapping[str, Any]) -> list[str]:
             f"{accuracy['num_tested']} recordings that did not teach it, {accuracy['rule']}; by: "
             f"{accuracy['name']}."
         ]
+        if len(about.get("candidates", ())) > 1:
+            said.append(
+                "That is the accuracy of the best of several ways to classify, on the recordings on which it "
+                "was chosen, so a little optimistic."
+            )
     if calibration is not None:
-        said.append(
-            "Expected calibration error of its probabilities: "
-            f"{calibration['after']:.3f}, {calibration['before']:.3f} before calibration."
+        beside = (
+            "they are not calibrated, for that did not help"
+            if about.get("temperature") == 1
+            else f"{calibration['before']:.3f} before calibration"
         )
+        said.append(f"Expected calibration error of its probabilities: {calibration['after']:.3f}; {beside}.")
     if about.get("threshold") is not None:
         said.append(
             f"Unfamiliar is what lies farther than {about['threshold']:.3g} from every example; of known "
