@@ -37,7 +37,7 @@ class Accuracy(Struct, frozen=True):
 
 
 class Calibration(Struct, frozen=True):
-    """Expected calibration error, measured on the same recordings."""
+    """Expected calibration error, measured on the same recordings; equal where no temperature helped."""
 
     before: Share
     after: Share
