@@ -45,6 +45,22 @@ def finetuned(tiny_run, store_path):
     return out
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("STORE:" + "9" * 400, "no sequence '9999"),
+        ("STORE:" + "9" * 5000, "no sequence '9999"),
+        ("STORE:", "no recording after the colon"),
+        ("x" * 400, "cannot be the path of a file"),
+        ("META:3", "only recordings of a store are chosen"),
+    ],
+)
+def test_a_source_that_cannot_be_is_told_in_one_line(store_path, tmp_path, capsys, source, told):
+    source = source.replace("STORE", str(store_path)).replace("META", str(store_path / "meta.json"))
+    assert main(["view", source, "--out", str(tmp_path / "page.html")]) == 2
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 def test_without_a_file_the_page_is_at_an_address_until_it_is_told_to_end(store_path, told):
     words = [sys.executable, "-m", "skelact.cli.main", "view", f"{store_path}:3", "--no-browser"]

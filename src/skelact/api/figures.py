@@ -340,11 +340,11 @@ def find_sequence(store: Store, name: str) -> int:
     """
     if name in store.names:
         return store.names.index(name)
-    if name.isdecimal() and int(name) < len(store):
+    if name.isdecimal() and len(name) < 12 and int(name) < len(store):
         return int(name)
-    close = get_close_matches(name, store.names, n=1)
+    close = get_close_matches(name[:200], store.names, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"its {len(store):,} are numbered from 0"
-    raise ConfigurationError(f"{store.path}: no sequence {name!r} ({hint})")
+    raise ConfigurationError(f"{store.path}: no sequence {name[:60]!r} ({hint})")
 
 
 def draw_sequences(indices: npt.NDArray[np.int64], num: int, seed: int) -> npt.NDArray[np.int64]:

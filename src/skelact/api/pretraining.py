@@ -183,8 +183,8 @@ def compose(
     """
     own = {key: value for key, value in given.items() if value is not None}
     file = {} if config is None else read_table(Path(config))
-    method = own.get("method") or str(file.get("method", DEFAULT_METHOD))
-    size = own.get("size") or str(file.get("size", DEFAULT_SIZE))
+    method = own["method"] if "method" in own else str(file.get("method", DEFAULT_METHOD))
+    size = own["size"] if "size" in own else str(file.get("size", DEFAULT_SIZE))
     family = find_method(method).family
     schema, where = family.settings, f"method {method}"
     check_keys(file, schema, str(config))

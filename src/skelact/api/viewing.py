@@ -252,7 +252,12 @@ def find_recording(source: Any, options: Mapping[str, Any]) -> Played:
         path, index = split_source(source)
         if (path / META).is_file() or (index is not None and not path.is_file()):
             _refuse(of_files | {"topology", "fps"} & options.keys(), "a store, which tells it")
-            return _of_store(as_store(path), index or "0")
+            return _of_store(as_store(path), "0" if index is None else index)
+        if index is not None:
+            raise ConfigurationError(
+                f"{source}: only recordings of a store are chosen by name or number, and {path} is none; "
+                f"prepare it first (skelact data prepare), or leave out ':{printable(index)[:60]}'"
+            )
         return _of_file(path, options)
     _refuse(of_files, "positions")
     if isinstance(source, Store):
@@ -265,15 +270,34 @@ def find_recording(source: Any, options: Mapping[str, Any]) -> Played:
 
 
 def split_source(source: str | Path) -> tuple[Path, str | None]:
-    """Return the path of ``PATH`` or ``PATH:RECORDING``, and the recording."""
+    """Return the path of ``PATH`` or ``PATH:RECORDING``, and the recording.
+
+    Raises:
+        DataError: a name too long for any file.
+        ConfigurationError: nothing after the colon.
+    """
     text = str(source)
-    if not Path(text).exists() and ":" in text:
+    if not _is_there(text) and ":" in text:
         place = text.rpartition(":")[0]
-        while ":" in place and not Path(place).exists():  # a recording may be called a:b
+        while ":" in place and not _is_there(place):  # a recording may be called a:b
             place = place.rpartition(":")[0]
-        if place and Path(place).exists():
-            return Path(place), text[len(place) + 1 :]
+        if place and _is_there(place):
+            name = text[len(place) + 1 :]
+            if not name:
+                raise ConfigurationError(f"{text}: no recording after the colon; name one, as {place}:0")
+            return Path(place), name
+    try:
+        Path(text).exists()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{printable(text)[:60]}: cannot be the path of a file; check it") from error
     return Path(text), None
+
+
+def _is_there(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # too long for a file
+        return False
 
 
 def _refuse(names: set[str], what: str) -> None:

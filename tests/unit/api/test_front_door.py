@@ -67,6 +67,9 @@ def test_settings_come_from_method_and_size_then_from_the_file_then_from_what_is
     assert (run.clips.rotation, run.clips.num_frames) == (0, 64)
     assert compose(file, given(method="mae")).method == "mae"
     assert compose(None, given()).method == "stjd-mp-visible"
+    for name in ("method", "size"):
+        with pytest.raises(ConfigurationError, match=f"no {name} ''"):
+            compose(None, given(**{name: ""}))
 
 
 def test_a_method_decides_which_settings_there_are():
