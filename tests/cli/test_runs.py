@@ -99,6 +99,8 @@ def test_a_run_that_another_process_holds_is_running(folder):
         ("card.json", "{", "card.json"),
         ("weights.safetensors", None, "weights.safetensors is missing"),
         ("evaluations/x.json", "[]", "x.json"),
+        ("metrics.jsonl", "", "metrics.jsonl does not tell of the last epoch"),
+        ("metrics.jsonl", "\0\1\n", "metrics.jsonl does not tell of the last epoch"),
     ],
 )
 def test_damage_is_told_and_other_runs_are_listed(folder, capsys, name, content, told):

@@ -142,6 +142,8 @@ def _look(place: Path, name: str) -> RunState:
                 read_card(place / CARD)
                 if not (place / WEIGHTS).is_file():
                     problem = f"{WEIGHTS} is missing"
+                elif (place / METRICS).exists() and not (done and done[-1]["epoch"] + 1 >= epochs):
+                    problem = f"{METRICS} does not tell of the last epoch"
             results = _results(place / FOLDER)
         except SkelactError as error:
             problem = str(error).replace(f"{place}{os.sep}", "")
