@@ -16,6 +16,7 @@ from skelact.cli.main import main
 from skelact.errors import DataError, SkelactError
 from skelact.models.pretrained import load_pretrained
 from skelact.models.tensor_file import read_tensors, write_tensors
+from skelact.recognition.package import page
 from skelact.recognition.recogniser import read_recogniser
 
 ACTIONS = {"A010": "clapping", "A023": "hand waving", "A026": "hopping"}
@@ -115,6 +116,12 @@ def test_damage_of_each_file_is_told(taught, tmp_path, name):
                 continue
         with pytest.raises(DataError, match=re.escape(str(tmp_path / "model"))):
             skelact.load(tmp_path / "model")
+
+
+def test_the_page_shows_names_as_they_are(taught):
+    card = json.loads((taught.path / "card.json").read_text())
+    card["recognition"]["class_names"][0] = "[a](http://b.example) <img src=x> | *c*"
+    assert r"| \[a\](http\://b.example) \<img src=x\> \| \*c\* | 8 |" in page(card)
 
 
 def test_files_of_two_packages_do_not_mix(taught, gestures, tiny_run, tmp_path):

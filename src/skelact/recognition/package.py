@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -120,7 +121,7 @@ def _put_in_place(made: Path, out: Path) -> None:
 def page(card: Mapping[str, Any]) -> str:
     """Return what a card says, for people: Markdown."""
     about: Mapping[str, Any] = card.get(RECOGNITION, {})
-    classes = list(map(printable, about.get("class_names", ())))
+    classes = list(map(_as_text, about.get("class_names", ())))
     sizes, _, topology, clips = read_sizes(CARD, card)
     up, unit = (card.get(MEASURES, {}).get(name) or "not known" for name in ("up", "unit"))
     learned = [
@@ -144,14 +145,19 @@ def page(card: Mapping[str, Any]) -> str:
         counts = about.get("num_examples") or [None] * len(classes)
         lines += ["| class | recordings that taught it |", "|---|---|"]
         lines += [
-            f"| {name.replace('|', '/')} | {'not kept' if count is None else count} |"
+            f"| {name} | {'not kept' if count is None else count} |"
             for name, count in zip(classes, counts, strict=True)
         ]
         lines += ["", *_worth(about), "", "```text", "skelact predict THIS_FOLDER RECORDING", "```"]
     else:
         lines += ["It knows no classes yet: `skelact teach FOLDER --from THIS_FOLDER --out MODEL`."]
-    lines += ["", "| | |", "|---|---|", *(f"| {key} | {printable(str(value))} |" for key, value in rows), ""]
+    lines += ["", "| | |", "|---|---|", *(f"| {key} | {_as_text(str(value))} |" for key, value in rows), ""]
     return "\n".join(lines)
+
+
+def _as_text(text: str) -> str:
+    """Return a text for a page in Markdown that shows it as it is, whatever signs are in it."""
+    return re.sub(r"[\\`*_\[\]<>#|!~&:]", r"\\\g<0>", printable(text))
 
 
 def _worth(about: Mapping[str, Any]) -> list[str]:
@@ -163,8 +169,8 @@ def _worth(about: Mapping[str, Any]) -> list[str]:
         low, high = (100 * accuracy[end] for end in ("low", "high"))
         said = [
             f"Recognised: **{100 * accuracy['share']:.1f} %** (95 % interval {low:.1f} to {high:.1f}) of "
-            f"{accuracy['num_tested']} recordings that did not teach it, {accuracy['rule']}; by: "
-            f"{accuracy['name']}."
+            f"{accuracy['num_tested']} recordings that did not teach it, {_as_text(accuracy['rule'])}; by: "
+            f"{_as_text(accuracy['name'])}."
         ]
         if len(about.get("candidates", ())) > 1:
             said.append(
