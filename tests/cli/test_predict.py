@@ -1,19 +1,24 @@
 """Asking a model that was taught: files, folders, standard input, arrays; what is unfamiliar."""
 
+import contextlib
 import csv
 import io
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import skelact
+import skelact.recognition.prediction
 from class_folders import in_class_folders
 from skelact.api.prediction import predict
 from skelact.cli.main import main
@@ -69,6 +74,42 @@ def test_actions_that_nobody_taught_are_unfamiliar_and_known_ones_are_not(ground
     strange = [one.unfamiliar for _, one in predict(model, [ground / "others"]).found]
     assert np.mean(known) <= 0.2
     assert np.mean(strange) >= np.mean(known) + 0.25
+
+
+def test_signs_of_a_name_are_no_formula(ground, model, tmp_path):
+    (file, *_) = sorted((ground / "asked" / "clapping").iterdir())
+    (tmp_path / "=1+1").mkdir()
+    shutil.copy(file, tmp_path / "=1+1")
+    with contextlib.chdir(tmp_path):
+        found = predict(model, ["=1+1"], csv=True)
+    (row,) = csv.DictReader(io.StringIO(str(found)))
+    assert row["file"] == f"'=1+1/{file.name}"
+    assert 0 < float(row["probability"]) <= 1
+
+
+def test_a_class_name_too_long_is_told_of_the_file(model, tmp_path, capsys):
+    body = {"positions": np.zeros((2, 25, 3)).tolist()}
+    table = {"topology": "ntu-25", "fps": 30, "label": "x" * 3000, "bodies": [body]}
+    (tmp_path / "long.json").write_text(json.dumps(table))
+    assert main(["predict", str(model), str(tmp_path / "long.json")]) == 2
+    error = capsys.readouterr().err
+    assert "long.json: the length of label is 3,000" in error
+    assert "skelact-" not in error
+
+
+def test_sigterm_leaves_no_copies_of_recordings(ground, model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = signal.getsignal(signal.SIGTERM)
+
+    def killed(*_, **__):
+        assert list(tmp_path.rglob("joints.bin"))  # a copy is there
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(skelact.recognition.prediction, "predict_store", killed)
+    assert main(["predict", str(model), str(ground / "asked" / "clapping")]) == 143
+    assert capsys.readouterr().err == "skelact: stopped\n"
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_one_object_a_recording(ground, model, capsys):

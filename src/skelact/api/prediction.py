@@ -64,7 +64,8 @@ class Predictions:
                 joints = " ".join(each.joint for each in answer.prime_joints)
                 told = "" if answer.unfamiliar is None else str(answer.unfamiliar).lower()
                 share = f"{answer.probability:.4f}"
-                table.writerow([file, one.recording, person, answer.label, share, told, joints])
+                names = [_cell(file), _cell(one.recording), person, _cell(answer.label)]
+                table.writerow([*names, share, told, joints])
         return text.getvalue().rstrip("\n")
 
     def _table(self) -> str:
@@ -85,6 +86,11 @@ class Predictions:
                     for number, answer in enumerate(one.people, 1)
                 ]
         return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Return a name for a cell of CSV; spreadsheets would compute one that begins as formulas do."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") and text != STANDARD_INPUT else text
 
 
 def _guesses(answer: Answer) -> str:

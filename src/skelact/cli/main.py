@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -191,6 +193,26 @@ def in_one_line(others: Callable[..., None]) -> Callable[..., None]:
     return show
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: a command ends as on Ctrl-C, and leaves as little behind."""
+
+
+def stop_on_sigterm() -> Any:
+    """Let SIGTERM raise :class:`Terminated`; return what it did before, None where others handle it."""
+    ours = os.getpid()
+
+    def stop(number: int, _: Any) -> None:
+        if os.getpid() == ours:
+            raise Terminated
+        signal.signal(number, signal.SIG_DFL)  # a copy of this process, whose parent wants it to end
+        os.kill(os.getpid(), number)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return None
+    return signal.signal(signal.SIGTERM, stop)
+
+
 def _is_first_process() -> bool:
     """Say whether this process is the one of several that prints."""
     devices = sys.modules.get("skelact.training.devices")  # several are started from there alone
@@ -222,6 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(usage(arguments[0]))
         return 0
     limits = os.environ.get(VARIABLE)
+    before = stop_on_sigterm()
     try:
         set_up_command()
         function, options = parse(arguments)
@@ -241,12 +264,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"skelact: out of memory ({printable(str(error))[:200]}); {LESS_MEMORY}", file=sys.stderr)
         return SkelactError.exit_status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         print("skelact: stopped", file=sys.stderr)
-        return 130
+        return 143 if isinstance(stopped, Terminated) else 130
     except BrokenPipeError:
         return 0
     finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
         if limits is None:
             os.environ.pop(VARIABLE, None)
         else:

@@ -35,7 +35,7 @@ from skelact.reproduction.pending import (
 from skelact.results.files import FOLDER, has_scores
 from skelact.training.loop import RunStoppedError
 
-STOP_STATUSES = (RunStoppedError.exit_status, 130, -signal.SIGTERM, -signal.SIGINT)
+STOP_STATUSES = (RunStoppedError.exit_status, 130, 143, -signal.SIGTERM, -signal.SIGINT)
 """Exit statuses of a command that was asked to stop."""
 LOOK_AGAIN_AFTER = 2.0
 """Seconds after which a worker without a ready command looks again what others have finished."""

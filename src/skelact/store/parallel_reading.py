@@ -88,6 +88,11 @@ class ReadJob:
         if len(sequence.name) > limit("name"):
             detail = f"the length of a recording's name is {beyond('name', len(sequence.name))}"
             return Exclusion(file.name, TOO_LARGE, "", detail)
+        for what, value in named.names.items():
+            if len(value) > limit("name"):
+                place = "" if sequence.name == file.stem else sequence.name
+                detail = f"the length of {what} is {beyond('name', len(value))}"
+                return Exclusion(file.name, TOO_LARGE, place, detail)
         try:
             check_extent(file.name, sequence.name, *sequence.positions.shape[:3])
             check_reach(sequence, file.name)
