@@ -261,7 +261,14 @@ def test_events_of_a_stream_are_those_of_the_model(client, model, pose):
         (b"\xff\x00", "", streaming.BROKEN, "bytes"),
         ('{"bodies": 3}', "", streaming.BROKEN, "a list of bodies"),
         ('{"bodies": []}', "", streaming.BROKEN, "neither a time nor"),
+        (
+            '{"fps": 30, "bodies": [{"positions": [[1e9, 0, 0]' + ", [0, 0, 0]" * 24 + "]}]}",
+            "",
+            streaming.BROKEN,
+            "write null",
+        ),
         ("{}", "?every=0", streaming.WRONG, "every is 0"),
+        ("{}", "?window=1e-300", streaming.WRONG, "window is 1e-300"),
         ("{}", "?evry=3", streaming.WRONG, "did you mean 'every'"),
         ("{}", "?every=x", streaming.WRONG, "every"),
     ],
@@ -270,6 +277,20 @@ def test_broken_frames_close_a_stream_with_a_reason(client, message, query, code
     found = told_by_the_stream(client, message, query=query)
     assert found[0] == code
     assert reason in found[1]
+
+
+def test_a_frame_that_comes_too_early_is_told_by_its_number(client):
+    frames = [json.dumps({"time": time, "bodies": []}) for time in (0, 2, 1)]
+    code, reason = told_by_the_stream(client, *frames)
+    assert code == streaming.BROKEN
+    assert reason.startswith("message 3: frame: its time is 1 s")
+
+
+@pytest.mark.parametrize("reason", ["ab " * 60 + "1,234,567", "é" * 200, "word 123456789" * 10, "short 12"])
+def test_a_reason_is_cut_between_words(reason):
+    cut = streaming.in_short(reason)
+    assert len(cut.encode()) <= 123
+    assert cut == reason or (cut.endswith("...") and f"{reason} ".startswith(cut.removesuffix("...")))
 
 
 def test_streams_are_bounded_and_may_not_sleep(client, monkeypatch):
@@ -303,6 +324,28 @@ def test_a_stream_goes_on_when_a_connection_without_a_request_is_closed(model, m
             stream.send("end")
             assert list(stream) == []  # not cut: that would raise
         silent.close()
+
+
+def test_what_the_server_itself_refuses_has_a_reason(model, monkeypatch):
+    with served(model) as port:
+        with socket.create_connection(("127.0.0.1", port)) as odd:
+            odd.sendall(b"what\r\n\r\n")
+            head, _, body = b"".join(iter(lambda: odd.recv(4096), b"")).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert json.loads(body) == {"reason": "Invalid HTTP request received."}
+        assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+        monkeypatch.setattr(serving, "MOST_CONNECTIONS", 1)
+        reply = httpx.get(f"http://127.0.0.1:{port}/health")
+    assert reply.status_code == 503
+    assert reply.json()["reason"].startswith("too many connections")
+
+
+@pytest.mark.parametrize("name", ["a/b/c.json", "../c.json", "c.json", "x c.json", ""])
+def test_a_file_is_called_by_its_name_once(client, name):
+    reply = client.post("/predict", params={"file": name}, content=b'{"bodies": [}')
+    assert reply.status_code == 422
+    assert reply.json()["reason"].startswith(f"{name}: none of 1 recording can be used")
+    assert reply.json()["reason"].count(name) == 2 or not name
 
 
 def test_a_body_that_comes_too_slowly_is_refused(model, monkeypatch):

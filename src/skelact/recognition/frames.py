@@ -26,6 +26,7 @@ from skelact.formats.json_value import JsonValue, parse_json
 from skelact.formats.pose_json import read_body, read_topology
 from skelact.limits import beyond, limit
 from skelact.skeleton.conversion import plan_conversion
+from skelact.skeleton.sequence import FARTHEST, within_reach
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import METRES, NamedUnit
 
@@ -140,6 +141,10 @@ class FrameReader:
         if positions.shape[2] != self._num_coordinates:
             told["positions"].fail(
                 f"{positions.shape[2]}-D positions, the model knows {self._num_coordinates}-D ones"
+            )
+        if not within_reach(np.where(seen[..., None], positions, 0)):
+            told["positions"].fail(
+                f"a joint farther than {FARTHEST:,.0f} in any unit; write null where one was not seen"
             )
         return name, np.where(seen[..., None], positions, np.nan).astype(np.float32)[0]
 

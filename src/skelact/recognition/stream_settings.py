@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from skelact.errors import ConfigurationError
 
+SHORTEST, LONGEST = 0.05, 3600.0
+"""Seconds of a window."""
+
 
 @dataclass(frozen=True)
 class StreamSettings:
@@ -32,15 +35,19 @@ class StreamSettings:
     """Whether it is told what everybody does together, instead of each person one by one."""
 
     def __post_init__(self) -> None:
-        if self.window is not None and not 0 < self.window <= 3600:
-            raise ConfigurationError(f"window is {self.window:g} s; expected more than 0, and up to 3600")
+        if self.window is not None and not SHORTEST <= self.window <= LONGEST:
+            raise ConfigurationError(
+                f"--stream.window is {self.window:g} s; expected {SHORTEST:g} to {LONGEST:g} s"
+            )
         if self.every < 1:
-            raise ConfigurationError(f"every is {self.every}; expected 1 frame or more")
+            raise ConfigurationError(f"--stream.every is {self.every}; expected 1 frame or more")
         if not 0 < self.end <= self.begin <= 1:
             raise ConfigurationError(
-                f"begin is {self.begin:g} and end {self.end:g}; expected probabilities, end not above begin"
+                f"--stream.begin is {self.begin:g} and --stream.end {self.end:g}; expected probabilities, "
+                "the end not above the begin"
             )
         if not 0 <= self.smoothing < math.inf or not 0 < self.gap < math.inf:
             raise ConfigurationError(
-                f"smoothing is {self.smoothing:g} s and gap {self.gap:g} s; expected 0 or more, and above 0"
+                f"--stream.smoothing is {self.smoothing:g} s and --stream.gap {self.gap:g} s; expected 0 or "
+                "more, and above 0"
             )

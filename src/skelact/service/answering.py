@@ -77,9 +77,9 @@ class Answering:
 
             def as_named(text: str) -> str:
                 """Let a message speak of the client's file, not of where it lies here."""
-                for place in (str(path), folder, path.name):
-                    text = text.replace(place, shown)
-                return printable(re.sub(r"/\S*skelact-\S+", lambda _: shown, text))
+                places = "|".join(map(re.escape, filter(None, (str(path), folder, shown))))
+                own = rf"(?<![\w./-]){re.escape(path.name)}(?![\w-])"
+                return printable(re.sub(rf"{places}|{own}|/\S*skelact-\S+", lambda _: shown, text))
 
             try:
                 found, problems = ask(self.model, path, shown, top)

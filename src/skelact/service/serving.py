@@ -140,13 +140,17 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _config(app: Any) -> uvicorn.Config:
+    import h11
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     from skelact.limits import limit
+    from skelact.service.app import refusal
+
+    crowded: Any = refusal(503, "too many connections; ask again later", {"Retry-After": "5"})
 
     class Impatient(H11Protocol):
-        """Closes connections on which no request arrives in time."""
+        """Closes connections on which no request arrives in time, and says why others are not answered."""
 
         _waiting: asyncio.TimerHandle | None = None
         _is_stream = False
@@ -180,6 +184,18 @@ def _config(app: Any) -> uvicorn.Config:
             self._stop_waiting()
             super().connection_lost(exc)
 
+        def handle_events(self) -> None:
+            is_crowded = max(len(self.connections), len(self.tasks)) >= MOST_CONNECTIONS
+            self.app = crowded if is_crowded else self.config.loaded_app
+            super().handle_events()
+
+        def send_400_response(self, msg: str) -> None:
+            answer = refusal(400, msg, {"Connection": "close"})
+            head = h11.Response(status_code=400, headers=answer.raw_headers, reason=b"Bad Request")
+            for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+            self.transport.close()
+
         def handle_websocket_upgrade(self, event: Any) -> None:
             self._is_stream = True  # which has a patience of its own
             self._stop_waiting()
@@ -193,7 +209,6 @@ def _config(app: Any) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=HEADER_SECONDS,
         timeout_graceful_shutdown=GRACE,
         ws_max_size=limit("recording"),

@@ -46,14 +46,14 @@ async def follow(socket: WebSocket, answering: Answering, metrics: Metrics) -> N
         return
     model = answering.model
     metrics.count_streams(1)
+    number = 0
     try:
         try:
             stream = model.stream(**settings_of(socket.query_params))
         except SkelactError as error:
-            await close(socket, WRONG, str(error))
+            await close(socket, WRONG, str(error).replace("--stream.", ""))
             return
         reader = FrameReader(model.topology, model.takes.num_coordinates)
-        number = 0
         while True:
             message = await asyncio.wait_for(socket.receive(), PATIENCE)
             if message["type"] == "websocket.disconnect":
@@ -79,7 +79,8 @@ async def follow(socket: WebSocket, answering: Answering, metrics: Metrics) -> N
                 await close(socket, 1000, "")
                 return
     except SkelactError as error:
-        await close(socket, BROKEN, str(error))
+        where = f"message {number}: "
+        await close(socket, BROKEN, where + str(error).removeprefix(where))
     except BusyError as error:
         await close(socket, BUSY, str(error))
     except TimeoutError:
@@ -92,8 +93,16 @@ async def follow(socket: WebSocket, answering: Answering, metrics: Metrics) -> N
 
 async def close(socket: WebSocket, code: int, reason: str) -> None:
     """Close a WebSocket, and say why; one that is gone already is left alone."""
-    cut = printable(reason).encode()[:_REASON].decode(errors="ignore")
     try:
-        await asyncio.wait_for(socket.close(code, cut), PATIENCE)
+        await asyncio.wait_for(socket.close(code, in_short(reason)), PATIENCE)
     except (RuntimeError, TimeoutError, WebSocketDisconnect):
         return
+
+
+def in_short(reason: str) -> str:
+    """Return as much of a reason as WebSocket takes, cut between two words."""
+    whole = printable(reason)
+    if len(whole.encode()) <= _REASON:
+        return whole
+    words, between, _ = whole.encode()[: _REASON - 2].decode(errors="ignore").rpartition(" ")
+    return f"{words} ..." if between else "..."
