@@ -22,6 +22,7 @@ from skelact.clips.sampling import IntArray, Interpolation, Windows
 from skelact.clips.streams import to_stream
 from skelact.errors import DataError
 from skelact.processor import numba_is_wanted
+from skelact.skeleton.sequence import within_reach
 from skelact.skeleton.topology import Topology
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.store import Store
@@ -225,8 +226,9 @@ class BodyFrames:
         Raises:
             DataError: the store holds a body-frame of which no joint is present, or what is no position.
         """
-        for sequence in np.unique(sequences[~self._is_checked[sequences]]).tolist():
-            self._store.positions(sequence)  # looks at them, once for each sequence
+        for sequence in np.unique(sequences[~self._is_checked[sequences]]).tolist():  # once for each
+            if not within_reach(self._joints[slice(*self._joint_start[sequence : sequence + 2])]):
+                self._store.positions(sequence)  # tells where
             self._is_checked[sequence] = True
         write_bodies = None if self.joints_missing else _kernel()
         if write_bodies is not None:
