@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 HEIGHT = 1150
 """Pixels of a page in a notebook."""
 ENDINGS = (".html", ".htm")
+FILMS = (".gif", ".mp4")
 FASTEST = 1e6
 """Frames a second that no recording reaches."""
 
@@ -44,10 +45,13 @@ class View:
     """The page, as HTML: one file that asks nothing of any network."""
     path: Path | None = None
     """Where it was written."""
+    played: Played | None = None
+    """The recording, for films; None of a page that shows none."""
 
     def __str__(self) -> str:
         where = "not written; .save(path) does it" if self.path is None else str(self.path)
-        return f"{printable(self.title)}: {len(self.page.encode()) / 1e6:.2f} MB, {where}"
+        size = len(self.page.encode()) if self.path is None else self.path.stat().st_size
+        return f"{printable(self.title)}: {size / 1e6:.2f} MB, {where}"
 
     def __repr__(self) -> str:
         return f"View({self})"
@@ -59,13 +63,25 @@ class View:
 
     @checked_arguments
     def save(self, path: PathLike) -> View:
-        """Write the page into a file and return the view that knows where it is.
+        """Write the page, or a film of the recording, into a file; return the view that knows where it is.
+
+        Args:
+            path: the file: .html is the page; .gif and .mp4 are films, of which mp4 needs ``skelact[video]``.
 
         Raises:
-            DataError: another ending than .html, or the file cannot be written.
+            DataError: another ending, or the file cannot be written; nobody to film, or a GIF too long.
+            ConfigurationError: what makes .mp4 is not installed.
         """
-        check_page_name(path)
-        write_file(path, self.page, "choose another place")
+        if self.played is None:
+            check_page_name(path)
+        else:
+            check_view_name(path)
+        if self.played is not None and Path(path).suffix.lower() in FILMS:
+            from skelact.reports.film import write_film
+
+            write_film(self.played, path)
+        else:
+            write_file(path, self.page, "choose another place")
         return replace(self, path=Path(path))
 
     @checked_arguments
@@ -156,7 +172,7 @@ def view(
 
         facts = [*played.facts, ("model", f"{known.run}: {known.method}")]
         played = explained(replace(played, facts=facts), known.run, known.pretrained)
-    return View(played.sequence.name, player_page(played))
+    return View(played.sequence.name, player_page(played), played=played)
 
 
 @checked_arguments
@@ -172,14 +188,14 @@ def show(
     """Play a recording on a page: a skeleton in space, joint density over time, curves of joints.
 
     Without --out the page is shown at an address of this machine alone, until Ctrl-C. The page is one file
-    without any connection: it can be opened, printed and sent.
+    without any connection: it can be opened, printed and sent. A film shows the same without controls.
 
     Args:
         source: a raw file; a store, STORE:7 or STORE:NAME for another recording than its first; or a run
             folder, RUN:7 or RUN:NAME, for the store that it learned from, with the run as the model
         model: run folder, or package, of a model: what its method hides, its prime joints, or its classes
             over time are shown as well
-        out: write the page into this file (.html) instead
+        out: write the page into this file (.html) instead, or a film (.gif, .mp4)
         port: of the address; 0 takes a free one
         browser: print the address, and do not open it
 
@@ -188,7 +204,7 @@ def show(
         ConfigurationError: as of :func:`view`; or options of an address with ``out``.
     """
     if out is not None:
-        check_page_name(out)
+        check_view_name(out)
         check_only_written(port, browser)
     made = view(source, model=model, **options)
     if out is not None:
@@ -197,10 +213,33 @@ def show(
     return None
 
 
+def check_view_name(path: str | Path) -> None:
+    """Raise unless a page, or a film, can get this name; called before the work that it would show.
+
+    Raises:
+        DataError: another ending, or no such folder.
+        ConfigurationError: a film, and what makes it is not installed.
+    """
+    ending = Path(path).suffix.lower()
+    if ending in FILMS:
+        from skelact.reports.film import check_can_film
+
+        check_can_film(path)
+    elif ending not in ENDINGS:
+        raise DataError(
+            f"{path}: pages are written as .html, films as .gif or .mp4; give the file such an ending"
+        )
+    _check_folder(path)
+
+
 def check_page_name(path: str | Path) -> None:
     """Raise DataError unless a page can get this name; called before the work that it would show."""
     if Path(path).suffix.lower() not in ENDINGS:
         raise DataError(f"{path}: pages are written as .html; give the file this ending")
+    _check_folder(path)
+
+
+def _check_folder(path: str | Path) -> None:
     if not Path(path).parent.is_dir():
         raise DataError(
             f"{path}: cannot be written (no folder {Path(path).parent}); make it, or choose another"

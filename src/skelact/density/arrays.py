@@ -28,7 +28,7 @@ def body_density(positions: Floats) -> Floats:
     if not ever_seen.any():
         return density
     known = np.asarray(seen)[:, ever_seen]
-    whole = _without_gaps(positions[:, ever_seen], known)
+    whole = without_gaps(positions[:, ever_seen], known)
     size = float(body_size(whole, np.ones_like(known)))
     size = size if size > 0 else 1.0  # all joints in one place, or never two of them
     scaled = whole / (size * BANDWIDTH)
@@ -67,7 +67,7 @@ def rank_joints(changes: Floats) -> list[int]:
     return [joint for joint in order if there[:, joint].any()]
 
 
-def _without_gaps(positions: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
+def without_gaps(positions: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
     """Return (T, V, C) positions with gaps filled along straight lines, at the ends with the nearest."""
     if seen.all():
         return positions

@@ -73,11 +73,7 @@ def write_figure(figure: Figure, path: str | Path) -> None:
     """
     path = Path(path)
     check_name(path)
-    texts = _texts(figure)
-    for text in texts:
-        text.set_parse_math(False)
-        text.set_text(short(text.get_text()))
-    _choose_fonts(texts)
+    settle_texts(figure)
     try:
         with (
             rc_context({"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "skelact"}),
@@ -91,6 +87,15 @@ def write_figure(figure: Figure, path: str | Path) -> None:
     except (ValueError, MemoryError, RuntimeError) as error:  # more pixels than an image has
         raise DataError(f"{path}: cannot be drawn ({printable(str(error))}); show less in it") from error
     write_file(path, drawn.getvalue(), "choose another place")
+
+
+def settle_texts(figure: Figure) -> None:
+    """Make all texts of a figure such as can be drawn: no formulas, no endless lines, letters of its fonts."""
+    texts = _texts(figure)
+    for text in texts:
+        text.set_parse_math(False)
+        text.set_text(short(text.get_text()))
+    _choose_fonts(texts)
 
 
 class _Shortened(FuncFormatter):

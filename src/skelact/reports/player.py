@@ -130,10 +130,7 @@ def player_data(played: Played, *, bare: bool = False) -> dict[str, Any]:
             f"{sequence.name}: {shape[0]} bodies in {shape[1]:,} frames are too many for a page; "
             f"view a stretch of it: --frames 0:{frames}"
         )
-    seen: Bools = np.broadcast_to(sequence.present[..., None], shape[:3])
-    if sequence.joint_present is not None:
-        seen = seen & sequence.joint_present
-    places = np.where(seen[..., None], sequence.positions, np.nan).astype(np.float64)
+    places, seen = places_of(sequence)
     common: dict[str, Any] = {
         "title": sequence.name,
         "facts": [list(fact) for fact in played.facts],
@@ -155,23 +152,48 @@ def player_data(played: Played, *, bare: bool = False) -> dict[str, Any]:
     where = {"empty": False, "positions": positions, "precision": precision, **space.data()}
     if bare:
         return {**common, **_nothing(shape), **where}
-    step = density_step(sequence.fps)
-    density = joint_density(torch.from_numpy(places))
-    change = density_change(density, step=step)
-    prime = prime_of(density, change).numpy() if played.prime is None else played.prime
-    layers = [
-        *_density_layers(density.numpy(), change.numpy(), step, played.prime_about),
-        *played.layers,
-    ]
+    told = measured(played, places, seen)
     return {
         **common,
         **where,
-        "prime": packed(np.packbits(prime, bitorder="little")),
-        "ranked": rank_joints(change),
-        "person": _most_to_see(seen, prime),
-        "layers": [_layer_data(layer) for layer in layers],
+        "prime": packed(np.packbits(told.prime, bitorder="little")),
+        "ranked": told.ranked,
+        "person": told.person,
+        "layers": [_layer_data(layer) for layer in told.layers],
         "decision": None if played.decision is None else _decision_data(played.decision),
     }
+
+
+def places_of(sequence: SkeletonSequence) -> tuple[Floats, Bools]:
+    """Return (M, T, V, C) positions, NaN where nothing was seen, and (M, T, V) where something was."""
+    seen: Bools = np.broadcast_to(sequence.present[..., None], sequence.positions.shape[:3])
+    if sequence.joint_present is not None:
+        seen = seen & sequence.joint_present
+    return np.where(seen[..., None], sequence.positions, np.nan).astype(np.float64), seen
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What the joints of a recording do, as its pictures show it."""
+
+    layers: Sequence[Layer]
+    """Change of density, density, and what a model adds."""
+    prime: Bools
+    """(M, T, V) the prime joints."""
+    ranked: Sequence[int]
+    """All joints that were seen, the most prime first."""
+    person: int
+    """The body of which there is most to see."""
+
+
+def measured(played: Played, places: Floats, seen: Bools) -> Measured:
+    """Measure the density of what :func:`places_of` gives, its change, and which joints are prime."""
+    step = density_step(played.sequence.fps)
+    density = joint_density(torch.from_numpy(places))
+    change = density_change(density, step=step)
+    prime = prime_of(density, change).numpy() if played.prime is None else played.prime
+    own = _density_layers(density.numpy(), change.numpy(), step, played.prime_about)
+    return Measured([*own, *played.layers], prime, rank_joints(change), _most_to_see(seen, prime))
 
 
 def density_step(fps: float | None) -> int:
@@ -245,13 +267,7 @@ class Space:
         topology, flat = played.sequence.topology, places.shape[3] == 2
         up = played.up or (None if flat else _standing(places, seen, played)) or ("-y" if flat else "y")
         axes = _UPRIGHT[up]
-        shown = np.stack(
-            [
-                sign * places[..., axis] if axis < places.shape[3] else np.zeros(places.shape[:3])
-                for axis, sign in axes
-            ],
-            -1,
-        )
+        shown = _turned(places, axes)
         points = shown[seen]
         low, high = np.quantile(points, 0.005, axis=0), np.quantile(points, 0.995, axis=0)
         sizes = body_size(places, seen)
@@ -271,11 +287,29 @@ class Space:
             unit=played.unit or "",
         )
 
+    def shown(self, places: Floats) -> Floats:
+        """Return (M, T, V, 3) positions as they are looked at: x to the right, y up, z to the viewer."""
+        return _turned(places, self.axes)
+
+    @property
+    def reach(self) -> float:
+        """How far nearly all joints are from the middle of the box, at most."""
+        return max(float(np.linalg.norm(self.high - self.low)) / 2, self.size)
+
+    @property
+    def grid(self) -> float:
+        """The side of a square of the floor."""
+        return _round(max(self.size, self.reach / 8))
+
+    @property
+    def wanders(self) -> bool:
+        """Whether people go so far that who looks should go with them."""
+        across = float(max(self.high[0] - self.low[0], self.high[2] - self.low[2]))
+        return self.floor is not None and across > 8 * self.size
+
     def data(self) -> dict[str, Any]:
         """Return what the page is told."""
-        reach = max(float(np.linalg.norm(self.high - self.low)) / 2, self.size)
-        across = float(max(self.high[0] - self.low[0], self.high[2] - self.low[2]))
-        grid = _round(max(self.size, reach / 8))
+        reach, grid = self.reach, self.grid
         is_flat = self.floor is None
         unit = f" {self.unit}" if self.unit else " (unit not told)"
         return {
@@ -283,12 +317,19 @@ class Space:
             "size": self.size,
             "box": {"middle": ((self.low + self.high) / 2).tolist(), "reach": reach},
             "around": max(self.around, self.size),
-            "wanders": not is_flat and across > 8 * self.size,
+            "wanders": self.wanders,
             "floor": self.floor,
             "front": self.front,
             "grid": grid,
             "scaleText": "" if is_flat else f"a square of the floor: {grid:g}{unit}",
         }
+
+
+def _turned(places: Floats, axes: Sequence[tuple[int, int]]) -> Floats:
+    nothing = np.zeros(places.shape[:3])
+    return np.stack(
+        [sign * places[..., axis] if axis < places.shape[3] else nothing for axis, sign in axes], -1
+    )
 
 
 def _standing(places: Floats, seen: Bools, played: Played) -> Axis | None:
