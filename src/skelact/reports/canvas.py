@@ -90,7 +90,7 @@ def write_figure(figure: Figure, path: str | Path) -> None:
 
 
 def settle_texts(figure: Figure) -> None:
-    """Make the texts of a figure such as can be drawn: no formulas, no endless lines, letters of its fonts."""
+    """Make texts of a figure such as can be drawn: no formulas, no endless lines, fonts that have them."""
     texts = _texts(figure)
     for text in texts:
         text.set_parse_math(False)
