@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from skelact.api.runs import runs as runs
     from skelact.api.teaching import package as package
     from skelact.api.teaching import teach as teach
+    from skelact.api.video import video as video
     from skelact.api.viewing import view as view
     from skelact.density.positions import density_change as density_change
     from skelact.density.positions import joint_density as joint_density
@@ -59,6 +60,7 @@ _HOMES = {
     "runs": "api.runs",
     "sizes": "api.listings",
     "teach": "api.teaching",
+    "video": "api.video",
     "view": "api.viewing",
     "write_store": "api.interchange",
 }

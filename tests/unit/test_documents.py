@@ -27,7 +27,8 @@ def command_lines(document):
         text = re.sub(r"\\\n\s*", " ", block)
         for line in text.splitlines():
             line = re.sub(r"^\s*(for .*; do|done|do)\b", "", line).strip().removeprefix("$ ")
-            lines.append(re.sub(r"\$\{?\w+\}?", "0", line))
+            line = re.sub(r"\$\{?\w+(%[.\w]+)?\}?", "0", line)
+            lines += [one.strip() for one in line.split(" | ")]
     return lines
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from skelact.api.evaluating import Run
 from skelact.api.model import as_taught
+from skelact.api.video import write_poses
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactError, printable
 from skelact.limits import beyond, limit
@@ -122,15 +123,15 @@ def predict(
 ) -> Predictions:
     """Say what recordings show, of the classes that a model was taught.
 
-    FILES are recordings in any format that 'data prepare auto' knows, folders or archives of such, or stores;
-    - is one pose-JSON on the standard input. For each recording: the likeliest classes with their
+    FILES are recordings in any format that 'data prepare auto' knows, folders or archives of such, stores or
+    videos; - is one pose-JSON on the standard input. For each recording: the likeliest classes with their
     probabilities, whether it is unfamiliar, the joints that it turns on and when, and where there are several
     people, what each of them does. What cannot be used is told in one line; the others go on, and the exit
     status is 2 in the end.
 
     Args:
         model: folder of a model that was taught, or an .onnx file of 'skelact export'
-        files: recordings, folders or stores; - for the standard input
+        files: recordings, folders, stores or videos; - for the standard input
         top: classes to tell of each recording
         json: print one JSON object a line for each recording
         csv: print CSV, a line for each recording and person
@@ -228,22 +229,33 @@ def _files(path: Path, named: str) -> Mapping[str, str]:
 
 @contextmanager
 def _on_disk(name: str) -> Iterator[Path]:
-    """Give the path of what was named: of the standard input a file that is gone when the context ends.
+    """Give the path of what was named: of a video and of the standard input a file that is soon gone.
 
     Raises:
-        DataError: the standard input has more bytes than a recording may have.
+        DataError: the standard input has more bytes than a recording may have, or a video shows nobody.
+        ConfigurationError: a video, and the packages for it are missing.
     """
-    if name != STANDARD_INPUT:
+    from skelact.formats.video import is_video
+
+    if name != STANDARD_INPUT and not is_video(name):
         yield Path(name)
         return
-    most = limit("recording")
-    data = sys.stdin.buffer.read(most + 1)
-    if len(data) > most:
-        raise DataError(f"{name}: has {beyond('recording')}")
     with tempfile.TemporaryDirectory(prefix="skelact-") as folder:
-        path = Path(folder) / "standard-input.json"
-        path.write_bytes(data)
+        if name == STANDARD_INPUT:
+            path = Path(folder) / "standard-input.json"
+            path.write_bytes(_standard_input())
+        else:
+            path = Path(folder) / f"{Path(name).stem}.json"
+            write_poses(name, path)
         try:
             yield path
         except SkelactError as error:
             raise DataError(str(error).replace(str(path), name).replace(path.name, name)) from error
+
+
+def _standard_input() -> bytes:
+    most = limit("recording")
+    data = sys.stdin.buffer.read(most + 1)
+    if len(data) > most:
+        raise DataError(f"{STANDARD_INPUT}: has {beyond('recording')}")
+    return data

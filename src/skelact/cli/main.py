@@ -91,6 +91,7 @@ COMMANDS = tuple(
         ("evaluate ensemble", "api.evaluation:ensemble", "add up the class scores of several runs", ""),
         ("teach", "api.teaching:teach", "teach a model your classes with a few recordings", "recordings"),
         ("predict", "api.prediction:predict", "say what recordings show", "model files"),
+        ("video", "api.video:video", "find who is in a video or before a camera", "source"),
         ("serve", "service.serving:serve", "let programs and browsers ask a model", "model"),
         ("package", "api.teaching:package", "write a model into one folder, to be handed on", "run out"),
         ("runs", "api.runs:runs", "list the runs in a folder: state, progress, speed, results", "folder"),

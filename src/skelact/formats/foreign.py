@@ -41,6 +41,12 @@ def _is_hdf5(sample: Sample) -> bool:
     return sample.head.startswith(b"\x89HDF\r\n\x1a\n")
 
 
+def _is_video(sample: Sample) -> bool:
+    head = sample.head
+    is_riff = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+    return head[4:8] == b"ftyp" or head.startswith(b"\x1aE\xdf\xa3") or is_riff
+
+
 _XARRAY = "load it with the package movement, and give the data set to skelact.from_xarray"
 
 FOREIGN = (
@@ -60,6 +66,7 @@ FOREIGN = (
         _is_amc,
         "convert it with its .asf file to BVH or C3D first; CMU's database offers its recordings as .c3d",
     ),
+    ForeignFormat("a video", _is_video, "find who is in it first: skelact video FILE --out POSES.json"),
     ForeignFormat("a DeepLabCut table", _is_deeplabcut, _XARRAY),
     ForeignFormat("an HDF5 file (DeepLabCut, SLEAP, NWB)", _is_hdf5, _XARRAY),
 )

@@ -22,15 +22,18 @@ The raw data of the data set ``pose-json`` is a folder of such files, and a mani
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import ConfigurationError, suggest
+from skelact.files import new_file
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence, Reader, any_name, not_surveyed
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError, check_extent, shown
@@ -140,6 +143,43 @@ def read_pose_json(
         "px" if unit.value not in METRES else None if in_plane and is_untold else "m",
         any(body.value.get("confidence") is not None for body in bodies),
     )
+
+
+def body_of(positions: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]) -> dict[str, Any]:
+    """Return what a file says of a body: (..., V, C) positions, NaN where unseen, and (..., V) confidences.
+
+    Positions are rounded to a tenth of a thousandth of their unit.
+    """
+    rounded = np.round(positions.astype(np.float64), 4)
+    unseen = np.isnan(positions).any(-1)
+
+    def told(values: list[Any], lost: Any) -> Any:
+        if isinstance(lost, bool):
+            return None if lost else values
+        return [told(*each) for each in zip(values, lost, strict=True)] if not np.all(lost) else None
+
+    shares = np.round(np.where(unseen, 0, confidence).astype(np.float64), 3)
+    return {"positions": told(rounded.tolist(), unseen.tolist()), "confidence": shares.tolist()}
+
+
+def write_pose_json(
+    path: str | Path, sequence: SkeletonSequence, confidence: npt.NDArray[np.float32], *, overwrite: bool
+) -> None:
+    """Write a recording whose skeleton has a known name and whose positions are metres.
+
+    Args:
+        path: the file.
+        sequence: the recording.
+        confidence: (M, T, V), how sure its joints are.
+        overwrite: replace the file if it is there.
+
+    Raises:
+        DataError: it is there, or cannot be written.
+    """
+    bodies = [body_of(*each) for each in zip(sequence.with_nan(), confidence, strict=True)]
+    content = {"topology": sequence.topology.name, "fps": sequence.fps, "unit": "m", "bodies": bodies}
+    with new_file(path, overwrite) as file:
+        file.write(json.dumps(content, separators=(",", ":")).encode())
 
 
 def _is_empty(body: JsonValue) -> bool:
