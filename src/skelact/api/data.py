@@ -68,6 +68,7 @@ def prepare(
     strict: bool = False,
     overwrite: bool = False,
     shard: str | None = None,
+    link_parts: Annotated[bool, SPECIAL] = False,
     max_frames: Annotated[int | None, SPECIAL] = None,
     untrimmed: Annotated[bool, SPECIAL] = False,
     topology: PathLike | None = None,
@@ -105,6 +106,7 @@ def prepare(
         strict: stop at the first recording that cannot be used
         overwrite: replace STORE (or the part) if it is a store already
         shard: I/N: make part I of N only, STORE.part-I-of-N
+        link_parts: join parts without copying: positions stay in the parts, beside STORE
         max_frames: pku1, pku2: cut sequences to so many frames
         untrimmed: pku1, pku2: one sequence a recording, with its actions in STORE/intervals.csv
         topology: name of the skeleton, or a .yaml file with one, for formats that do not tell it
@@ -150,6 +152,8 @@ def prepare(
     }
     if without is not None and shard is not None:
         raise ConfigurationError("--without: give it to the command without --shard, which joins the parts")
+    if link_parts and shard is not None:
+        raise ConfigurationError("--link-parts: give it to the command without --shard, which joins parts")
     with progress(f"preparing {data_set}", unit="files") as step:
         outcome = prepare_store(
             data_set,
@@ -161,6 +165,7 @@ def prepare(
             strict=strict,
             overwrite=overwrite,
             shard=None if shard is None else parse_shard(shard),
+            link_parts=link_parts,
             up=up,
             unit=unit,
             resample=resample,

@@ -35,10 +35,12 @@ def describe_store(store: Store, width: int | None = None) -> str:
     empty = int(store.array("num_frames").sum(dtype=np.int64) - frames.sum())
     quartiles = ", ".join(f"{value:.0f}" for value in np.quantile(frames, [0.25, 0.5, 0.75]))
     people = ", ".join(f"{count:,} with {number}" for number, count in body_counts(store).items())
-    size = sum(file.stat().st_size for file in store.path.iterdir())
+    folders = [store.path] if store.parts is None else [store.path, *store.parts.folders]
+    size = sum(file.stat().st_size for folder in folders for file in folder.iterdir())
     left_out = count_by_reason(read_exclusions(store.path))
     rows = [
         ("store", f"{store.path}  ({size / 1e6:,.1f} MB, content {store.content_hash[:16]})"),
+        *([("", f"positions lie in {len(folders) - 1} parts beside it")] if len(folders) > 1 else []),
         ("data set", f"{store.data_set}, made with {_options(store)}"),
         (
             "skeleton",

@@ -7,9 +7,9 @@ joints are missing. Those take the places of joints that were seen.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,11 @@ from skelact.processor import numba_is_wanted
 from skelact.skeleton.sequence import within_reach
 from skelact.skeleton.topology import Topology
 from skelact.store.fixed_point import FLOAT32
+from skelact.store.linked import JoinedArray
 from skelact.store.store import Store
 
+Rows: TypeAlias = npt.NDArray[np.int32] | JoinedArray
+_ROWS = 1 << 20  # looked at in one piece: 4 MB
 BODIES_AT_A_TIME = 64  # few enough that their positions stay in the processor's cache from step to step
 
 
@@ -75,9 +78,9 @@ class JointSubstitutes:
 class BodyFrames:
     """The frames of the first bodies of each sequence of a store; in each frame one of them is present.
 
-    Nothing is copied from the store but its small index arrays. Only where a sequence has more than
-    ``max_bodies`` bodies are the row numbers rewritten in memory, without the frames that show only the
-    bodies left out.
+    Nothing is copied from the store but a number or two a sequence. Only where a sequence has more than
+    ``max_bodies`` bodies are its row numbers rewritten in memory, without the frames that show only the
+    bodies left out. Arrays of a store that lie in parts are read where they lie, see :mod:`.linked`.
 
     Args:
         store: the prepared data set.
@@ -106,25 +109,32 @@ class BodyFrames:
         stream: str,
         factors: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        joints, rows = store.array("joints"), store.array("frame_rows")
-        row_start = np.array(store.array("row_start"))
-        num_frames = np.diff(store.array("frame_start"))
-        num_bodies = store.array("num_bodies").astype(np.int64)
-        if max_bodies < store.max_bodies:
+        joints = _unwrapped(store.array("joints"))
+        rows: Rows = _unwrapped(store.array("frame_rows"))
+        row_start = np.asarray(store.array("row_start"))
+        num_frames = np.asarray(np.diff(store.array("frame_start")))
+        num_bodies = np.asarray(store.array("num_bodies"))
+        num_absent = sum(int((rows[begin : begin + _ROWS] < 0).sum()) for begin in range(0, len(rows), _ROWS))
+        crowded = np.flatnonzero(num_bodies > max_bodies)
+        if len(crowded):
             kept = []
-            for index, bodies in enumerate(num_bodies):
-                part = rows[row_start[index] : row_start[index + 1]].reshape(bodies, -1)[:max_bodies]
+            for index in crowded:
+                own = rows[row_start[index] : row_start[index + 1]]
+                part = own.reshape(num_bodies[index], -1)[:max_bodies]
                 kept.append(part[:, (part >= 0).any(0)])
-            rows = np.concatenate([part.reshape(-1) for part in kept])
-            num_frames = np.array([part.shape[1] for part in kept])
+                num_absent += int((kept[-1] < 0).sum()) - int((own < 0).sum())
+            num_frames[crowded] = [part.shape[1] for part in kept]
             num_bodies = np.minimum(num_bodies, max_bodies)
-            row_start = np.concatenate([[0], np.cumsum(num_frames * num_bodies)])
-        self.num_frames, self.num_bodies = np.asarray(num_frames), num_bodies
+            pieces = (rows, np.concatenate([part.reshape(-1) for part in kept]))
+            row_start = np.array(row_start)
+            row_start[crowded] = len(rows) + np.cumsum([0, *(part.size for part in kept[:-1])])
+            rows = JoinedArray([*map(len, pieces)], (), rows.dtype, pieces.__getitem__)
+        self.num_frames, self.num_bodies = num_frames, num_bodies
         self.body_shape = (joints.shape[1], joints.shape[2])
         self.joints_missing = "joint_present" in store.meta["arrays"]
         self._store, self._max_bodies, self._hold, self._stream = store, max_bodies, hold, stream
-        self._joints = np.asarray(joints.reshape(len(joints), -1))
-        self._joint_start = np.array(store.array("joint_start"))
+        self._joints = joints
+        self._joint_start = np.asarray(store.array("joint_start"))
         self._is_fixed_point = store.position_type != FLOAT32
         self._scale = factors
         self._is_checked = np.full(len(num_frames), self._is_fixed_point)
@@ -132,15 +142,15 @@ class BodyFrames:
             ones = np.ones(len(num_frames), np.float32)
             self._scale = store.array("joint_scale") * (ones if factors is None else factors)
         # ~row of the body's nearest present frame where it is absent, as in the store
-        self._rows, self._row_start = np.asarray(rows), row_start
-        self.all_seen = not self.joints_missing and bool((self._rows >= 0).all())
+        self._rows, self._row_start = rows, row_start
+        self.all_seen = not self.joints_missing and not num_absent
         self._parents = np.empty(0, np.int64)  # of each of a body's numbers
         if stream.startswith("bone"):
             num_coordinates = self.body_shape[1]
             parents = np.array(store.topology.parents, np.int64)[:, None] * num_coordinates
             self._parents = (parents + np.arange(num_coordinates)).reshape(-1)
         if self.joints_missing:
-            self._joint_present = share_memory(store.array("joint_present").view(np.uint8))
+            self._joint_present = _unwrapped(store.array("joint_present"))
             self._substitutes = JointSubstitutes(store.topology)
 
     def frame_numbers(self, sequence: int) -> IntArray:
@@ -179,8 +189,9 @@ class BodyFrames:
             windows: a window for each of the P bodies.
         """
         encoded_PL = self._encoded(sequences, bodies, _frames(windows))
-        row_PL = torch.from_numpy(np.maximum(encoded_PL, 0) + self._joint_start[sequences, None])
-        return ((self._joint_present[row_PL] != 0) & torch.from_numpy(encoded_PL >= 0)[..., None]).any(1)
+        row_PL = np.maximum(encoded_PL, 0) + self._joint_start[sequences, None]
+        seen_PLV = self._seen_in(row_PL) & (encoded_PL >= 0)[..., None]
+        return torch.from_numpy(seen_PLV).any(1)
 
     def seen_at(self, sequences: IntArray, bodies: IntArray, frames: Interpolation) -> npt.NDArray[np.bool_]:
         """Return which joints were there at the interpolated frames of P bodies, in the nearer of two.
@@ -199,7 +210,7 @@ class BodyFrames:
         if not self.joints_missing:
             return is_there
         row_PT = np.maximum(encoded_PT, 0) + self._joint_start[sequences, None]
-        seen: npt.NDArray[np.bool_] = (self._joint_present.numpy()[row_PT] != 0) & is_there
+        seen: npt.NDArray[np.bool_] = self._seen_in(row_PT) & is_there
         return seen
 
     def write(
@@ -232,20 +243,23 @@ class BodyFrames:
             self._is_checked[sequence] = True
         write_bodies = None if self.joints_missing else _kernel()
         if write_bodies is not None:
-            write_bodies(
-                out.flatten(2).numpy(),
-                places,
-                self._joints,
-                self._scales(sequences),
-                self._rows,
-                self._begin(sequences, bodies),
-                self._joint_start[sequences],
-                *frames,
-                self._hold,
-                np.empty((0, 3, 3), np.float32) if turns is None else turns,
-                self._parents,
-                self._stream.endswith("motion"),
-            )
+            rows, begins = self._rows_of(sequences, bodies)
+            first_joints, scales = self._joint_start[sequences], self._scales(sequences)
+            for own, joints, start in _where_they_lie(self._joints, first_joints):
+                write_bodies(
+                    out.flatten(2).numpy(),
+                    places[own],
+                    _unwrapped(joints).reshape(len(joints), -1),
+                    scales[own],
+                    rows,
+                    begins[own],
+                    first_joints[own] - start,
+                    *(part[own] for part in frames),
+                    self._hold,
+                    np.empty((0, 3, 3), np.float32) if turns is None else turns[own],
+                    self._parents,
+                    self._stream.endswith("motion"),
+                )
             return
         for begin in range(0, len(places), BODIES_AT_A_TIME):
             part = slice(begin, begin + BODIES_AT_A_TIME)
@@ -268,10 +282,11 @@ class BodyFrames:
         rows, weights = torch.from_numpy(row_PT2), torch.from_numpy(weights_PT2)
         if self.joints_missing:
             return (self._with_substitutes(sequences, rows) * weights[..., None, None]).sum(2)
-        table = share_memory(self._joints)
-        if self._is_fixed_point:
-            needed, place = torch.unique(rows, return_inverse=True)
-            table, rows = table[needed].float(), place
+        if self._is_fixed_point or isinstance(self._joints, JoinedArray):
+            needed, rows = torch.unique(rows, return_inverse=True)
+            table = self._joints_at(needed)
+        else:
+            table = share_memory(self._joints.reshape(len(self._joints), -1))
         # a bag of two weighted rows is a linear interpolation: reading and resizing in one pass
         positions = F.embedding_bag(
             rows.view(-1, 2), table, per_sample_weights=weights.view(-1, 2), mode="sum"
@@ -282,17 +297,35 @@ class BodyFrames:
         """Return the rows (P, T, 2, V, C) as stored, missing joints at their substitutes' places."""
         rows, place = torch.unique(row_PT2, return_inverse=True)
         try:
-            substitutes_RV = self._substitutes.find(self._joint_present[rows] != 0)
+            substitutes_RV = self._substitutes.find(torch.from_numpy(self._seen_in(rows.numpy())))
         except ValueError:
-            empty_P = ~(self._joint_present[row_PT2] != 0).any(-1).flatten(1).all(1)
-            name = self._store.names[int(sequences[empty_P.numpy()][0])]
+            empty_PT2 = ~self._seen_in(row_PT2.numpy()).any(-1)
+            name = self._store.names[int(sequences[empty_PT2.reshape(len(sequences), -1).any(1)][0])]
             raise DataError(
                 f"{self._store.path}: {name} has a body of which no joint is present; it should be absent, "
                 "prepare the data set again"
             ) from None
-        bodies_RVC = share_memory(self._joints)[rows].float().view(-1, *self.body_shape)
+        bodies_RVC = self._joints_at(rows).view(-1, *self.body_shape)
         filled_RVC = bodies_RVC.gather(1, substitutes_RV[..., None].expand_as(bodies_RVC))
         return filled_RVC[place]
+
+    def _seen_in(self, rows: IntArray) -> npt.NDArray[np.bool_]:
+        """Return (..., V) whether each joint was there in rows (...); of damaged bytes all but 0 say so."""
+        seen: npt.NDArray[np.bool_] = self._joint_present[rows].view(np.uint8) != 0
+        return seen
+
+    def _joints_at(self, rows: Tensor) -> Tensor:
+        """Return (R, V C) the stored positions of rows (R,)."""
+        return torch.from_numpy(self._joints[rows.numpy()]).float().flatten(1)
+
+    def _rows_of(self, sequences: IntArray, bodies: IntArray) -> tuple[npt.NDArray[np.int32], IntArray]:
+        """Return an array that holds the rows of P bodies, and (P,) where in it those of each begin."""
+        begin = self._begin(sequences, bodies)
+        if not isinstance(self._rows, JoinedArray):
+            return self._rows, begin
+        length = self.num_frames[sequences]
+        local: IntArray = np.cumsum(length) - length
+        return self._rows[np.arange(length.sum()) + np.repeat(begin - local, length)], local
 
     def _scales(self, sequences: IntArray) -> npt.NDArray[np.float32]:
         """Return (P,) by what each sequence's stored positions are multiplied."""
@@ -322,6 +355,21 @@ def _kernel() -> Callable[..., None] | None:
 
     kernel: Callable[..., None] = write_bodies
     return kernel
+
+
+def _unwrapped(array: Any) -> Any:
+    """Return an array without the wrapper that mapping puts around it."""
+    return np.asarray(array) if isinstance(array, np.ndarray) else array
+
+
+def _where_they_lie(
+    array: npt.NDArray[Any] | JoinedArray, rows: IntArray
+) -> Iterator[tuple[Any, npt.NDArray[Any], int]]:
+    """Yield which of ``rows``, (P,), lie in each piece of an array, the piece, and its own first row."""
+    if isinstance(array, JoinedArray):
+        yield from array.pieces(rows)
+    else:
+        yield slice(None), array, 0
 
 
 def _frames(windows: Windows) -> IntArray:

@@ -150,7 +150,7 @@ class ClipSource:
             settings.stream,
             sequence_factors(store, settings.scale),
         )
-        self._labels = store.labels.astype(np.int64)
+        self._labels = np.asarray(store.labels)
         self._views = None
         if settings.view != "camera":
             self._views = sequence_turns(store, cast(View, settings.view))
@@ -283,7 +283,7 @@ class ClipSource:
         return Clips(
             positions=positions.view(*present.shape, *clip_shape),
             present=torch.from_numpy(present).to(device),
-            labels=torch.from_numpy(self._labels[chosen]).to(device),
+            labels=torch.from_numpy(self._labels[chosen].astype(np.int64)).to(device),
             indices=torch.from_numpy(chosen).to(device),
             joint_present=joint_present,
             seen=seen,

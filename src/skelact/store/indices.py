@@ -213,7 +213,10 @@ def _parts(length: int, more: int = 0) -> Iterator[slice]:
 
 def _of(store: Store, *names: str) -> list[npt.NDArray[Any]]:
     """Return arrays without the wrapper that mapping puts around them."""
-    return [np.asarray(store.array(name)) for name in names]
+    arrays = [store.array(name) for name in names]
+    return [
+        np.asarray(array) if isinstance(array, np.ndarray) else array for array in arrays
+    ]  # else in parts
 
 
 def _owners(starts: Places, part: slice) -> tuple[Places, Places]:

@@ -22,12 +22,15 @@ from skelact.limits import check_limit
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit
 from skelact.store.fixed_point import FLOAT32, INT16
+from skelact.store.linked import IN_PARTS
 
 META = "meta.json"
 FORMATS = {FLOAT32: "skelact-store-1", INT16: "skelact-store-2"}
 """The format by the type of the positions: who knows only the first must not take numbers for metres."""
 DAMAGED = "the store is damaged, prepare the data set again"
 PREPARE = "make one with 'skelact data prepare'"
+PARTS = "parts"
+"""Key of ``meta.json`` for the parts in which positions lie, where they do, see :mod:`.linked`."""
 ATTRIBUTE = "attribute_"
 """How the names of attributes' arrays begin."""
 
@@ -72,6 +75,24 @@ class ProtocolEntry(Struct):
     published_counts: tuple[int, int] | None
 
 
+class PartRows(Struct):
+    """How long the arrays of a part are."""
+
+    joints: Count
+    frame_rows: Count
+    frame_numbers: Count
+
+
+class PartEntry(Struct):
+    """A part in which positions lie."""
+
+    folder: FileName
+    content_hash: Digest
+    rows: PartRows
+    joints_missing: bool
+    """Whether it has an array ``joint_present``."""
+
+
 class StoreMeta(Struct):
     """What ``meta.json`` must hold; it may hold more."""
 
@@ -89,6 +110,7 @@ class StoreMeta(Struct):
     largest_error: Share = 0.0
     up: Axis | None = None
     unit: Unit | None = None
+    parts: Annotated[list[PartEntry], Meta(min_length=1)] | None = None
 
 
 def read_meta(folder: Path) -> dict[str, Any]:
@@ -96,7 +118,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
 
     Raises:
         DataError: the folder is no store, or of another format; ``meta.json`` does not fit its schema; or an
-            array is missing, of another type or size, or no regular file.
+            array is missing, of another type or size, or no regular file; or a part in which arrays lie is.
     """
     files = _files_in(folder)
     if META not in files:
@@ -118,7 +140,11 @@ def read_meta(folder: Path) -> dict[str, Any]:
         raise DataError(f"{where}: {error}; {DAMAGED}") from error
     for problem in _misfits(meta):
         raise DataError(f"{where}: {problem}; {DAMAGED}")
+    for problem in () if meta.parts is None else _bad_parts(folder, meta, meta.parts):
+        raise DataError(problem)
     for name, entry in meta.arrays.items():
+        if meta.parts is not None and name in IN_PARTS:
+            continue
         size = _size(entry.dtype) * math.prod(entry.shape)
         status = files.get(f"{name}.bin")
         if status is None or status.st_size != size:
@@ -200,6 +226,33 @@ def _misfits(meta: StoreMeta) -> Iterator[str]:
         elif len(entry.shape) != 1 if shape is None else tuple(entry.shape) != shape:
             wanted = "one number" if shape is None else str(list(shape))
             yield f"arrays.{name}.shape is {entry.shape}, expected {wanted}"
+
+
+def _bad_parts(folder: Path, meta: StoreMeta, parts: list[PartEntry]) -> Iterator[str]:
+    """Yield which of a store's parts are not those that it was joined from."""
+    for entry in parts:
+        path = folder.parent / entry.folder
+        if not path.is_dir():
+            yield f"{path}: is missing, and positions of {folder} lie there; put it back, or prepare again"
+            return
+        found = checked(read_meta(path), StoreMeta, str(path / META), DAMAGED)
+        lengths = {name: found.arrays[name].shape[0] for name in ("joints", "frame_rows", "frame_numbers")}
+        told = {name: getattr(entry.rows, name) for name in lengths}
+        known = [name for name in IN_PARTS if name in meta.arrays and name in found.arrays]
+        own, other = (
+            [(one.arrays[name].dtype, one.arrays[name].shape[1:]) for name in known] for one in (meta, found)
+        )
+        is_same = (found.content_hash, lengths, own) == (entry.content_hash, told, other)
+        if not is_same or found.parts or entry.joints_missing != ("joint_present" in found.arrays):
+            yield f"{path}: is not the part that {folder} was joined from; put that back, or prepare again"
+            return
+    for name in ("joints", "frame_rows", "frame_numbers"):
+        total, expected = sum(getattr(entry.rows, name) for entry in parts), meta.arrays[name].shape[0]
+        if total != expected:
+            yield f"{folder / META}: parts hold {total} rows of {name}, expected {expected}; {DAMAGED}"
+            return
+    if any(entry.joints_missing for entry in parts) != ("joint_present" in meta.arrays):
+        yield f"{folder / META}: parts and arrays differ in joint_present; {DAMAGED}"
 
 
 def _size(dtype: str) -> int:

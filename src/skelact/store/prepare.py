@@ -99,6 +99,7 @@ def prepare(
     strict: bool = False,
     overwrite: bool = False,
     shard: tuple[int, int] | None = None,
+    link_parts: bool = False,
     up: Axis | None = None,
     unit: str | None = None,
     resample: float | None = None,
@@ -126,6 +127,7 @@ def prepare(
             cannot be used.
         overwrite: replace a store, or a part, that is there already.
         shard: (I, N): make part I, from 1, of N parts only.
+        link_parts: leave the positions in the parts that are joined; without, they are copied.
         up: the axis that points up, for data that does not tell it; None: found by how people stand.
         unit: of the raw positions, for data that does not tell it: m, cm, mm, or px (pixel) for pictures;
             None: found by the size of people. 3-D positions become metres.
@@ -171,6 +173,7 @@ def prepare(
                 on_progress,
                 on_remark,
                 left_out if part is None else None,
+                link_parts,
             )
             if part is None:
                 return preparation.whole(store, len(files) - len(data_set.side_files), exclusions)
@@ -237,6 +240,7 @@ class _Preparation:
     on_progress: Callable[[Progress], None] | None
     on_remark: Callable[[str], None] | None
     left_out: LeftOut | None = None
+    link_parts: bool = False
 
     def whole(self, path: Path, num_files: int, exclusions: list[Exclusion]) -> PreparationResult:
         """Write the whole store, from its parts where they lie beside it.
@@ -250,6 +254,10 @@ class _Preparation:
         with self._writer(path, None) as writer:
             parts = find_parts(path, self.source)
             found: list[str] = []
+            if self.link_parts:
+                if not parts:
+                    raise DataError(f"{path}: no part lies beside it; make them with --shard I/N")
+                writer.link([part.store for part in parts])
             if parts:
                 writer.set_unit(parts[0].store.unit)
             results = self._joined(parts) if parts else self._read(self.job, writer, found)
@@ -266,7 +274,8 @@ class _Preparation:
         remarks = [*data_set.remarks, *found, *notes_table.summary(notes), *_crowded(store)]
         remarks += self._measured(store)
         if parts:
-            remarks.append(f"joined from {path.name}.part-*-of-{len(parts)}, which may be removed now")
+            then = "which hold its positions" if self.link_parts else "which may be removed now"
+            remarks.append(f"joined from {path.name}.part-*-of-{len(parts)}, {then}")
         return PreparationResult(store, num_files, sorted(exclusions + refused, key=astuple), remarks)
 
     def part(self, store: Path, shard: Shard) -> PreparationResult:

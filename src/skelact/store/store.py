@@ -28,6 +28,9 @@ array                   shape               what
 ======================  ==================  ==================================================================
 
 Kept frames are those in which at least one body is present: a clip never meets an empty frame.
+
+Of a store that was joined with ``--link-parts``, the arrays that grow with the frames stay in its parts, see
+:mod:`.linked`.
 """
 
 from __future__ import annotations
@@ -37,10 +40,10 @@ import json
 import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +57,8 @@ from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit
 from skelact.store.fixed_point import FLOAT32, from_fixed_point
 from skelact.store.indices import index_problems
-from skelact.store.metadata import DAMAGED, META, read_meta
+from skelact.store.linked import IN_PARTS, LinkedParts, mapped
+from skelact.store.metadata import DAMAGED, META, PARTS, read_meta
 
 Y_UP_IN_METRES = frozenset({"ntu60", "ntu120", "pku1", "pku2", "msr-action3d", "bandai-namco-2"})
 """Data sets of which earlier versions wrote stores that say neither which axis is up nor the unit."""
@@ -67,6 +71,8 @@ class Store:
 
     path: Path
     meta: Mapping[str, Any]
+    parts_in: Path | None = field(default=None, kw_only=True, repr=False, compare=False)
+    """The folder that its parts lie in, if it has some; None: the one that the store lies in."""
 
     @classmethod
     @checked_arguments
@@ -216,20 +222,27 @@ class Store:
         values = self.meta["attribute_values"].get(name)
         return None if values is None else [printable(name) for name in values]
 
+    @cached_property
+    def parts(self) -> LinkedParts | None:
+        """The parts in which the positions lie, of a store that was joined with ``--link-parts``."""
+        return LinkedParts(self.parts_in or self.path.parent, self.meta) if PARTS in self.meta else None
+
     def array(self, name: str) -> Array:
         """Return the array ``name`` of the module's table, memory-mapped and read-only.
+
+        Of a store with :attr:`parts`, those that lie there are :class:`~.linked.JoinedArray`: they have a
+        shape, and are read by slices and by numbers.
 
         Raises:
             DataError: its file cannot be mapped any more.
         """
-        entry, file = self.meta["arrays"][name], self.path / f"{name}.bin"
+        entry = self.meta["arrays"][name]
         shape = tuple(entry["shape"])
         if 0 in shape:
             return np.empty(shape, entry["dtype"])
-        try:
-            return np.memmap(file, dtype=entry["dtype"], mode="r", shape=shape)
-        except (OSError, ValueError) as error:  # changed since the store was opened, or no memory is left
-            raise DataError(f"{file}: cannot be mapped ({error}); open the store again") from error
+        if name in IN_PARTS and self.parts is not None:
+            return cast(Array, self.parts.array(name))
+        return mapped(self.path / f"{name}.bin", entry["dtype"], shape)
 
     def _place(self, index: int) -> int:
         try:
@@ -336,7 +349,11 @@ class Store:
 
     def damage(self) -> list[str]:
         """Return one line for every file that is not as it was written; empty when all are intact."""
-        hashes = {f"{name}.bin": entry["sha256"] for name, entry in self.meta["arrays"].items()}
+        hashes = {
+            f"{name}.bin": entry["sha256"]
+            for name, entry in self.meta["arrays"].items()
+            if self.parts is None or name not in IN_PARTS
+        }
         hashes |= self.meta.get("attached", {})
         changed = [f"{self.path / META}: content changed since it was written"]
         if content_hash_of(self.meta) == self.meta.get("content_hash"):
@@ -347,12 +364,15 @@ class Store:
                 changed.append(f"{file}: missing")
             elif sha256(file) != expected:
                 changed.append(f"{file}: content changed since it was written")
+        for folder in () if self.parts is None else self.parts.folders:
+            changed += Store.open(folder, may_be_empty=True, check=False).damage()
         return changed
 
 
-NOT_HASHED = ("content_hash", "up", "unit")
+NOT_HASHED = ("content_hash", "up", "unit", PARTS)
 """What of ``meta.json`` the content hash leaves out. ``up`` and ``unit`` follow from the data set and its
-options, and earlier versions did not write them: so the same data has the same hash in all versions."""
+options, and earlier versions did not write them: so the same data has the same hash in all versions, and in
+one folder or in parts."""
 
 
 def content_hash_of(meta: Mapping[str, object]) -> str:

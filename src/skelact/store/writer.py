@@ -20,7 +20,8 @@ from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit
 from skelact.store.columns import Columns
 from skelact.store.fixed_point import FLOAT32, INT16, check_position_type, largest_error
-from skelact.store.metadata import FORMATS, META
+from skelact.store.linked import IN_PARTS
+from skelact.store.metadata import FORMATS, META, PARTS
 from skelact.store.packing import PackedSequence, pack
 from skelact.store.partial import PartialFolder
 from skelact.store.store import Store, content_hash_of
@@ -86,6 +87,7 @@ class StoreWriter:
         self._topology, self._num_coordinates = topology, num_coordinates
         self._position_type, self._fps = positions, fps
         self._attached: dict[str, str] = {}
+        self._parts: list[Store] = []
         self._partial = PartialFolder(self.path, overwrite)
         self.had_leftover = self._partial.had_leftover
         """Whether an unfinished store of a killed writer was found, and removed."""
@@ -152,6 +154,22 @@ class StoreWriter:
         """Say what positions are measured in, where that is known only now."""
         self._meta["unit"] = unit
 
+    def link(self, parts: Sequence[Store]) -> None:
+        """Leave the arrays that grow with the frames in stores that lie beside this one.
+
+        All sequences of these, in order, must be added then; what is added is hashed, not written.
+
+        Raises:
+            DataError: a sequence was added already.
+        """
+        if len(self):
+            raise DataError(f"{self.path}: parts are linked before the first sequence is added")
+        self._parts = list(parts)
+        for name in set(self._files) & set(IN_PARTS):
+            self._files[name].close()
+            self._bin(name).unlink()
+            self._files[name] = ArrayFile(None)
+
     def __len__(self) -> int:
         return len(self._columns)
 
@@ -175,11 +193,16 @@ class StoreWriter:
             find_up: tells which axis is up in a store that does not say it.
 
         Raises:
-            DataError: not one sequence was added.
+            DataError: not one sequence was added, or not all sequences of the parts that are linked.
         """
         topology = self._topology
         if topology is None or not (len(self) or may_be_empty):
             raise DataError(f"{self.path}: no usable recording, so no store was written")
+        if self._parts and len(self) != sum(map(len, self._parts)):
+            raise DataError(
+                f"{self.path}: {sum(map(len, self._parts)) - len(self)} sequences of its parts are left out, "
+                "and parts that are linked stay whole; leave out --link-parts, which copies the others"
+            )
         for file in self._files.values():
             file.close()
         all_fps = set(self._columns.fps)
@@ -216,11 +239,13 @@ class StoreWriter:
             },
             "attached": dict(sorted(self._attached.items())),
         }
+        if self._parts:
+            self._meta[PARTS] = [_part_entry(part) for part in self._parts]
         self._meta["content_hash"] = content_hash_of(self._meta)
         if self._num_coordinates == 2 and self._meta["unit"] == "m":
             self._meta["unit"] = None  # a picture, in whatever numbers
         if find_up is not None and self._meta["up"] is None and len(self):
-            self._meta["up"] = find_up(Store(self._partial.folder, self._meta))
+            self._meta["up"] = find_up(Store(self._partial.folder, self._meta, parts_in=self.path.parent))
         (self._partial.folder / META).write_text(json.dumps(self._meta, indent=1) + "\n")
         self._partial.publish()
         return Store.open(self.path, may_be_empty=may_be_empty)
@@ -241,7 +266,8 @@ class StoreWriter:
 
     def _start_joint_present(self, num_joints: int) -> None:
         """Begin the array that only stores with missing joints have: until now all were present."""
-        file = self._files["joint_present"] = ArrayFile(self._bin("joint_present"))
+        path = None if self._parts else self._bin("joint_present")
+        file = self._files["joint_present"] = ArrayFile(path)
         num_left = self._columns.sizes["joints"] * num_joints
         while num_left:
             block = b"\1" * min(num_left, _BLOCK)
@@ -250,6 +276,17 @@ class StoreWriter:
 
     def _append(self, name: str, data: bytes) -> None:
         self._files[name].append(data)
+
+
+def _part_entry(part: Store) -> dict[str, object]:
+    """Return what ``meta.json`` says of a part."""
+    arrays = part.meta["arrays"]
+    return {
+        "folder": part.path.name,
+        "content_hash": part.content_hash,
+        "rows": {name: arrays[name]["shape"][0] for name in ("joints", "frame_rows", "frame_numbers")},
+        "joints_missing": "joint_present" in arrays,
+    }
 
 
 def _first_difference(found: Topology, found_in: int, expected: Topology, expected_in: int) -> str:
@@ -274,20 +311,26 @@ def _first_difference(found: Topology, found_in: int, expected: Topology, expect
 
 
 class ArrayFile:
-    """One array of a store under construction: a new file that only grows, hashed while it does."""
+    """One array of a store under construction: a new file that only grows, hashed while it does.
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("xb")
+    Args:
+        path: the file; None: there is none, and what is appended is hashed alone.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = None if path is None else path.open("xb")
         self._digest = hashlib.sha256()
 
     def append(self, data: bytes) -> None:
         """Put ``data`` behind what is there."""
-        self._file.write(data)
+        if self._file is not None:
+            self._file.write(data)
         self._digest.update(data)
 
     def close(self) -> None:
         """Close the file; more than once does no harm."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     @property
     def sha256(self) -> str:
