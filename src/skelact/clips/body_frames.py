@@ -128,7 +128,7 @@ class BodyFrames:
             pieces = (rows, np.concatenate([part.reshape(-1) for part in kept]))
             row_start = np.array(row_start)
             row_start[crowded] = len(rows) + np.cumsum([0, *(part.size for part in kept[:-1])])
-            rows = JoinedArray([*map(len, pieces)], (), rows.dtype, pieces.__getitem__)
+            rows = JoinedArray([*map(len, pieces)], (), rows.dtype, lambda number: pieces[number])
         self.num_frames, self.num_bodies = num_frames, num_bodies
         self.body_shape = (joints.shape[1], joints.shape[2])
         self.joints_missing = "joint_present" in store.meta["arrays"]

@@ -38,7 +38,7 @@ class JoinedArray:
     """
 
     def __init__(
-        self, lengths: Sequence[int], shape: tuple[int, ...], dtype: Any, load: Callable[[int], Array]
+        self, lengths: Sequence[int], shape: tuple[int, ...], dtype: Any, load: Callable[[int], Any]
     ) -> None:
         self._ends = np.cumsum(lengths)
         self._starts = self._ends - lengths
@@ -97,26 +97,28 @@ class LinkedParts:
         self.folders = [folder / entry["folder"] for entry in meta["parts"]]
         """Their folders, in the order of the sequences."""
         self._entries, self._arrays = meta["parts"], meta["arrays"]
-        self._mapped = lru_cache(MOST_MAPPED)(self._map)
+        self._mapped = lru_cache(MOST_MAPPED)(mapped)
 
     def array(self, name: str) -> JoinedArray:
         """Return one of the arrays :data:`IN_PARTS`."""
-        length_of = "joints" if name == "joint_present" else name
         entry = self._arrays[name]
         return JoinedArray(
-            [int(part["rows"][length_of]) for part in self._entries],
+            [self._length(number, name) for number in range(len(self._entries))],
             tuple(entry["shape"][1:]),
             entry["dtype"],
-            lambda number: self._mapped(number, name),
+            lambda number: self._piece(number, name),
         )
 
-    def _map(self, number: int, name: str) -> Array:
-        part, entry = self._entries[number], self._arrays[name]
-        if name == "joint_present" and not part["joints_missing"]:
-            shape = (part["rows"]["joints"], *entry["shape"][1:])
+    def _length(self, number: int, name: str) -> int:
+        return int(self._entries[number]["rows"]["joints" if name == "joint_present" else name])
+
+    def _piece(self, number: int, name: str) -> Array:
+        entry = self._arrays[name]
+        shape = (self._length(number, name), *entry["shape"][1:])
+        if name == "joint_present" and not self._entries[number]["joints_missing"]:
             all_there: Array = np.broadcast_to(np.True_, shape)
             return all_there
-        return mapped(self.folders[number] / f"{name}.bin", entry["dtype"], (-1, *entry["shape"][1:]))
+        return self._mapped(self.folders[number] / f"{name}.bin", entry["dtype"], shape)
 
 
 def mapped(file: Path, dtype: str, shape: tuple[int, ...]) -> Array:
@@ -126,7 +128,6 @@ def mapped(file: Path, dtype: str, shape: tuple[int, ...]) -> Array:
         DataError: it cannot be mapped any more.
     """
     try:
-        whole = np.memmap(file, dtype=dtype, mode="r", shape=None if -1 in shape else shape)
-        return whole.reshape(shape)
+        return np.memmap(file, dtype=dtype, mode="r", shape=shape)
     except (OSError, ValueError) as error:  # changed since the store was opened, or no memory is left
         raise DataError(f"{file}: cannot be mapped ({error}); open the store again") from error

@@ -113,8 +113,12 @@ class StoreMeta(Struct):
     parts: Annotated[list[PartEntry], Meta(min_length=1)] | None = None
 
 
-def read_meta(folder: Path) -> dict[str, Any]:
+def read_meta(folder: Path, *, may_have_parts: bool = True) -> dict[str, Any]:
     """Return what the ``meta.json`` of a store says.
+
+    Args:
+        folder: the store's.
+        may_have_parts: whether arrays may lie in other stores, as those of a part do not.
 
     Raises:
         DataError: the folder is no store, or of another format; ``meta.json`` does not fit its schema; or an
@@ -140,6 +144,8 @@ def read_meta(folder: Path) -> dict[str, Any]:
         raise DataError(f"{where}: {error}; {DAMAGED}") from error
     for problem in _misfits(meta):
         raise DataError(f"{where}: {problem}; {DAMAGED}")
+    if meta.parts is not None and not may_have_parts:
+        raise DataError(f"{where}: a part in parts; {DAMAGED}")
     for problem in () if meta.parts is None else _bad_parts(folder, meta, meta.parts):
         raise DataError(problem)
     for name, entry in meta.arrays.items():
@@ -232,10 +238,11 @@ def _bad_parts(folder: Path, meta: StoreMeta, parts: list[PartEntry]) -> Iterato
     """Yield which of a store's parts are not those that it was joined from."""
     for entry in parts:
         path = folder.parent / entry.folder
+        named = folder.parent / printable(entry.folder)
         if not path.is_dir():
-            yield f"{path}: is missing, and positions of {folder} lie there; put it back, or prepare again"
+            yield f"{named}: is missing, and positions of {folder} lie there; put it back, or prepare again"
             return
-        found = checked(read_meta(path), StoreMeta, str(path / META), DAMAGED)
+        found = checked(read_meta(path, may_have_parts=False), StoreMeta, str(path / META), DAMAGED)
         lengths = {name: found.arrays[name].shape[0] for name in ("joints", "frame_rows", "frame_numbers")}
         told = {name: getattr(entry.rows, name) for name in lengths}
         known = [name for name in IN_PARTS if name in meta.arrays and name in found.arrays]
@@ -243,8 +250,8 @@ def _bad_parts(folder: Path, meta: StoreMeta, parts: list[PartEntry]) -> Iterato
             [(one.arrays[name].dtype, one.arrays[name].shape[1:]) for name in known] for one in (meta, found)
         )
         is_same = (found.content_hash, lengths, own) == (entry.content_hash, told, other)
-        if not is_same or found.parts or entry.joints_missing != ("joint_present" in found.arrays):
-            yield f"{path}: is not the part that {folder} was joined from; put that back, or prepare again"
+        if not is_same or entry.joints_missing != ("joint_present" in found.arrays):
+            yield f"{named}: is not the part that {folder} was joined from; put that back, or prepare again"
             return
     for name in ("joints", "frame_rows", "frame_numbers"):
         total, expected = sum(getattr(entry.rows, name) for entry in parts), meta.arrays[name].shape[0]

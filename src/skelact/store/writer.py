@@ -198,10 +198,12 @@ class StoreWriter:
         topology = self._topology
         if topology is None or not (len(self) or may_be_empty):
             raise DataError(f"{self.path}: no usable recording, so no store was written")
-        if self._parts and len(self) != sum(map(len, self._parts)):
+        num_lost = sum(map(len, self._parts)) - len(self) if self._parts else 0
+        if num_lost:
+            noun = "sequence" if num_lost == 1 else "sequences"
             raise DataError(
-                f"{self.path}: {sum(map(len, self._parts)) - len(self)} sequences of its parts are left out, "
-                "and parts that are linked stay whole; leave out --link-parts, which copies the others"
+                f"{self.path}: {num_lost} {noun} of its parts would be left out, and parts that are linked "
+                "stay whole; leave out --link-parts, so that all others are copied"
             )
         for file in self._files.values():
             file.close()
