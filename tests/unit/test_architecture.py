@@ -111,7 +111,16 @@ print(*sys.modules)
 """
     command = [sys.executable, "-c", code]
     found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    of_reading = {"fixed_point", "indices", "left_out", "metadata", "overview", "protocols", "store"}
+    of_reading = {
+        "fixed_point",
+        "indices",
+        "left_out",
+        "linked",
+        "metadata",
+        "overview",
+        "protocols",
+        "store",
+    }
     of_reading.add("subsets")
     assert {name.split(".")[2] for name in found if name.startswith("skelact.store.")} == of_reading
     assert not {"torch", "numba"} & set(found)
