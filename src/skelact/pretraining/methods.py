@@ -288,9 +288,12 @@ class _Distilled(Family["DistilledModel"]):
     ) -> int:
         # student and teacher, with a head each; a second one where hidden tokens have prototypes
         head, width = sizes.head, encoder.width
+        if not objective.needs_teacher:
+            return encoder.num_parameters
         of_class = head.num_parameters(width, has_prototypes=objective.class_target == "prototypes")
         has_two = objective.masked_weight > 0 and objective.target == "prototypes"
-        return 2 * (encoder.num_parameters + of_class + has_two * head.num_parameters(width))
+        of_heads = objective.needs_class_tokens * of_class + has_two * head.num_parameters(width)
+        return 2 * (encoder.num_parameters + of_heads)
 
     def task(self, model: DistilledModel, source: MixedSource) -> DistilledTask:
         from skelact.pretraining.distilled.task import DistilledTask

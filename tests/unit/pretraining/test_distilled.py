@@ -20,12 +20,14 @@ HEAD = PrototypeConfig(hidden=12, bottleneck=6, prototypes=10)
 NONE = CropAugmentation(flip=False, noise=False, axis_mask=False)
 SLIM = DistilledObjective(local_frames=(8, 4))
 PRIME = replace(SLIM, tubes="density", prime_weight=1.0, other_weight=0.5, prime_frames=8)
+MOTION = replace(SLIM, class_weight=0.0, spread_weight=0.0, target="motion", hiding="drop", mask_both=True)
 VARIANTS = {
     "slim": SLIM,
     "regression": replace(SLIM, target="regression", target_blocks=2),
     "contrast": replace(SLIM, class_target="contrast", contrast_tau=0.2),
     "contrast alone": replace(PRIME, class_target="contrast", masked_weight=0.0, spread_weight=0.0),
     "motion": replace(SLIM, target="motion", hiding="drop", mask_both=True),
+    "motion alone": MOTION,
     "dropped": replace(SLIM, hiding="drop"),
     "class tokens alone": replace(SLIM, masked_weight=0.0, spread_weight=0.0),
     "prime views": PRIME,
@@ -67,6 +69,12 @@ def test_the_student_gets_gradients_and_the_teacher_none(name):
     output = model(views_of(config))
     output.loss.backward()
     students = {"student", "mask_token", "class_head", "token_head", "predictor"}
+    if not config.needs_teacher:
+        assert {key.split(".")[0] for key, _ in model.named_parameters()} == students - {
+            "student",
+            "class_head",
+        } | {"encoder"}
+        students.add("encoder")
     for key, parameter in model.named_parameters():
         learns = key.split(".")[0] in students
         assert parameter.requires_grad == learns, key
@@ -77,8 +85,8 @@ def test_the_student_gets_gradients_and_the_teacher_none(name):
     weights = torch.tensor([getattr(config, f"{part}_weight") for part in PARTS])
     torch.testing.assert_close(output.loss.detach(), (weights * output.parts).sum())
     assert ((output.parts != 0) == (weights > 0)).all()
-    assert output.student.shape == output.teacher.shape == (4, 6)
-    if config.class_target == "prototypes":
+    assert output.student.shape == output.teacher.shape == (4, 6 if config.needs_teacher else 16)
+    if config.needs_teacher and config.class_target == "prototypes":
         torch.testing.assert_close(output.usage.sum(), torch.tensor(1.0))
 
 
@@ -229,9 +237,11 @@ def test_the_motion_of_hidden_tokens_is_that_of_their_frames_normalised_over_the
     model, views = model_of(config), views_of(config, with_gaps=False)
     output = model(views)
     if hiding == "replace":
-        student = model.student.encode(views.patches, hidden=views.hidden, mask_token=model.mask_token).tokens
+        encoded = model.encoder.encode(views.patches, hidden=views.hidden, mask_token=model.mask_token)
+        told = encoded.tokens[views.hidden]
     else:
-        student = model._see(views.patches, views.is_there, views.hidden)[1]
+        told = model._see(views.patches, views.is_there, views.hidden)[1]
+    student = dict(zip(map(tuple, views.hidden.nonzero().tolist()), told, strict=True))
     total = 0.0
     for row in range(12):
         frames = views.patches[row].view(4, 25, 4, 3).transpose(1, 2).flatten(0, 1)  # (T, V, C)

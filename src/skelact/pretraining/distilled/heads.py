@@ -90,16 +90,15 @@ class Predictor(nn.Module):
         """Return the (B, L, D) features of tokens.
 
         Args:
-            queries: (L, D) of joint and mask.
-            turns: of the L tokens.
+            queries: (B, L, D) of joint and mask.
+            turns: of the same tokens.
             seen: of B bodies.
         """
-        asking = queries.expand(len(seen.context), -1, -1)
-        q = rearrange(self.query(self.query_norm(queries)), "L (H E) -> H L E", H=self.num_heads)
-        q = turn(q.unsqueeze(0), turns).expand(len(asking), -1, -1, -1)
+        q = rearrange(self.query(self.query_norm(queries)), "B L (H E) -> B H L E", H=self.num_heads)
+        q = turn(q, turns)
         both = self.key_value(self.context_norm(seen.context))
         k, v = rearrange(both, "B K (n H E) -> n B H K E", n=2, H=self.num_heads).unbind(0)
         attended = short_attention(q, turn(k, seen.turns), v, seen.is_there)
-        x = asking + self.out(rearrange(attended, "B H L E -> B L (H E)"))
+        x = queries + self.out(rearrange(attended, "B H L E -> B L (H E)"))
         out: Tensor = self.norm(x + self.mlp(self.mlp_norm(x)))
         return out

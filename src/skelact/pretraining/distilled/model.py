@@ -17,9 +17,11 @@ from typing import NamedTuple
 import torch
 from einops import rearrange
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from skelact.models.backbone import Module
 from skelact.models.embedding import patchify
+from skelact.models.rotary_block import rotary_turns
 from skelact.models.token_encoder import Encoded, TokenEncoder
 from skelact.models.token_sizes import PrototypeConfig, TokenEncoderConfig
 from skelact.pretraining.distilled.heads import Predictor, PrototypeHead, RegressionHead, UnitHead
@@ -118,11 +120,13 @@ class DistilledModel(nn.Module):
         super().__init__()
         config.augmentation.check_skeleton(topology, encoder.num_coordinates, "--distil.augmentation")
         self.config, self.topology, self.stream = config, topology, stream
-        self.student = TokenEncoder(encoder, topology)
+        student = TokenEncoder(encoder, topology)
         self.mask_token = nn.Parameter(torch.empty(encoder.width))
         nn.init.normal_(self.mask_token, std=0.02)
-        has_prototypes = config.class_target == "prototypes"
-        self.class_head = (PrototypeHead if has_prototypes else UnitHead)(encoder.width, head)
+        self.class_head: UnitHead | None = None
+        if config.needs_class_tokens:
+            has_prototypes = config.class_target == "prototypes"
+            self.class_head = (PrototypeHead if has_prototypes else UnitHead)(encoder.width, head)
         self.token_head: PrototypeHead | RegressionHead | None = None
         if config.masked_weight > 0 and config.target == "prototypes":
             self.token_head = PrototypeHead(encoder.width, head)
@@ -135,22 +139,34 @@ class DistilledModel(nn.Module):
             self.predictor = Predictor(encoder.width, encoder.num_heads, encoder.hidden)
         elif config.hiding == "drop":
             self.mask_token.requires_grad_(False)  # nothing asks for it
-        self.encoder = _still(self.student)
-        self.teacher_class_head = _still(self.class_head)
-        self.teacher_token_head = (
-            _still(self.token_head) if isinstance(self.token_head, PrototypeHead) else None
-        )
+        self.encoder = student
+        self.teacher_class_head: UnitHead | None = None
+        self.teacher_token_head: PrototypeHead | None = None
+        if config.needs_teacher:
+            self.student, self.encoder = student, _still(student)
+        if self.class_head is not None:
+            self.teacher_class_head = _still(self.class_head)
+        if isinstance(self.token_head, PrototypeHead):
+            self.teacher_token_head = _still(self.token_head)
+
+    @property
+    def learner(self) -> TokenEncoder:
+        """The encoder that the loss trains: the student, or, without a teacher, the only one."""
+        return self.student if self.config.needs_teacher else self.encoder
 
     def forward(self, views: DistilledViews) -> DistilledOutput:
         """Compare what student and teacher say of N sequences."""
         config = self.config
         tau = config.teacher_tau_at(views.progress)
-        with torch.no_grad():
-            num_blocks = config.target_blocks if config.target == "regression" else 0
-            whole = self.encoder.encode(views.patches, views.is_there, num_blocks=num_blocks)
-            of_teacher = self._class_tokens(whole.summary, views, views.is_there)
-            valid = of_teacher.shown.all(0)  # (N,)
-            teacher = self._whole(of_teacher.values[:, valid], tau)
+        whole, teacher = None, None
+        valid = self._shown(views)  # (N,)
+        if config.needs_teacher:
+            with torch.no_grad():
+                num_blocks = config.target_blocks if config.target == "regression" else 0
+                whole = self.encoder.encode(views.patches, views.is_there, num_blocks=num_blocks)
+                if config.needs_class_tokens:
+                    of_teacher = self._class_tokens(whole.summary, views, views.is_there)
+                    teacher = self._whole(of_teacher.values[:, valid], tau)
         everything = Stretch(torch.zeros_like(views.crop), views.hidden)
         wanted = self._wanted(views, whole) if config.masked_weight > 0 else ()
         class_tokens, hidden = [], []
@@ -164,30 +180,39 @@ class DistilledModel(nn.Module):
             if tokens is not None:
                 hidden.append(self._hidden_tokens(tokens, wanted, stretch, views))
         crops = class_tokens[0]
-        zero = crops.values.sum() * 0
-        parts = dict.fromkeys(PARTS, zero)
-        unit = self.class_head(torch.stack([each.values for each in class_tokens])[:, :, valid])
-        shown = torch.stack([each.shown for each in class_tokens])[:, :, valid]  # (W, 2, S)
-        parts["class"] = self._class_loss(unit, shown, teacher)
+        parts = dict.fromkeys(PARTS, crops.values.sum() * 0)
         if config.masked_weight > 0:
             parts["masked"] = self._masked_loss(hidden, valid, tau)
         if config.spread_weight > 0:
             parts["spread"] = torch.stack([spread(each) for each in crops.values[:, valid]]).mean()
+        if teacher is None:  # signs of collapse are looked for in what the student saw
+            of_crops = normalize(crops.values[:, valid].detach().float(), dim=-1)
+            return self._output(parts, of_crops[0], of_crops[1], of_crops.new_zeros(0))
+        assert self.class_head is not None
+        unit = self.class_head(torch.stack([each.values for each in class_tokens])[:, :, valid])
+        shown = torch.stack([each.shown for each in class_tokens])[:, :, valid]  # (W, 2, S)
+        parts["class"] = self._class_loss(unit, shown, teacher)
         if views.prime is not None:
-            of_prime = self._prime_losses(views.prime, views, valid, teacher)
-            parts["prime"], parts["other"] = of_prime
-        weights = [getattr(config, f"{name}_weight") for name in PARTS]
-        loss = sum((weight * parts[name] for weight, name in zip(weights, PARTS, strict=True)), zero)
-        return DistilledOutput(
-            loss,
-            torch.stack([parts[name].detach() for name in PARTS]),
-            unit[0, 0].detach(),
-            teacher.unit[1],
-            teacher.shares.mean((0, 1)),
-        )
+            parts["prime"], parts["other"] = self._prime_losses(views.prime, views, valid, teacher)
+        return self._output(parts, unit[0, 0].detach(), teacher.unit[1], teacher.shares.mean((0, 1)))
+
+    def _output(
+        self, parts: dict[str, Tensor], student: Tensor, teacher: Tensor, usage: Tensor
+    ) -> DistilledOutput:
+        weighted = [getattr(self.config, f"{name}_weight") * parts[name] for name in PARTS]
+        together = torch.stack([parts[name].detach() for name in PARTS])
+        return DistilledOutput(torch.stack(weighted).sum(), together, student, teacher, usage)
+
+    def _shown(self, views: DistilledViews) -> Tensor:
+        """Return (N,) bool: the sequences of which both crops show somebody."""
+        seen = torch.zeros(2 * views.num_sequences, device=views.crop.device)
+        place = views.crop * views.num_sequences + views.sequence
+        seen = seen.index_add(0, place, views.is_there.flatten(1).any(1).float())
+        return (seen.view(2, -1) > 0).all(0)
 
     def _whole(self, class_tokens: Tensor, tau: float) -> _Whole:
         """Return what the teacher says of the (2, S, D) class tokens of whole crops."""
+        assert self.teacher_class_head is not None
         unit = self.teacher_class_head(class_tokens)
         if not isinstance(self.teacher_class_head, PrototypeHead):
             return _Whole(unit, unit[..., :0])
@@ -202,28 +227,42 @@ class DistilledModel(nn.Module):
         cosines = self.class_head.cosines(unit)
         return torch.stack([agreement(cosines, of, config.student_tau) for of in teacher.shares])
 
-    def _wanted(self, views: DistilledViews, whole: Encoded) -> tuple[Tensor, ...]:
+    def _wanted(self, views: DistilledViews, whole: Encoded | None) -> tuple[Tensor, ...]:
         """Return what hidden tokens are asked for: (B, T', V, ...) of every token."""
         if self.config.target != "motion":
+            assert whole is not None  # these come from the teacher
             return whole.blocks or (whole.tokens,)
-        cfg = self.student.config
+        cfg = self.encoder.config
         frames = rearrange(views.patches, "B t V (p C) -> B (t p) V C", C=cfg.num_coordinates)
         patches = patchify(motion(frames), cfg.patch_frames)
         return (normalise(patches.flatten(1, 2), "sequence").view_as(patches),)
 
     def _see(self, patches: Tensor, is_there: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return the student's (B, D) class tokens, and its (B, t, V, D) tokens where any are asked for."""
+        """Return the (B, D) class tokens of what is not hidden, and the (H, D) hidden tokens where asked for.
+
+        Without a loss of class tokens they are the mean of what was seen.
+        """
         if self.config.hiding == "replace":
-            encoded = self.student.encode(patches, is_there, hidden=hidden, mask_token=self.mask_token)
-            return encoded.summary, encoded.tokens if self.config.masked_weight > 0 else None
-        seen = self.student.encode_visible(patches, is_there & ~hidden)
+            encoded = self.learner.encode(patches, is_there, hidden=hidden, mask_token=self.mask_token)
+            tokens = encoded.tokens.flatten(0, 2)[hidden.flatten()] if self.config.masked_weight > 0 else None
+            return encoded.summary, tokens
+        seen = self.learner.encode_visible(patches, is_there & ~hidden)
+        summary = seen.summary
+        if not self.config.needs_class_tokens and self.config.spread_weight == 0:
+            weight = 1.0 if seen.is_there is None else seen.is_there.unsqueeze(-1).to(seen.context.dtype)
+            summary = (seen.context * weight).sum(1) / (
+                seen.context.shape[1] if seen.is_there is None else seen.is_there.sum(1, keepdim=True)
+            )
         if self.predictor is None:
-            return seen.summary, None
-        num_steps, num_joints = hidden.shape[1:]
-        queries = (self.student.joints() + self.mask_token).repeat(num_steps, 1)
-        turns = self.student.turns(num_steps, num_joints, 0, patches.device)
-        tokens = self.predictor(queries, turns, seen)
-        return seen.summary, rearrange(tokens, "B (t V) D -> B t V D", V=num_joints)
+            return summary, None
+        # each body's hidden tokens first, as many as the most that one has
+        asked, num_joints = hidden.flatten(1), hidden.shape[2]
+        most = int(asked.sum(1).max()) if len(asked) else 0
+        order = (~asked).to(torch.uint8).argsort(dim=1, stable=True)[:, :most]
+        queries = (self.learner.joints() + self.mask_token)[order % num_joints]
+        width = self.learner.config.width // self.learner.config.num_heads
+        tokens = self.predictor(queries, rotary_turns((order // num_joints).unsqueeze(1), width), seen)
+        return summary, tokens[asked.gather(1, order)]
 
     def _class_tokens(self, summary: Tensor, views: DistilledViews, is_there: Tensor) -> _ClassTokens:
         """Return the mean of the (B, D) class tokens of each sequence's bodies that show anything."""
@@ -253,7 +292,7 @@ class DistilledModel(nn.Module):
     def _hidden_tokens(
         self, tokens: Tensor, wanted: tuple[Tensor, ...], stretch: Stretch, views: DistilledViews
     ) -> _HiddenTokens:
-        """Return the hidden tokens of a stretch of B rows, and what is wanted of them."""
+        """Return the (H, D) hidden tokens of a stretch of B rows with what is wanted of them."""
         hidden = stretch.hidden
         places = hidden.flatten().nonzero()[:, 0]
         row = places // hidden[0].numel()
@@ -261,7 +300,7 @@ class DistilledModel(nn.Module):
         rows = torch.zeros(views.num_sequences, device=hidden.device)
         of_stretch = (steps_of(each, stretch.start, hidden.shape[1]) for each in wanted)
         return _HiddenTokens(
-            tokens.flatten(0, 2).index_select(0, places),
+            tokens,
             tuple(each.flatten(0, 2).index_select(0, places) for each in of_stretch),
             1 / counts[row].float(),
             views.sequence[row],
@@ -294,8 +333,9 @@ class DistilledModel(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the loss of prime views, and how far the other joints are from being told apart."""
         config = self.config
-        num_steps = config.prime_frames // self.student.config.patch_frames
+        num_steps = config.prime_frames // self.encoder.config.patch_frames
         num_prime = max(1, round(config.prime_share * views.patches.shape[2]))
+        assert self.class_head is not None
         units: list[Tensor] = []
         shown: list[Tensor] = []
         for joints in prime.joints[:, :num_prime], prime.joints[:, num_prime:]:
@@ -305,7 +345,7 @@ class DistilledModel(nn.Module):
                 _joints_of(steps_of(each, prime.start, num_steps), joints)
                 for each in (views.patches, views.is_there)
             )
-            encoded = self.student.encode(patches, is_there, joints=joints, summary_alone=True)
+            encoded = self.learner.encode(patches, is_there, joints=joints, summary_alone=True)
             tokens = self._class_tokens(encoded.summary, views, is_there)
             units.append(self.class_head(tokens.values[:, valid]))
             shown.append(tokens.shown[:, valid])
@@ -324,9 +364,12 @@ class DistilledModel(nn.Module):
         Args:
             progress: share of the run that is done.
         """
+        if not self.config.needs_teacher:
+            return
         momentum = self.config.momentum_at(progress)
         follow(self.encoder, self.student, momentum)
-        follow(self.teacher_class_head, self.class_head, momentum)
+        if self.teacher_class_head is not None and self.class_head is not None:
+            follow(self.teacher_class_head, self.class_head, momentum)
         if self.teacher_token_head is not None and self.token_head is not None:
             follow(self.teacher_token_head, self.token_head, momentum)
 

@@ -160,7 +160,9 @@ class DistilledObjective:
         """Refuse settings that could do nothing."""
         no_effect = {
             "target": self.masked_weight == 0,
-            "contrast_tau": self.class_target != "contrast",
+            "class_target": not self.needs_class_tokens,
+            "contrast_tau": self.class_target != "contrast" or not self.needs_class_tokens,
+            "momentum": not self.needs_teacher,
             "target_blocks": self.target != "regression",
             "tau": self.tubes != "density",
             "prime_share": not self.has_prime_views,
@@ -180,6 +182,16 @@ class DistilledObjective:
         """Whether class tokens or hidden ones are asked for prototypes."""
         of_class = self.class_target == "prototypes" and (self.class_weight > 0 or self.prime_weight > 0)
         return of_class or (self.target == "prototypes" and self.masked_weight > 0)
+
+    @property
+    def needs_class_tokens(self) -> bool:
+        """Whether class tokens are compared with a teacher's."""
+        return self.class_weight > 0 or self.has_prime_views
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether anything is asked that a teacher answers; motion needs none."""
+        return self.needs_class_tokens or (self.masked_weight > 0 and self.target != "motion")
 
     @property
     def has_prime_views(self) -> bool:
