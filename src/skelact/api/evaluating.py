@@ -149,10 +149,12 @@ class Evaluation:
         sides = sides or labelled(store, split(store, protocol))
         sides = without(store, sides, read_left_out(left_out, store))
         model = as_model(run)
-        model.pretrained.check(store)
-        if not untrained:
+        pretrained = model.pretrained.fitted(store.topology)
+        pretrained.check(store)
+        if untrained:
+            pretrained = pretrained.untrained(seed)
+        else:
             warn_of_seen(model.card, store)
-        pretrained = model.pretrained.untrained(seed) if untrained else model.pretrained
         pretrained.encoder.to(fabric.device)
         source = ClipSource(store, pretrained.clips, fabric.device)
         started = time.perf_counter()

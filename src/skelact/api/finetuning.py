@@ -349,7 +349,7 @@ def _train(
     if subset is not None:
         sides = replace(sides, train=subset.indices)
     begin = start(store)
-    pretrained = begin.pretrained
+    pretrained = begin.pretrained.fitted(store.topology)
     pretrained.check(store)
     if begin.trained:
         warn_of_seen(pretrained.card, store)

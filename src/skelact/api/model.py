@@ -307,10 +307,11 @@ class Model:
         from skelact.evaluation.features import extract_features
 
         opened = store if isinstance(store, Store) else Store.open(store)
-        self.pretrained.check(opened)
+        pretrained = self.pretrained.fitted(opened.topology)
+        pretrained.check(opened)
         chosen = np.arange(len(opened)) if indices is None else np.asarray(indices, np.int64)
-        source = ClipSource(opened, self.pretrained.clips)
-        features, _ = extract_features(self.pretrained.encoder, source, chosen, title=title)
+        source = ClipSource(opened, pretrained.clips)
+        features, _ = extract_features(pretrained.encoder, source, chosen, title=title)
         return features.numpy()
 
 

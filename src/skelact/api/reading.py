@@ -15,6 +15,7 @@ from skelact.formats.class_folders import have_class_folders
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.known import AUTO, find_data_set, find_out
 from skelact.models.fitting import Taker, check_store
+from skelact.models.pretrained import Pretrained
 from skelact.progress import progress
 from skelact.recognition.description import Preparation
 from skelact.skeleton.conversion import plan_conversion
@@ -56,6 +57,7 @@ def readable(
     *,
     class_folders: bool = False,
     as_before: Preparation | None = None,
+    as_recorded: bool = False,
 ) -> Iterator[Readable]:
     """Prepare recordings for a model, in a folder that is gone when the context ends.
 
@@ -65,6 +67,7 @@ def readable(
         class_folders: whether sub-folders name the classes, where there are two or more.
         as_before: how the recordings were prepared that taught the model: what a file of the same format
             does not tell is taken from there.
+        as_recorded: whether to leave skeletons as they are, where the encoder knows joints by their names.
 
     Raises:
         DataError: nothing there can be read.
@@ -82,6 +85,8 @@ def readable(
                 f"{named}: {found.store.num_coordinates}-D positions, the encoder knows {num_known}-D ones, "
                 "and nothing brings the one to the other; take an encoder of such positions"
             )
+        if as_recorded and isinstance(model, Pretrained):
+            model = model.fitted(found.store.topology)
         if found.store.topology.joints != model.topology.joints:
             source, target = found.store.topology, model.topology
             missing = _missing(source, target)

@@ -117,13 +117,14 @@ def teach(
     named = recordings.path if isinstance(recordings, Store) else Path(recordings)
     check_apart(out, model.run, "--from")
     check_apart(out, named, "RECORDINGS")
-    with readable(model.pretrained, recordings, class_folders=True) as found:
+    with readable(model.pretrained, recordings, class_folders=True, as_recorded=True) as found:
         store = found.store
+        pretrained = model.pretrained.fitted(store.topology)
         indices = _labelled(store, named)
         labelled = {name: np.asarray(store.attribute(name))[indices] for name in store.attribute_names}
         lesson = learn(
-            model.pretrained,
-            ClipSource(store, model.pretrained.clips),
+            pretrained,
+            ClipSource(store, pretrained.clips),
             indices,
             {name: labelled[name] for name in PEOPLE if name in labelled},
             false_alarms=false_alarms,

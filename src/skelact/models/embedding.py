@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from skelact.skeleton.joint_names import NAMES, common_names
+from skelact.errors import ConfigurationError
+from skelact.skeleton.joint_names import NAMES, VOCABULARY, common_names
 from skelact.skeleton.topology import Topology
 
 
@@ -67,6 +70,7 @@ class JointTable(nn.Module):
 
     def __init__(self, topology: Topology, width: int) -> None:
         super().__init__()
+        self.topology = topology
         nearest, own = nearest_names(topology)
         self.names = nn.Parameter(torch.empty(len(NAMES), width))
         nn.init.trunc_normal_(self.names, std=0.02)
@@ -85,19 +89,47 @@ class JointTable(nn.Module):
     has_name: Tensor
     places: Tensor
 
+    @torch.no_grad()
+    def take(self, other: JointTable) -> None:
+        """Take what a table of another skeleton has learned: the row of a joint's name.
+
+        A joint whose name the other skeleton does not have takes that of the nearest joint which it has; one
+        outside the vocabulary that is called the same there, the same.
+
+        Raises:
+            ConfigurationError: the other skeleton has the name of no joint at all.
+        """
+        table, known = other(), common_names(other.topology.joints)
+        nearest, _ = nearest_names(self.topology, known)
+        if "" in nearest:
+            raise ConfigurationError(
+                f"topology {self.topology.name!r}: no joint has a name that the encoder knows; call some of "
+                f"them {', '.join(known)}"
+            )
+        self.names.copy_(other.names)
+        named = [joint for joint in range(self.topology.num_joints) if joint not in self.own]
+        for joint in named:
+            self.names[self.rows[joint]] = table[known[nearest[joint]]]
+        strangers = {other.topology.joints[place]: place for place in other.own}
+        for number, joint in enumerate(self.own):
+            place = strangers.get(self.topology.joints[joint], known[nearest[joint]])
+            self.offsets[number] = table[place] - self.names[self.rows[joint]] * self.has_name[joint]
+
     def forward(self) -> Tensor:
         """Return the (V, D) rows of the skeleton's joints."""
         table = self.names[self.rows] * self.has_name
         return table.index_add(0, self.places, self.offsets) if self.own else table
 
 
-def nearest_names(topology: Topology) -> tuple[list[str], list[int]]:
-    """Return the vocabulary's name of every joint, and the joints that have none of their own.
+def nearest_names(
+    topology: Topology, among: Collection[str] = VOCABULARY
+) -> tuple[list[str], list[int]]:
+    """Return the vocabulary's name of every joint, and the joints that have none of their own ``among`` these.
 
     Those take the name of the joint nearest on the tree, counted in bones; of several the one towards the
-    root, then the first of the topology. Where the vocabulary knows no joint at all, names are empty.
+    root, then the first of the topology. Where no joint at all is known, names are empty.
     """
-    known = {place: name for name, place in common_names(topology.joints).items()}
+    known = {place: name for name, place in common_names(topology.joints).items() if name in among}
     neighbours: list[list[int]] = [[] for _ in topology.joints]
     for joint, parent in topology.bones:
         neighbours[joint].insert(0, parent)

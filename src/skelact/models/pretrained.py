@@ -17,6 +17,7 @@ from skelact.models.card import CARD, CHECKSUM, FORMAT, KINDS, TRAIN_AGAIN, read
 from skelact.models.embedding import resample_table
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.fitting import check_store
+from skelact.models.token_encoder import TokenEncoder
 from skelact.models.tensor_file import TensorFile, difference, read_tensors
 from skelact.processor import choose_threads
 from skelact.skeleton.topology import Topology
@@ -50,6 +51,25 @@ class Pretrained:
             torch.manual_seed(seed)
             encoder = build_backbone(self.encoder.config, self.topology, self.encoder.absent).eval()
         return replace(self, encoder=encoder)
+
+    def fitted(self, topology: Topology) -> Pretrained:
+        """Return the same for another skeleton, where the encoder knows joints by their names.
+
+        A joint has the row of its name; one whose name the encoder has never met, that of the nearest joint
+        on the tree which it has. Other encoders, and skeletons that it was trained on, come back as they are.
+        """
+        encoder = self.encoder
+        if topology.joints == self.topology.joints or not isinstance(encoder, TokenEncoder):
+            return self
+        fitted = encoder.fitted(topology).eval()
+        card = {**self.card, "topology": topology.to_dict()}
+        card["encoder"] = {**self.card.get("encoder", {}), "num_joints": topology.num_joints}
+        return replace(self, encoder=fitted, topology=topology, card=card)
+
+    @property
+    def knows_names(self) -> bool:
+        """Whether its encoder knows joints by their names, so that :meth:`fitted` fits any skeleton."""
+        return isinstance(self.encoder, TokenEncoder)
 
     @property
     def num_coordinates(self) -> int:

@@ -11,6 +11,7 @@ on skeletons: SLiM, arXiv 2603.10648.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -86,6 +87,19 @@ class TokenEncoder(nn.Module):
         initialise(self)
         nn.init.trunc_normal_(self.class_token, std=0.02)
         nn.init.trunc_normal_(self.register_tokens, std=0.02)
+
+    def fitted(self, topology: Topology) -> TokenEncoder:
+        """Return the same encoder for another skeleton, with a copy of the weights.
+
+        Raises:
+            ConfigurationError: the skeletons have no joint in common, by name or by nearness on the tree.
+        """
+        with torch.random.fork_rng(devices=[]):  # its random start is overwritten
+            other = TokenEncoder(replace(self.config, num_joints=topology.num_joints), topology)
+        rows = {name: value for name, value in self.state_dict().items() if not name.startswith("joints.")}
+        other.load_state_dict({**other.state_dict(), **rows})
+        other.joints.take(self.joints)
+        return other.to(self.class_token.device)
 
     def forward(self, clips: Tensor, present: Tensor | None = None, seen: Tensor | None = None) -> Tensor:
         """Return the features of every body.
