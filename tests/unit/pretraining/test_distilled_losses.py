@@ -10,8 +10,10 @@ from skelact.pretraining.distilled.losses import (
     regression_target,
     sinkhorn,
     spread,
+    standardised,
     told_apart,
 )
+from skelact.pretraining.masked.losses import normalise
 
 
 def test_sinkhorn_equals_plain_loops():
@@ -105,3 +107,14 @@ def test_contrast_equals_plain_loops():
         for n in range(4):
             odds = [math.exp(sign * float(student[n] @ teacher[m]) / 0.2) for m in range(4)]
             assert float(found[view, n]) == pytest.approx(-math.log(odds[n] / sum(odds)), rel=1e-4)
+
+
+def test_motion_is_standardised_over_the_tokens_that_are_there():
+    patches, is_there = torch.randn(3, 4, 5, 6) * 2 + 1, torch.rand(3, 4, 5) < 0.7
+    found = standardised(patches, is_there)
+    for body in range(3):
+        own = patches[body][is_there[body]]
+        wanted = (own - own.mean()) / (own.var() + 1e-6).sqrt()
+        torch.testing.assert_close(found[body][is_there[body]], wanted)
+    everything = standardised(patches, torch.ones(3, 4, 5, dtype=torch.bool))
+    torch.testing.assert_close(everything.flatten(1, 2), normalise(patches.flatten(1, 2), "sequence"))

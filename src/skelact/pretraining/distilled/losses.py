@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import layer_norm, normalize, smooth_l1_loss, softplus
 
 from skelact.pretraining.gathering import gather_rows, rows_before, sum_over_processes
+from skelact.pretraining.masked.losses import EPSILON
 
 TINY = torch.finfo(torch.float32).tiny
 NEAREST = 1e-8
@@ -81,6 +82,24 @@ def regression_target(blocks: Sequence[Tensor]) -> Tensor:
 def regression(prediction: Tensor, target: Tensor) -> Tensor:
     """Return the (n,) smooth L1 distance of (n, D) predictions from their targets, a mean over D."""
     return smooth_l1_loss(prediction.float(), target, reduction="none").mean(-1)
+
+
+def standardised(patches: Tensor, is_there: Tensor) -> Tensor:
+    """Subtract each body's mean and divide by ``sqrt(var + 1e-6)``, both over the tokens that are there.
+
+    Args:
+        patches: (B, T', V, P).
+        is_there: (B, T', V) bool.
+
+    Returns:
+        (B, T', V, P); where all tokens are there, what
+        :func:`skelact.pretraining.masked.losses.normalise` makes of whole sequences.
+    """
+    weight = is_there.unsqueeze(-1).to(patches.dtype)
+    count = weight.sum((1, 2, 3), keepdim=True) * patches.shape[-1]
+    mean = (patches * weight).sum((1, 2, 3), keepdim=True) / count.clamp(min=1)
+    squares = ((patches - mean) * weight).square().sum((1, 2, 3), keepdim=True)
+    return (patches - mean) / (squares / (count - 1).clamp(min=1) + EPSILON).sqrt()
 
 
 def spread(embeddings: Tensor) -> Tensor:

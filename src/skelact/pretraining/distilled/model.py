@@ -32,11 +32,12 @@ from skelact.pretraining.distilled.losses import (
     regression_target,
     sinkhorn,
     spread,
+    standardised,
     told_apart,
 )
 from skelact.pretraining.distilled.objective import DistilledObjective
 from skelact.pretraining.distilled.views import DistilledViews, PrimeStretch, Stretch, steps_of
-from skelact.pretraining.masked.losses import motion, normalise
+from skelact.pretraining.masked.losses import motion
 from skelact.pretraining.momentum import follow
 from skelact.skeleton.topology import Topology
 
@@ -234,8 +235,7 @@ class DistilledModel(nn.Module):
             return whole.blocks or (whole.tokens,)
         cfg = self.encoder.config
         frames = rearrange(views.patches, "B t V (p C) -> B (t p) V C", C=cfg.num_coordinates)
-        patches = patchify(motion(frames), cfg.patch_frames)
-        return (normalise(patches.flatten(1, 2), "sequence").view_as(patches),)
+        return (standardised(patchify(motion(frames), cfg.patch_frames), views.is_there),)
 
     def _see(self, patches: Tensor, is_there: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the (B, D) class tokens of what is not hidden, and the (H, D) hidden tokens where asked for.
