@@ -51,7 +51,7 @@ def test_a_run_says_what_it_did_and_how_it_went(distilled_run):
     signs = {"embedding_variance", "alignment", "uniformity", "effective_rank"}
     parts = {
         "slim": {"class_loss", "masked_loss", "spread_loss", "prototypes_used"},
-        "stjd-d": {"class_loss", "masked_loss", "prime_loss", "other_loss"},
+        "stjd-d": {"masked_loss"},
     }[distilled_run.name]
     for line in read_metrics(distilled_run / "metrics.jsonl"):
         assert {key for key in line if key.endswith(("_loss", "_used"))} == parts
@@ -59,11 +59,14 @@ def test_a_run_says_what_it_did_and_how_it_went(distilled_run):
         assert 1 <= line.get("prototypes_used", 1) <= 32
 
 
-def test_a_run_is_loaded_whole_or_as_the_teachers_encoder(distilled_run):
+def test_a_run_is_loaded_whole_or_as_an_encoder(distilled_run):
     saved, loaded = weights(distilled_run), load_pretrained(distilled_run)
     for name, value in loaded.encoder.state_dict().items():
         assert torch.equal(value, saved[f"encoder.{name}"])
-    assert not torch.equal(saved["encoder.norm.bias"], saved["student.norm.bias"])
+    has_teacher = distilled_run.name == "slim"
+    assert has_teacher == ("student.norm.bias" in saved)
+    if has_teacher:
+        assert not torch.equal(saved["encoder.norm.bias"], saved["student.norm.bias"])
     for frames in (32, 48):
         clips = torch.randn(2, 2, frames, 25, 3)
         assert loaded.with_num_frames(frames).encoder(clips).shape == (2, 2, frames // 8, 25, 32)

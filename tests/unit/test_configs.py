@@ -84,7 +84,8 @@ def test_every_distilled_method_in_every_size_builds(method, size):
     )
     encoder = config.model.encoder(25, 3, config.clips.num_frames)
     assert encoder.num_steps(config.clips.num_frames) >= 4
-    assert config.distil.has_prime_views == config.distil.needs_density == (method == "stjd-d")
+    assert config.distil.needs_density == (method == "stjd-d")
+    assert config.distil.needs_teacher == config.distil.needs_class_tokens == (method == "slim")
 
 
 def test_prototypes_are_refused_where_nothing_is_asked_for_them():
@@ -99,9 +100,9 @@ def test_prototypes_are_refused_where_nothing_is_asked_for_them():
 @pytest.mark.parametrize(
     ("method", "distil", "left"),
     [
-        ("stjd-d", {"prime_weight": 0.0, "other_weight": 0.0}, {"prime_share": 0.25}),
-        ("stjd-d", {"tubes": "chance"}, {"tau": 0.8, "prime_share": 0.3}),
-        ("stjd-d", {"masked_weight": 0.0}, {"target": "prototypes", "tau": -0.8}),
+        ("stjd-d", {"tubes": "chance"}, {"tau": 0.8, "target": "motion"}),
+        ("stjd-d", {"masked_weight": 0.0, "class_weight": 1.0}, {"target": "prototypes", "tau": -0.8}),
+        ("stjd-d", {"class_weight": 0.0}, {"local_frames": (32, 16, 16, 8), "momentum": 0.994}),
         ("slim", {"target": "regression"}, {"target_blocks": 2}),
     ],
 )
@@ -109,9 +110,10 @@ def test_a_method_s_own_values_go_with_what_uses_them_and_typed_ones_are_refused
     own = {"data": ["s"], "protocol": ["p"], "distil": distil}
     run = find_method(method).run("tiny", own)
     assert {name: getattr(run.distil, name) for name in left} == left
-    if method == "stjd-d":
-        name = next(iter(left))
-        typed = {**distil, name: getattr(find_method(method).run("tiny", {**own, "distil": {}}).distil, name)}
+    shipped = find_method(method).settings("tiny")["distil"]
+    name = next(iter(left))
+    if name in shipped:
+        typed = {**distil, name: shipped[name]}
         with pytest.raises(ConfigurationError, match=f"distil.{name} has no effect"):
             find_method(method).run("tiny", {**own, "distil": typed})
 

@@ -95,7 +95,7 @@ class DistilledObjective:
     momentum: float = 0.994
     """Share of its weights that the teacher keeps in the first step; it rises along a cosine to 1."""
     local_frames: tuple[int, ...] = (32, 16, 16, 8)
-    """Frames of the stretches that are views of their own, cut from each of the two crops."""
+    """Frames of the stretches whose class tokens are compared too, cut from each of the two crops."""
     mask_ratio: tuple[float, float] = (0.5, 0.9)
     """Smallest and largest share of tokens that is hidden of crops and of stretches; spread over the batch,
     or, where hidden tokens are dropped, drawn for it as a whole."""
@@ -163,6 +163,7 @@ class DistilledObjective:
             "class_target": not self.needs_class_tokens,
             "contrast_tau": self.class_target != "contrast" or not self.needs_class_tokens,
             "momentum": not self.needs_teacher,
+            "local_frames": not self.needs_class_tokens,
             "target_blocks": self.target != "regression",
             "tau": self.tubes != "density",
             "prime_share": not self.has_prime_views,
@@ -187,6 +188,11 @@ class DistilledObjective:
     def needs_class_tokens(self) -> bool:
         """Whether class tokens are compared with a teacher's."""
         return self.class_weight > 0 or self.has_prime_views
+
+    @property
+    def stretches(self) -> tuple[int, ...]:
+        """Frames of the stretches that are cut."""
+        return self.local_frames if self.needs_class_tokens else ()
 
     @property
     def needs_teacher(self) -> bool:
@@ -220,7 +226,7 @@ class DistilledObjective:
         Raises:
             ConfigurationError: the message names the option.
         """
-        views = [("local_frames", frames) for frames in self.local_frames]
+        views = [("local_frames", frames) for frames in self.stretches]
         if self.has_prime_views:
             views.append(("prime_frames", self.prime_frames))
         for name, frames in views:

@@ -71,7 +71,7 @@ class DistilledTask:
         rows = gather_rows(torch.cat([terms, parts * terms], 1))
         num, *totals = rows.sum(0).tolist()
         signs = collapse_monitors(students, teachers)
-        if self.model.config.class_target == "prototypes":
+        if usage.shape[-1]:
             # of prototypes used alike exp(entropy) is their number
             mean_usage = (usage * rows[:, :1]).sum(0) / max(1.0, num)
             signs["prototypes_used"] = float(torch.special.entr(mean_usage).sum().exp())

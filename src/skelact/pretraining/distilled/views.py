@@ -156,7 +156,7 @@ def draw_views(
         masked_crop=torch.randint(2, (num,), generator=generator),
         ratio=ratios(),
         tubes=draw_tubes((num, 2, bodies), num_frames // patch_frames, num_joints, generator),
-        stretches=tuple(of_stretch(frames) for frames in config.local_frames),
+        stretches=tuple(of_stretch(frames) for frames in config.stretches),
         prime_start=torch.rand(num, 2, generator=generator),
     )
 
@@ -229,7 +229,7 @@ def make_views(
         None if logits is None else logits[masked],
     )
     stretches = []
-    for frames, of in zip(config.local_frames, draws.stretches, strict=True):
+    for frames, of in zip(config.stretches, draws.stretches, strict=True):
         num_steps = frames // patch_frames
         start = _starts(of_rows(of.start, sequence, crop), is_there.shape[1], num_steps)
         covered = hide_tubes(
