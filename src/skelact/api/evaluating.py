@@ -226,9 +226,9 @@ class Evaluation:
         )
         if self.is_first_process:
             names = [self.store.names[index] for index in self.split.test]
-            path = write_result(self.model.run, content, names, scored, beside)
+            path = write_result(self.model.results, content, names, scored, beside)
         else:
-            path = self.model.run / FOLDER / f"{result_name(content)}.json"
+            path = self.model.results / FOLDER / f"{result_name(content)}.json"
         method = self.model.method if self.trained else "untrained"
         default = (
             f"{method} on {self.store.data_set} {self.protocol}: "
@@ -254,7 +254,9 @@ def warn_of_seen(card: Mapping[str, Any], store: Store) -> None:
     """Warn where an encoder was pre-trained with every sequence of a data set, those that test included."""
     config = card.get("config", {})
     protocols = config.get("protocol", ()) if isinstance(config, Mapping) else ()
-    if ALL in protocols and store.data_set in str(card.get("data_set", "")).split("+"):
+    names = str(card.get("data_set", "")).split("+")
+    sides = dict(zip(names, [*protocols] * (len(names) if len(protocols) == 1 else 1), strict=False))
+    if sides.get(store.data_set) == ALL:
         warnings.warn(
             f"the encoder was pre-trained with every sequence of {store.data_set}, also those that test it "
             "(without their labels); pre-train with --protocol to keep them unseen",

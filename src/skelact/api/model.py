@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactWarning
+from skelact.models.shipped import find_model, place_of_results
 from skelact.recognition.answers import Prediction
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import FARTHEST, SkeletonSequence
@@ -41,7 +42,7 @@ class Model:
     needed.
 
     Args:
-        run: the run folder.
+        run: the run folder, or the name of a shipped model.
 
     Example:
         >>> model = skelact.load("runs/a")
@@ -51,8 +52,10 @@ class Model:
 
     @checked_arguments
     def __init__(self, run: PathLike) -> None:
-        self.run = Path(run)
-        """The run folder; results of evaluations go there."""
+        self.run = find_model(run)
+        """The run folder."""
+        self.results = place_of_results(self.run)
+        """Where results of evaluations go: the run folder; of a shipped model, a folder of its name."""
 
     def __repr__(self) -> str:
         return f"<Model {self.run}: {self.method}, {self.topology.name}>"
@@ -326,10 +329,10 @@ def _listed(positions: Any) -> list[Any]:
 
 @checked_arguments
 def load(run: PathLike) -> Model:
-    """Return the model that a finished run, or ``skelact weights import``, left in a folder.
+    """Return the model that a finished run, or ``skelact weights import``, left in a folder; or a shipped one.
 
     Args:
-        run: the run folder.
+        run: the run folder, or a name, as ``universal-small``.
 
     Raises:
         DataError: the folder holds no finished model, or one that cannot be read.
@@ -350,7 +353,7 @@ def as_taught(model: Model | PathLike) -> Model:
     Raises:
         DataError: there is nothing at the place.
     """
-    if not isinstance(model, Model) and not Path(model).exists():
+    if not isinstance(model, Model) and not find_model(model).exists():
         raise DataError(
             f"{model}: no such model; give a folder that 'skelact teach' or 'skelact package' wrote, or an "
             ".onnx file of 'skelact export'"

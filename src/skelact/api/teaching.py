@@ -146,7 +146,9 @@ def teach(
 
 
 @checked_arguments
-def package(run: Annotated[Run, Option(str)], out: PathLike, *, overwrite: bool = False) -> Package:
+def package(
+    run: Annotated[Run, Option(str)], out: PathLike, *, terms: str | None = None, overwrite: bool = False
+) -> Package:
     """Write a model into one folder, to be handed on: weights, a card with a checksum, a page for people.
 
     The run is one of a pre-training, which knows no classes and can be taught some, or of 'evaluate
@@ -156,6 +158,7 @@ def package(run: Annotated[Run, Option(str)], out: PathLike, *, overwrite: bool 
     Args:
         run: run folder, or model
         out: folder to write
+        terms: on which terms the data may be used that it learned from; the card tells them on
         overwrite: replace OUT if it is such a folder, with nothing else in it
 
     Raises:
@@ -163,13 +166,15 @@ def package(run: Annotated[Run, Option(str)], out: PathLike, *, overwrite: bool 
     """
     from skelact.models.pretrained import PREFIX
     from skelact.recognition.description import RECOGNITION, knows_classes, told
-    from skelact.recognition.package import check_apart, check_free, write_package
+    from skelact.recognition.package import TERMS, check_apart, check_free, write_package
     from skelact.recognition.recogniser import read_recogniser
 
     check_free(out, overwrite)
     model = as_model(run)
     check_apart(out, model.run, "RUN")
     pretrained, card = model.pretrained, dict(model.card)
+    if terms is not None:
+        card[TERMS] = terms
     lines = [f"{'encoder':<12}{model.method}, {model.topology.name}"]
     if knows_classes(card):
         recogniser = read_recogniser(model.run, pretrained)

@@ -17,6 +17,7 @@ from skelact.models.card import CARD, CHECKSUM, FORMAT, KINDS, TRAIN_AGAIN, read
 from skelact.models.embedding import resample_table
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.fitting import check_store
+from skelact.models.shipped import find_model, shipped_models
 from skelact.models.token_encoder import TokenEncoder
 from skelact.models.tensor_file import TensorFile, difference, read_tensors
 from skelact.processor import choose_threads
@@ -127,14 +128,17 @@ def load_pretrained(folder: Path | str) -> Pretrained:
     Raises:
         DataError: the folder holds no finished model, or one that cannot be read.
     """
-    folder = Path(folder)
+    folder = find_model(folder)
     if folder.is_file():
         raise DataError(
             f"{folder}: a file, expected the folder of a run; "
             "'skelact weights import' makes one of a published checkpoint"
         )
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; expected one that 'skelact pretrain --out' wrote")
+        raise DataError(
+            f"{folder}: no such folder; expected one that 'skelact pretrain --out' wrote, or a shipped model: "
+            + ", ".join(shipped_models())
+        )
     if not (folder / CARD).exists():
         raise DataError(
             f"{folder}: holds no finished model ({CARD} is missing); if its training was stopped, go on with "

@@ -29,6 +29,8 @@ from skelact.recognition.description import RECOGNITION
 from skelact.store.partial import exchange
 
 PAGE = "model-card.md"
+TERMS = "terms"
+"""Key of a card: on which terms the data may be used that the encoder learned from."""
 _FILES = {WEIGHTS, CARD, PAGE}
 VERSIONS = ("torch", "numpy", "safetensors")
 
@@ -127,7 +129,7 @@ def page(card: Mapping[str, Any]) -> str:
     learned = [
         f"{card.get('method', 'unknown')} on {card.get('data_set', 'data that the card does not name')}"
     ]
-    learned += [f"its terms: {card['terms']}" if card.get("terms") else "terms of that data: not stated"]
+    learned += [f"its terms: {card[TERMS]}" if card.get(TERMS) else "terms of that data: not stated"]
     rows = [
         ("skeleton", f"{topology.name}, {topology.num_joints} joints"),
         ("positions", f"{sizes.num_coordinates}-D, up: {up}, unit: {unit}"),
