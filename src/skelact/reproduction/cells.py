@@ -253,7 +253,8 @@ def _cell(table: Table, data: DatasetSpec, row: MethodRow, evaluation: Evaluatio
         evaluation = evaluation.from_scratch
     file = evaluation.file or evaluation.name
     for_share = {} if evaluation.share is None else on.evaluate.get(evaluation.name, {})
-    settings = merge(table.shared.variant.evaluate.get(file, {}), on.evaluate.get(file, {}), for_share)
+    shared = table.shared.variant.evaluate.get(file, {}), on.evaluate.get(file, {}), for_share
+    settings = merge(dict(evaluation.preset), *shared)
     learned = row if row.untrained_of is None else table.shared.rows[row.untrained_of]
     pretrain_seed = seed if table.plan.pretrain_seed is None else table.plan.pretrain_seed
     pretraining = _pretraining(table, data, learned, pretrain_seed)

@@ -46,6 +46,8 @@ class Evaluation:
     """Where in a result's metrics stands the number that a table shows, a share in [0, 1]."""
     trains_encoder: bool = False
     """Whether it trains the encoder, in a run folder of its own, and can be resumed."""
+    preset: Settings = field(default_factory=dict)
+    """Settings of the command that belong to the evaluation."""
     can_sum: bool = True
     """Whether the class scores of several runs can be added up: there is one table of them."""
 
@@ -94,6 +96,13 @@ EVALUATIONS = {
     for evaluation in (
         Evaluation("linear", "linear", "linear", LinearConfig, "linear"),
         Evaluation("linear-fast", "linear-fast", "linear, fast", FastLinearConfig),
+        Evaluation(
+            "linear-joints",
+            "linear-fast",
+            "linear, joints side by side",
+            FastLinearConfig,
+            preset={"pooling": "joints"},
+        ),
         Evaluation("knn", "knn", "nearest neighbour", KnnSettings, headline=("k=1", "top1"), can_sum=False),
         _finetuning("finetune", "finetune", "fine-tuning"),
         *(
