@@ -329,7 +329,7 @@ def _listed(positions: Any) -> list[Any]:
 
 @checked_arguments
 def load(run: PathLike) -> Model:
-    """Return the model that a finished run, or ``skelact weights import``, left in a folder; or a shipped one.
+    """Return the model of a finished run, or of ``skelact weights import``, or a shipped one.
 
     Args:
         run: the run folder, or a name, as ``universal-small``.

@@ -121,10 +121,8 @@ class JointTable(nn.Module):
         return table.index_add(0, self.places, self.offsets) if self.own else table
 
 
-def nearest_names(
-    topology: Topology, among: Collection[str] = VOCABULARY
-) -> tuple[list[str], list[int]]:
-    """Return the vocabulary's name of every joint, and the joints that have none of their own ``among`` these.
+def nearest_names(topology: Topology, among: Collection[str] = VOCABULARY) -> tuple[list[str], list[int]]:
+    """Return the vocabulary's name of every joint, and the joints that have none ``among`` these.
 
     Those take the name of the joint nearest on the tree, counted in bones; of several the one towards the
     root, then the first of the topology. Where no joint at all is known, names are empty.

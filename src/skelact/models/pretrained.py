@@ -18,8 +18,8 @@ from skelact.models.embedding import resample_table
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.fitting import check_store
 from skelact.models.shipped import find_model, shipped_models
-from skelact.models.token_encoder import TokenEncoder
 from skelact.models.tensor_file import TensorFile, difference, read_tensors
+from skelact.models.token_encoder import TokenEncoder
 from skelact.processor import choose_threads
 from skelact.skeleton.topology import Topology
 from skelact.store.store import Store
@@ -136,7 +136,7 @@ def load_pretrained(folder: Path | str) -> Pretrained:
         )
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: no such folder; expected one that 'skelact pretrain --out' wrote, or a shipped model: "
+            f"{folder}: no such folder; expected one of 'skelact pretrain --out', or a shipped model: "
             + ", ".join(shipped_models())
         )
     if not (folder / CARD).exists():
