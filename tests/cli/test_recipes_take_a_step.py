@@ -9,7 +9,7 @@ import pytest
 from skelact.cli.main import main
 from skelact.formats.known import find_data_set
 from skelact.formats.protocol import FOLDS, Protocol
-from skelact.pretraining.methods import MASKED, find_method
+from skelact.pretraining.methods import CONTRASTIVE, MASKED, find_method
 from skelact.reproduction.cells import cells_of_suite
 from skelact.reproduction.commands import Workspace, evaluate_arguments, pretrain_arguments
 from skelact.reproduction.pending import check_stores
@@ -33,7 +33,8 @@ TINY_MODEL = [
     "--model.depth",
     "1",
 ]
-TINY_MODEL += ["--model.num_heads", "2", "--model.decoder_width", "16", "--model.decoder_depth", "1"]
+TINY_MODEL += ["--model.num_heads", "2"]
+TINY_DECODER = ["--model.decoder_width", "16", "--model.decoder_depth", "1"]
 TINY_CONTRAST = ["--clips.num_frames", "16", "--contrast.bank", str(2 * NUM_TRAIN)]
 TINY_BACKBONE = {
     "st-gcn": ["--model.st_gcn.channels", "[8,8]", "--model.st_gcn.strides", "[1,2]"],
@@ -49,8 +50,9 @@ DATA = sorted({cell.pretraining.data.name for cell in CELLS})
 
 def tiny(pretraining):
     """Return the options that make a pre-training's model tiny."""
-    if find_method(pretraining.row.method).family is MASKED:
-        return TINY_MODEL
+    family = find_method(pretraining.row.method).family
+    if family is not CONTRASTIVE:
+        return [*TINY_MODEL, *(TINY_DECODER if family is MASKED else [])]
     backbone = pretraining.row.pretrain.get("model", {}).get("backbone", "st-gcn")
     return [*TINY_CONTRAST, *TINY_BACKBONE[backbone]]
 
