@@ -54,9 +54,26 @@ def write_sbu(folder: Path) -> None:
             (place / "skeleton_pos.txt").write_text("\n".join(lines))
 
 
+def write_mocap(folder: Path) -> None:
+    """Write six BVH files into the folder of each of two classes."""
+    random = np.random.default_rng(0)
+    for label in ("walking", "dancing"):
+        (folder / label).mkdir(parents=True)
+        for number in range(6):
+            (folder / label / f"take-{number}.bvh").write_text(bvh_text(random))
+
+
 def write_bandai_namco(folder: Path) -> None:
     """Write one recording of each content in two styles that train and all that test, of one of these two."""
     random = np.random.default_rng(0)
+    for content in CONTENTS:
+        for style, number in (("active", 1), ("normal", 1), *TESTED):
+            name = f"dataset-2_{content}_{style}_{number:03}.bvh"
+            (folder / name).write_text(bvh_text(random))
+
+
+def bvh_text(random: np.random.Generator) -> str:
+    """Return a BVH file of a person whose joints turn by chance."""
     rotations = "CHANNELS 3 Zrotation Xrotation Yrotation"
     hierarchy = ["HIERARCHY", "ROOT joint_Root", "{", "OFFSET 0 0 0"]
     hierarchy.append("CHANNELS 6 Xposition Yposition Zposition Zrotation Xrotation Yrotation")
@@ -72,13 +89,10 @@ def write_bandai_namco(folder: Path) -> None:
 
     write(0)
     hierarchy.append("}")
-    for content in CONTENTS:
-        for style, number in (("active", 1), ("normal", 1), *TESTED):
-            turns = 40 * np.cumsum(random.normal(0, 0.1, (NUM_FRAMES, 6 + 3 * 21)), 0)
-            motion = [f"Frames: {NUM_FRAMES}", "Frame Time: 0.0333333"]
-            motion += [" ".join(f"{value:.4f}" for value in frame) for frame in turns]
-            text = "\n".join([*hierarchy, "MOTION", *motion]) + "\n"
-            (folder / f"dataset-2_{content}_{style}_{number:03}.bvh").write_text(text)
+    turns = 40 * np.cumsum(random.normal(0, 0.1, (NUM_FRAMES, 6 + 3 * 21)), 0)
+    motion = [f"Frames: {NUM_FRAMES}", "Frame Time: 0.0333333"]
+    motion += [" ".join(f"{value:.4f}" for value in frame) for frame in turns]
+    return "\n".join([*hierarchy, "MOTION", *motion]) + "\n"
 
 
 BANDAI_NAMCO_BONES = [(parent, joint) for joint, parent in enumerate(BANDAI_NAMCO.parents) if parent != joint]
@@ -112,3 +126,20 @@ def write_videos(folder: Path) -> None:
         (folder / name).mkdir()
         for ending in ("_000000000000_keypoints", "_000000000001_keypoints") if "openpose" in name else ("",):
             (folder / name / f"jump{ending}.json").write_bytes(content)
+
+
+def write_keypoints(folder: Path) -> None:
+    """Write six videos of each of two classes, as lists of people with COCO's 17 key points."""
+    random = np.random.default_rng(0)
+    for label in ("waving", "resting"):
+        (folder / label).mkdir(parents=True)
+        for number in range(6):
+            body = random.uniform(200, 600, (17, 2))
+            path = body + np.cumsum(random.normal(0, 6 if label == "waving" else 1, (NUM_FRAMES, 17, 2)), 0)
+            rows = (
+                np.concatenate([path, np.full((NUM_FRAMES, 17, 1), 0.9)], 2).round(2).reshape(NUM_FRAMES, -1)
+            )
+            people = [
+                {"image_id": f"{frame}.jpg", "keypoints": row.tolist()} for frame, row in enumerate(rows)
+            ]
+            (folder / label / f"film-{number}.json").write_text(json.dumps(people))

@@ -23,6 +23,8 @@ from skelact.cli.main import main
 from small_data_sets import (
     VIDEOS,
     write_bandai_namco,
+    write_keypoints,
+    write_mocap,
     write_msr_action3d,
     write_nw_ucla,
     write_pku_mmd,
@@ -38,6 +40,7 @@ BLOCK = re.compile(
 TRAINED = ("linear", "finetune", "semi", "transfer", "supervised")
 """Evaluations with epochs."""
 GESTURES = {"A010": "clapping", "A023": "hand waving", "A026": "hopping"}
+PAIRS = {"A055": "hugging", "A058": "shaking hands"}
 OUTPUT = {"prepare": 5, "convert": 4, "export": 4, "import": 4, "synth": 3}
 """Place of the argument that names what a command writes."""
 
@@ -76,6 +79,9 @@ def ground(tmp_path_factory):
     write_pku_mmd(folder / "pku_raw")
     in_class_folders(folder / "gestures", 18, GESTURES, seed=1)
     in_class_folders(folder / "new-recordings", 6, GESTURES, seed=2)
+    in_class_folders(folder / "pairs", 8, PAIRS, seed=3)
+    write_mocap(folder / "mocap")
+    write_keypoints(folder / "keypoints")
     command("data", "synth", folder / "ntu", "--sequences", 124, "--seed", 1)
     command("data", "synth", folder / "other-ntu", "--sequences", 62, "--seed", 2)
     store = folder / "stores" / "ntu"
@@ -150,6 +156,9 @@ class Page:
             "mamp.pth": "mamp.pth",
             "gestures": "gestures",
             "new-recordings": "new-recordings",
+            "pairs": "pairs",
+            "mocap": "mocap",
+            "keypoints": "keypoints",
             **{name: f"videos/{name}" for name in VIDEOS},
         }
         for name, source in sources.items():

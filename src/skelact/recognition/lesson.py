@@ -90,7 +90,7 @@ def learn(
     """
     labels = labels_of(source, indices)
     folds = make_folds(labels.numpy(), people)
-    examples = _examples(pretrained, source, indices, labels, title)
+    examples = examples_of(pretrained, source, indices, labels, title)
     candidates = [one for pooling, each in examples.items() for one in measure(pooling, each, folds)]
     if not candidates[0].tested.any():
         raise DataError(f"{source.store.path}: no recording can be tested by others of its class; add some")
@@ -116,7 +116,7 @@ def learn(
     return Lesson(recogniser, candidates, chosen, folds)
 
 
-def _examples(
+def examples_of(
     pretrained: Pretrained, source: ClipSource, indices: Indices, labels: Tensor, title: str
 ) -> dict[Pooling, Examples]:
     """Return the sequences' features by the ways to pool them that are tried."""
@@ -141,7 +141,7 @@ def _recognition(
     """Return what a card says: how well each candidate does, and temperature and threshold of the chosen."""
     tested = chosen.tested
     scores, truth = chosen.scores[tested], chosen.labels[tested]
-    temperature, calibration = _calibrated(scores, truth, torch.from_numpy(folds.number)[tested])
+    temperature, calibration = calibrated(scores, truth, torch.from_numpy(folds.number)[tested])
     threshold = threshold_of(chosen.distances[tested], false_alarms)
     return Recognition(
         classifier=chosen.kind,
@@ -157,7 +157,7 @@ def _recognition(
     )
 
 
-def _calibrated(scores: Tensor, truth: Tensor, numbers: Tensor) -> tuple[float, Calibration]:
+def calibrated(scores: Tensor, truth: Tensor, numbers: Tensor) -> tuple[float, Calibration]:
     """Return the temperature, and the errors without and with it: 1 where another does not help other folds.
 
     Args:
