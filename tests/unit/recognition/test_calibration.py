@@ -13,7 +13,7 @@ from skelact.recognition.calibration import (
     temperature_of_others,
     threshold_of,
 )
-from skelact.recognition.lesson import _calibrated
+from skelact.recognition.lesson import calibrated
 
 
 def overconfident(num, factor):
@@ -41,14 +41,14 @@ def test_the_temperature_of_made_up_scores_is_found_and_the_error_falls(factor):
 def test_a_temperature_that_does_not_help_other_folds_is_left_out():
     scores, labels = overconfident(300, 4.0)
     folds = torch.arange(len(labels)) % 5
-    temperature, errors = _calibrated(scores, labels, folds)
+    temperature, errors = calibrated(scores, labels, folds)
     assert temperature == fit_temperature(scores, labels) != 1
     assert errors.after < errors.before
     scores, labels = torch.eye(2).repeat(20, 1), torch.arange(40) % 2
     labels[20:] = 1 - labels[20:]  # the second fold asks for the opposite of the first, which is all right
     folds = torch.arange(40) // 20
     of_others = calibration_error(temperature_of_others(scores, labels, folds), labels)
-    temperature, errors = _calibrated(scores, labels, folds)
+    temperature, errors = calibrated(scores, labels, folds)
     assert of_others > errors.before == errors.after
     assert temperature == 1
 
