@@ -12,6 +12,8 @@ from skelact.skeleton.view import Axis, View, up_vector, view_rotations
 from skelact.store.conventions import estimated_up
 from skelact.store.store import Store
 
+_AT_A_TIME = 1 << 16  # sequences, so that memory does not grow with the store
+
 
 def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
     """Return the rotation that brings each sequence into the axes of a view.
@@ -39,7 +41,8 @@ def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
             raise ConfigurationError(f"{store.path}: {error}") from error
 
     up = up_of(store) if view == "upright" and store.num_coordinates == 3 else "y"
-    turns, usable = rotations(starts[:-1])
+    parts = np.split(starts[:-1], range(_AT_A_TIME, len(store), _AT_A_TIME))
+    turns, usable = (np.concatenate(found) for found in zip(*map(rotations, parts), strict=True))
     as_it_is = np.eye(store.num_coordinates)
     if view == "upright":
         as_it_is = upright(up)

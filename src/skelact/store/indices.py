@@ -20,7 +20,7 @@ from skelact.store.metadata import META
 if TYPE_CHECKING:
     from skelact.store.store import Store
 
-_AT_A_TIME = 1 << 18
+_AT_A_TIME = 1 << 17
 _STARTS = {"joint_start": "joints", "row_start": "frame_rows", "frame_start": "frame_numbers"}
 _MOST = {"num_bodies": "bodies", "num_frames": "frames"}
 
@@ -176,18 +176,20 @@ def _bad_names(store: Store) -> Iterator[str]:
     if names.itemsize > 4 * limit("name"):  # of UTF-8
         yield f"names: one has {beyond('name', names.itemsize)}"
         return
-    listed = names.tolist()
-    if len(set(listed)) != len(listed):
+    rises = all((names[part][1:] > names[part][:-1]).all() for part in _parts(len(names), 1))
+    if not rises and len(set(names.tolist())) != len(names):  # most stores go by name
         yield "names: two sequences have the same name"
-    letters = names.view(np.uint8).reshape(len(names), -1) if len(names) else np.zeros((0, 1), np.uint8)
-    is_bad = (letters[:, 0] == 0) | ((letters[:, :-1] == 0) & (letters[:, 1:] != 0)).any(1)
-    for place in np.flatnonzero((letters >= 0x80).any(1)).tolist():
-        try:
-            listed[place].decode()
-        except UnicodeDecodeError:
-            is_bad[place] = True
-    if is_bad.any():
-        yield f"names: that of sequence {int(np.argmax(is_bad))} is no text"
+    for part in _parts(len(names)):
+        letters = names[part].view(np.uint8).reshape(-1, names.itemsize)
+        is_bad = (letters[:, 0] == 0) | ((letters[:, :-1] == 0) & (letters[:, 1:] != 0)).any(1)
+        for place in np.flatnonzero((letters >= 0x80).any(1)).tolist():
+            try:
+                bytes(names[part][place]).decode()
+            except UnicodeDecodeError:
+                is_bad[place] = True
+        if is_bad.any():
+            yield f"names: that of sequence {part.start + int(np.argmax(is_bad))} is no text"
+            return
 
 
 def _bad_scales(store: Store) -> Iterator[str]:
