@@ -115,6 +115,7 @@ print(*sys.modules)
         "fixed_point",
         "indices",
         "left_out",
+        "remote",
         "linked",
         "metadata",
         "overview",

@@ -24,6 +24,7 @@ from skelact.skeleton.topology import Topology
 from skelact.store.convert import convert_store
 from skelact.store.metadata import META
 from skelact.store.prepare import prepare
+from skelact.store.remote import is_remote
 from skelact.store.store import Data, Store, as_store
 
 _NOT_AGAIN = ("class_names", "body_order", "first_label")
@@ -74,8 +75,9 @@ def readable(
         ConfigurationError: a skeleton, axis or unit that cannot be brought to what the encoder knows.
     """
     with tempfile.TemporaryDirectory(prefix="skelact-") as scratch:
-        if isinstance(recordings, Store) or (Path(recordings) / META).is_file():
-            found = Readable(as_store(recordings), as_store(recordings))
+        if isinstance(recordings, Store) or is_remote(recordings) or (Path(recordings) / META).is_file():
+            opened = as_store(recordings)
+            found = Readable(opened, opened)
         else:
             found = _prepared(Path(recordings), Path(scratch) / "store", class_folders, as_before)
         named = recordings.path if isinstance(recordings, Store) else recordings

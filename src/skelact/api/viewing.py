@@ -22,6 +22,7 @@ from skelact.skeleton.topology_file import find_topology
 from skelact.store.metadata import META
 from skelact.store.overview import grouping_attributes
 from skelact.store.packing import check_reach
+from skelact.store.remote import is_remote
 from skelact.store.store import Store, as_store
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ def recording_of(run: Path, index: str | None) -> str:
     """
     told = as_model(run).card.get("config", {}).get("data")
     store = told[0] if isinstance(told, list) and told else told
-    if not isinstance(store, str) or not (Path(store) / META).is_file():
+    if not isinstance(store, str) or not (is_remote(store) or (Path(store) / META).is_file()):
         where = (
             "does not say where its data is"
             if not isinstance(store, str)
@@ -288,6 +289,11 @@ def find_recording(source: Any, options: Mapping[str, Any]) -> Played:
     """
     of_files = {"data_set", "scale", "image_size"} & options.keys()
     if isinstance(source, str | Path):
+        if is_remote(source):
+            _refuse(of_files | {"topology", "fps"} & options.keys(), "a store, which tells it")
+            address, colon, name = str(source).rpartition(":")
+            has_name = bool(colon) and "/" not in name  # behind the colon after the last slash
+            return _of_store(Store.open(address if has_name else str(source)), name if has_name else "0")
         path, index = split_source(source)
         if (path / META).is_file() or (index is not None and not path.is_file()):
             _refuse(of_files | {"topology", "fps"} & options.keys(), "a store, which tells it")

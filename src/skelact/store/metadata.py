@@ -129,6 +129,33 @@ def read_meta(folder: Path, *, may_have_parts: bool = True) -> dict[str, Any]:
         raise DataError(f"{folder}: not a store, {META} is missing; {PREPARE}")
     where = folder / META
     content = read_json(where, DAMAGED, special_numbers=False)
+    meta = check_meta(content, folder, where)
+    if meta.parts is not None and not may_have_parts:
+        raise DataError(f"{where}: a part in parts; {DAMAGED}")
+    for problem in () if meta.parts is None else _bad_parts(folder, meta, meta.parts):
+        raise DataError(problem)
+    for name, entry in meta.arrays.items():
+        if meta.parts is not None and name in IN_PARTS:
+            continue
+        size = size_of(entry)
+        status = files.get(f"{name}.bin")
+        if status is None or status.st_size != size:
+            state = "missing" if status is None else f"{status.st_size} bytes long, expected {size}"
+            raise DataError(f"{folder / f'{name}.bin'}: {state}; {DAMAGED}")
+    return dict(content)
+
+
+def check_meta(content: Any, folder: Path | str, where: Path | str) -> StoreMeta:
+    """Compare the content of a ``meta.json`` with what it must hold, and return it.
+
+    Args:
+        content: what the JSON says.
+        folder: the store's, for errors.
+        where: the file, for errors.
+
+    Raises:
+        DataError: it is of another format, or does not fit its schema or itself.
+    """
     found = content.get("format") if isinstance(content, dict) else None
     if found not in FORMATS.values():
         known = " and ".join(map(repr, FORMATS.values()))
@@ -144,19 +171,7 @@ def read_meta(folder: Path, *, may_have_parts: bool = True) -> dict[str, Any]:
         raise DataError(f"{where}: {error}; {DAMAGED}") from error
     for problem in _misfits(meta):
         raise DataError(f"{where}: {problem}; {DAMAGED}")
-    if meta.parts is not None and not may_have_parts:
-        raise DataError(f"{where}: a part in parts; {DAMAGED}")
-    for problem in () if meta.parts is None else _bad_parts(folder, meta, meta.parts):
-        raise DataError(problem)
-    for name, entry in meta.arrays.items():
-        if meta.parts is not None and name in IN_PARTS:
-            continue
-        size = _size(entry.dtype) * math.prod(entry.shape)
-        status = files.get(f"{name}.bin")
-        if status is None or status.st_size != size:
-            state = "missing" if status is None else f"{status.st_size} bytes long, expected {size}"
-            raise DataError(f"{folder / f'{name}.bin'}: {state}; {DAMAGED}")
-    return dict(content)
+    return meta
 
 
 def _files_in(folder: Path) -> dict[str, os.stat_result]:
@@ -262,6 +277,6 @@ def _bad_parts(folder: Path, meta: StoreMeta, parts: list[PartEntry]) -> Iterato
         yield f"{folder / META}: parts and arrays differ in joint_present; {DAMAGED}"
 
 
-def _size(dtype: str) -> int:
-    """Return the bytes of a number of one of the types that stores have: the digits of its name."""
-    return int(dtype[2:])
+def size_of(entry: ArrayEntry) -> int:
+    """Return the bytes of an array of a type that stores have, whose name tells those of a number."""
+    return int(entry.dtype[2:]) * math.prod(entry.shape)

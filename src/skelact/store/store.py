@@ -59,6 +59,7 @@ from skelact.store.fixed_point import FLOAT32, from_fixed_point
 from skelact.store.indices import index_problems
 from skelact.store.linked import IN_PARTS, LinkedParts, mapped
 from skelact.store.metadata import DAMAGED, META, PARTS, read_meta
+from skelact.store.remote import fetched, is_remote
 
 Y_UP_IN_METRES = frozenset({"ntu60", "ntu120", "pku1", "pku2", "msr-action3d", "bandai-namco-2"})
 """Data sets of which earlier versions wrote stores that say neither which axis is up nor the unit."""
@@ -80,16 +81,18 @@ class Store:
         """Open the store in folder ``path``.
 
         Args:
-            path: its folder.
+            path: its folder; or its address elsewhere, as text, see :mod:`.remote`.
             may_be_empty: open even a part of a store of which no recording could be used.
             check: compare the small arrays with each other. Without it a damaged store can end the process
                 of whoever reads its sequences; it is for those who call :mod:`.indices` themselves.
 
         Raises:
             DataError: the folder is missing, unfinished, of another format or without any sequence; a file is
-                missing, is a link or has the wrong size; or arrays do not fit each other.
+                missing, is a link or has the wrong size; arrays do not fit each other; or what lies elsewhere
+                cannot be fetched.
+            ConfigurationError: an address that cannot be used.
         """
-        path = Path(path)
+        path = fetched(str(path)) if is_remote(path) else Path(path)
         if not path.is_dir():
             partial = beside(path, ".partial")
             state = "its preparation was not finished" if partial.is_dir() else "there is no such folder"
@@ -382,7 +385,7 @@ def content_hash_of(meta: Mapping[str, object]) -> str:
 
 
 Data = Store | str | Path
-"""A store, or its folder."""
+"""A store, its folder, or its address elsewhere."""
 
 
 def as_store(data: Data) -> Store:
