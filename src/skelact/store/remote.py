@@ -272,7 +272,7 @@ def _short(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """Return what an error of a file system says, in one line."""
     text = printable(" ".join(str(error).split()))[:200]
     return text or type(error).__name__
