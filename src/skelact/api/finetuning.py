@@ -28,7 +28,7 @@ from skelact.pretraining.identity import LEFT_OUT
 from skelact.store.protocols import Split, labelled, split, without
 from skelact.store.store import Data, Store, as_store
 from skelact.store.subsets import Subset, draw_subset, read_subset
-from skelact.training.config import TrainingConfig
+from skelact.training.config import Resume, TrainingConfig
 
 if TYPE_CHECKING:
     from skelact.models.pretrained import Pretrained
@@ -61,8 +61,8 @@ class ClassifierOptions(TypedDict, total=False):
     """YAML file with any of these settings"""
     without: PathLike
     """CSV with a column 'name' of recordings that neither train nor test, as 'skelact browse' saves it"""
-    resume: bool
-    """go on with the interrupted run in --out"""
+    resume: Resume
+    """go on with the interrupted run in --out; auto: if it has begun, else begin it"""
     training: Annotated[Table, Fields(TrainingConfig)]
     """how long and how fast"""
 

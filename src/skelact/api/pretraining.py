@@ -32,7 +32,7 @@ from skelact.pretraining.methods import DEFAULT_METHOD, DEFAULT_SIZE, find_metho
 from skelact.store.left_out import LeftOut
 from skelact.store.protocols import ALL, training_side
 from skelact.store.store import Store
-from skelact.training.config import TrainingConfig
+from skelact.training.config import Resume, TrainingConfig
 
 if TYPE_CHECKING:
     from skelact.evaluation.knn_monitor import KnnMonitor
@@ -55,13 +55,14 @@ def pretrain(
     epochs: int | None = None,
     seed: int | None = None,
     devices: int | None = None,
+    nodes: Annotated[int | None, Option(special=True)] = None,
     precision: Literal["32", "bf16"] | None = None,
     accumulate: int | None = None,
     clip_grad: float | None = None,
     compile: bool = False,
     monitor_knn_every: int = 0,
     config: PathLike | None = None,
-    resume: bool = False,
+    resume: Resume = False,
     quiet: bool = False,
     clips: Annotated[Table | None, Fields(ClipSettings)] = None,
     model: Annotated[Table | None, Fields(MaskedSizes, ContrastiveSizes, DistilledSizes)] = None,
@@ -93,6 +94,7 @@ def pretrain(
         epochs: short for --training.epochs
         seed: short for --training.seed
         devices: short for --training.devices
+        nodes: short for --training.nodes
         precision: short for --training.precision
         accumulate: short for --training.accumulate
         clip_grad: short for --training.clip_grad
@@ -100,7 +102,7 @@ def pretrain(
         monitor_knn_every: epochs from one look at nearest neighbours within the training side to the next;
             0 for none
         config: YAML file with any of these settings
-        resume: go on with the interrupted run in --out
+        resume: go on with the interrupted run in --out; auto: if it has begun, else begin it
         quiet: no progress line
         clips: how sequences become clips
         model: sizes of the networks
@@ -126,6 +128,7 @@ def pretrain(
         "epochs": epochs,
         "seed": seed,
         "devices": devices,
+        "nodes": nodes,
         "precision": precision,
         "accumulate": accumulate,
         "clip_grad": clip_grad,

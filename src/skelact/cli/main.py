@@ -214,10 +214,9 @@ def stop_on_sigterm() -> Any:
     return signal.signal(signal.SIGTERM, stop)
 
 
-def _is_first_process() -> bool:
-    """Say whether this process is the one of several that prints."""
-    devices = sys.modules.get("skelact.training.devices")  # several are started from there alone
-    return devices is None or bool(devices.is_first_process())
+def _devices() -> Any:
+    """Return the module by which several processes share a command's work; None where it is not in use."""
+    return sys.modules.get("skelact.training.devices")
 
 
 def ran_out_of_memory(error: Exception) -> bool:
@@ -246,22 +245,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     limits = os.environ.get(VARIABLE)
     before = stop_on_sigterm()
+    is_done = False
     try:
         set_up_command()
         function, options = parse(arguments)
         with warnings.catch_warnings():
             warnings.showwarning = in_one_line(warnings.showwarning)
             result = function(**options)
-            if result is not None and _is_first_process() and (text := str(result)):
+            is_first = not (devices := _devices()) or devices.is_first_process()
+            if result is not None and is_first and (text := str(result)):
                 print(printable_lines(text))
+            is_done = True
             return int(getattr(result, "exit_status", 0))
     except SkelactError as error:
-        if error.is_told_elsewhere:  # a failing process would be killed together with the first
-            return 0
-        print(f"skelact: {printable(str(error))}", file=sys.stderr)
+        if error.is_told_elsewhere:
+            is_done = True  # the others end, too, and one of them may still be at it
+        else:
+            print(f"skelact: {printable(str(error))}", file=sys.stderr)
         return error.exit_status
     except (MemoryError, RuntimeError) as error:
         if not ran_out_of_memory(error):
+            if (devices := _devices()) and devices.ends_with_others():  # it may come of one that is gone
+                return 143
             raise
         print(f"skelact: out of memory ({printable(str(error))[:200]}); {LESS_MEMORY}", file=sys.stderr)
         return SkelactError.exit_status
@@ -271,6 +276,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     finally:
+        if not is_done and (devices := _devices()):
+            devices.leave_others(well=False)
         if before is not None:
             signal.signal(signal.SIGTERM, before)
         if limits is None:

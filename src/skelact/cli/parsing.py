@@ -295,6 +295,10 @@ def _add(parser: Parser, each: Parameter, is_positional: bool, command: str) -> 
     if each.hint is bool:
         parser.add_argument(*flags, action="store_true", **more)
         return
+    if bool in get_args(each.hint):  # --resume, or --resume auto
+        words = next(metavar(inner) for inner in get_args(each.hint) if get_origin(inner) is Literal)
+        parser.add_argument(*flags, type=kind, nargs="?", const=True, metavar=f"[{words}]", **more)
+        return
     if each.option.repeat:
         more["action"] = "append"
     if each.option.words:

@@ -40,11 +40,12 @@ from skelact.pretraining.identity import (
 )
 from skelact.processor import choose_threads
 from skelact.store.protocols import Split
+from skelact.training.config import Resume
 from skelact.training.log import GO_ON, METRICS, read_metrics
 from skelact.training.loop import Indices, Step, fit
 from skelact.training.optimisers import layer_decay_scales
 from skelact.training.randomness import derive_seed
-from skelact.training.run_folder import run_folder
+from skelact.training.run_folder import beginning, run_folder
 
 TEST_BATCH_SIZE = 64
 
@@ -104,7 +105,7 @@ def finetune(
     *,
     about: Mapping[str, Any],
     texts: Mapping[str, str] | None = None,
-    resume: bool = False,
+    resume: Resume = False,
     title: str = "finetune",
 ) -> LastEpochMetrics:
     """Train a classifier on the training side and leave it in ``out``; score the test side.
@@ -120,7 +121,7 @@ def finetune(
         about: what else decides the run and stands in its configuration and card: ``method``, data, protocol,
             start.
         texts: further files of the run folder, by their names.
-        resume: go on from the newest checkpoint.
+        resume: go on from the newest checkpoint; ``auto``: if the run has begun.
         title: what the progress line calls it; none without a title.
 
     Returns:
@@ -138,7 +139,7 @@ def finetune(
     model = build_classifier(pretrained, len(class_names), config)
     choose_threads(sum(parameter.numel() for parameter in model.parameters()))
     settings = {**about, **asdict(config), "data_hash": source.store.content_hash}
-    has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
+    goes_on, has_checkpoint = beginning(out, resume, fabric)
     labels, seen = labels_of(source, split.test), labels_of(source, split.train)
 
     def score(module: nn.Module) -> ClassificationMetrics:
@@ -146,7 +147,7 @@ def finetune(
         scores = classify(module, source, split.test, fabric=fabric, title=title and "test")
         return evaluate_scores(scores, labels, len(class_names))
 
-    with run_folder(out, settings, resume, fabric):
+    with run_folder(out, settings, goes_on, fabric):
         for name, text in (texts or {}).items() if fabric.global_rank == 0 else ():
             write_file(out / name, text, GO_ON)
         epochs = config.training.epochs

@@ -36,9 +36,10 @@ from skelact.provenance import code_version, package_versions
 from skelact.store.left_out import LeftOut
 from skelact.store.protocols import Split, training_side
 from skelact.store.store import Store
+from skelact.training.config import Resume
 from skelact.training.log import GO_ON
 from skelact.training.loop import Callback, FigureCallback, Task, fit, make_fabric
-from skelact.training.run_folder import read_settings, run_folder
+from skelact.training.run_folder import beginning, read_settings, run_folder
 
 
 class PretrainingTask(Task[Any], Protocol):
@@ -76,7 +77,7 @@ def pretrain(
     config: Run,
     out: str | Path,
     *,
-    resume: bool = False,
+    resume: Resume = False,
     left_out: LeftOut | None = None,
     load_initial: LoadInitialWeights = load_run_weights,
     callbacks: Sequence[Callback] = (),
@@ -89,7 +90,7 @@ def pretrain(
         config: what to train, on what, how.
         out: the run folder; new, or with ``resume`` that of the interrupted run.
         resume: go on from the newest checkpoint; the configuration must be the run's own, but for settings
-            that change no number.
+            that change no number, or only in which order numbers are added. ``auto``: do so if it has begun.
         left_out: the list that ``config.without`` names, where it has been read; None: it is read here.
         load_initial: loads what ``config.init`` names; by default that is a run folder, with
             ``load_initial_weights`` of ``skelact.compat.published_weights`` also a published checkpoint. Not
@@ -129,7 +130,7 @@ def pretrain(
         warn_of_people_left_out(sources, sides)
         if left_out is not None:
             warn_of_left_out(left_out, splits)
-    has_checkpoint = resume and any((out / "checkpoints").glob("step-*.safetensors"))
+    goes_on, has_checkpoint = beginning(out, resume, fabric)
     listed = {} if left_out is None else {LEFT_OUT: left_out.describe()}
     settings = {**_plain(config), "data_hash": source.content_hash, **listed}
     init: str | None = getattr(config, "init", None)  # not every family has it
@@ -142,7 +143,7 @@ def pretrain(
         of = {"of": dict(start.provenance)} if start.provenance else {}  # a checkpoint does not say
         settings[INIT_WEIGHTS_KEY] = {"sha256": start.sha256, "parts": parts, **of}
     defaults = _plain(type(config)(config.data, config.protocol, config.method))
-    with run_folder(out, settings, resume, fabric, defaults):
+    with run_folder(out, settings, goes_on, fabric, defaults):
         fit(
             task,
             train,

@@ -10,9 +10,12 @@ from skelact.errors import ConfigurationError
 
 NUMERICALLY_NEUTRAL = ("workers", "checkpoint_every", "keep_checkpoints", "tensorboard")
 """Settings of a training that change no number, so that a resumed run may have others."""
-ROUNDING_ONLY = ("devices", "accelerator", "compile")
-"""Settings that change the order of additions alone: results that differ in them are of one method."""
+ROUNDING_ONLY = ("devices", "nodes", "accelerator", "compile")
+"""Settings that change the order of additions alone: results that differ in them are of one method, and a run
+that is resumed may have others."""
 
+Resume = bool | Literal["auto"]
+"""Whether a run goes on; ``auto``: it does where it has begun, so that a cluster may repeat the command."""
 MOST_RATE = 1e6
 """Largest learning rate that is taken; float32 has no number for every larger one."""
 
@@ -58,6 +61,8 @@ class TrainingConfig:
     """Decides the start, the order, the crops and the masks."""
     devices: int = 1
     """Devices of a machine; the command starts a process for each, unless torchrun or srun has."""
+    nodes: int = 1
+    """Machines, on each of which torchrun or srun starts the command; elastic torchrun may have fewer."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to compute."""
     precision: Literal["32", "bf16"] = "32"
@@ -74,7 +79,15 @@ class TrainingConfig:
     """Whether the run folder also gets ``tensorboard/``, with the numbers and figures."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "devices", "accumulate", "checkpoint_every", "keep_checkpoints"):
+        for name in (
+            "epochs",
+            "batch_size",
+            "devices",
+            "nodes",
+            "accumulate",
+            "checkpoint_every",
+            "keep_checkpoints",
+        ):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"training.{name} is {getattr(self, name)}, expected 1 or more")
         if not (0 <= self.lr <= MOST_RATE and 0 <= self.min_lr <= MOST_RATE):

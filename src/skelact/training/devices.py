@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import platform
+import sys
+import threading
 import warnings
 from typing import Any, Literal
 
 import torch
 import torch.distributed
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from skelact.errors import ConfigurationError, SkelactWarning
 from skelact.training.config import TrainingConfig
+from skelact.training.watch import Watch
 
 X86 = ("x86_64", "amd64")
 MOST_PROCESSES = 256
 """Processes that share the work on the CPUs of one machine."""
+OBSERVER = "child-process-observer"
+"""Lightning's thread that kills the first process where one that it started fails; ours lets it tell why."""
+OWN_STORE = "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"
+_watch: Watch | None = None
+"""This process's eye on the others of its run, where there are any."""
 
 
 class Autocast(MixedPrecision):
@@ -41,7 +51,8 @@ def make_fabric(config: TrainingConfig) -> Fabric:
     TF32, which keeps three digits, while matrix products stay in float32.
 
     Raises:
-        ConfigurationError: the devices asked for are not there, or a cluster started other processes.
+        ConfigurationError: the devices asked for are not there, a cluster started other processes, or they do
+            not reach each other.
     """
     torch.backends.cudnn.allow_tf32 = False
     on_gpu = config.accelerator != "cpu" and torch.cuda.is_available()
@@ -58,21 +69,86 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         raise ConfigurationError(
             f"training.devices is {config.devices}, expected up to {MOST_PROCESSES} processes on a CPU"
         )
+    nodes = config.nodes
+    if TorchElasticEnvironment.detect():
+        _check_restarts()
+        # elastic, it may have fewer machines at work
+        nodes = min(nodes, TorchElasticEnvironment().world_size() // config.devices) or 1
     try:
-        fabric = Fabric(accelerator=config.accelerator, devices=config.devices, plugins=autocast)
+        fabric = Fabric(
+            accelerator=config.accelerator, devices=config.devices, num_nodes=nodes, plugins=autocast
+        )
+        if nodes > 1 and _starts_processes(fabric) and "NODE_RANK" not in os.environ:
+            raise ConfigurationError(
+                f"training.nodes is {nodes}, but this command was started on one machine alone; start it by "
+                f"torchrun --nnodes {nodes} on each, or by srun, as docs/clusters.md shows"
+            )
         fabric.launch()
-        if fabric.world_size > 1:
-            atexit.register(_leave_group)
     except (RuntimeError, ValueError) as error:
         raise ConfigurationError(
             f"training.accelerator, training.devices: {' '.join(str(error).split())}"
         ) from error
-    if fabric.world_size % config.devices:  # several machines have several times as many processes
+    if fabric.world_size != config.devices * nodes:
         raise ConfigurationError(
-            f"training.devices: {config.devices} were asked for, but {fabric.world_size} processes run; in a "
-            "SLURM job start the command by srun with a task for each device, or unset SLURM_NTASKS before it"
+            f"training.devices, training.nodes: {config.devices} on each of {nodes} were asked for, but "
+            f"{fabric.world_size} processes run; in a SLURM job start the command by srun with a task for "
+            "each device, or unset SLURM_NTASKS before it"
         )
+    _watch_others(fabric)
     return fabric
+
+
+def _check_restarts() -> None:
+    """Refuse a torchrun whose processes would not find each other once it starts them again.
+
+    It keeps what they stored at the first start, the addresses of dead processes. See pytorch issue 135712.
+    """
+    may_restart = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")) > 0
+    if may_restart and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise ConfigurationError(
+            f"torchrun --max-restarts needs {OWN_STORE}=1 in its environment, on every machine: "
+            f"{OWN_STORE}=1 torchrun ..."
+        )
+
+
+def _starts_processes(fabric: Fabric) -> bool:
+    """Say whether the processes of this machine are started by the first of them, not by torchrun or srun."""
+    environment = getattr(fabric.strategy, "cluster_environment", None)
+    return environment is not None and not environment.creates_processes_externally
+
+
+def _watch_others(fabric: Fabric) -> None:
+    """Let this process end when another of the run is gone."""
+    global _watch
+    if fabric.world_size == 1 or _watch is not None:
+        return
+    atexit.register(_leave_group)
+    address = fabric.strategy.cluster_environment.main_address  # type: ignore[attr-defined]
+    for thread in threading.enumerate():
+        if thread.name == OBSERVER:
+            thread._child_processes = []  # type: ignore[attr-defined]
+    _watch = Watch(
+        fabric,
+        address,
+        is_silent=_starts_processes(fabric) and fabric.local_rank > 0,
+        is_kept=TorchElasticEnvironment.detect(),
+    )
+
+
+def leave_others(well: bool) -> None:
+    """Tell the other processes of the run that this one ends; all do, unless its work is done ``well``."""
+    if _watch is not None:
+        _watch.leave(well)
+
+
+def ends_with_others() -> bool:
+    """Wait a few seconds, in which this process ends if another is gone; say whether it is to stop anyway."""
+    try:
+        if _watch is not None:
+            _watch.wait()
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def precision_here(config: TrainingConfig) -> Literal["32", "bf16"]:
@@ -92,6 +168,7 @@ def _leave_group() -> None:
 
     Models that were shared hold the group too and go first. See pytorch issue 190489.
     """
+    leave_others(well=getattr(sys, "last_value", None) is None)
     gc.collect()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

@@ -123,6 +123,11 @@ def fit(
             raise ValueError("a run that keeps nothing on disk cannot be resumed")
         state = load_newest_checkpoint(folder / "checkpoints", task.model, plain_optimiser)
         done, sums = state.step, state.sums
+        if fabric.broadcast(done) != done:
+            raise DataError(
+                f"{folder}: process {fabric.global_rank} finds other checkpoints there than the first; "
+                "give all machines the same storage"
+            )
         if done > per_epoch * config.epochs or sums.steps != done % per_epoch:
             raise DataError(
                 f"{folder}: its checkpoint is of step {done}, {sums.steps} steps into an epoch, where a run "
@@ -137,12 +142,17 @@ def fit(
                 folder / "checkpoints", task.model, plain_optimiser, state, config.keep_checkpoints
             )
 
-    def stopped_error() -> RunStoppedError:
+    def stopped_error() -> SkelactError:
         remedy = "; run the same command with --resume to go on" if folder else ""
-        error = RunStoppedError(
-            f"stopped after step {done} (epoch {done / per_epoch:.2f} of {config.epochs}){remedy}"
+        return told_by_first(
+            RunStoppedError(
+                f"stopped after step {done} (epoch {done / per_epoch:.2f} of {config.epochs}){remedy}"
+            )
         )
-        error.is_told_elsewhere = not is_first  # all processes stop together; one says so
+
+    def told_by_first(error: SkelactError) -> SkelactError:
+        fabric.barrier()  # a process that ends may take the others with it: first all is written
+        error.is_told_elsewhere = not is_first  # all meet it together; one says so
         return error
 
     with ExitStack() as stack:
@@ -175,7 +185,7 @@ def fit(
                     step = update(task, runs, optimiser, batches, config.clip_grad, fabric, signals)
                 if not step.is_finite:
                     names = task.names(parts[0].indices)
-                    raise not_finite(step, done, epoch, names, folder if is_first else None)
+                    raise told_by_first(not_finite(step, done, epoch, names, folder if is_first else None))
                 if after_step:
                     after_step()
                 if speed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,24 @@ from lightning_fabric import Fabric
 
 from skelact.errors import ConfigurationError, DataError, SkelactError
 from skelact.files import write_file, writing
-from skelact.locks import LOCK, FolderLock
-from skelact.training.config import NUMERICALLY_NEUTRAL
+from skelact.locks import LOCK, FolderLock, holder_of
+from skelact.training.config import NUMERICALLY_NEUTRAL, ROUNDING_ONLY, Resume
 from skelact.yaml_files import read_yaml, yaml_text
 
 CONFIG = "config.yaml"
+SECONDS_TO_END = 60.0
+"""How long a command that is repeated waits for the run folder: what it replaces may still be ending."""
+
+
+def beginning(out: str | Path, resume: Resume, fabric: Fabric) -> tuple[bool, bool]:
+    """Return whether the run in ``out`` goes on, and whether from a checkpoint, as the first process sees."""
+    if resume == "auto" and fabric.global_rank == 0:
+        until = time.monotonic() + SECONDS_TO_END
+        while holder_of(Path(out)) is not None and time.monotonic() < until:
+            time.sleep(0.2)
+    goes_on = (Path(out) / CONFIG).exists() if resume == "auto" else resume
+    has_checkpoint = goes_on and any((Path(out) / "checkpoints").glob("step-*.safetensors"))
+    return fabric.broadcast((goes_on, has_checkpoint))
 
 
 @contextmanager
@@ -52,6 +66,7 @@ def run_folder(
                 problem = error
         problem = fabric.broadcast(problem)
         if problem is not None:
+            problem.is_told_elsewhere = fabric.global_rank != 0
             raise problem
         yield
     finally:
@@ -104,7 +119,8 @@ def open_folder(
         return
     before = {**_dotted(defaults or {}), **_dotted(read_settings(out))}
     now = _dotted(config)
-    for key in sorted({*before, *now} - {f"training.{name}" for name in NUMERICALLY_NEUTRAL}):
+    free = {f"training.{name}" for name in (*NUMERICALLY_NEUTRAL, *ROUNDING_ONLY)}
+    for key in sorted({*before, *now} - free):
         if before.get(key) != now.get(key):
             raise ConfigurationError(
                 f"{out}: was started with {key} = {before.get(key)}, not {now.get(key)}; "

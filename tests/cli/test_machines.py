@@ -1,0 +1,155 @@
+"""Several machines: agents of torchrun over the loopback, one killed; and processes of which one is gone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from skelact.training.log import read_metrics
+
+pytestmark = pytest.mark.slow
+SLOWLY = """
+import sys, time
+from skelact.cli.main import main
+from skelact.pretraining.masked.task import MaskedTask
+
+loss = MaskedTask.loss
+
+def slowly(task, model, batch):
+    time.sleep(1.5)
+    return loss(task, model, batch)
+
+MaskedTask.loss = slowly
+sys.exit(main(sys.argv[1:]))
+"""
+STUCK = """
+import os, pathlib, sys, time
+from skelact.cli.main import main
+from skelact.errors import DataError
+from skelact.pretraining.masked.task import MaskedTask
+
+def fail_or_wait(task, model, batch):
+    # as on a GPU, a process that waits for another does not learn by itself that it is gone
+    if os.environ.get("LOCAL_RANK", "0") != os.environ["FAILS"]:
+        pathlib.Path(os.environ["WAITS"]).write_text(str(os.getpid()))
+        time.sleep(300)
+    while not pathlib.Path(os.environ["WAITS"]).exists():
+        time.sleep(0.1)
+    raise DataError("the disk is full")
+
+MaskedTask.loss = fail_or_wait
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def agent(number: int, port: int, script: Path, arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a machine's agent of elastic torchrun, in a session of its own."""
+    meet = ["--rdzv-backend", "c10d", "--rdzv-id", "7", "--rdzv-endpoint", f"127.0.0.1:{port}"]
+    meet += ["--rdzv-conf", f"is_host={int(number == 0)},join_timeout=120,last_call_timeout=1"]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nnodes",
+        "1:2",
+        "--nproc-per-node",
+        "1",
+        *meet,
+    ]
+    settings = {**os.environ, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    with log.open("wb") as file:
+        return subprocess.Popen(
+            [*command, "--max-restarts", "3", str(script), *arguments],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=settings,
+            start_new_session=True,
+        )
+
+
+def test_a_run_goes_on_by_itself_when_one_of_two_machines_is_gone(
+    tiny_run, store_path, tmp_path, pretrain_arguments
+):
+    script, out = tmp_path / "slowly.py", tmp_path / "run"
+    script.write_text(SLOWLY)
+    more = ["--nodes", "2", "--training.accelerator", "cpu", "--resume", "auto"]
+    arguments, port = pretrain_arguments(store_path, out, *more), free_port()
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    agents = [agent(number, port, script, arguments, logs[number]) for number in range(2)]
+    try:
+        deadline = time.monotonic() + 200
+        while not (out / "metrics.jsonl").exists() or not read_metrics(out / "metrics.jsonl"):
+            assert time.monotonic() < deadline, logs[0].read_text()
+            time.sleep(0.1)
+        at_work = subprocess.run(["ps", "-o", "pid=", "--ppid", str(agents[1].pid)], capture_output=True)
+        agents[1].kill()
+        os.kill(int(at_work.stdout), signal.SIGKILL)
+        assert agents[0].wait(200) == 0, logs[0].read_text()
+    finally:
+        for each in agents:
+            if each.poll() is None:
+                os.killpg(each.pid, signal.SIGKILL)
+    said = logs[0].read_text()
+    assert "MEMBER: 1/2" in said
+    assert "process 1 (of 0 to 1) ended before the work was done" in said
+    assert (out / "card.json").exists()
+    alone, both = (read_metrics(folder / "metrics.jsonl") for folder in (tiny_run, out))
+    assert [line["step"] for line in both] == [line["step"] for line in alone]
+    for a, b in zip(alone, both, strict=True):
+        assert b["loss"] == pytest.approx(a["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize(("fails", "status"), [("0", 2), ("1", 3)])
+def test_processes_that_wait_for_one_that_failed_end_with_it(
+    store_path, tmp_path, pretrain_arguments, fails, status
+):
+    script, waits = tmp_path / "stuck.py", tmp_path / "waits"
+    script.write_text(STUCK)
+    more = ["--devices", "2", "--training.accelerator", "cpu"]
+    arguments = pretrain_arguments(store_path, tmp_path / "run", *more)
+    done = subprocess.run(
+        [sys.executable, str(script), *arguments],
+        env={**os.environ, "FAILS": fails, "WAITS": str(waits)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    assert done.stderr.count("skelact: the disk is full") == 1
+    assert done.stderr.count("process 1 (of 0 to 1) ended") == (fails == "1")  # what the first says is enough
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{waits.read_text()}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_restart_that_torch_cannot_do_is_refused(
+    monkeypatch, tmp_path, capsys, pretrain_arguments, store_path
+):
+    from skelact.cli.main import main
+
+    machine = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1", "GROUP_RANK": "0"}
+    kept = {"RUN_ID": "7", "MAX_RESTARTS": "3", "USE_AGENT_STORE": "True", "RESTART_COUNT": "0"}
+    for name, value in {**machine, **{f"TORCHELASTIC_{name}": value for name, value in kept.items()}}.items():
+        monkeypatch.setenv(name, value)
+    assert main(pretrain_arguments(store_path, tmp_path / "run", "--nodes", "2")) == 2
+    assert "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun" in capsys.readouterr().err
+
+
+def test_machines_that_nobody_started_are_refused(tmp_path, capsys, pretrain_arguments, store_path):
+    from skelact.cli.main import main
+
+    assert main(pretrain_arguments(store_path, tmp_path / "run", "--nodes", "2")) == 2
+    assert "start it by torchrun --nnodes 2 on each" in capsys.readouterr().err
