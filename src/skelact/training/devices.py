@@ -90,7 +90,7 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         ) from error
     if fabric.world_size != config.devices * nodes:
         raise ConfigurationError(
-            f"training.devices, training.nodes: {config.devices} on each of {nodes} were asked for, but "
+            f"training.devices, training.nodes: {config.devices * nodes} were asked for, but "
             f"{fabric.world_size} processes run; in a SLURM job start the command by srun with a task for "
             "each device, or unset SLURM_NTASKS before it"
         )
