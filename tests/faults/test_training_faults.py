@@ -107,3 +107,11 @@ def test_a_full_disk_leaves_no_half_configuration(tmp_path, monkeypatch):
     monkeypatch.undo()
     open_folder(tmp_path / "run", {"clips": {"num_frames": 120}}, resume=False)
     open_folder(tmp_path / "run", {"clips": {"num_frames": 120}}, resume=True)
+
+
+def test_a_run_goes_on_with_other_processes(tmp_path):
+    settings = {"lr": 0.1, "devices": 4, "nodes": 2}
+    open_folder(tmp_path / "run", {"training": settings}, resume=False)
+    open_folder(tmp_path / "run", {"training": {"lr": 0.1, "devices": 1, "nodes": 1}}, resume=True)
+    with pytest.raises(ConfigurationError, match=r"training\.lr = 0\.1, not 0\.2"):
+        open_folder(tmp_path / "run", {"training": {**settings, "lr": 0.2}}, resume=True)
