@@ -12,7 +12,7 @@ from torch import nn
 
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource, draw_crops
-from skelact.errors import DataError
+from skelact.errors import ConfigurationError, DataError
 from skelact.training.config import TrainingConfig
 from skelact.training.loop import fit, make_fabric
 from skelact.training.run_folder import open_folder
