@@ -55,6 +55,54 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class StillJoints:
+    """What the class is worth when joints hold still."""
+
+    joints: tuple[str, ...]
+    """One joint, or those of a limb from the body outwards."""
+    probability: float
+    """Of the class, when they hold still."""
+    loss: float
+    """Probability that the class loses; below 0 where it gains."""
+    log_odds_loss: float
+    """The same in natural logarithms of the odds, which tell more where the class is nearly certain."""
+
+    @property
+    def named(self) -> str:
+        """The joint, or the limb by its first and its last joint."""
+        return self.joints[0] if len(self.joints) == 1 else f"{self.joints[0]} to {self.joints[-1]}"
+
+
+@dataclass(frozen=True)
+class StillStretch:
+    """What the class is worth when a stretch of time is passed over."""
+
+    first_frame: int
+    last_frame: int
+    """Both of them in the stretch."""
+    probability: float
+    loss: float
+    log_odds_loss: float
+    """As of :class:`StillJoints`."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What carries a decision: what the likeliest class loses when parts of the recording hold still."""
+
+    label: str
+    """The class."""
+    probability: float
+    """Of it, when everything moves as it does."""
+    joints: tuple[StillJoints, ...]
+    """One by one, the one first whose movement is worth most; without the root and joints never seen."""
+    limbs: tuple[StillJoints, ...]
+    """Limbs of two joints and more, likewise."""
+    stretches: tuple[StillStretch, ...]
+    """Equal parts of the recording in the order of time, without those in which nobody is seen."""
+
+
+@dataclass(frozen=True)
 class Prediction(Answer):
     """What a recording shows: everybody in it together, and one by one."""
 
@@ -64,10 +112,14 @@ class Prediction(Answer):
     fps: float | None
     people: tuple[Answer, ...]
     """One for each body, in the order of the recording."""
+    explanation: Explanation | None = None
+    """What carries the decision on everybody together, where that was asked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it ready for JSON."""
         table = asdict(self)
+        if self.explanation is None:
+            del table["explanation"]
         return {"recording": table.pop("recording"), "frames": table.pop("num_frames"), **table}
 
 
