@@ -76,6 +76,50 @@ def test_actions_that_nobody_taught_are_unfamiliar_and_known_ones_are_not(ground
     assert np.mean(strange) >= np.mean(known) + 0.25
 
 
+def test_what_carries_a_decision_is_told_and_shown(ground, model, tmp_path, capsys):
+    (file, *_) = sorted((ground / "asked" / "hand waving").iterdir())
+    page = tmp_path / "page.html"
+    assert main(["predict", str(model), str(file), "--explain", "--json", "--save-annotated", str(page)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    carries = told["explanation"]
+    assert (carries["label"], carries["probability"]) == (
+        told["top"][0]["label"],
+        pytest.approx(told["top"][0]["probability"], abs=1e-5),
+    )
+    assert len(carries["joints"]) == 24
+    assert len(carries["stretches"]) == 8
+    assert carries["stretches"][-1]["last_frame"] == told["frames"] - 1
+    assert carries["limbs"][0]["joints"][0] in ("ShoulderLeft", "ShoulderRight")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page.read_text(), re.S)[1])
+    assert {"carries-joint", "carries-limb"} < {layer["key"] for layer in data["layers"]}
+    assert len(data["decision"]["stretches"]) == 8
+    assert "when a limb holds still: Shoulder" in data["decision"]["words"][0]
+    assert dict(data["facts"])["file"] == str(file)
+    assert "explanation" not in predict(model, [file]).found[0][1].to_dict()
+    assert "when a stretch is passed over" in str(predict(model, [file], explain=True))
+    predict(model, [file], save_annotated=tmp_path / "film.gif")
+    assert (tmp_path / "film.gif").read_bytes().startswith(b"GIF89a")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--save-annotated", "a.html", "asked"], "shows one recording, and asked holds 24; give one"),
+        (["--save-annotated", "a.html", "asked", "asked"], "shows one recording, and 2 are given"),
+        (["--save-annotated", "a.png", "asked"], "pages are written as .html, films as .gif or .mp4"),
+        (["--csv", "--explain", "asked"], "--csv has no room for what --explain tells; give --json"),
+        (["--follow", "--explain", "-"], "--explain looks at whole recordings"),
+    ],
+)
+def test_explanations_that_cannot_be_are_refused(words, said, ground, model, monkeypatch, capsys):
+    monkeypatch.chdir(ground)
+    assert main(["predict", str(model), *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not list(ground.glob("a.*"))
+
+
 def test_signs_of_a_name_are_no_formula(ground, model, tmp_path):
     (file, *_) = sorted((ground / "asked" / "clapping").iterdir())
     (tmp_path / "=1+1").mkdir()

@@ -161,14 +161,21 @@ class Model:
         return self.embed_store(self._in_memory(_listed(positions), fps, "to embed"))
 
     @overload
-    def predict(self, positions: Positions, *, fps: float | None = ..., top: int = ...) -> Prediction: ...
+    def predict(
+        self, positions: Positions, *, fps: float | None = ..., top: int = ..., explain: bool = ...
+    ) -> Prediction: ...
     @overload
     def predict(
-        self, positions: list[Positions], *, fps: float | None = ..., top: int = ...
+        self, positions: list[Positions], *, fps: float | None = ..., top: int = ..., explain: bool = ...
     ) -> list[Prediction]: ...
     @checked_arguments
     def predict(
-        self, positions: Positions | list[Positions], *, fps: float | None = None, top: int = 3
+        self,
+        positions: Positions | list[Positions],
+        *,
+        fps: float | None = None,
+        top: int = 3,
+        explain: bool = False,
     ) -> Prediction | list[Prediction]:
         """Say what recordings show, of the classes that the model was taught.
 
@@ -176,6 +183,8 @@ class Model:
             positions: one recording or a list of them, as for :meth:`embed`.
             fps: frames a second, where known.
             top: classes to tell of each.
+            explain: whether to tell, as ``explanation``, which limbs, joints and stretches of time carry the
+                likeliest class.
 
         Returns:
             What a recording shows: ``label``, ``probability``, the classes after it in ``top``, whether it is
@@ -197,6 +206,10 @@ class Model:
         store = self._in_memory(_listed(positions), fps, "to recognise")
         check_store(self.takes, store)
         found = predict_store(recogniser, store, top=top)
+        if explain:
+            from skelact.recognition.occlusion import explain_all
+
+            found = explain_all(recogniser, store, found)
         return found if isinstance(positions, list | tuple) else found[0]
 
     def stream(self, *, top: int = 3, **settings: Any) -> Stream:

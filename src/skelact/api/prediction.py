@@ -9,7 +9,8 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,7 @@ from skelact.recognition.stream_settings import StreamSettings
 
 if TYPE_CHECKING:
     from skelact.api.model import Model
+    from skelact.api.reading import Readable
     from skelact.formats.exclusions import Exclusion
 
 STANDARD_INPUT = "-"
@@ -86,6 +88,8 @@ class Predictions:
                     f"{'':<{width}}  person {number}: {_guesses(answer)}"
                     for number, answer in enumerate(one.people, 1)
                 ]
+            if one.explanation is not None:
+                lines += [f"{'':<{width}}  {each}" for each in one.explanation.sentences(one.fps)]
         return "\n".join(lines)
 
 
@@ -118,6 +122,8 @@ def predict(
     top: int = 3,
     json: bool = False,
     csv: bool = False,
+    explain: bool = False,
+    save_annotated: PathLike | None = None,
     follow: bool = False,
     stream: Annotated[Table | None, Fields(StreamSettings)] = None,
 ) -> Predictions:
@@ -135,6 +141,10 @@ def predict(
         top: classes to tell of each recording
         json: print one JSON object a line for each recording
         csv: print CSV, a line for each recording and person
+        explain: tell which limbs, joints and stretches of time carry the likeliest class: what it loses when
+            they hold still
+        save_annotated: write the recording, there must be one, as a page (.html) or film (.gif, .mp4) with
+            its classes over time and what carries them
         follow: FILE, or -, is a stream of frames, one JSON object a line; print what begins, goes on and ends
             as soon as it is known, one JSON object a line
         stream: how a stream is looked at
@@ -153,6 +163,13 @@ def predict(
         raise ConfigurationError("--stream.* are of a stream of frames; give --follow with them")
     if follow and (csv or len(files) != 1):
         raise ConfigurationError("--follow takes one file, or -, and prints JSON; leave the others out")
+    if follow and (explain or save_annotated is not None):
+        name = "--explain" if explain else "--save-annotated"
+        raise ConfigurationError(f"{name} looks at whole recordings; leave it out, or --follow")
+    if csv and explain:
+        raise ConfigurationError("--csv has no room for what --explain tells; give --json instead")
+    if save_annotated is not None:
+        _check_annotated(save_annotated, files)
     asked = as_taught(model)
     _ = asked.recogniser  # a model without classes is told before anything is read
     found: list[tuple[str, Prediction]] = []
@@ -172,7 +189,7 @@ def predict(
     for name in map(str, files):
         try:
             with _on_disk(name) as path:
-                told, refused = ask(asked, path, name, top)
+                told, refused = ask(asked, path, name, top, explain=explain, annotated=save_annotated)
         except SkelactError as error:
             tell(str(error))
             continue
@@ -182,7 +199,44 @@ def predict(
     return Predictions(found, problems, "json" if json else "csv" if csv else "table")
 
 
-def ask(model: Model, path: Path, named: str, top: int) -> tuple[list[tuple[str, Prediction]], list[str]]:
+def _check_annotated(out: PathLike, files: Sequence[PathLike]) -> None:
+    """Raise where no page or film of what is asked about can be written, before anything is read."""
+    from skelact.api.viewing import check_view_name
+
+    if len(files) != 1:
+        raise ConfigurationError(
+            f"--save-annotated shows one recording, and {len(files)} are given; give one"
+        )
+    if find_spec("torch") is None:
+        raise ConfigurationError("--save-annotated draws with PyTorch: pip install torch; or take --explain")
+    check_view_name(out)
+
+
+def _annotate(model: Model, found: Readable, named: str, out: PathLike, one: Prediction) -> None:
+    """Write a page or a film of the only recording."""
+    from skelact.api.viewing import View, recording_of_store
+    from skelact.reports.decision import with_classes
+    from skelact.reports.player import player_page
+
+    played = recording_of_store(found.store, 0)
+    facts = [fact for fact in played.facts if fact[0] != "store"]
+    notes = [*played.notes, *found.remarks]
+    if one.unfamiliar:
+        notes.append("The model calls it unfamiliar: it is like none of the recordings that taught it.")
+    told = replace(played, facts=[*facts, ("file", named), ("model", str(model.run))], notes=notes)
+    told = with_classes(told, model.recogniser)
+    View(told.sequence.name, player_page(told), played=told).save(out)
+
+
+def ask(
+    model: Model,
+    path: Path,
+    named: str,
+    top: int,
+    *,
+    explain: bool = False,
+    annotated: PathLike | None = None,
+) -> tuple[list[tuple[str, Prediction]], list[str]]:
     """Return what the recordings at a path show, each with its file, and what could not be used of them.
 
     Args:
@@ -190,17 +244,28 @@ def ask(model: Model, path: Path, named: str, top: int) -> tuple[list[tuple[str,
         path: a file, a folder, an archive or a store.
         named: what it is called in answers.
         top: classes to tell.
+        explain: whether to tell what carries the likeliest class.
+        annotated: a page or film of the recording, which must be the only one, goes there.
 
     Raises:
         SkelactError: nothing there can be used.
     """
     from skelact.api.reading import readable
+    from skelact.recognition.occlusion import explain_all
     from skelact.recognition.prediction import predict_store
 
     recogniser = model.recogniser
     with readable(model.takes, path, as_before=recogniser.about.preparation) as found:
         files = _files(path, named)
+        if annotated is not None and len(found.store) != 1:
+            raise ConfigurationError(
+                f"--save-annotated shows one recording, and {named} holds {len(found.store)}; give one"
+            )
         predictions = predict_store(recogniser, found.store, found.recorded, top=top, title="recognising")
+        if explain:
+            predictions = explain_all(recogniser, found.store, predictions, title="explaining")
+        if annotated is not None:
+            _annotate(model, found, named, annotated, predictions[0])
         told = [(files.get(one.recording, named), one) for one in predictions]
         return told, [
             _at(path, named, each) for each in found.exclusions if not each.reason.startswith(_NO_RECORDING)

@@ -131,7 +131,7 @@ class Charts {
   }
 
   decision(canvas, decision, shown, ink) {
-    const to = surface(canvas, 130 + AXIS);
+    const strip = decision.stretches.length ? 18 : 0, to = surface(canvas, 130 + strip + AXIS);
     if (!to) return;
     const { pen, width } = to, T = this.recording.frames;
     this.frame(pen, width, 130, 1, ink, "share");
@@ -140,6 +140,10 @@ class Charts {
       if (points.length === 1) points.splice(0, 1, [0, points[0][1]], [width, points[0][1]]);
       this.line(pen, points, number, 2);
     });
-    timeAxis(pen, width, 130, this.recording, ink);
+    for (const [from, end, share] of decision.stretches) {
+      pen.fillStyle = css(heat(share));
+      pen.fillRect((from / T) * width, 134, ((end - from) / T) * width - 1, 14);
+    }
+    timeAxis(pen, width, 130 + strip, this.recording, ink);
   }
 }

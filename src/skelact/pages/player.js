@@ -379,6 +379,8 @@ function fill() {
     shownClasses = decision.shown || [...peaks.keys()].sort((one, other) => peaks[other] - peaks[one]).slice(0, 5);
     find("decision-panel").hidden = false;
     find("decision-about").textContent = decision.about;
+    find("carries").replaceChildren(...decision.words.map((textContent) => make("li", { textContent })));
+    find("carries-about").textContent = decision.stretchesAbout;
   }
 }
 

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from skelact.errors import ConfigurationError
 
+_TOLD = 3
+"""Limbs, joints and stretches that are told in words."""
+
 
 def check_top(top: int, named: str = "top") -> None:
     """Raise ConfigurationError unless there are classes to tell; ``named`` is the number, as one types it."""
@@ -100,6 +103,38 @@ class Explanation:
     """Limbs of two joints and more, likewise."""
     stretches: tuple[StillStretch, ...]
     """Equal parts of the recording in the order of time, without those in which nobody is seen."""
+
+    def sentences(self, fps: float | None) -> list[str]:
+        """Say in words which limbs, joints and stretches carry the decision, the most important first.
+
+        Args:
+            fps: frames a second; None tells frames.
+        """
+        now = f"{self.label} {_percent(self.probability)}"
+        found = []
+        for word, parts in (("limb", self.limbs), ("joint", self.joints)):
+            told = [f"{each.named} {_percent(each.probability)}" for each in parts if _is_worth_telling(each)]
+            found.append(f"{now}, when a {word} holds still: {', '.join(told[:_TOLD]) or 'hardly less'}")
+        told = [
+            f"{_when(each.first_frame, each.last_frame, fps)} {_percent(each.probability)}"
+            for each in sorted(self.stretches, key=lambda each: -each.log_odds_loss)
+            if _is_worth_telling(each)
+        ]
+        found.append(f"{now}, when a stretch is passed over: {', '.join(told[:_TOLD]) or 'hardly less'}")
+        return found
+
+
+def _is_worth_telling(part: StillJoints | StillStretch) -> bool:
+    """Tell whether the class loses a hundredth of probability and a tenth of its odds."""
+    return part.loss >= 0.01 and part.log_odds_loss >= 0.1
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _when(first: int, last: int, fps: float | None) -> str:
+    return f"frames {first} to {last}" if fps is None else f"{first / fps:.1f} to {(last + 1) / fps:.1f} s"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,13 +69,14 @@ def explain(recogniser: Asked, store: Store, index: int) -> Explanation:
     """
     sequence = store.sequence(index)
     topology, seen = sequence.topology, _seen(sequence)
-    ever, there = seen.any((0, 1)), sequence.present.any(0)
+    ever: Bools = np.asarray(seen.any((0, 1)))
+    there: Bools = np.asarray(sequence.present.any(0))
     groups: list[tuple[int, ...]] = [(joint,) for joint, _ in sorted(topology.bones)]
     groups += [limb for limb in limbs(topology) if len(limb) > 1]
     groups = [group for group in groups if ever[list(group)].any()]
     num = min(STRETCHES, sequence.num_frames)
     edges = np.linspace(0, sequence.num_frames, num + 1).round().astype(int).tolist()
-    stretches = [part for part in zip(edges[:-1], edges[1:], strict=True) if there[slice(*part)].any()]
+    stretches = [part for part in pairwise(edges) if there[slice(*part)].any()]
 
     def variants() -> Iterator[SkeletonSequence]:
         yield sequence
@@ -112,7 +114,7 @@ def explain(recogniser: Asked, store: Store, index: int) -> Explanation:
 
 
 def holding_still(sequence: SkeletonSequence, joints: Sequence[int]) -> SkeletonSequence:
-    """Return a sequence in which joints stay, seen from the joints on which they hang, where they were at first.
+    """Return a sequence in which joints stay, seen from those on which they hang, where they were at first.
 
     Args:
         sequence: the recording.

@@ -1,4 +1,4 @@
-"""What a model makes of one recording, for its page: what the method hides, and what the classifier says."""
+"""What a model makes of one recording, for its page: what is hidden, what is prime, and classes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,14 @@ from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.methods import CONTRASTIVE, MASKED, family_of_card
 from skelact.recognition.description import knows_classes
 from skelact.recognition.recogniser import read_recogniser
-from skelact.reports.player import Decision, Layer, Played
-from skelact.skeleton.sequence import SkeletonSequence, stretch
+from skelact.reports.decision import with_classes
+from skelact.reports.player import Layer, Played
+from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.view import Unit, centre
 from skelact.store.in_memory import store_in_memory
 
 DRAWS = 256
 """Draws of what is hidden, of which the page shows how often."""
-MOST_WINDOWS = 200
-"""Stretches of a recording that a classifier is asked about."""
-TOP = 5
-"""Classes that are drawn."""
 
 
 def explained(played: Played, run: Path, pretrained: Pretrained) -> Played:
@@ -66,7 +63,7 @@ def explained(played: Played, run: Path, pretrained: Pretrained) -> Played:
             told, notes=[*told.notes, f"Of {num_seen} people the model sees the first {num_kept}."]
         )
     if knows_classes(pretrained.card):
-        return replace(told, decision=decide(run, pretrained, played))
+        return with_classes(told, read_recogniser(run, pretrained))
     family = family_of_card(pretrained.card)
     is_masked = family is MASKED and MASKED.objective in pretrained.card.get("config", {})
     if CHECKSUM in pretrained.card and (is_masked or family is CONTRASTIVE):
@@ -190,36 +187,3 @@ def _for_all(
     found = np.full((sequence.num_bodies, *values.shape[1:]), np.nan)
     found[seen[is_in_clip[: len(seen)]]] = values
     return found
-
-
-def decide(run: Path, pretrained: Pretrained, played: Played) -> Decision:
-    """Return what a model that knows classes says of a recording, stretch by stretch and on the whole.
-
-    A stretch has as many frames as the shortest crops that the model learned from, or half of the recording
-    where that is shorter.
-    """
-    recogniser = read_recogniser(run, pretrained)
-    sequence, settings = centre(played.sequence), pretrained.clips
-    length = max(1, min(settings.min_crop_frames, -(-sequence.num_frames // 2)))
-    last = sequence.num_frames - length
-    starts = np.unique(np.linspace(0, last, min(MOST_WINDOWS, last + 1)).astype(int))
-    stretches = [(start, stretch(sequence, slice(start, start + length))) for start in starts.tolist()]
-    stretches = [(start, one) for start, one in stretches if one.present.any()]
-    numbered = [
-        replace(one, name=str(number))
-        for number, one in enumerate([sequence, *(one for _, one in stretches)])
-    ]
-    store = store_in_memory(numbered, played.up, cast(Unit | None, played.unit))
-    chances = recogniser.recognise(ClipSource(store, settings), np.arange(len(store))).chances.numpy()
-    whole, parts = chances[0], chances[1:]
-    names = recogniser.class_names
-    shown = np.argsort(-np.maximum(whole, parts.mean(0)), kind="stable")[:TOP]
-    best = ", ".join(f"{names[place]} {whole[place]:.0%}" for place in np.argsort(-whole, kind="stable")[:3])
-    seconds = "" if sequence.fps is None else f" ({length / sequence.fps:.1f} s)"
-    return Decision(
-        classes=names,
-        middles=[start + (length - 1) / 2 for start, _ in stretches],
-        shares=parts,
-        shown=shown.tolist(),
-        about=f"Of the whole recording: {best}. The curves: of {length} frames{seconds} around each moment.",
-    )

@@ -212,7 +212,8 @@ def _surroundings(played: Played, told: Measured) -> tuple[Image.Image, tuple[in
 def _strip(axes: Axes, played: Played, told: Measured) -> None:
     """Draw a number of each joint over time, limb by limb, and name the most prime joints."""
     topology, person = played.sequence.topology, told.person
-    layer = (played.layers or told.layers)[0]
+    over_time = [each for each in played.layers if np.shape(each.values)[1] > 1]
+    layer = (*over_time, *told.layers)[0]
     values = np.asarray(layer.values, float)[person]
     if layer.step_of is not None:
         values = np.where((layer.step_of >= 0)[:, None], values[np.maximum(layer.step_of, 0)], np.nan)

@@ -18,6 +18,7 @@ import torch
 from skelact.density.arrays import BANDWIDTH
 from skelact.density.positions import SHARE, density_change, joint_density, prime_of, rank_joints
 from skelact.errors import DataError
+from skelact.recognition.answers import Explanation
 from skelact.reports.page import PageCode, fill_page, packed
 from skelact.reports.skeletons import limb_order
 from skelact.skeleton.sequence import SkeletonSequence
@@ -75,6 +76,8 @@ class Decision:
     shown: Sequence[int]
     """The classes that are drawn."""
     about: str
+    explanation: Explanation | None = None
+    """What carries it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +163,7 @@ def player_data(played: Played, *, bare: bool = False) -> dict[str, Any]:
         "ranked": told.ranked,
         "person": told.person,
         "layers": [_layer_data(layer) for layer in told.layers],
-        "decision": None if played.decision is None else _decision_data(played.decision),
+        "decision": None if played.decision is None else _decision_data(played.decision, sequence.fps),
     }
 
 
@@ -413,13 +416,29 @@ def _layer_data(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _decision_data(decision: Decision) -> dict[str, Any]:
-    return {
+def _decision_data(decision: Decision, fps: float | None) -> dict[str, Any]:
+    data: dict[str, Any] = {
         "classes": list(decision.classes),
         "middles": [float(middle) for middle in decision.middles],
         "shares": np.round(decision.shares, 4).tolist(),
         "shown": [int(place) for place in decision.shown],
         "about": decision.about,
+        "words": [],
+        "stretches": [],
+        "stretchesAbout": "",
+    }
+    told = decision.explanation
+    if told is None or not told.stretches:
+        return data
+    most = max(*(each.log_odds_loss for each in told.stretches), math.log(10))
+    shares = [max(each.log_odds_loss / most, 0.0) for each in told.stretches]
+    ends = [(each.first_frame, each.last_frame + 1) for each in told.stretches]
+    return {
+        **data,
+        "words": told.sentences(fps),
+        "stretches": [[*end, share] for end, share in zip(ends, shares, strict=True)],
+        "stretchesAbout": f"The strip under the curves: how many times smaller the odds of {told.label} are "
+        f"when that stretch is passed over, from none (dark) to {math.exp(min(most, 50)):.2g} (yellow).",
     }
 
 
