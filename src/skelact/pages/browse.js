@@ -1,26 +1,12 @@
 // The page of a store: filters, a list of cards of which only those in sight are made, marks, and the player.
 
-const find = (id) => document.getElementById(id);
 const store = JSON.parse(find("data").textContent);
 const everything = store.names.map((_, place) => place);
 const KEPT = 150, AT_ONCE = 4, AROUND = 2, KEY = `skelact-browse:${store.hash}`;
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
-let ink = {}, chosenTheme = null, shown = everything, opened = null, playing = null, due = false, before = 0, clock = 0;
+let ink = {}, chosenTheme = null, shown = everything, opened = null;
 const cards = new Map(), recordings = new Map(), waiting = new Set();
 let asking = 0;
-
-// Elements are made of text alone: nothing that the data says becomes markup.
-function make(tag, settings = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(settings)) {
-    if (name.startsWith("aria-")) element.setAttribute(name, value);
-    else element[name] = value;
-  }
-  element.append(...children);
-  return element;
-}
-
-function option(value, text) { return make("option", { value, textContent: text }); }
 
 // Marks by the recordings' names; a browser that keeps nothing says so.
 const marks = { bad: new Set(), labels: new Map() };
@@ -139,7 +125,7 @@ function filter() {
   find("filter-count").textContent = active.length ? `${active.length} active` : "";
   find("none").hidden = shown.length > 0;
   for (const card of cards.values()) card.remove();
-  cards.clear(); playing = null;
+  cards.clear(); small.key = null;
   count(); lay();
 }
 
@@ -229,24 +215,12 @@ async function work() {
   asking++;
   try {
     const data = await ask("small", place);
-    if (data.problem || data.empty) recordings.set(place, { problem: data.problem || data.emptyText });
-    else {
-      const recording = new Recording({ ...data, layers: [] });
-      recordings.set(place, { scene: new Scene(recording), recording });
-    }
+    recordings.set(place, pictured(data));
     while (recordings.size > KEPT) recordings.delete(recordings.keys().next().value);
     picture(place);
   } catch { recordings.set(place, { problem: "Not reached: is the command still running? Reload the page." }); picture(place); }
   asking--;
   work();
-}
-
-function firstPicture(recording) {
-  const middle = Math.floor(recording.frames / 2), there = (frame) => Array.from({ length: recording.bodies }, (_, body) => body).some((body) => recording.isPresent(body, frame));
-  for (let far = 0; far < recording.frames; far++) {
-    for (const frame of [middle + far, middle - far]) if (frame >= 0 && frame < recording.frames && there(frame)) return frame;
-  }
-  return 0;
 }
 
 function picture(place, frame = null) {
@@ -257,36 +231,13 @@ function picture(place, frame = null) {
     if (!thumb.querySelector(".fault")) thumb.append(make("span", { className: "fault", textContent: found.problem }));
     return;
   }
-  const { recording, scene } = found, at = frame === null ? firstPicture(recording) : frame;
-  scene.draw(thumb.querySelector("canvas"), { frame: at, moment: at, look: "sticks", colour: "none", prime: false, trails: false, floor: false, follow: true, hidden: new Set(), chosen: new Set() }, ink);
+  drawSmall(thumb.querySelector("canvas"), found, frame, ink);
 }
 
-function start(place) {
-  if (playing === place) return;
-  if (playing !== null) picture(playing);
-  playing = place; clock = 0; before = performance.now();
-  if (!due) { due = true; requestAnimationFrame(tick); }
-}
+function start(place) { startSmall(place, () => recordings.get(place), (frame) => picture(place, frame)); }
 
-function stop(place) {
-  if (playing !== place) return;
-  playing = null;
-  picture(place);
-}
+function stop(place) { stopSmall(place); }
 
-function tick(now) {
-  due = false;
-  if (playing === null) return;
-  const found = recordings.get(playing);
-  if (found && found.recording) {
-    clock += Math.min((now - before) / 1000, 0.25) * found.recording.rate;
-    picture(playing, Math.floor(clock) % found.recording.frames);
-  }
-  before = now; due = true;
-  requestAnimationFrame(tick);
-}
-
-// The player: its own page in a frame that reaches nothing around it.
 async function open(place) {
   const dialog = find("dialog"), name = store.names[place];
   opened = place;
@@ -305,8 +256,7 @@ async function open(place) {
     const data = await ask("full", place);
     if (opened !== place) return;
     if (data.problem) throw new Error(data.problem);
-    const text = JSON.stringify(data).replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`);
-    find("player").srcdoc = store.player.replace("{{data}}", () => text);
+    playIn(find("player"), store.player, data);
   } catch (error) {
     if (opened !== place) return;
     find("player").hidden = true; find("problem").hidden = false; find("problem").textContent = `${error.message}`;
@@ -382,7 +332,7 @@ function controls() {
 }
 
 find("title").textContent = store.title;
-find("facts").replaceChildren(...store.facts.map(([name, value]) => make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value }))));
+find("facts").replaceChildren(...terms(store.facts));
 loadMarks();
 makeFilters();
 controls();
@@ -393,5 +343,5 @@ filter();
 window.skelact = {
   store, marks, badList, labelList, recordings, cards, open, reset,
   get shown() { return shown.map((place) => store.names[place]); },
-  get playing() { return playing; },
+  get playing() { return small.key; },
 };

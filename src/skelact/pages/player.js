@@ -1,6 +1,5 @@
 // The player: one state, its controls, and what is drawn again when it changes.
 
-const find = (id) => document.getElementById(id);
 const recording = new Recording(JSON.parse(find("data").textContent));
 const scene = new Scene(recording);
 const charts = new Charts(recording);
@@ -12,17 +11,6 @@ const state = {
   hidden: new Set(), chosen: new Set(recording.ranked.slice(0, 4)),
 };
 let ink = {}, wanted = new Set(), due = false, before = 0, chosenTheme = null, shownClasses = [];
-
-// Elements are made of text alone: nothing that the data says becomes markup.
-function make(tag, settings = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(settings)) {
-    if (name.startsWith("aria-")) element.setAttribute(name, value);
-    else element[name] = value;
-  }
-  element.append(...children);
-  return element;
-}
 
 function redraw(...parts) {
   parts.forEach((part) => wanted.add(part));
@@ -344,12 +332,10 @@ function controls() {
   });
 }
 
-function option(value, text) { return make("option", { value, textContent: text }); }
-
 // What does not change: texts, choices, and which parts of the page there are.
 function fill() {
   find("title").textContent = recording.title;
-  find("facts").replaceChildren(...recording.facts.map(([name, value]) => make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value }))));
+  find("facts").replaceChildren(...terms(recording.facts));
   find("notes").hidden = !recording.notes.length;
   find("notes").replaceChildren(...recording.notes.map((note) => make("li", { textContent: note })));
   find("precision").textContent = recording.precision;

@@ -19,7 +19,7 @@ from skelact.store.overview import MOST_VALUES, grouping_attributes
 from skelact.store.protocols import protocols_of, split
 from skelact.store.store import Store
 
-SCRIPTS = ("recording", "colours", "scene", "browse")
+SCRIPTS = ("elements", "recording", "colours", "scene", "thumbnails", "browse")
 THUMBNAIL_FRAMES = 300
 """Of a longer recording a thumbnail plays the first ones."""
 MOST_PROTOCOLS = 12
@@ -57,7 +57,7 @@ def browser_page(store: Store, recordings: Recordings, *, whole: bool) -> str:
         SCRIPTS,
         title=f"{store.path.name}: {len(store):,} recordings",
         data=data,
-        styles=("view", "browse"),
+        styles=("view", "thumbnails", "browse"),
         inside=(code,),
         asks_server=not whole,
     )

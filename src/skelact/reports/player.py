@@ -24,7 +24,7 @@ from skelact.reports.skeletons import limb_order
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.view import Axis, body_axes, body_size, find_up
 
-SCRIPTS = ("recording", "colours", "scene", "charts", "player")
+SCRIPTS = ("elements", "recording", "colours", "scene", "charts", "player")
 MOST_PLACES = 4_000_000
 """Bodies times frames times joints of one page; 4 million are about 50 MB."""
 MISSING, ABSENT = -32768, 65535
