@@ -30,6 +30,14 @@ _MARGIN = "  "
 def describe_store(store: Store, width: int | None = None) -> str:
     """Return what a store holds, for lines of ``width`` characters; default: those of the terminal."""
     width = shutil.get_terminal_size((100, 24)).columns if width is None else width
+    lines = [f"{name:<{_INDENT}}{value}" for name, value in store_account(store)]
+    for name in grouping_attributes(store):
+        lines += _attribute(store, name, width)
+    return "\n".join([*lines, *_classes(store, width)])
+
+
+def store_account(store: Store) -> list[tuple[str, str]]:
+    """Return what a store holds, as words and values; a word that is empty goes on with the one before."""
     topology = store.topology
     frames = lengths(store)
     empty = int(store.array("num_frames").sum(dtype=np.int64) - frames.sum())
@@ -38,7 +46,7 @@ def describe_store(store: Store, width: int | None = None) -> str:
     folders = [store.path] if store.parts is None else [store.path, *store.parts.folders]
     size = sum(file.stat().st_size for folder in folders for file in folder.iterdir())
     left_out = count_by_reason(read_exclusions(store.path))
-    rows = [
+    return [
         ("store", f"{store.path}  ({size / 1e6:,.1f} MB, content {store.content_hash[:16]})"),
         *([("", f"positions lie in {len(folders) - 1} parts beside it")] if len(folders) > 1 else []),
         ("data set", f"{store.data_set}, made with {_options(store)}"),
@@ -58,10 +66,6 @@ def describe_store(store: Store, width: int | None = None) -> str:
             for name, names in FOLDS.get(store.data_set, {}).items()
         ],
     ]
-    lines = [f"{name:<{_INDENT}}{value}" for name, value in rows]
-    for name in grouping_attributes(store):
-        lines += _attribute(store, name, width)
-    return "\n".join([*lines, *_classes(store, width)])
 
 
 def _options(store: Store) -> str:

@@ -125,11 +125,18 @@ def runs(folder: PathLike = "runs", *, json: bool = False) -> Runs:
                 below.clear()
                 found.append(Path(place))
             below.sort()
-    listed = (_look(place, "." if place == top else str(place.relative_to(top))) for place in sorted(found))
+    listed = (look(place, "." if place == top else str(place.relative_to(top))) for place in sorted(found))
     return Runs(top, tuple(listed), json)
 
 
-def _look(place: Path, name: str) -> RunState:
+def look(place: Path, name: str, *, with_results: bool = True) -> RunState:
+    """Return what became of the run in a folder.
+
+    Args:
+        place: the folder.
+        name: what it is called.
+        with_results: whether its result files are read.
+    """
     method, epochs, done, problem = "", 0, [], ""
     results: tuple[RunResult, ...] = ()
     with warnings.catch_warnings():
@@ -144,7 +151,7 @@ def _look(place: Path, name: str) -> RunState:
                     problem = f"{WEIGHTS} is missing"
                 elif (place / METRICS).exists() and not (done and done[-1]["epoch"] + 1 >= epochs):
                     problem = f"{METRICS} does not tell of the last epoch"
-            results = _results(place / FOLDER)
+            results = _results(place / FOLDER) if with_results else ()
         except SkelactError as error:
             problem = str(error).replace(f"{place}{os.sep}", "")
     holder = holder_of(place)

@@ -118,6 +118,7 @@ COMMANDS = tuple(
         ("figures loss", "api.figures:loss", "draw the loss of a run", ""),
         ("view", "api.viewing:show", "play a recording on a page, with its joint density", "source"),
         ("browse", "api.browsing:browse", "look through a store, and mark what is bad", "store"),
+        ("report", "api.reporting:report", "show runs on a page: results, curves, confusions, a map", "runs"),
         ("reproduce", "api.tabulation:reproduce", "compute a table of results, cell by cell", "suite"),
         ("completion", "cli.completion:completion", "print the completion of a shell", "shell"),
     )

@@ -17,6 +17,13 @@ function css(rgb) { return `rgb(${rgb[0]},${rgb[1]},${rgb[2]})`; }
 
 function theme() { return document.documentElement.dataset.theme === "dark" ? "dark" : "light"; }
 
+// A short line in the colour and the dashes of a number.
+function swatch(number) {
+  const mark = make("i", { className: "line-mark", "aria-hidden": "true" }), colour = THINGS[theme()][number % 6], dash = DASHES[number % 6];
+  mark.style.background = dash.length ? `repeating-linear-gradient(90deg, ${colour} 0 ${dash[0]}px, transparent ${dash[0]}px ${dash[0] + dash[1]}px)` : colour;
+  return mark;
+}
+
 function inks() {
   const style = getComputedStyle(document.documentElement), found = {};
   for (const name of ["ground", "panel", "ink", "soft", "line", "stage", "accent", "ring", "grid", "halo", "missing"]) {

@@ -139,12 +139,6 @@ function choose(joint) {
   redraw("scene", "curves");
 }
 
-function swatch(number) {
-  const mark = make("i", { "aria-hidden": "true" }), colour = THINGS[theme()][number % 6], dash = DASHES[number % 6];
-  mark.style.background = dash.length ? `repeating-linear-gradient(90deg, ${colour} 0 ${dash[0]}px, transparent ${dash[0]}px ${dash[0] + dash[1]}px)` : colour;
-  return mark;
-}
-
 function keys() {
   find("keys").replaceChildren(...[...state.chosen].map((joint, number) =>
     make("li", {}, swatch(number), make("span", { textContent: recording.joints[joint], title: recording.joints[joint] }), make("span", { className: "value" }))));

@@ -69,7 +69,7 @@ def read_class_results(paths: Sequence[Path], variant: str | None = None) -> lis
     entries = _of_variant(read_entries(paths), variant)
     for entry in entries:
         _check_alike(entries[0], entry)
-    return [_class_result(method) for method in group(entries)]
+    return [class_result(method) for method in group(entries)]
 
 
 def _of_variant(entries: Sequence[ResultEntry], variant: str | None) -> list[ResultEntry]:
@@ -131,7 +131,13 @@ def _confusion(entry: ResultEntry) -> Counts:
     return found.astype(np.int64)
 
 
-def _class_result(method: Method) -> ClassResult:
+def class_result(method: Method) -> ClassResult:
+    """Return what a method does with each class.
+
+    Raises:
+        DataError: a result without numbers by class or without the classes' names, or seeds that were tested on
+            different sequences.
+    """
     result = ClassResult(
         method, class_names_of(method.entries[0]), np.stack([_confusion(entry) for entry in method.entries])
     )

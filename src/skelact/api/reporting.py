@@ -1,0 +1,200 @@
+"""Runs as a page: what they found, compared; or one while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+
+from skelact.api.descriptions import store_account
+from skelact.api.figures import draw_sequences
+from skelact.api.runs import look
+from skelact.api.viewing import View, check_only_written, check_page_name, recording_of_store
+from skelact.configuration import Option, PathLike, checked_arguments
+from skelact.errors import ConfigurationError, DataError, SkelactError
+from skelact.models.card import CARD
+from skelact.results.files import FOLDER
+from skelact.store.protocols import ALL, split
+from skelact.store.store import Data, Store, as_store
+from skelact.training.run_folder import CONFIG
+
+if TYPE_CHECKING:
+    from skelact.reports.of_runs.page import RunReport, TestSide
+    from skelact.reports.of_runs.results import RunResults
+    from skelact.reports.of_runs.runs import RunFolder
+
+MOST_RUNS = 60
+"""Runs of one page."""
+MOST_POINTS = 2000
+"""Test recordings of the map; of more so many are drawn by chance, as 'figures tsne' does."""
+
+
+@checked_arguments
+def report(
+    runs: Annotated[Sequence[str | Path], Option(str, words=True)],
+    *,
+    out: PathLike | None = None,
+    data: Data | None = None,
+    protocol: str | None = None,
+    port: Annotated[int, Option(special=True)] = 0,
+    browser: bool = True,
+) -> View | None:
+    """Show what one run found, or compare several, on a page: results, curves, confusions, a map of features.
+
+    Test recordings play on it: those that were confused, those that a method was surest of, and any point of
+    the map. What a run lacks, or the store where that is not there, is said on the page; the rest is shown.
+
+    Without --out the page is shown at an address of this machine alone, until Ctrl-C, and asks for recordings
+    as they are looked at. A file holds as many, and as much of each, as opens at once, and says what it left
+    out.
+
+    Args:
+        runs: run folders; those that differ in their seeds alone are one method
+        out: write the page into this file (.html) instead
+        data: store with the test recordings; default: the first that a run learned from
+        protocol: its test side is shown; default: that of the results, or of the run
+        port: of the address; 0 takes a free one
+        browser: print the address, and do not open it
+
+    Raises:
+        DataError: no run at a place named, no store at the one of ``data``, or a page that cannot be written.
+        ConfigurationError: no such protocol, or options of an address with ``out``.
+    """
+    from skelact.reports.of_runs.recordings import answer
+    from skelact.reports.serving import serve
+
+    if out is not None:
+        check_page_name(out)
+        check_only_written(port, browser)
+    made = gather(runs, data, protocol)
+    page = made.page(whole=out is not None)
+    if out is not None:
+        return View(Path(out).stem, page).save(out)
+    test = made.test
+    serve(
+        page,
+        port,
+        browser=browser,
+        tell=lambda address: print(f"{address}  (Ctrl-C ends it)", flush=True),
+        answer=None if test is None else partial(answer, len(test.store), test.recordings),
+    )
+    return None
+
+
+def gather(runs: Sequence[str | Path], data: Data | None, protocol: str | None) -> RunReport:
+    """Return what a page of runs is made of; what is missing is among its notes.
+
+    Raises:
+        DataError: as of :func:`report`.
+        ConfigurationError: as of :func:`report`.
+    """
+    from skelact.reports.of_runs.page import RunReport
+    from skelact.reports.of_runs.results import RunResults
+    from skelact.reports.of_runs.runs import RunFolder
+
+    paths = find_runs(runs)
+    folders = [RunFolder.read(path) for path in paths]
+    states: list[Mapping[str, Any]] = [asdict(look(path, str(path), with_results=False)) for path in paths]
+    results, notes = RunResults.read(paths), []
+    for folder, state in zip(folders, states, strict=True):
+        if state["state"] != "finished":
+            told = f" ({state['remark']})" if state["remark"] else ""
+            notes.append(
+                f"{folder.path} is {state['state']}{told}: there is no model yet, so no map of features."
+            )
+        elif not any(
+            folder.path == entry.path.parent.parent for each in results.methods for entry in each.entries
+        ):
+            notes.append(
+                f"{folder.path} has no results: skelact evaluate linear-fast --run {folder.path} --data STORE "
+                "--protocol NAME gives some."
+            )
+    test = _test_side(folders, results, data, protocol, notes)
+    return RunReport(folders, states, results, test, notes)
+
+
+def find_runs(runs: Sequence[str | Path]) -> list[Path]:
+    """Return the folders of runs, each once.
+
+    Raises:
+        DataError: no run is named, one is not there, or there are too many for a page.
+    """
+    found: dict[Path, Path] = {}
+    for each in runs:
+        path = Path(each)
+        if not path.is_dir() or not any((path / name).exists() for name in (CONFIG, CARD, FOLDER)):
+            what = "holds no run" if path.is_dir() else "no such folder"
+            raise DataError(f"{path}: {what}; give one that 'skelact pretrain --out' wrote")
+        found.setdefault(path.resolve(), path)
+    if not found:
+        raise DataError("report: names no run; give the folder of one: skelact report RUN")
+    if len(found) > MOST_RUNS:
+        raise DataError(f"report: {len(found)} runs are too many for one page; give up to {MOST_RUNS}")
+    return list(found.values())
+
+
+def _test_side(
+    folders: Sequence[RunFolder],
+    results: RunResults,
+    data: Data | None,
+    protocol: str | None,
+    notes: list[str],
+) -> TestSide | None:
+    """Return the data on which the runs are looked at; None, with a note, where it is not there."""
+    from skelact.reports.of_runs.page import TestSide
+
+    store = _store(folders, data, notes)
+    if store is None:
+        return None
+    tables = [each.table for method in results.methods for each in method.entries if _is_of(each, store)]
+    learned = [name for folder in folders for name in folder.protocols if name != ALL]
+    named = list(dict.fromkeys([*(table[1] for table in tables), *learned]))
+    sides = None
+    if protocol is not None:
+        named = [protocol]
+        sides = split(store, protocol)
+    for name in [] if sides is not None else named:
+        try:
+            sides, protocol = split(store, name), name
+            break
+        except SkelactError:  # such as one of several folds
+            continue
+    if sides is None or protocol is None:
+        notes.append(f"{store.path}: no test side is known, so no recordings are shown; name one: --protocol")
+        return None
+    labels = np.asarray(store.labels)
+    labelled = sides.test[labels[sides.test] >= 0]
+    shown = draw_sequences(labelled if len(labelled) else sides.test, MOST_POINTS, 0)
+    return TestSide(
+        store=store,
+        protocol=protocol,
+        sequences=shown,
+        labelled=shown[labels[shown] >= 0],
+        recordings=partial(recording_of_store, store),
+        account=store_account(store),
+        sides=(sides.train, sides.test),
+    )
+
+
+def _is_of(entry: Any, store: Store) -> bool:
+    return bool(entry.data_hash == store.content_hash)
+
+
+def _store(folders: Sequence[RunFolder], data: Data | None, notes: list[str]) -> Store | None:
+    """Return the store that is named, or the first that a run learned from and that is there."""
+    if data is not None:
+        return as_store(data)
+    named = list(dict.fromkeys(path for folder in folders for path in folder.data))
+    problems = []
+    for path in named:
+        try:
+            return as_store(path)
+        except SkelactError as error:
+            problems.append(str(error))
+    told = problems[0] if problems else "No run says which store it learned from"
+    notes.append(f"{told}; so no recordings, no map and no prime joints are shown. --data STORE names one.")
+    return None

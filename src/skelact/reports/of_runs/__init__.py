@@ -1,0 +1,1 @@
+"""Pages of runs: what several found, and one while it trains."""
