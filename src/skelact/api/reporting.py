@@ -15,7 +15,7 @@ from skelact.api.figures import draw_sequences
 from skelact.api.runs import look
 from skelact.api.viewing import View, check_only_written, check_page_name, recording_of_store
 from skelact.configuration import Option, PathLike, checked_arguments
-from skelact.errors import ConfigurationError, DataError, SkelactError
+from skelact.errors import DataError, SkelactError
 from skelact.models.card import CARD
 from skelact.results.files import FOLDER
 from skelact.store.protocols import ALL, split
@@ -100,18 +100,17 @@ def gather(runs: Sequence[str | Path], data: Data | None, protocol: str | None) 
     folders = [RunFolder.read(path) for path in paths]
     states: list[Mapping[str, Any]] = [asdict(look(path, str(path), with_results=False)) for path in paths]
     results, notes = RunResults.read(paths), []
+    having = {entry.path.parent.parent for method in results.methods for entry in method.entries}
     for folder, state in zip(folders, states, strict=True):
         if state["state"] != "finished":
             told = f" ({state['remark']})" if state["remark"] else ""
             notes.append(
                 f"{folder.path} is {state['state']}{told}: there is no model yet, so no map of features."
             )
-        elif not any(
-            folder.path == entry.path.parent.parent for each in results.methods for entry in each.entries
-        ):
+        elif folder.path not in having:
             notes.append(
-                f"{folder.path} has no results: skelact evaluate linear-fast --run {folder.path} --data STORE "
-                "--protocol NAME gives some."
+                f"{folder.path} has no results; skelact evaluate linear-fast --run {folder.path} "
+                "--data STORE --protocol NAME gives some."
             )
     test = _test_side(folders, results, data, protocol, notes)
     return RunReport(folders, states, results, test, notes)

@@ -1,7 +1,7 @@
 // Which classes are taken for which: a matrix, the pairs by how often, and recordings of the pair that is chosen.
 
-const MOST_PAIRS = 400, MOST_EXAMPLES = 24, CONFIDENT = 12;
-const confusions = { method: null, pair: null, cell: 0, left: 0 };
+const MOST_PAIRS = 400, FEW = 14, MOST_EXAMPLES = 70, CONFIDENT = 14;
+const confusions = { method: null, pair: null, all: false, cell: 0, left: 0 };
 
 function methodNow() { return report.methods[confusions.method]; }
 
@@ -24,7 +24,7 @@ function pairsOf(method) {
 
 function cardOf(method, place) {
   const { judged, test } = method, own = test.labels[place], said = judged.said[place], wrong = own !== said;
-  return { place: test.places[place], name: test.names[place], title: method.classes[own], wrong, lines: [`${wrong ? "taken for " + method.classes[said] : "right"}, ${sure(judged, place)}`, test.names[place]] };
+  return { place: test.places[place], name: test.names[place], title: method.classes[own], wrong, lines: [wrong ? `taken for ${method.classes[said]}` : "told right", `${sure(judged, place)} · ${test.names[place]}`] };
 }
 
 function fillPairs() {
@@ -34,7 +34,7 @@ function fillPairs() {
     const text = `${method.classes[own]} → ${method.classes[said]}`, bar = make("i", { "aria-hidden": "true" });
     bar.style.width = `${(100 * count) / most}%`;
     const button = make("button", { type: "button", className: "pair-row", "aria-pressed": String(isPair(own, said)), "aria-label": `${method.classes[own]} taken for ${method.classes[said]}: ${count} of ${of}` },
-      make("span", { textContent: text, title: text }), make("span", { className: "number", textContent: `${seeds > 1 ? (count / seeds).toFixed(1) : count} of ${of / seeds}` }), bar);
+      make("span", { textContent: text, title: text }), make("span", { className: "number", textContent: `${seeds > 1 ? (count / seeds).toFixed(1) : count} of ${of / seeds}` }), make("span", { className: "track" }, bar));
     button.dataset.pair = `${own}/${said}`;
     button.addEventListener("click", () => choosePair(own, said));
     return make("li", {}, button);
@@ -46,7 +46,7 @@ function fillPairs() {
 function isPair(own, said) { return confusions.pair !== null && confusions.pair[0] === own && confusions.pair[1] === said; }
 
 function choosePair(own, said, focus = false) {
-  confusions.pair = [own, said];
+  confusions.pair = [own, said]; confusions.all = false;
   for (const button of find("pairs").querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.pair === `${own}/${said}`));
   if (focus) find("pairs").querySelector(`[data-pair="${own}/${said}"]`)?.scrollIntoView({ block: "nearest" });
   fillExamples();
@@ -60,9 +60,10 @@ function fillExamples() {
   if (pair && judged) {
     const own = [...judged.said.keys()].filter((place) => method.test.labels[place] === pair[0] && judged.said[place] === pair[1]);
     own.sort((one, other) => isHeld(method.test.places[other]) - isHeld(method.test.places[one]) || judged.confidence[other] - judged.confidence[one]);
-    rows = own.slice(0, MOST_EXAMPLES).map((place) => cardOf(method, place));
+    rows = own.slice(0, confusions.all ? MOST_EXAMPLES : FEW).map((place) => cardOf(method, place));
     const seed = method.seeds > 1 ? " of the first seed" : "";
-    find("pair-about").textContent = own.length > MOST_EXAMPLES ? `${MOST_EXAMPLES} of ${own.length} recordings${seed}, the most confident first.` : `${own.length} ${own.length === 1 ? "recording" : "recordings"}${seed}.`;
+    find("pair-about").textContent = own.length > rows.length ? `${rows.length} of ${own.length} recordings${seed}, the most confident first.` : `${own.length} ${own.length === 1 ? "recording" : "recordings"}${seed}.`;
+    find("pair-more").hidden = confusions.all || own.length <= rows.length;
   } else find("pair-about").textContent = judged ? "" : "The result kept no class scores, so there is nothing to tell which recordings these are.";
   fillCards(find("pair-examples"), rows);
 }
@@ -81,7 +82,7 @@ function fillConfident() {
 function drawMatrix() {
   const canvas = find("matrix"), method = methodNow(), num = method.classes.length, room = canvas.clientWidth;
   if (!room) return;
-  const named = num <= 60, left = named ? Math.min(150, room * 0.34) : 0, cell = Math.max(Math.min((room - left) / num, 30), 1), size = cell * num;
+  const named = num <= 60, left = named ? Math.min(150, room * 0.34) : 0, cell = Math.max(Math.min((room - left) / num, 44), 1), size = cell * num;
   const to = surface(canvas, Math.ceil(size) + 2);
   Object.assign(confusions, { cell, left });
   const { pen } = to;
@@ -97,7 +98,7 @@ function drawMatrix() {
       pen.fillStyle = Number.isNaN(share) ? ink.missing : count ? css(heat(0.08 + 0.92 * share)) : ink.stage;
       pen.fillRect(left + said * cell, own * cell, cell - gap, cell - gap);
       if (cell >= 22 && count) {
-        pen.fillStyle = share > 0.55 ? "#000" : "#fff"; pen.textAlign = "center"; pen.font = `${cell >= 28 ? 11 : 9.5}px system-ui, sans-serif`;
+        pen.fillStyle = share > 0.55 ? "#000" : "#fff"; pen.textAlign = "center"; pen.font = `${cell >= 28 ? 11.5 : 9.5}px system-ui, sans-serif`;
         pen.fillText(String(Math.round(100 * share)), left + (said + 0.5) * cell, (own + 0.52) * cell);
         pen.font = "12px system-ui, sans-serif";
       }
@@ -142,7 +143,7 @@ function chooseMethod(number) {
   for (const select of document.querySelectorAll(".method")) select.value = number;
   find("pair-class").replaceChildren(option("", "all classes"), ...method.classes.map((name, label) => option(label, name)));
   const [first] = pairsOf(method);
-  confusions.pair = first ? [first.own, first.said] : null;
+  confusions.pair = first ? [first.own, first.said] : null; confusions.all = false;
   fillPairs(); fillExamples(); fillConfident(); drawMatrix();
 }
 
@@ -155,7 +156,8 @@ function confusionControls() {
     select.replaceChildren(...telling.map(({ method, number }) => option(number, `${method.table}: ${method.label}`)));
     select.addEventListener("change", (event) => chooseMethod(Number(event.target.value)));
   }
-  find("pair-class").addEventListener("change", () => { fillPairs(); });
+  find("pair-class").addEventListener("change", fillPairs);
+  find("pair-more").addEventListener("click", () => { confusions.all = true; fillExamples(); });
   matrixPointer();
   chooseMethod(telling[0].number);
 }

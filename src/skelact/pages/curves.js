@@ -6,6 +6,7 @@ const NAMES = {
   uniformity: "Uniformity (0: collapsed)", effective_rank: "Effective rank (1: collapsed)", bank_age: "Age of the memory bank, batches", bank_oldest: "Oldest in the bank, batches",
   bandwidth_min: "Smallest bandwidth", bandwidth_mean: "Mean bandwidth", bandwidth_max: "Largest bandwidth",
 };
+const SPEED = ["clips_per_second", "seconds", "peak_memory_gib", "matmul_share"];
 const HIGH = 132, LEFT = 46;
 
 function curveName(name) { return NAMES[name] || name.replaceAll("_", " "); }

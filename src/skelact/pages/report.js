@@ -88,7 +88,11 @@ function learning() {
   find("curves-section").hidden = !runs.length;
   if (!runs.length) return;
   charts = curveNames(runs).map((name) => new Curve(name, runs));
-  find("curves").replaceChildren(...charts.map((chart) => chart.box));
+  const isSpeed = (chart) => SPEED.includes(chart.name);
+  find("curves").replaceChildren(...charts.filter((chart) => !isSpeed(chart)).map((chart) => chart.box));
+  find("speed-curves").replaceChildren(...charts.filter(isSpeed).map((chart) => chart.box));
+  find("speed").hidden = !charts.some(isSpeed);
+  find("speed").addEventListener("toggle", redraw);
   const thinned = runs.filter((run) => run.curves.every > 1);
   find("curves-about").textContent = `By epochs done; arrow keys read a curve off.${thinned.length ? ` Of long runs one epoch in ${Math.max(...thinned.map((run) => run.curves.every))} is drawn.` : ""}`;
 }
@@ -124,7 +128,7 @@ let bodies = [];
 
 function primeSet(at) {
   const { sets, pose } = report.prime, set = sets[at], scale = Math.ceil(10 * Math.max(...set.means.flat().filter((value) => value !== null), 0.1)) / 10;
-  find("prime-about").textContent = `Mean prime mask of the class's test recordings. ${set.about}. Ringed: the three most prime joints.`;
+  find("prime-about").textContent = `The mean prime mask of the class's test recordings; ${set.about}. Ringed: the three most prime joints.`;
   find("prime-high").textContent = scale.toFixed(1);
   bodies = set.classes.map((name, place) => {
     const top = largest(set.means[place], 3), said = top.map((joint) => `${report.prime.joints[joint]} ${set.means[place][joint].toFixed(2)}`).join(", ");

@@ -135,7 +135,7 @@ def class_result(method: Method) -> ClassResult:
     """Return what a method does with each class.
 
     Raises:
-        DataError: a result without numbers by class or without the classes' names, or seeds that were tested on
+        DataError: a result without numbers by class or names of the classes, or seeds that were tested on
             different sequences.
     """
     result = ClassResult(

@@ -52,7 +52,10 @@ def test_a_page_runs_its_own_script_alone_and_asks_no_network():
         re.search(r"(?:https?:)?//[a-z]|@import|XMLHttpRequest|innerHTML", part) for part in parts.values()
     )
     asking = {name for name, part in parts.items() if "fetch(" in part}
-    assert asking == {"browse.js", "serve.js"}, "which ask the server that they came from"
+    assert asking == {"browse.js", "examples.js", "serve.js"}, "which ask the server that they came from"
+    assert (
+        parts["examples.js"].count("fetch(") == parts["examples.js"].count("fetch(`${kind}/${place}`)") == 1
+    )
     assert parts["browse.js"].count("fetch(") == parts["browse.js"].count("fetch(`${kind}/${place}`)") == 1
 
 

@@ -1,4 +1,4 @@
-"""What a model makes of test sequences, for a page: its features on a plane, prime joints on a body, bandwidths."""
+"""What a model makes of test sequences, for a page: a map of features, prime joints on a body, bandwidths."""
 
 from __future__ import annotations
 

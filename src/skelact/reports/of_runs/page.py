@@ -101,12 +101,14 @@ class RunReport:
                 run["bandwidths"] = bandwidth_data(density, load_pretrained(folder.path).topology)
         maps, prime = self._maps(notes), self._prime(notes)
         test = self.test
-        places = {} if test is None else {name: place for place, name in enumerate(test.store.names)}
+        names = [] if test is None else test.store.names
+        places = {name: place for place, name in enumerate(names)}
         of_test = {each.key: each for each in self.results.judged if each is not None}
         for key, judged in of_test.items():
             results["tests"][key]["places"] = self._places(judged, places)
         used = {place for each in results["tests"].values() for place in each["places"]} - {-1}
         used |= set(maps["sequences"]) if maps else set()
+        labels = () if test is None else np.asarray(test.store.labels).tolist()
         one = len(runs) == 1
         return {
             "title": f"Report: {runs[0]['name']}" if one else f"Report: {len(runs)} runs",
@@ -115,9 +117,7 @@ class RunReport:
             "runs": runs,
             **results,
             "names": {} if test is None else {place: test.store.names[place] for place in sorted(used)},
-            "labels": {}
-            if test is None
-            else {place: int(test.store.labels[place]) for place in sorted(used)},
+            "labels": {place: int(labels[place]) for place in sorted(used)},
             "classes": [] if test is None else test.store.class_names,
             "maps": maps,
             "prime": prime,

@@ -1,4 +1,4 @@
-"""The recordings that a page of runs holds: as many, and as much of each, as a page that opens at once can."""
+"""The recordings that a page of runs holds: as many, and as much of each, as a page that opens at once."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def answer(num: int, recordings: Callable[[int], Played], asked: str) -> str | N
 
 
 def thinned(sequence: SkeletonSequence, most: int) -> SkeletonSequence:
-    """Return every second, third or later frame of a sequence, ``most`` at most; positions stay as they were."""
+    """Return every second, third or later frame of a sequence, ``most`` at most; positions stay the same."""
     every = -(-sequence.num_frames // most)
     fps = None if sequence.fps is None else sequence.fps / every
     return replace(stretch(sequence, slice(0, None, every)), fps=fps)

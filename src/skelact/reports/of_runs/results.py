@@ -1,4 +1,4 @@
-"""The results of runs as a page shows them: tables, differences, confusions, and what is said of a recording."""
+"""The results of runs as a page shows them: tables, differences, confusions, what is said of a recording."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from skelact.results.files import FOLDER
 from skelact.results.rendering import MEASURES
 from skelact.results.tables import Method, ResultEntry, compare, group, read_entries
 
-LOG_ODDS = ("linear", "linear-fast", "finetune", "semi", "transfer", "supervised")
-"""Evaluations whose scores are logarithms of probabilities, up to a constant of each sequence."""
+LOG_ODDS = ("finetune", "semi", "transfer", "supervised", "linear", "linear-fast")
+"""Evaluations whose scores are logarithms of probabilities, up to a constant of each sequence; in the
+order of a page, which has others behind them."""
 VOTES = ("knn",)
 """Evaluations whose scores are votes, none negative."""
 
@@ -61,7 +62,7 @@ class RunResults:
 
     @classmethod
     def read(cls, runs: Sequence[Path]) -> RunResults:
-        """Read the result files of run folders; one that cannot be used is a problem, and the rest is shown."""
+        """Read the result files of run folders; what cannot be used is a problem, the rest is shown."""
         problems: list[str] = []
         entries: dict[tuple[Any, ...], ResultEntry] = {}
         for run in runs:
@@ -76,7 +77,7 @@ class RunResults:
                     if key in entries:
                         problems.append(f"{path}: says what {entries[key].path} says, and is left out")
                     entries.setdefault(key, entry)
-        methods = sorted(group(list(entries.values())), key=lambda method: method.table)
+        methods = sorted(group(list(entries.values())), key=lambda method: _place(method.table))
         classes = tuple(_class_result(method, problems) for method in methods)
         return cls(tuple(methods), classes, tuple(_judged(method) for method in methods), problems)
 
@@ -188,6 +189,13 @@ class RunResults:
         return found
 
 
+def _place(table: tuple[str, str, str]) -> tuple[Any, ...]:
+    """Return where a page has a table: by data, then what was trained from labels first."""
+    kind, _, variant = table[2].partition(" ")
+    rank = LOG_ODDS.index(kind) if kind in LOG_ODDS else len(LOG_ODDS)
+    return (*table[:2], rank, kind, len(variant), variant)
+
+
 def _class_result(method: Method, problems: list[str]) -> ClassResult | None:
     if "confusion" not in method.entries[0].metrics:
         return None
@@ -224,8 +232,9 @@ def confidence_of(
     """
     values = scores.astype(np.float64)
     kind = evaluation.split()[0]
-    if kind in VOTES and (values >= 0).all():
-        return values.max(1) / np.maximum(values.sum(1), np.finfo(np.float64).tiny), True
+    if kind in VOTES:
+        votes = np.maximum(values, 0)  # classes without a vote are ruled out
+        return votes.max(1) / np.maximum(votes.sum(1), np.finfo(np.float64).tiny), True
     if kind in LOG_ODDS:
         return 1 / np.exp(values - values.max(1, keepdims=True)).sum(1), True
     if values.shape[1] < 2:
@@ -253,7 +262,7 @@ def examples_of(judged: Judged, most: int) -> list[str]:
 
 
 def _of_pairs(judged: Judged) -> list[int]:
-    """Return wrong sequences: one of every pair of classes, the most frequent pair first, then the next of each."""
+    """Return wrong sequences: one of every pair of classes, frequent pairs first, then the next of each."""
     pairs: dict[tuple[int, int], list[int]] = {}
     order = np.argsort(-judged.confidence, kind="stable")
     for place in order[(judged.said != judged.labels)[order]].tolist():

@@ -1,4 +1,4 @@
-"""What a run folder tells without its data: curves, configuration, environment, and the commands that made it."""
+"""What a run folder tells without its data: curves, configuration, environment, the commands that made it."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def pretrain_words(run: Any, out: Path) -> list[str]:
-    """Return the words of the command that pre-trains with these settings: those that are not the method's own.
+    """Return the words of the command that pre-trains with these settings, those of the method left out.
 
     Args:
         run: the configuration of a run of any family.

@@ -1,0 +1,108 @@
+"""`skelact report`: one run or several on a page, whatever they lack."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from skelact.api.reporting import gather
+from skelact.cli.main import main
+from skelact.store.protocols import split
+from skelact.store.store import Store
+
+
+@pytest.fixture(scope="module")
+def evaluated(tiny_run, store_path, tmp_path_factory):
+    """A copy of the tiny run with results of two evaluations."""
+    run = tmp_path_factory.mktemp("report") / "run"
+    shutil.copytree(tiny_run, run, ignore=shutil.ignore_patterns("evaluations"))
+    common = ["--run", str(run), "--data", str(store_path), "--protocol", "xsub"]
+    assert main(["evaluate", "linear-fast", *common, "--l2", "[0.01]"]) == 0
+    assert main(["evaluate", "knn", *common, "--k", "[1]"]) == 0
+    return run
+
+
+def page_data(path):
+    return json.loads(re.search(r'id="data">(.*?)</script>', path.read_text(), re.S)[1])
+
+
+def test_a_page_holds_what_the_run_found_and_the_recordings_that_it_shows(
+    evaluated, store_path, tmp_path, capsys
+):
+    out = tmp_path / "report.html"
+    assert main(["report", str(evaluated), "--out", str(out)]) == 0
+    assert str(out) in capsys.readouterr().out
+    assert "connect-src" not in out.read_text()
+    data, store = page_data(out), Store.open(store_path)
+    test = split(store, "xsub").test
+    assert [each["title"] for each in data["tables"]] == ["ntu60 xsub, linear-fast", "ntu60 xsub, knn k=1"]
+    assert data["runs"][0]["state"] == "finished"
+    assert data["runs"][0]["curves"]["epochs"] == [1, 2, 3]
+    assert sorted(data["maps"]["sequences"]) == sorted(test.tolist())
+    assert set(data["held"]) == {str(place) for place in test.tolist()}
+    (tested,) = data["tests"].values()
+    assert [store.names[place] for place in tested["places"]] == tested["names"]
+    assert [store.labels[place] for place in tested["places"]] == tested["labels"]
+    counts = {name: (train, tests) for name, train, tests in data["account"]["classes"]}
+    assert sum(sum(each) for each in counts.values()) == len(store)
+    assert data["prime"]["pose"]["frames"] == 1
+    assert data["notes"] == []
+    assert f"skelact report {evaluated}" in data["command"]
+
+
+def test_runs_are_compared_and_one_named_twice_counts_once(
+    evaluated, store_path, pretrain_arguments, tmp_path
+):
+    other = tmp_path / "other"
+    words = pretrain_arguments(store_path, other, "--method", "mamp")
+    assert main(words) == 0
+    common = ["--run", str(other), "--data", str(store_path), "--protocol", "xsub"]
+    assert main(["evaluate", "knn", *common, "--k", "[1]"]) == 0
+    made = gather([evaluated, other, evaluated], None, None)
+    data = made.data()
+    assert len(data["runs"]) == len(data["maps"]["runs"]) == 2
+    knn = next(table for table in data["tables"] if "knn" in table["title"])
+    (comparison,) = knn["comparisons"]
+    assert comparison["p"] is not None
+    labels = [data["methods"][number]["label"] for number in (comparison["first"], comparison["second"])]
+    assert sorted(labels) == ["mamp", "stjd-mp"]
+    assert len(data["differences"]) == 1
+
+
+def test_what_a_run_lacks_is_said_and_the_rest_is_shown(evaluated, store_path, tmp_path, capsys):
+    bare = tmp_path / "stopped"
+    shutil.copytree(evaluated, bare, ignore=shutil.ignore_patterns("evaluations", "card.json"))
+    config = (bare / "config.yaml").read_text().replace(str(store_path), "nowhere/store")
+    (bare / "config.yaml").write_text(config)
+    assert main(["report", str(bare), "--out", str(tmp_path / "stopped.html")]) == 0
+    data = page_data(tmp_path / "stopped.html")
+    assert data["maps"] is data["prime"] is data["account"] is None
+    assert data["runs"][0]["curves"]["values"]["loss"]
+    told = "\n".join(data["notes"])
+    assert f"{bare} is stopped: there is no model yet" in told
+    assert "nowhere/store" in told
+    assert "--data STORE names one" in told
+    words = ["report", str(bare), "--data", str(store_path), "--out", str(tmp_path / "with.html")]
+    assert main(words) == 0
+    data = page_data(tmp_path / "with.html")
+    assert data["maps"] is None
+    assert data["prime"]["sets"][0]["classes"]
+    capsys.readouterr()
+
+
+def test_what_cannot_be_is_refused_in_one_line(evaluated, store_path, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "page.html")]
+    for words, told in (
+        ([str(tmp_path / "none"), *out], "no such folder"),
+        ([str(store_path), *out], "holds no run"),
+        ([str(evaluated), "--out", str(tmp_path / "page.pdf")], "pages are written as .html"),
+        ([str(evaluated), *out, "--port", "5"], "--port has no effect with --out"),
+        ([str(evaluated), *out, "--protocol", "xsuv"], "xsub"),
+        ([str(evaluated), *out, "--data", str(evaluated)], "not a store"),
+    ):
+        assert main(["report", *words]) == 2, words
+        error = capsys.readouterr().err
+        assert told in error
+        assert error.count("\n") == 1
+    assert not (tmp_path / "page.html").exists()
