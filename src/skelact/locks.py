@@ -10,13 +10,16 @@ import contextlib
 import os
 import platform
 import re
+import signal
 import stat
+import struct
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from skelact.errors import SkelactError
+from skelact.errors import DataError, SkelactError
 
 try:
     import fcntl
@@ -25,7 +28,9 @@ except ImportError:  # no such locks on this system
 
 LOCK = ".skelact-lock"
 """Name of the file in the folder that is locked."""
-_HOLDER = re.compile(r"process \d{1,10} on [\w.-]{1,255} since [\d-]{10} [\d:]{8} UTC")
+_HOLDER = re.compile(r"process (\d{1,10}) on ([\w.-]{1,255}) since [\d-]{10} [\d:]{8} UTC")
+_FLOCK = "hhqqi4x"
+"""What Linux says of a lock, on machines with 64 bits: kind, whence, start, length and process."""
 _held: set[Path] = set()
 """Folders that this process holds, for the system would give them to it a second time."""
 
@@ -103,12 +108,74 @@ def holder_of(folder: Path) -> str | None:
         return None
     try:
         with (folder / LOCK).open("rb") as file:
+            if _tells_processes():  # without taking the lock, which another process may want just now
+                return None if _process_of(file) is None else _read_holder(folder / LOCK)
             fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return _read_holder(folder / LOCK)
     except OSError:  # not there, or a file system without locks
         return None
     return None
+
+
+def holding_process(folder: Path) -> int:
+    """Return the number of the process that holds the lock on a folder, where that is certain.
+
+    The system names it, and it has written itself down as the holder, on this machine.
+
+    Raises:
+        DataError: nobody holds the lock, or it is not certain who does; the message says why.
+    """
+    if folder.resolve() in _held:
+        raise DataError(f"{folder}: is held by this very process")
+    if not _tells_processes():
+        raise DataError(f"{folder}: this system does not tell which process is at work there")
+    try:
+        with (folder / LOCK).open("rb") as file:
+            number = _process_of(file)
+    except OSError as error:
+        raise DataError(f"{folder}: no process is at work there") from error
+    if number is None:
+        raise DataError(f"{folder}: no process is at work there")
+    written = _HOLDER.fullmatch(_read_holder(folder / LOCK))
+    if written is None or int(written[1]) != number or written[2] != platform.node():
+        raise DataError(f"{folder}: it is not certain which process is at work there; it may be elsewhere")
+    return number
+
+
+def end_holder(folder: Path) -> int:
+    """Ask the process that holds the lock on a folder to end (SIGTERM), and no other; return its number.
+
+    Raises:
+        DataError: as of :func:`holding_process`; or it may not be asked, as another user's.
+    """
+    number = holding_process(folder)
+    try:
+        handle = os.pidfd_open(number)  # from here on the number cannot be another process's
+    except OSError as error:
+        raise DataError(f"{folder}: process {number} cannot be asked to end ({error.strerror})") from error
+    try:
+        if holding_process(folder) != number:
+            raise DataError(f"{folder}: another process is at work there now; try again")
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+    except OSError as error:
+        raise DataError(f"{folder}: process {number} cannot be asked to end ({error.strerror})") from error
+    finally:
+        os.close(handle)
+    return number
+
+
+def _tells_processes() -> bool:
+    """Return whether the system says which process holds a lock, and can be asked to end that one alone."""
+    is_known = sys.platform == "linux" and struct.calcsize("P") == 8 and fcntl is not None
+    return is_known and hasattr(signal, "pidfd_send_signal")
+
+
+def _process_of(file: BinaryIO) -> int | None:
+    """Return the process that has locked an open file, 0 for one of another machine; None: nobody."""
+    asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    kind, _, _, _, number = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    return None if kind == fcntl.F_UNLCK else max(int(number), 0)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -27,7 +27,8 @@ def store(tmp_path_factory):
     with StoreWriter(path, fps=30.0, up="y", unit="m", **about) as writer:
         for number in range(24):
             positions = a_person(20 + number, seed=number)[None]
-            positions[:, :, NTU_25.index("HandLeft"), 1] += 0.05 * (number % 3)
+            looks_like = (number + (number % 5 == 0)) % 3  # one in five like another class
+            positions[:, :, NTU_25.index("HandLeft"), 1] += 0.4 * looks_like
             writer.add(
                 SkeletonSequence(
                     f"rec{number:02d}",
@@ -106,10 +107,8 @@ def test_the_map_goes_by_keys_and_by_classes(open_page, html):
     assert page.locator("#dialog-title").inner_text() == name
     page.locator("#close").click()
     page.locator("#map-legend button").first.click()
-    lit = page.evaluate(
-        "skelact.plane.drawn.filter((each) => each.lit).map((each) => skelact.report.maps.labels[each.number])"
-    )
-    assert lit == [0] * 4
+    lit = page.evaluate("skelact.plane.drawn.filter((each) => each.lit).map((each) => each.number)")
+    assert [page.evaluate(f"skelact.report.maps.labels[{number}]") for number in lit] == [0] * 4
     page.locator("#map-colour").select_option(index=1)
     assert page.evaluate("skelact.plane.drawn.every((each) => each.wrong !== undefined)")
     page.get_by_role("button", name="All classes").click()

@@ -3,10 +3,14 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+import time
 
 import pytest
 
 from skelact.api.reporting import gather
+from skelact.api.watching import Watched
 from skelact.cli.main import main
 from skelact.store.protocols import split
 from skelact.store.store import Store
@@ -106,3 +110,55 @@ def test_what_cannot_be_is_refused_in_one_line(evaluated, store_path, tmp_path, 
         assert told in error
         assert error.count("\n") == 1
     assert not (tmp_path / "page.html").exists()
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_run_is_watched_stopped_and_goes_on(store_path, pretrain_arguments, tmp_path):
+    run = tmp_path / "run"
+    words = pretrain_arguments(store_path, run, "--epochs", "5000", "--quiet", "--density", "learned")
+    process = subprocess.Popen([sys.executable, "-m", "skelact.cli.main", *words], stderr=subprocess.PIPE)
+    try:
+        wait_for(lambda: (run / "metrics.jsonl").exists() and (run / "metrics.jsonl").stat().st_size > 0)
+        watched = Watched(run)
+        assert watched.token in watched.page()
+        state = json.loads(watched.answer("state"))
+        assert state["state"] == "running"
+        assert state["cannot_stop"] == ""
+        assert state["seconds_left"] > 0
+        assert state["curves"]["values"]["loss"]
+        assert state["masks"]["epoch"] == state["epochs_done"] + 1
+        shares = [share for row in state["masks"]["shares"] for share in row]
+        assert len(state["masks"]["shares"][0]) == 25
+        assert sum(shares) / len(shares) == pytest.approx(0.9, abs=0.01)
+        assert watched.answer("stop") is None, "nothing is done for who only asks"
+        assert watched.act("state") is None
+        assert f"Process {process.pid} was asked to stop" in json.loads(watched.act("stop"))["told"]
+        assert process.wait(120) == 3
+    finally:
+        process.kill()
+        process.communicate()
+    state = json.loads(watched.answer("state"))
+    assert state["state"] == "stopped"
+    assert state["command"].endswith("--resume")
+    assert "no process is at work" in json.loads(watched.act("stop"))["told"]
+
+
+def test_a_run_that_ended_and_one_that_never_began_are_told(evaluated, tmp_path, capsys):
+    state = Watched(evaluated).state()
+    assert state["state"] == "finished"
+    assert state["command"] == f"skelact report {evaluated}"
+    assert state["masks"] is None
+    for words, told in (
+        ([str(tmp_path / "none")], "no such folder"),
+        ([str(evaluated), str(evaluated.parent)], "holds no run"),
+        ([str(evaluated), "--out", str(tmp_path / "page.html")], "--out has no effect with --live"),
+        ([str(evaluated), "--protocol", "xsub"], "--protocol has no effect with --live"),
+    ):
+        assert main(["report", "--live", *words]) == 2
+        assert told in capsys.readouterr().err

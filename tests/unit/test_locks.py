@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from skelact.errors import DataError
-from skelact.locks import LOCK, FolderLock
+from skelact.locks import LOCK, FolderLock, end_holder, holder_of, holding_process
 
 HOLD = """
 import sys
@@ -95,3 +95,36 @@ def test_no_link_is_followed_and_no_pipe_waited_for(tmp_path, what):
     with pytest.raises(OSError, match=r"Too many|Is a directory|is no file"):
         FolderLock(folder, DataError)
     assert precious.read_text() == "kept"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not say who holds a lock")
+def test_the_holder_is_known_for_certain_and_ends_when_asked(tmp_path):
+    with pytest.raises(DataError, match="no process is at work"):
+        holding_process(tmp_path)
+    process, said = start(tmp_path)
+    assert said == "held"
+    try:
+        assert holding_process(tmp_path) == process.pid
+        assert holder_of(tmp_path).startswith(f"process {process.pid} on ")
+        written = (tmp_path / LOCK).read_text()
+        for false in (written.replace(str(process.pid), "1"), written.replace(" on ", " on x"), "somebody"):
+            (tmp_path / LOCK).write_text(false)
+            with pytest.raises(DataError, match="not certain"):
+                end_holder(tmp_path)
+        (tmp_path / LOCK).write_text(written)
+        assert process.poll() is None
+        assert end_holder(tmp_path) == process.pid
+        assert process.wait(60) == -signal.SIGTERM
+    finally:
+        process.kill()
+        process.communicate()
+    assert holder_of(tmp_path) is None
+    with pytest.raises(DataError, match="no process is at work"):
+        end_holder(tmp_path)
+
+
+def test_nobody_ends_the_own_process(tmp_path):
+    lock = FolderLock(tmp_path, DataError)
+    with pytest.raises(DataError, match="this very process"):
+        end_holder(tmp_path)
+    lock.release()

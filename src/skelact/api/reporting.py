@@ -14,8 +14,9 @@ from skelact.api.descriptions import store_account
 from skelact.api.figures import draw_sequences
 from skelact.api.runs import look
 from skelact.api.viewing import View, check_only_written, check_page_name, recording_of_store
+from skelact.api.watching import Watched
 from skelact.configuration import Option, PathLike, checked_arguments
-from skelact.errors import DataError, SkelactError
+from skelact.errors import ConfigurationError, DataError, SkelactError
 from skelact.models.card import CARD
 from skelact.results.files import FOLDER
 from skelact.store.protocols import ALL, split
@@ -40,6 +41,7 @@ def report(
     out: PathLike | None = None,
     data: Data | None = None,
     protocol: str | None = None,
+    live: bool = False,
     port: Annotated[int, Option(special=True)] = 0,
     browser: bool = True,
 ) -> View | None:
@@ -52,21 +54,29 @@ def report(
     as they are looked at. A file holds as many, and as much of each, as opens at once, and says what it left
     out.
 
+    With --live the page shows one run while it trains: curves, time left, what its masks hide, and a button
+    that stops it (SIGTERM): --resume goes on exactly.
+
     Args:
         runs: run folders; those that differ in their seeds alone are one method
         out: write the page into this file (.html) instead
         data: store with the test recordings; default: the first that a run learned from
         protocol: its test side is shown; default: that of the results, or of the run
+        live: show one run while it trains
         port: of the address; 0 takes a free one
         browser: print the address, and do not open it
 
     Raises:
         DataError: no run at a place named, no store at the one of ``data``, or a page that cannot be written.
-        ConfigurationError: no such protocol, or options of an address with ``out``.
+        ConfigurationError: no such protocol, or options of an address with ``out``, or of a page of results
+            with ``live``.
     """
     from skelact.reports.of_runs.recordings import answer
     from skelact.reports.serving import serve
 
+    if live:
+        watch(runs, data, {"--out": out, "--protocol": protocol}, port, browser)
+        return None
     if out is not None:
         check_page_name(out)
         check_only_written(port, browser)
@@ -79,10 +89,45 @@ def report(
         page,
         port,
         browser=browser,
-        tell=lambda address: print(f"{address}  (Ctrl-C ends it)", flush=True),
+        tell=tell_address,
         answer=None if test is None else partial(answer, len(test.store), test.recordings),
     )
     return None
+
+
+def watch(
+    runs: Sequence[str | Path], data: Data | None, without_effect: Mapping[str, Any], port: int, browser: bool
+) -> None:
+    """Show one run while it trains, until the process is interrupted.
+
+    Raises:
+        DataError: as of :func:`report`; or more than one run.
+        ConfigurationError: an option that has no effect.
+    """
+    from skelact.reports.serving import serve
+
+    for option, value in without_effect.items():
+        if value is not None:
+            raise ConfigurationError(f"{option} has no effect with --live; leave it out")
+    paths = find_runs(runs)
+    if len(paths) > 1 or not (paths[0] / CONFIG).exists():
+        problem = f"{len(paths)} runs" if len(paths) > 1 else f"{paths[0]} was not trained here"
+        raise DataError(f"report --live: {problem}; name one run that trains, or leave out --live")
+    watched = Watched(paths[0], data)
+    serve(
+        watched.page(),
+        port,
+        browser=browser,
+        tell=tell_address,
+        answer=watched.answer,
+        act=watched.act,
+        token=watched.token,
+    )
+
+
+def tell_address(address: str) -> None:
+    """Print where a page is shown."""
+    print(f"{address}  (Ctrl-C ends it)", flush=True)
 
 
 def gather(runs: Sequence[str | Path], data: Data | None, protocol: str | None) -> RunReport:

@@ -55,6 +55,7 @@ function choosePair(own, said, focus = false) {
 
 function fillExamples() {
   const method = methodNow(), { pair } = confusions, { judged } = method;
+  find("pair-title").hidden = !pair; find("pair-more").hidden = true;
   find("pair-title").textContent = pair ? (pair[0] === pair[1] ? `${method.classes[pair[0]]}, told right` : `${method.classes[pair[0]]}, taken for ${method.classes[pair[1]]}`) : "";
   let rows = [];
   if (pair && judged) {

@@ -107,7 +107,7 @@ function classTable(at) {
   const names = [report.methods[first].label, report.methods[second].label];
   find("classes-about").textContent = `${report.methods[first].table}. To the right: ${names[0]} is better; to the left: ${names[1]}. p: McNemar's exact test on the class's sequences, adjusted for all classes (Holm).`;
   const sorted = [...rows].sort((one, other) => other.difference - one.difference);
-  find("classes").replaceChildren(table(["class", "sequences", "first", "second", "difference", "", "p"], sorted.map((row) => {
+  find("classes").replaceChildren(table(["class", "sequences", "first", "second", "difference", "second | first", "p"], sorted.map((row) => {
     const bar = make("span", { className: "difference", "aria-hidden": "true" }), fill = make("i", {}), share = (50 * Math.abs(row.difference)) / most;
     fill.style.width = `${share}%`; fill.style.left = row.difference >= 0 ? "50%" : `${50 - share}%`;
     fill.className = row.p !== null && row.p < 0.05 ? "clear" : "";

@@ -17,6 +17,8 @@ from skelact.errors import DataError
 
 LOOPBACK = "127.0.0.1"
 Answer = Callable[[str], str | None]
+TOKEN = "X-Skelact-Token"
+"""Header with which a page shows that it is the one that was served, when something is to be done."""
 HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -43,6 +45,8 @@ class PageServer(ThreadingHTTPServer):
         port: 0 takes a free one.
         answer: gives JSON for the rest of an address below the page's, or None where there is nothing; it is
             called by one thread at a time.
+        act: does what the page asks with POST, and answers likewise.
+        token: what the page must send with that, in the header :data:`TOKEN`; needed with ``act``.
 
     Raises:
         DataError: the port is taken, or may not be used.
@@ -50,8 +54,16 @@ class PageServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, page: str, port: int = 0, answer: Answer | None = None) -> None:
-        self.answer, self.one_at_a_time = answer, threading.Lock()
+    def __init__(
+        self,
+        page: str,
+        port: int = 0,
+        answer: Answer | None = None,
+        act: Answer | None = None,
+        token: str = "",
+    ) -> None:
+        self.answer, self.act, self.token = answer, act, token
+        self.one_at_a_time = threading.Lock()
         self.page, self.path = page.encode(), f"/{secrets.token_urlsafe(9)}/"
         try:
             super().__init__((LOOPBACK, port), _Handler)
@@ -75,6 +87,20 @@ class PageServer(ThreadingHTTPServer):
             found = self.answer(path.removeprefix(self.path))
         return None if found is None else (found.encode(), "application/json")
 
+    def do(self, path: str, origin: str, host: str, token: str) -> bytes | None:
+        """Do what the page asks at a path of this server, and return the answer; None: it is not done.
+
+        Only the page itself can ask: it knows the address and the token, and comes from where it asks.
+        """
+        is_own = bool(self.token) and secrets.compare_digest(token.encode(), self.token.encode())
+        if self.act is None or not is_own or origin != f"http://{host}" or not names_loopback(host):
+            return None
+        if not path.startswith(self.path):
+            return None
+        with self.one_at_a_time:
+            found = self.act(path.removeprefix(self.path))
+        return None if found is None else found.encode()
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: PageServer
@@ -83,8 +109,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer with the page or what it asks for, or that there is no such page."""
         found = self.server.find(self.path) if names_loopback(self.headers.get("Host", "")) else None
+        self._send(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND, found)
+
+    def do_POST(self) -> None:
+        """Do what the page asks, or say that it is not done; what is sent along is not read."""
+        told = [self.headers.get(name, "") for name in ("Origin", "Host", TOKEN)]
+        done = self.server.do(self.path, *told)
+        self._send(
+            HTTPStatus.FORBIDDEN if done is None else HTTPStatus.OK,
+            None if done is None else (done, "application/json"),
+        )
+
+    def _send(self, status: HTTPStatus, found: tuple[bytes, str] | None) -> None:
         body, kind = found or (b"not here", "text/html; charset=utf-8")
-        self.send_response(HTTPStatus.OK if found else HTTPStatus.NOT_FOUND)
+        self.send_response(status)
         self.send_header("Content-Type", kind)
         for key, value in HEADERS.items():
             self.send_header(key, value)
@@ -103,6 +141,8 @@ def serve(
     browser: bool = True,
     tell: Callable[[str], None] = print,
     answer: Answer | None = None,
+    act: Answer | None = None,
+    token: str = "",
 ) -> None:
     """Serve a page until the process is interrupted, or told to end (SIGTERM).
 
@@ -112,11 +152,13 @@ def serve(
         browser: whether to open it, where there is a screen.
         tell: is given the address.
         answer: as of :class:`PageServer`.
+        act: likewise.
+        token: likewise.
 
     Raises:
         DataError: the port cannot be used.
     """
-    with PageServer(page, port, answer) as server:
+    with PageServer(page, port, answer, act, token) as server:
         before = _end_alike()
         try:
             tell(server.address)

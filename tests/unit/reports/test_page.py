@@ -52,7 +52,9 @@ def test_a_page_runs_its_own_script_alone_and_asks_no_network():
         re.search(r"(?:https?:)?//[a-z]|@import|XMLHttpRequest|innerHTML", part) for part in parts.values()
     )
     asking = {name for name, part in parts.items() if "fetch(" in part}
-    assert asking == {"browse.js", "examples.js", "serve.js"}, "which ask the server that they came from"
+    expected = {"browse.js", "examples.js", "live.js", "serve.js"}
+    assert asking == expected, "which ask the server that they came from"
+    assert re.findall(r"fetch\((.*?)[,)]", parts["live.js"]) == ['"stop"', '"state"']
     assert (
         parts["examples.js"].count("fetch(") == parts["examples.js"].count("fetch(`${kind}/${place}`)") == 1
     )
@@ -95,6 +97,49 @@ def test_a_served_page_is_at_its_address_alone(server):
     for place, host in ((f"{root}/", None), (f"{server.address}x", None), (server.address, "evil.example")):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             ask(place, host)
+
+
+def test_only_the_page_itself_has_something_done():
+    done = []
+
+    def act(what):
+        done.append(what)
+        return json.dumps({"told": what})
+
+    with PageServer("<p>here", act=act, token="secret") as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = server.address.split("/")[2]
+        own = {"Origin": f"http://{host}", "X-Skelact-Token": "secret"}
+
+        def post(headers, path="stop"):
+            request = urllib.request.Request(server.address + path, b"", headers, method="POST")
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.loads(answer.read())
+
+        assert post(own) == {"told": "stop"}
+        for wrong in (
+            {},
+            {**own, "X-Skelact-Token": ""},
+            {**own, "X-Skelact-Token": "secrets"},
+            {**own, "Origin": "null"},
+            {**own, "Origin": "https://evil.example"},
+            {**own, "Origin": "http://evil.example", "Host": "evil.example"},
+            {key: value for key, value in own.items() if key != "Origin"},
+        ):
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                post(wrong)
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            ask(f"{server.address}stop")
+        assert done == ["stop"]
+        server.shutdown()
+
+
+def test_a_page_without_a_deed_does_nothing(server):
+    headers = {"Origin": f"http://{server.address.split('/')[2]}", "X-Skelact-Token": ""}
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(
+            urllib.request.Request(server.address, b"", headers, method="POST"), timeout=10
+        )
 
 
 @pytest.mark.parametrize(
