@@ -33,7 +33,6 @@ LINES = tuple(
     predict @model @raw --json
     evaluate supervised --data @store --protocol xsub --size tiny --out @new --epochs 1
     results @run/evaluations/knn-ntu60-xsub-trained-seed0.json
-    report @run --data @store --protocol xsub --out @report.html
     figures loss --run @run --out @loss.png
     figures strip --data @store --out @strip.png
     figures density --data @store --out @density.png

@@ -2,7 +2,7 @@
 
 // `values` has a number a joint, null for a joint without one; `scale` is the number with the last colour.
 function drawBody(canvas, pose, values, scale, ink, marked = []) {
-  if (!pose.recording) { pose.recording = new Recording({ ...pose, layers: [] }); pose.scene = new Scene(pose.recording); pose.scene.camera.look(pose.recording.front, 0.04); }
+  if (!pose.recording) { pose.recording = new Recording({ ...pose, layers: [] }); pose.scene = new Scene(pose.recording); if (!pose.scene.camera.flat) pose.scene.camera.look(pose.recording.front, 0.04); }
   const coded = Uint16Array.from(values, (value) => (value === null ? ABSENT : Math.round(Math.min(value / scale, 1) * 65534)));
   pose.recording.layers = [{ key: "own", values: coded, stepOf: null, bodies: 1, steps: 1, largest: scale, scale }];
   pose.recording.primeBits = new Uint8Array((values.length >> 3) + 1);
