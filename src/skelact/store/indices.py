@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from skelact.store.store import Store
 
 _AT_A_TIME = 1 << 17
+_SMALL = 1 << 30
 _STARTS = {"joint_start": "joints", "row_start": "frame_rows", "frame_start": "frame_numbers"}
 _MOST = {"num_bodies": "bodies", "num_frames": "frames"}
 
@@ -64,20 +65,25 @@ def _bad_rows(store: Store) -> Iterator[str]:
     for part in _parts(len(rows)):
         encoded, sequences, counts = rows[part], *_owners(row_start, part)
         is_present = encoded >= 0
-        row = np.where(is_present, encoded, ~encoded)
-        first, last = (np.repeat(joint_start[sequences + more], counts) for more in (0, 1))
-        joint = first + row
-        is_outside = joint >= last
+        row = encoded ^ (encoded >> 31)  # ~row where it is absent
+        base = int(joint_start[sequences[0]])
+        starts = joint_start[sequences[0] : sequences[-1] + 2] - base
+        starts = starts.astype(np.int32) if starts[-1] < _SMALL else starts  # half the bytes to go through
+        is_outside = row >= np.repeat(np.diff(starts), counts)
         if is_outside.any():
             found = _owner(row_start, part, is_outside)
             yield f"frame_rows: {_name(store, found)} points outside its joints"
             return
-        present = joint[is_present]
-        if not np.array_equal(present, np.arange(seen, seen + len(present))):
+        joint = np.repeat(starts[:-1], counts) + row  # inside, so it cannot overflow
+        is_whole = bool(is_present.all())
+        present = joint if is_whole else joint[is_present]
+        behind = seen - base
+        is_next = 0 <= behind <= starts[-1]
+        if not is_next or (present != np.arange(behind, behind + len(present), dtype=joint.dtype)).any():
             yield "frame_rows: the present body-frames do not go through the joints one by one"
             return
         seen += len(present)
-        if len(present) < len(row):
+        if not is_whole:
             has_gaps[np.repeat(sequences, counts)[~is_present]] = True
     if seen != joint_start[-1]:
         yield "frame_rows: the present body-frames do not go through the joints one by one"

@@ -197,6 +197,32 @@ def test_a_store_of_any_file_system(small_store: Store, cache: Path) -> None:
         Store.open("memory://bucket/text")
 
 
+def test_a_bucket(small_store: Store, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``pip install s3fs 'moto[server]'`` lets it run; both ask for an older dateutil than our tools."""
+    s3fs, moto = pytest.importorskip("s3fs"), pytest.importorskip("moto.server")
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"AWS_{name}", "any")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+    files = s3fs.S3FileSystem()
+    files.mkdir("bucket")
+    files.put(f"{small_store.path}/", "bucket/some/", recursive=True)
+    found = Store.open("s3://bucket/some")
+    assert (found.content_hash, find_problems(found)) == (small_store.content_hash, [])
+    with pytest.raises(DataError, match="there is no such store; check the address"):
+        Store.open("s3://none/some")
+    server.stop()
+    with pytest.warns(SkelactWarning, match=r"cannot be reached .*; the copy .* is used"):
+        assert Store.open("s3://bucket/some").path == found.path
+    s3fs.S3FileSystem.clear_instance_cache()
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(f"AWS_{name}")
+    with pytest.raises(DataError, match=r"no credentials .*; set them as for any use of s3"):
+        Store.open("s3://bucket/other")
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [
