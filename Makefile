@@ -9,10 +9,12 @@ DEMO_OUT ?= demo
 GPU_ARGS ?=
 # Options of attack, e.g. --minutes 60 --seed 5.
 ATTACK_ARGS ?=
+# Options of chaos, likewise.
+CHAOS_ARGS ?=
 # Tests that run side by side, with a thread each.
 JOBS ?= 2
 
-.PHONY: help setup demo test test-fast lint format docs bench attack gpu-check gpu-wheels results pictures clean
+.PHONY: help setup demo test test-fast lint format docs bench attack chaos gpu-check gpu-wheels results pictures clean
 help:
 	@echo "make setup      the environment alone, in $(VENV)"
 	@echo "make demo       set up, then the main job on the built-in data set (under 6 minutes on 2 cores)"
@@ -22,6 +24,7 @@ help:
 	@echo "make docs       the documentation as a site, in site/"
 	@echo "make bench      every benchmark, one after the other"
 	@echo "make attack     edits, kills, damaged files, two of everything at once (12 minutes on 2 cores)"
+	@echo "make chaos      kills, full and slow disks, removed stores, jumping clocks (10 minutes on 2 cores)"
 	@echo "make gpu-check  does everything work on this GPU, and how fast (7 minutes, no network needed)"
 	@echo "make gpu-wheels the packages that gpu-check needs beside PyTorch, for a machine without a network"
 	@echo "make pictures   the pictures of pages in docs/images; needs a browser: apt-get install chromium"
@@ -64,6 +67,9 @@ bench: setup
 
 attack: setup
 	$(BIN)/python tests/attack $(ATTACK_ARGS)
+
+chaos: setup
+	$(BIN)/python tests/attack --only chaos $(CHAOS_ARGS)
 
 # no setup: a machine with a GPU may have PyTorch and no network
 gpu-check:

@@ -2,6 +2,9 @@
 
     python tests/attack [--minutes 10] [--seed N] [--jobs 2] [--only PART] [--case N]
 
+``--only chaos`` are all parts that disturb commands at work: kills, full and slow disks, removed stores,
+jumps of the clock, processes that are stopped for a while.
+
 Every case is work in a child process with a bound of time and memory. It must end in a result or in one line;
 a traceback, a signal, work without end, or other bytes than those of an undisturbed run are faults. They are
 printed with the seed, the part and the number of the case: ``--seed S --only PART --case N`` makes one again.
@@ -24,10 +27,15 @@ from random import Random
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from attack.disturbances import DISTURBANCES
 from attack.parts import LONG, PARTS, make_world
 
 FULL_MINUTES = 10
 """The counts of :data:`attack.parts.PARTS` are those of so many minutes, on two cores."""
+ALL = {**PARTS, **DISTURBANCES}
+CHAOS = "chaos"
+GROUPS = {None: [*PARTS, "kills"], CHAOS: [*DISTURBANCES]}
+"""What is attacked without ``--only``, and with a name that stands for several parts."""
 
 
 def main() -> int:
@@ -55,7 +63,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=FULL_MINUTES, help="about how long, on two cores")
     parser.add_argument("--seed", type=int, help="makes the same cases again (default: a new one)")
     parser.add_argument("--jobs", type=int, default=2, help="processes side by side")
-    parser.add_argument("--only", choices=list(PARTS), help="one part alone")
+    parser.add_argument("--only", choices=[*ALL, CHAOS], help="one part alone")
     parser.add_argument("--case", type=int, help="one case of it alone")
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -92,9 +100,8 @@ def work(arguments: argparse.Namespace, seed: int) -> dict[str, object]:
     stopped: list[tuple[float, str]] = []
     with tempfile.TemporaryDirectory(prefix="attack-") as folder:
         world = make_world(Path(folder))
-        for name, part in PARTS.items():
-            if arguments.only not in (None, name):
-                continue
+        for name in GROUPS.get(arguments.only, [arguments.only]):
+            part = ALL[name]
             total = max(1, math.ceil(part.cases * arguments.minutes / FULL_MINUTES))
             numbers = range(arguments.job, total, arguments.jobs)
             for number in numbers if arguments.case is None else [arguments.case]:
@@ -112,7 +119,7 @@ def work(arguments: argparse.Namespace, seed: int) -> dict[str, object]:
 
 def print_table(counts: Counter[str], faults: list[str], seconds: float) -> None:
     print(f"\n{'part':<12} {'cases':>7} {'faults':>7}  how they ended")
-    for name in PARTS:
+    for name in ALL:
         ends = {key.split(": ", 1)[1]: count for key, count in counts.items() if key.startswith(f"{name}: ")}
         cases, wrong = ends.pop("cases", 0), ends.pop("faults", 0)
         if cases:

@@ -213,38 +213,6 @@ def edit(world: World, random: Random, _: int) -> Found:
     return Found(f"{path.relative_to(place)}: {what[:80]}: {line.split(' --')[0]}", outcome(ended), faults)
 
 
-def kill(world: World, random: Random, _: int) -> Found:
-    """Kill a preparation or a training, up to three times; run it again; compare the bytes."""
-    is_training = random.random() < 0.5
-    name = "run" if is_training else "store"
-    place = world.place("store") if is_training else world.place()
-    if not is_training:
-        (place / "raw").symlink_to(world.folder / "raw")
-    line = PRETRAIN if is_training else PREPARE.format(workers=random.choice([1, 2]))
-    moments = [random.uniform(0.0, world.seconds[name]) for _ in range(random.randint(1, 3))]
-    lines = [f"{line} --resume", line] if is_training else [line]
-    for number, moment in enumerate(moments):
-        again = lines[0] if number and (place / "run" / "config.yaml").exists() else line
-        in_child(partial(run_line, again, place), world.folder, moment, is_killed=True)
-    if not (place / name / ("card.json" if is_training else "meta.json")).exists():
-        ends = []
-        for each in lines:  # what was killed before it began anything cannot go on; it begins
-            ends.append(in_child(partial(run_line, each, place), world.folder, 300))
-            if ends[-1].status == 0:
-                break
-        faults = [ended.fault for ended in ends if ended.fault]
-        if ends[-1].status != 0:
-            faults.append(f"cannot go on: {ends[-1].text.strip()[-200:]}")
-    else:
-        faults = []
-    if not faults and hashes_of(place / name) != world.hashes[name]:
-        faults.append("other bytes than those of an undisturbed run")
-    left = [path.name for path in place.iterdir() if path.name not in ("raw", "store", "run")]
-    faults += [f"left behind: {each}" for each in left]
-    moments_text = ", ".join(f"{moment:.2f}" for moment in moments)
-    return Found(f"{line.split(' --')[0]} killed after {moments_text} s", "the same bytes", faults)
-
-
 def read(world: World, random: Random, number: int) -> Found:
     """Feed 200 damaged files to one reader."""
     findings = fuzz(readers()[number % len(readers())], random.getrandbits(32), FUZZED, world.place())
@@ -320,10 +288,9 @@ def hostile(_: World, __: Random, number: int) -> Found:
 
 PARTS = {
     "edits": Part(5_000, edit),
-    "kills": Part(300, kill),
     "readers": Part(20_000 // FUZZED, read),
     "commands": Part(2_000, mutate),
     "hostile": Part(len(HOSTILE), hostile),
     "at once": Part(60, twice),
 }
-"""The parts by their names."""
+"""The parts by their names; those that disturb commands at work are in :mod:`attack.disturbances`."""
