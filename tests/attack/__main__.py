@@ -1,4 +1,4 @@
-"""Attacks the package: edits, kills, damaged files, mutated command lines, two of everything at once.
+"""Attacks the package: edits, damaged files, mutated command lines, two of everything at once.
 
     python tests/attack [--minutes 10] [--seed N] [--jobs 2] [--only PART] [--case N]
 
@@ -34,7 +34,7 @@ FULL_MINUTES = 10
 """The counts of :data:`attack.parts.PARTS` are those of so many minutes, on two cores."""
 ALL = {**PARTS, **DISTURBANCES}
 CHAOS = "chaos"
-GROUPS = {None: [*PARTS, "kills"], CHAOS: [*DISTURBANCES]}
+GROUPS = {None: [*PARTS], CHAOS: [*DISTURBANCES]}
 """What is attacked without ``--only``, and with a name that stands for several parts."""
 
 

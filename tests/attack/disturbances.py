@@ -32,7 +32,7 @@ RERUN = 300.0
 """Seconds after which work that is repeated undisturbed counts as one without end."""
 TOLD_TO_STOP = (3, 143)
 """Statuses of a command that ends because of SIGTERM."""
-KNN = "evaluate knn --run @run --data @store --protocol xsub --k [1] --overwrite --accelerator cpu"
+KNN = "evaluate knn --run @run --data @store --protocol xsub --k [1] --accelerator cpu"
 TUNE = (
     "evaluate finetune --run @run --data @store --protocol xsub --out @tuned --epochs 2 --seed 3 "
     "--resume auto --training.checkpoint_every 1 --training.tensorboard false --training.accelerator cpu"
@@ -73,7 +73,11 @@ COMMANDS = {
         weight=1,
     ),
     "teach": Disturbed(
-        "teach @store --from @run --out @model", ("store", "run"), ("model/*",), is_done_by="model/card.json"
+        "teach @store --from @run --out @model",
+        ("store", "run"),
+        ("model/*",),
+        is_done_by="model/card.json",
+        weight=2,
     ),
     "package": Disturbed("package @run @package", ("run",), ("package/*",), is_done_by="package/card.json"),
 }
@@ -273,10 +277,10 @@ def case(disturb: Disturbance, world: World, random: Random, _: int) -> Found:
 
 DISTURBANCES = {
     "kills": Part(200, partial(case, kill)),
-    "full disks": Part(60, partial(case, full)),
-    "slow disks": Part(30, partial(case, slow)),
-    "clock jumps": Part(30, partial(case, clock)),
-    "stops": Part(20, partial(case, stopped)),
-    "removals": Part(40, partial(case, removed)),
+    "full disks": Part(30, partial(case, full)),
+    "slow disks": Part(15, partial(case, slow)),
+    "clock jumps": Part(15, partial(case, clock)),
+    "stops": Part(15, partial(case, stopped)),
+    "removals": Part(25, partial(case, removed)),
 }
 """The parts of ``make chaos``."""

@@ -60,6 +60,7 @@ def pretrain(
     accumulate: int | None = None,
     clip_grad: float | None = None,
     compile: bool = False,
+    logger: Annotated[Literal["wandb", "mlflow"] | None, Option(special=True)] = None,
     monitor_knn_every: int = 0,
     config: PathLike | None = None,
     resume: Resume = False,
@@ -99,6 +100,7 @@ def pretrain(
         accumulate: short for --training.accumulate
         clip_grad: short for --training.clip_grad
         compile: short for --training.compile true
+        logger: short for --training.logger
         monitor_knn_every: epochs from one look at nearest neighbours within the training side to the next;
             0 for none
         config: YAML file with any of these settings
@@ -133,6 +135,7 @@ def pretrain(
         "accumulate": accumulate,
         "clip_grad": clip_grad,
         "compile": compile or None,
+        "logger": logger,
     }
     tables = {
         "clips": clips,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from skelact.errors import ConfigurationError
 
-NUMERICALLY_NEUTRAL = ("workers", "checkpoint_every", "keep_checkpoints", "tensorboard")
+NUMERICALLY_NEUTRAL = ("workers", "checkpoint_every", "keep_checkpoints", "tensorboard", "logger")
 """Settings of a training that change no number, so that a resumed run may have others."""
 ROUNDING_ONLY = ("devices", "nodes", "accelerator", "compile")
 """Settings that change the order of additions alone: results that differ in them are of one method, and a run
@@ -77,6 +77,8 @@ class TrainingConfig:
     """Checkpoints that are kept."""
     tensorboard: bool = True
     """Whether the run folder also gets ``tensorboard/``, with the numbers and figures."""
+    logger: Literal["wandb", "mlflow"] | None = None
+    """Where numbers and figures go, too: Weights & Biases or MLflow; their variables say where that is."""
 
     def __post_init__(self) -> None:
         for name in (

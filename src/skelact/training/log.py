@@ -206,11 +206,20 @@ class RunLog:
 
 
 @contextmanager
-def open_log(folder: str | Path, done: int, steps_per_epoch: int, tensorboard: bool) -> Iterator[RunLog]:
+def open_log(
+    folder: str | Path, done: int, steps_per_epoch: int, tensorboard: bool, logger: str | None = None
+) -> Iterator[RunLog]:
     """Open the log of a run that has done ``done`` steps in ``folder``, and close it at the end of the block.
 
+    Args:
+        folder: the run folder.
+        done: steps that are done.
+        steps_per_epoch: of the run.
+        tensorboard: whether TensorBoard gets the numbers and figures, too.
+        logger: ``wandb`` or ``mlflow``, likewise.
+
     Raises:
-        ConfigurationError: TensorBoard is wanted and not installed.
+        ConfigurationError: TensorBoard or the logger is wanted and not installed.
         DataError: the folder cannot be written.
     """
     folder = Path(folder)
@@ -220,6 +229,10 @@ def open_log(folder: str | Path, done: int, steps_per_epoch: int, tensorboard: b
         sinks: list[MetricsSink] = [JsonLines(folder / METRICS, done // steps_per_epoch)]
         if tensorboard:
             sinks.append(TensorBoard(folder / TENSORBOARD, done))
+        if logger is not None:
+            from skelact.training.trackers import TRACKERS
+
+            sinks.append(TRACKERS[logger](folder))
         for sink in sinks:
             stack.callback(sink.close)
         yield RunLog(sinks)

@@ -158,7 +158,7 @@ def fit(
     with ExitStack() as stack:
         log, speed = RunLog(), None
         if folder is not None and is_first:
-            log = stack.enter_context(open_log(folder, done, per_epoch, config.tensorboard))
+            log = stack.enter_context(open_log(folder, done, per_epoch, config.tensorboard, config.logger))
             if fabric.world_size == 1 or not config.compile:
                 speed = Speed(fabric.device, precision_here(config), fabric.world_size)
         show = stack.enter_context(
