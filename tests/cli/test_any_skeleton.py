@@ -1,0 +1,54 @@
+"""One encoder on stores of other skeletons than that it learned from, without converting anything."""
+
+import json
+
+import pytest
+
+import skelact
+from skelact.cli.main import main
+from skelact.skeleton.tables import TOPOLOGIES
+from skelact.store.convert import convert_store
+from skelact.store.store import Store
+
+
+@pytest.fixture(scope="module")
+def run(store_path, tmp_path_factory):
+    out = tmp_path_factory.mktemp("any") / "run"
+    words = ["pretrain", "--data", str(store_path), "--protocol", "xsub", "--method", "stjd-d"]
+    assert main([*words, "--size", "tiny", "--epochs", "1", "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def kinect(store_path, run):
+    path = run.parent / "kinect"
+    convert_store(Store.open(store_path), path, TOPOLOGIES["kinect-20"])
+    return path
+
+
+def test_it_is_evaluated_and_fine_tuned(run, kinect, capsys, tmp_path):
+    where = ["--run", str(run), "--data", str(kinect), "--protocol", "xsub"]
+    for more in ([], ["--untrained"]):
+        assert main(["evaluate", "linear-fast", *where, "--l2", "[0.01]", *more]) == 0
+    out = tmp_path / "fine"
+    more = ["--out", str(out), "--epochs", "1", "--training.warmup_share", "0"]
+    assert main(["evaluate", "finetune", *where, *more]) == 0
+    card = json.loads((out / "card.json").read_text())
+    assert (card["topology"]["name"], card["encoder"]["num_joints"]) == ("kinect-20", 20)
+    assert skelact.load(out).topology.name == "kinect-20"
+
+
+def test_it_embeds_a_store_and_is_taught_its_classes(run, kinect, tmp_path):
+    model = skelact.load(run)
+    assert model.embed_store(kinect, [0, 1]).shape == (2, 20 * 32)
+    package = skelact.teach(kinect, out=tmp_path / "model", from_=run)
+    taught = skelact.load(package.path)
+    assert taught.topology.name == "kinect-20"
+    assert taught.predict(Store.open(kinect).sequence(0).with_nan()).label in taught.classes
+    assert model.topology.name == "ntu-25"
+
+
+def test_an_encoder_that_knows_no_names_still_refuses(tiny_run, kinect, capsys):
+    where = ["--run", str(tiny_run), "--data", str(kinect), "--protocol", "xsub"]
+    assert main(["evaluate", "knn", *where]) == 2
+    assert "holds kinect-20 skeletons, the model was trained on ntu-25" in capsys.readouterr().err
