@@ -6,7 +6,7 @@ import warnings
 import pytest
 
 from skelact import __version__
-from skelact.cli.main import COMMANDS, main
+from skelact.cli.main import COMMANDS, main, parse
 from skelact.cli.parsing import make_parser, parameters_of
 from skelact.errors import SkelactError, SkelactWarning
 
@@ -86,3 +86,10 @@ def test_the_packages_own_warnings_are_one_line_and_others_stay_as_they_are(monk
 def test_help_does_not_wait_for_torch():
     code = "import sys; from skelact.cli.main import main; main(['--help']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("word", ["--training.batch-size", "--training.batch_size"])
+def test_hyphens_and_underscores_in_names_of_options_are_the_same(word):
+    _, given = parse(["pretrain", "--out", "run", word, "16", "--monitor_knn_every=2"])
+    assert given["training"] == {"batch_size": 16}
+    assert given["monitor_knn_every"] == 2

@@ -324,9 +324,19 @@ def parse(parser: Parser, name: str, arguments: Sequence[str]) -> dict[str, Any]
         SkelactError: an option that is unknown or missing, or a value that does not fit.
     """
     try:
-        return nested(vars(parser.parse_args(list(arguments))))
+        return nested(vars(parser.parse_args([as_spelled(parser, word) for word in arguments])))
     except argparse.ArgumentError as error:
         raise SkelactError(f"{name}: {explain(parser, error)}") from error
+
+
+def as_spelled(parser: Parser, word: str) -> str:
+    """Return a word as the parser spells it: in names of options, - and _ are the same."""
+    name, equals, value = word.partition("=")
+    known = parser._option_string_actions
+    if not name.startswith("--") or name in known:
+        return word
+    plain = name.replace("_", "-")
+    return next((each for each in known if each.replace("_", "-") == plain), name) + equals + value
 
 
 def explain(parser: Parser, error: argparse.ArgumentError) -> str:
