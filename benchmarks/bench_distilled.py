@@ -63,7 +63,7 @@ def views_of(model: DistilledModel, num: int) -> DistilledViews:
     """Return the views of a batch."""
     pair = [clips_of(num, 64, seed) for seed in (0, 1)]
     shape = tuple(pair[0].positions.shape)
-    patch_frames, generator = model.student.config.patch_frames, torch.Generator().manual_seed(0)
+    patch_frames, generator = model.encoder.config.patch_frames, torch.Generator().manual_seed(0)
     draws = draw_views(shape, patch_frames, model.config, NTU_25, generator)  # type: ignore[arg-type]
     return make_views(pair, NTU_25, model.config, "joint", patch_frames, draws)
 
