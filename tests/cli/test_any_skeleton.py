@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import skelact
@@ -41,6 +42,8 @@ def test_it_is_evaluated_and_fine_tuned(run, kinect, capsys, tmp_path):
 def test_it_embeds_a_store_and_is_taught_its_classes(run, kinect, tmp_path):
     model = skelact.load(run)
     assert model.embed_store(kinect, [0, 1]).shape == (2, 20 * 32)
+    one = model.embed(Store.open(kinect).sequence(0))
+    np.testing.assert_allclose(one, model.embed_store(kinect, [0]), rtol=1e-4, atol=1e-5)
     package = skelact.teach(kinect, out=tmp_path / "model", from_=run)
     taught = skelact.load(package.path)
     assert taught.topology.name == "kinect-20"

@@ -58,12 +58,12 @@ class Model:
         """Where results of evaluations go: the run folder; of a shipped model, a folder of its name."""
 
     def __repr__(self) -> str:
-        return f"<Model {self.run}: {self.method}, {self.topology.name}>"
+        return f"<Model {self.results}: {self.method}, {self.topology.name}>"
 
     def __str__(self) -> str:
         config = self.card.get("config", {})
         size, epochs = config.get("size", "-"), config.get("training", {}).get("epochs", "-")
-        return f"{self.run}: {self.method} ({size}), {epochs} epochs"
+        return f"{self.results}: {self.method} ({size}), {epochs} epochs"
 
     @cached_property
     def pretrained(self) -> Pretrained:
@@ -148,7 +148,8 @@ class Model:
             positions: one recording or a list of them, of any lengths: (T, V, C) of one body or (M, T, V, C)
                 of several, in metres (2-D: pixels), the same axis up as in pre-training. NaN is a joint that
                 was not seen; a body of which no joint was seen in a frame is absent there. Or a
-                sequence, e.g. of :func:`skelact.from_xarray`.
+                sequence, e.g. of :func:`skelact.from_xarray`, of any skeleton where the encoder knows joints
+                by their names.
             fps: frames a second, where known.
 
         Returns:
@@ -257,26 +258,29 @@ class Model:
         return store_in_memory(sequences, learned_from.get("up"), learned_from.get("unit"))
 
     def _sequence(self, name: str, positions: Positions, fps: float | None) -> SkeletonSequence:
+        topology = self.topology
         if isinstance(positions, SkeletonSequence):
-            name, fps, positions = positions.name, fps or positions.fps, self._of_sequence(positions)
+            if self._exported is None and self.pretrained.knows_names:
+                topology = positions.topology
+            name, fps, positions = positions.name, fps or positions.fps, self._of_sequence(positions, topology)
         try:
             with np.errstate(over="ignore"):  # what is too large for float32 is infinite, and refused below
                 array = np.asarray(positions, np.float32)
         except (TypeError, ValueError) as error:
             raise DataError(f"{name}: not an array of numbers ({error}); give (T, V, C) positions") from error
         num_coordinates = self.takes.num_coordinates
-        expected = f"(T, {self.topology.num_joints}, {num_coordinates}) or (M, T, ...) with the joints of "
+        expected = f"(T, {topology.num_joints}, {num_coordinates}) or (M, T, ...) with the joints of "
         if array.ndim == 3:
             array = array[None]
-        if array.ndim != 4 or array.shape[2:] != (self.topology.num_joints, num_coordinates):
+        if array.ndim != 4 or array.shape[2:] != (topology.num_joints, num_coordinates):
             raise DataError(
-                f"{name}: positions of shape {np.shape(positions)}, expected {expected}{self.topology.name}"
+                f"{name}: positions of shape {np.shape(positions)}, expected {expected}{topology.name}"
             )
         beyond = np.argwhere(np.abs(array) > FARTHEST)  # not NaN
         if len(beyond):
             body, frame, joint, _ = beyond[0].tolist()
             raise DataError(
-                f"{name}: body {body}, frame {frame}, joint {joint} ({self.topology.joints[joint]}) lies at "
+                f"{name}: body {body}, frame {frame}, joint {joint} ({topology.joints[joint]}) lies at "
                 f"{array[body, frame, joint].tolist()}, farther than {FARTHEST:,.0f} in any unit; write NaN "
                 "where a joint was not seen"
             )
@@ -290,14 +294,14 @@ class Model:
             positions=np.where(seen[..., None], array, 0)[bodies],
             present=present[bodies],
             joint_present=None if (seen | ~present[..., None]).all() else seen[bodies],
-            topology=self.topology,
+            topology=topology,
             fps=fps,
         )
 
-    def _of_sequence(self, sequence: SkeletonSequence) -> npt.NDArray[np.float32]:
+    def _of_sequence(self, sequence: SkeletonSequence, topology: Topology) -> npt.NDArray[np.float32]:
         """Return a sequence's positions, (M, T, V, C) with NaN for what was not seen."""
-        if sequence.topology.joints != self.topology.joints:
-            found, expected = sequence.topology.name, self.topology.name
+        if sequence.topology.joints != topology.joints:
+            found, expected = sequence.topology.name, topology.name
             raise DataError(f"{sequence.name}: joints of {found}; expected those of {expected}")
         return sequence.with_nan()
 
