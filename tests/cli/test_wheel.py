@@ -63,6 +63,8 @@ def test_the_installed_wheel_does_the_first_steps(wheel, tmp_path):
     code = "import skelact; print(skelact.__file__)"
     assert run(sys.executable, "-c", code).strip() == str(place / "skelact" / "__init__.py")
     assert "pretrain" in run(script, "--help")
+    code = "import skelact; print(skelact.load('universal-small'))"
+    assert "universal-small: stjd-d" in run(sys.executable, "-c", code)
     run(script, "data", "synth", "raw", "--sequences", "31")
     run(script, "data", "prepare", "ntu60", "raw", "store", "--workers", "1")
     assert "31" in run(script, "data", "info", "store")

@@ -16,6 +16,7 @@ from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.formats.exclusions import count_by_reason
+from skelact.models.shipped import UNIVERSAL
 from skelact.store.protocols import Indices
 from skelact.store.store import Data, Store
 
@@ -66,7 +67,7 @@ def teach(
     recordings: Annotated[Data, Option(str)],
     *,
     out: PathLike,
-    from_: Annotated[Run, Option(str)],
+    from_: Annotated[Run, Option(str)] = UNIVERSAL,
     finetune: bool = False,
     epochs: int | None = None,
     false_alarms: float = 0.05,
@@ -83,7 +84,7 @@ def teach(
     Args:
         recordings: folder with a sub-folder a class, or a store
         out: folder to write the model into
-        from_: run folder, or model, whose encoder is taken
+        from_: run folder, model, or name of a shipped model, whose encoder is taken
         finetune: try to fine-tune the encoder, too; this takes minutes to hours
         epochs: of the fine-tuning (default: 100)
         false_alarms: share of recordings of the classes that may be called unfamiliar

@@ -9,6 +9,9 @@ from skelact.models.card import CARD
 FOLDER = Path(__file__).parents[1] / "weights"
 """Holds a package for each: weights, card, and the card for people."""
 
+UNIVERSAL = "universal-small"
+"""The encoder that is taken where nobody names one."""
+
 
 def shipped_models() -> list[str]:
     """Return the names of the shipped models."""

@@ -29,6 +29,8 @@ from skelact.recognition.description import RECOGNITION
 from skelact.store.partial import exchange
 
 PAGE = "model-card.md"
+REACHES = "reaches"
+"""Key of an encoder's card: what it reached on data sets, in words, by their names."""
 TERMS = "terms"
 """Key of a card: on which terms the data may be used that the encoder learned from."""
 _FILES = {WEIGHTS, CARD, PAGE}
@@ -139,6 +141,7 @@ def page(card: Mapping[str, Any]) -> str:
             f"scale {clips.scale}, stream {clips.stream}",
         ),
         ("encoder learned by", "; ".join(learned)),
+        *((f"reaches on {name}", str(value)) for name, value in card.get(REACHES, {}).items()),
         ("made with", ", ".join(f"{name} {number}" for name, number in card["versions"].items())),
         ("checksum of the card", card[CHECKSUM]),
     ]

@@ -1,0 +1,32 @@
+"""Models that come with the package, by their names."""
+
+import pytest
+
+import skelact
+from skelact.cli.main import main
+from skelact.errors import DataError
+from skelact.models.shipped import FOLDER, UNIVERSAL, find_model
+
+
+def test_a_name_is_found_anywhere_and_results_stay_out_of_the_package(store_path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = skelact.load(UNIVERSAL)
+    assert repr(model) == f"<Model {UNIVERSAL}: stjd-d, ntu-25>"
+    result = skelact.evaluate("knn", UNIVERSAL, store_path, "xsub", k=[1])
+    assert result.path.resolve().is_relative_to(tmp_path / UNIVERSAL / "evaluations")
+    assert not (FOLDER / UNIVERSAL / "evaluations").exists()
+    assert find_model(UNIVERSAL) == FOLDER / UNIVERSAL  # the folder of results is no model
+
+
+def test_a_model_on_disk_comes_before_a_shipped_one(tiny_run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / UNIVERSAL).symlink_to(tiny_run, target_is_directory=True)
+    assert skelact.load(UNIVERSAL).method != "stjd-d"
+
+
+def test_a_name_that_is_none_is_told_the_shipped_ones(capsys, store_path):
+    with pytest.raises(DataError, match=f"universal: no such folder.*{UNIVERSAL}"):
+        skelact.load("universal")
+    words = ["evaluate", "knn", "--run", "universal", "--data", str(store_path), "--protocol", "xsub"]
+    assert main(words) == 2
+    assert UNIVERSAL in capsys.readouterr().err
