@@ -262,11 +262,8 @@ class Model:
         if isinstance(positions, SkeletonSequence):
             if self._exported is None and self.pretrained.knows_names:
                 topology = positions.topology
-            name, fps, positions = (
-                positions.name,
-                fps or positions.fps,
-                self._of_sequence(positions, topology),
-            )
+            name, fps = positions.name, fps or positions.fps
+            positions = self._of_sequence(positions, topology)
         try:
             with np.errstate(over="ignore"):  # what is too large for float32 is infinite, and refused below
                 array = np.asarray(positions, np.float32)
