@@ -56,11 +56,11 @@ def take_browse(browser: Browser, store: skelact.Store) -> None:
 
 
 def take_report(browser: Browser) -> None:
-    write_data_set("report/raw", sequences=384, seed=2, actions=REPORTED)
+    write_data_set("report/raw", sequences=240, seed=2, actions=REPORTED)
     store = skelact.prepare("ntu60", "report/raw", "report/store", workers=1)
     runs = ["runs/mae", "runs/stjd-mp-visible"]
     for run in runs:
-        settings = {"method": run.removeprefix("runs/"), "size": "tiny", "epochs": 60}
+        settings = {"method": run.removeprefix("runs/"), "size": "tiny", "epochs": 24}
         skelact.pretrain(store, "xsub", out=run, quiet=True, training={"tensorboard": False}, **settings)
         skelact.evaluate("linear-fast", run, store, "xsub")
     page = browser.new_page(viewport={"width": 1120, "height": 900})
