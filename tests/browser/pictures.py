@@ -63,8 +63,9 @@ def take_report(browser: Browser) -> None:
         settings = {"method": run.removeprefix("runs/"), "size": "tiny", "epochs": 24}
         skelact.pretrain(store, "xsub", out=run, quiet=True, training={"tensorboard": False}, **settings)
         skelact.evaluate("linear-fast", run, store, "xsub")
-    page = browser.new_page(viewport={"width": 1120, "height": 900})
+    page = browser.new_page(viewport={"width": 1120, "height": 1100})
     page.goto(report(runs, out="report.html").path.resolve().as_uri())
+    page.locator("#nav").evaluate("each => each.remove()")  # it stays over what is scrolled
     for name, section in (("report", "confusion-section"), ("report-map", "map-section")):
         page.locator(f"#{section}").scroll_into_view_if_needed()
         page.wait_for_timeout(1500)

@@ -1,7 +1,7 @@
 // Which classes are taken for which: a matrix, the pairs by how often, and recordings of the pair that is chosen.
 
 const MOST_PAIRS = 400, FEW = 14, MOST_EXAMPLES = 70, CONFIDENT = 14;
-const confusions = { method: null, pair: null, all: false, cell: 0, left: 0 };
+const confusions = { method: null, pair: null, all: false, shown: [], cell: 0, left: 0 };
 
 function methodNow() { return report.methods[confusions.method]; }
 
@@ -81,34 +81,34 @@ function fillConfident() {
 }
 
 function drawMatrix() {
-  const canvas = find("matrix"), method = methodNow(), num = method.classes.length, room = canvas.clientWidth;
+  const canvas = find("matrix"), method = methodNow(), { shown } = confusions, num = shown.length, room = canvas.clientWidth;
   if (!room) return;
   const named = num <= 60, left = named ? Math.min(150, room * 0.34) : 0, cell = Math.max(Math.min((room - left) / num, 44), 1), size = cell * num;
   const to = surface(canvas, Math.ceil(size) + 2);
   Object.assign(confusions, { cell, left });
   const { pen } = to;
   pen.font = `${Math.min(12, Math.max(cell - 1, 7))}px system-ui, sans-serif`; pen.textBaseline = "middle";
-  method.confusion.forEach((row, own) => {
-    const of = row.reduce((sum, count) => sum + count, 0);
+  shown.forEach((own, line) => {
+    const row = method.confusion[own], of = row.reduce((sum, count) => sum + count, 0);
     if (named && cell >= 8) {
       pen.fillStyle = confusions.pair && confusions.pair[0] === own ? ink.ink : ink.soft; pen.textAlign = "right";
-      pen.fillText(fitted(pen, method.classes[own], left - 8), left - 6, (own + 0.5) * cell);
+      pen.fillText(fitted(pen, method.classes[own], left - 8), left - 6, (line + 0.5) * cell);
     }
-    row.forEach((count, said) => {
-      const share = of ? count / of : NaN, gap = cell >= 6 ? 1 : 0;
+    shown.forEach((said, column) => {
+      const count = row[said], share = of ? count / of : NaN, gap = cell >= 6 ? 1 : 0;
       pen.fillStyle = Number.isNaN(share) ? ink.missing : count ? css(heat(0.08 + 0.92 * share)) : ink.stage;
-      pen.fillRect(left + said * cell, own * cell, cell - gap, cell - gap);
+      pen.fillRect(left + column * cell, line * cell, cell - gap, cell - gap);
       if (cell >= 22 && count) {
         pen.fillStyle = share > 0.55 ? "#000" : "#fff"; pen.textAlign = "center"; pen.font = `${cell >= 28 ? 11.5 : 9.5}px system-ui, sans-serif`;
-        pen.fillText(String(Math.round(100 * share)), left + (said + 0.5) * cell, (own + 0.52) * cell);
+        pen.fillText(String(Math.round(100 * share)), left + (column + 0.5) * cell, (line + 0.52) * cell);
         pen.font = "12px system-ui, sans-serif";
       }
     });
   });
   if (confusions.pair) {
-    const [own, said] = confusions.pair;
+    const [line, column] = confusions.pair.map((label) => shown.indexOf(label));
     pen.strokeStyle = ink.ring; pen.lineWidth = 2.5;
-    pen.strokeRect(left + said * cell - 0.5, own * cell - 0.5, cell, cell);
+    pen.strokeRect(left + column * cell - 0.5, line * cell - 0.5, cell, cell);
   }
 }
 
@@ -122,9 +122,9 @@ function fitted(pen, text, width) {
 function matrixPointer() {
   const canvas = find("matrix"), tip = find("matrix-tip");
   const at = (event) => {
-    const box = canvas.getBoundingClientRect(), said = Math.floor((event.clientX - box.left - confusions.left) / confusions.cell), own = Math.floor((event.clientY - box.top) / confusions.cell);
-    const num = methodNow().classes.length;
-    return own >= 0 && own < num && said >= 0 && said < num ? [own, said, event.clientX - box.left, event.clientY - box.top, box.width] : null;
+    const box = canvas.getBoundingClientRect(), { shown, left, cell } = confusions;
+    const said = shown[Math.floor((event.clientX - box.left - left) / cell)], own = shown[Math.floor((event.clientY - box.top) / cell)];
+    return own !== undefined && said !== undefined ? [own, said, event.clientX - box.left, event.clientY - box.top, box.width] : null;
   };
   canvas.addEventListener("pointermove", (event) => {
     const hit = at(event), method = methodNow();
@@ -142,7 +142,9 @@ function chooseMethod(number) {
   confusions.method = number;
   const method = methodNow();
   for (const select of document.querySelectorAll(".method")) select.value = number;
-  find("pair-class").replaceChildren(option("", "all classes"), ...method.classes.map((name, label) => option(label, name)));
+  // of the classes those that occur, or that something was taken for
+  confusions.shown = [...method.classes.keys()].filter((label) => method.confusion.some((row, own) => row[label] || (own === label && row.some((count) => count))));
+  find("pair-class").replaceChildren(option("", "all classes"), ...confusions.shown.map((label) => option(label, method.classes[label])));
   const [first] = pairsOf(method);
   confusions.pair = first ? [first.own, first.said] : null; confusions.all = false;
   fillPairs(); fillExamples(); fillConfident(); drawMatrix();

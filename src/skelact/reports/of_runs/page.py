@@ -186,8 +186,9 @@ class RunReport:
         if not made:
             return None
         total = len(test.sides[1])
-        drawn = "all" if len(test.sequences) == total else f"{len(test.sequences):,} by chance"
-        about = f"Of {total:,} test recordings {drawn}; the first seed of every method."
+        is_whole = len(test.sequences) == total
+        drawn = f"All {total:,}" if is_whole else f"{len(test.sequences):,} of {total:,}, by chance,"
+        about = f"{drawn} test recordings; the first seed of every method."
         return {
             "about": about,
             "sequences": test.sequences.tolist(),
