@@ -239,11 +239,14 @@ def compute(out: Path, stores: Path, run: Path | None) -> None:
     for data, (_, person) in DATA.items():
         for way in WAYS:
             path, encoder = out / f"{data}-{way}.json", None
+            settings: dict[str, Any] = {"counts": list(COUNTS), "draws": DRAWS}
             if way in ("teach", "untrained"):
                 if run is None:
                     continue
-                encoder = sha256(run / WEIGHTS)
-            if path.exists() and json.loads(path.read_text())["encoder"] == encoder:
+                encoder = settings["encoder"] = sha256(run / WEIGHTS)
+            else:
+                settings["poses"] = list(VIEWS[data])
+            if path.exists() and json.loads(path.read_text())["settings"] == settings:
                 continue
             print(f"{data}, {way}", flush=True)
             rows: list[dict[str, Any]] = []
@@ -254,14 +257,15 @@ def compute(out: Path, stores: Path, run: Path | None) -> None:
                     rows += measured(poses, draw, poses.labels)
             else:
                 rows = encoded_rows(load_pretrained(run), recorded, data, person, way)
-            write_json(path, {"data": data, "way": way, "encoder": encoder, "rows": rows})
+            write_json(path, {"data": data, "way": way, "settings": settings, "rows": rows})
 
 
 def encoded_rows(
     pretrained: Pretrained, recorded: skelact.Store, data: str, person: str, way: str
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    with readable(pretrained, recorded) as found:
+    with readable(pretrained, recorded, as_recorded=True) as found:
+        pretrained = pretrained.fitted(found.store.topology)
         features = Encoded(pretrained, found.store, person) if way == "teach" else None
         for draw in draws(recorded, data):
             own = features or Encoded(pretrained.untrained(draw.number), found.store, person)
