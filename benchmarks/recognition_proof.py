@@ -37,6 +37,7 @@ from skelact.clips.source import ClipSource
 from skelact.evaluation.features import labels_of
 from skelact.files import sha256, write_json
 from skelact.models.pretrained import WEIGHTS, Pretrained, load_pretrained
+from skelact.models.sizes import Pooling
 from skelact.recognition.calibration import calibration_error, probabilities, threshold_of
 from skelact.recognition.choice import best_of, fit_linear, make_folds, measure
 from skelact.recognition.lesson import calibrated, examples_of
@@ -127,7 +128,7 @@ class Encoded:
 
     def answer(
         self,
-        pooling: str,
+        pooling: Pooling,
         own: Examples,
         asked: np.ndarray,
         linear: bool,
@@ -236,8 +237,8 @@ def measured(way: Encoded | Poses, draw: Draw, labels: np.ndarray) -> Iterator[d
 
 
 def compute(out: Path, stores: Path, run: Path | None) -> None:
-    for data, (_, person) in DATA.items():
-        for way in WAYS:
+    for way in WAYS:
+        for data, (_, person) in DATA.items():
             path, encoder = out / f"{data}-{way}.json", None
             settings: dict[str, Any] = {"counts": list(COUNTS), "draws": DRAWS}
             if way in ("teach", "untrained"):

@@ -119,7 +119,7 @@ def learn(
 def examples_of(
     pretrained: Pretrained, source: ClipSource, indices: Indices, labels: Tensor, title: str
 ) -> dict[Pooling, Examples]:
-    """Return the sequences' features by the ways to pool them that are tried."""
+    """Return the sequences' features by the ways to pool them that are tried; equal ones once."""
     numbers = len(indices) * pretrained.encoder.config.width * pretrained.topology.num_joints
     ways: list[Pooling] = ["mean", "joints"] if numbers <= MOST_NUMBERS else ["mean"]
     is_of_two = np.median(np.asarray(source.store.array("num_bodies"))[indices]) > 1
@@ -128,11 +128,11 @@ def examples_of(
     found = extract_poolings(pretrained.encoder, source, indices, ways, title=title)
     if not all(features.isfinite().all() for features in found):
         raise DataError("a recording has a feature that is not finite; did the pre-training diverge?")
-    num_classes = len(source.store.class_names)
-    return {
-        pooling: Examples(features, labels, num_classes)
-        for pooling, features in zip(ways, found, strict=True)
-    }
+    made: dict[Pooling, Examples] = {}
+    for pooling, features in zip(ways, found, strict=True):
+        if not any(torch.equal(features, other.features) for other in made.values()):  # of some encoders
+            made[pooling] = Examples(features, labels, len(source.store.class_names))
+    return made
 
 
 def _recognition(
