@@ -112,9 +112,9 @@ class Encoded:
         own = {pooling: each.part(torch.from_numpy(chosen)) for pooling, each in self.known.items()}
         labels = self.labels[chosen]
         if len(torch.unique(labels)) == len(chosen):
-            return self.answer(
-                "mean", own["mean"], asked, False, 1.0, None, "nearest neighbours, joints apart"
-            )
+            pooling: Pooling = "joints" if "joints" in own else "mean"  # of some encoders the same
+            name = "nearest neighbours, joints apart"
+            return self.answer(pooling, own[pooling], asked, False, 1.0, None, name)
         folds = make_folds(labels.numpy(), {self.name: self.people[chosen]})
         found = best_of([one for pooling, each in own.items() for one in measure(pooling, each, folds)])
         tested = found.tested

@@ -80,3 +80,10 @@ def test_a_fine_tuned_model_encodes_once_for_scores_and_distances(pretrained, so
         assert found.distances is None
     else:
         torch.testing.assert_close(found.distances, neighbours.distances(features).min(1).values)
+
+
+def test_ways_to_pool_that_are_the_same_are_tried_once(source):
+    sizes = TokenEncoderConfig(patch_frames=4, width=16, depth=1, num_heads=2, pooling="joints")
+    joints = Pretrained(build_backbone(sizes, NTU_25).eval(), NTU_25, CLIPS, {})
+    lesson = learn(joints, source, INDICES, {}, false_alarms=0.1, about={})
+    assert [each.pooling for each in lesson.candidates] == ["mean"] * 2 + ["joints-and-bodies"] * 2
