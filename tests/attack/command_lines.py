@@ -34,6 +34,7 @@ LINES = tuple(
     evaluate supervised --data @store --protocol xsub --size tiny --out @new --epochs 1
     results @run/evaluations/knn-ntu60-xsub-trained-seed0.json
     figures loss --run @run --out @loss.png
+    figures bodies --data @store --out @bodies.svg --classes [reading,clapping] --width two
     figures strip --data @store --out @strip.png
     figures density --data @store --out @density.png
     figures prime-joints --data @store --protocol xsub --out @joints.svg

@@ -28,7 +28,7 @@ def titles(monkeypatch):
 
     found = []
 
-    def write(figure, path):
+    def write(figure, path, width):
         heading = figure.get_suptitle() or figure.axes[0].get_title()
         found.append((path.name, heading, figure.axes[0].get_xlabel()))
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 NUM_PRINTED = 3
 """Most prime joints of each class that are printed."""
 Files = Annotated[Sequence[str | Path], Option(str, words=True)]
+Columns = Annotated[Literal["one", "two"] | None, Option(special=True)]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Drawn:
 
 
 @checked_arguments
-def confusion(files: Files, *, out: PathLike, variant: str | None = None) -> Drawn:
+def confusion(files: Files, *, out: PathLike, variant: str | None = None, width: Columns = None) -> Drawn:
     """Draw which classes a method takes for which, as shares of the true class.
 
     The result files are one method's; several seeds are added up.
@@ -50,6 +51,7 @@ def confusion(files: Files, *, out: PathLike, variant: str | None = None) -> Dra
         files: result files (.json) of 'skelact evaluate'
         out: the figure, .png, .svg or .pdf
         variant: which numbers, where a file has several, e.g. k=1 of kNN
+        width: columns of a paper that it is wide, 3.5 or 7.16 inches (default: for screens)
 
     Raises:
         DataError: a file that is no result, files of several methods, or a figure that cannot be written.
@@ -58,17 +60,18 @@ def confusion(files: Files, *, out: PathLike, variant: str | None = None) -> Dra
 
     result = _one_method(_read(files, variant, out))
     figure = confusion_figure(result.confusions.sum(0), result.class_names, title=_heading(result))
-    return _write(figure, out)
+    return _write(figure, out, width=width)
 
 
 @checked_arguments
-def classes(files: Files, *, out: PathLike, variant: str | None = None) -> Drawn:
+def classes(files: Files, *, out: PathLike, variant: str | None = None, width: Columns = None) -> Drawn:
     """Draw the accuracy of every class, the best on top.
 
     Args:
         files: result files (.json) of 'skelact evaluate', of one method
         out: the figure, .png, .svg or .pdf
         variant: which numbers, where a file has several, e.g. k=1 of kNN
+        width: columns of a paper that it is wide, 3.5 or 7.16 inches (default: for screens)
 
     Raises:
         DataError: as of :func:`confusion`.
@@ -76,11 +79,11 @@ def classes(files: Files, *, out: PathLike, variant: str | None = None) -> Drawn
     from skelact.reports.results import class_accuracy_figure
 
     result = _one_method(_read(files, variant, out))
-    return _write(class_accuracy_figure(result, title=_heading(result)), out)
+    return _write(class_accuracy_figure(result, title=_heading(result)), out, width=width)
 
 
 @checked_arguments
-def differences(files: Files, *, out: PathLike, variant: str | None = None) -> Drawn:
+def differences(files: Files, *, out: PathLike, variant: str | None = None, width: Columns = None) -> Drawn:
     """Draw in which classes two methods differ, and test each class over its test sequences.
 
     Give the files of two methods, each with one or several seeds; the first file's method is the first. The
@@ -92,6 +95,7 @@ def differences(files: Files, *, out: PathLike, variant: str | None = None) -> D
         files: result files (.json) of 'skelact evaluate', of two methods
         out: the figure, .png, .svg or .pdf
         variant: which numbers, where a file has several, e.g. k=1 of kNN
+        width: columns of a paper that it is wide, 3.5 or 7.16 inches (default: for screens)
 
     Raises:
         DataError: as of :func:`confusion`; or the files are not those of two methods.
@@ -121,11 +125,11 @@ def differences(files: Files, *, out: PathLike, variant: str | None = None) -> D
         lines += [
             f"    {each.name}: {each.difference:+.1f} points, p {each.adjusted_p:.2g}" for each in clear
         ]
-    return _write(figure, out, lines)
+    return _write(figure, out, lines, width=width)
 
 
 @checked_arguments
-def learning_curve(files: Files, *, out: PathLike) -> Drawn:
+def learning_curve(files: Files, *, out: PathLike, width: Columns = None) -> Drawn:
     """Draw accuracy by the share of labels, from results of 'evaluate semi', 'supervised' and 'finetune'.
 
     Results that differ in labels and seeds alone are one curve; finetune and supervised without a subset
@@ -134,6 +138,7 @@ def learning_curve(files: Files, *, out: PathLike) -> Drawn:
     Args:
         files: result files (.json) of 'skelact evaluate'
         out: the figure, .png, .svg or .pdf
+        width: columns of a paper that it is wide, 3.5 or 7.16 inches (default: for screens)
 
     Raises:
         DataError: as of :func:`confusion`; or results that make no curve.
@@ -145,7 +150,9 @@ def learning_curve(files: Files, *, out: PathLike) -> Drawn:
 
     check_name(Path(out))
     entries = read_entries([Path(name) for name in files])
-    return _write(learning_curve_figure(learning_curves(entries), title=_tested_on(entries[0])), out)
+    return _write(
+        learning_curve_figure(learning_curves(entries), title=_tested_on(entries[0])), out, width=width
+    )
 
 
 @checked_arguments
@@ -158,6 +165,7 @@ def tsne(
     classes: list[str] | None = None,
     num_sequences: int = 2000,
     perplexity: float = 30.0,
+    width: Columns = None,
     **options: Unpack[FrozenOptions],
 ) -> Drawn:
     """Draw the features of a run's test sequences on a plane by t-SNE, coloured by class.
@@ -174,6 +182,7 @@ def tsne(
         classes: names of the classes to show; default: all
         num_sequences: test sequences at most, drawn by chance
         perplexity: neighbours to keep, softly counted
+        width: columns of a paper that it is wide, 3.5 or 7.16 inches (default: for screens)
 
     Raises:
         ConfigurationError: an unknown class, protocol or setting, or a number out of range.
@@ -202,7 +211,7 @@ def tsne(
     title = f"{subject.model.run}: {subject.model.method if subject.trained else 'untrained'}"
     title += f"\n{store.data_set} {subject.protocol}"
     figure = plane_figure(plane, labels.numpy(), store.class_names, title=title, about=about)
-    return _write(figure, out, [f"  {plane.settings()}"])
+    return _write(figure, out, [f"  {plane.settings()}"], width=width)
 
 
 @checked_arguments
@@ -213,6 +222,7 @@ def prime_joints(
     out: PathLike,
     run: Annotated[Run | None, Option(str | None)] = None,
     classes: list[str] | None = None,
+    width: Columns = None,
     devices: int = 1,
     accelerator: Literal["auto", "cpu", "gpu"] = "auto",
 ) -> Drawn:
@@ -228,6 +238,7 @@ def prime_joints(
         out: the figure, .png, .svg or .pdf
         run: run folder of 'skelact pretrain'; default: the store alone
         classes: names of the classes to show; default: all
+        width: columns of a paper that it is wide, 3.5 or 7.16 inches (default: for screens)
         devices: devices that share the sequences
         accelerator: of what kind
 
@@ -261,16 +272,17 @@ def prime_joints(
         title = f"{model.run}: {model.method}\n{title}"
     about = f"{definition(detecting)}\n{len(chosen.sequences):,} of {len(test):,} test sequences"
     figure = prime_joint_figure(found, store.topology, title=title, about=about)
-    return _write(figure, out, found.table(store.topology, NUM_PRINTED))
+    return _write(figure, out, found.table(store.topology, NUM_PRINTED), width=width)
 
 
 @checked_arguments
-def loss(run: Annotated[Run, Option(str)], *, out: PathLike) -> Drawn:
+def loss(run: Annotated[Run, Option(str)], *, out: PathLike, width: Columns = None) -> Drawn:
     """Draw the mean loss of every epoch of a run, finished or not.
 
     Args:
         run: run folder of 'skelact pretrain', or of an evaluation that trains
         out: the figure, .png, .svg or .pdf
+        width: columns of a paper that it is wide, 3.5 or 7.16 inches (default: for screens)
 
     Raises:
         DataError: the folder holds no log, or one without an epoch; or a figure that cannot be written.
@@ -285,11 +297,11 @@ def loss(run: Annotated[Run, Option(str)], *, out: PathLike) -> Drawn:
     history = [line for line in read_metrics(path) if "loss" in line]
     if not history:
         raise DataError(f"{path}: not there, or no epoch is done; give the folder of a run")
-    return _write(loss_figure(history, title=str(folder)), out)
+    return _write(loss_figure(history, title=str(folder)), out, width=width)
 
 
 @checked_arguments
-def strip(data: Data, *, out: PathLike, sequence: str = "0") -> Drawn:
+def strip(data: Data, *, out: PathLike, sequence: str = "0", width: Columns = None) -> Drawn:
     """Draw a few moments of a recording side by side, with its prime joints marked.
 
     A joint is prime where the density of joint positions around it changes most. The first body is drawn.
@@ -298,6 +310,7 @@ def strip(data: Data, *, out: PathLike, sequence: str = "0") -> Drawn:
         data: store that holds the recording
         out: the figure, .png, .svg or .pdf
         sequence: its name, or its number in the store
+        width: columns of a paper that it is wide, 3.5 or 7.16 inches (default: for screens)
 
     Raises:
         DataError: no store at the place named, nobody in the recording, or a figure that cannot be written.
@@ -308,17 +321,18 @@ def strip(data: Data, *, out: PathLike, sequence: str = "0") -> Drawn:
 
     check_name(out)
     store = as_store(data)
-    return _write(strip_figure(Recording.of(store, find_sequence(store, sequence))), out)
+    return _write(strip_figure(Recording.of(store, find_sequence(store, sequence))), out, width=width)
 
 
 @checked_arguments
-def density(data: Data, *, out: PathLike, sequence: str = "0") -> Drawn:
+def density(data: Data, *, out: PathLike, sequence: str = "0", width: Columns = None) -> Drawn:
     """Draw how the density of joint positions changes over a recording, joint by joint.
 
     Args:
         data: store that holds the recording
         out: the figure, .png, .svg or .pdf
         sequence: its name, or its number in the store
+        width: columns of a paper that it is wide, 3.5 or 7.16 inches (default: for screens)
 
     Raises:
         DataError: as of :func:`strip`.
@@ -329,7 +343,46 @@ def density(data: Data, *, out: PathLike, sequence: str = "0") -> Drawn:
 
     check_name(out)
     store = as_store(data)
-    return _write(density_figure(Recording.of(store, find_sequence(store, sequence))), out)
+    return _write(density_figure(Recording.of(store, find_sequence(store, sequence))), out, width=width)
+
+
+@checked_arguments
+def bodies(data: Data, *, out: PathLike, classes: list[str] | None = None, width: Columns = None) -> Drawn:
+    """Draw the prime joints of classes on bodies, by density and, beside it, by plain motion.
+
+    A quarter of the joints of a recording, over 32 moments of it, is prime: those where the density of joint
+    positions changes most. By motion it is those that move most. Discs say in what share of moments; the body
+    is the middle of the class's most usual recording. The three most prime joints are named, and it is
+    printed how much of what is prime by density is so by motion; by chance it would be a quarter.
+
+    Args:
+        data: store whose recordings are looked at, all of each class
+        out: the figure, .png, .svg or .pdf
+        classes: names of the classes to show; default: all
+        width: columns of a paper that it is wide, 3.5 or 7.16 inches (default: for screens)
+
+    Raises:
+        ConfigurationError: an unknown class.
+        DataError: no store at the place named, no recording of a class, more classes than can be seen, or a
+            figure that cannot be written.
+    """
+    from skelact.reports.bodies import MOST_CLASSES, bodies_figure, prime_bodies
+    from skelact.reports.canvas import check_name
+
+    check_name(out)
+    store = as_store(data)
+    chosen = select_classes(store, np.arange(len(store)), classes).classes
+    if len(chosen) > MOST_CLASSES:
+        raise DataError(
+            f"{len(chosen)} classes cannot be seen in one picture; name up to {MOST_CLASSES} with --classes"
+        )
+    found = prime_bodies(store, chosen)
+    names = [[", ".join(each.most(part, store.topology)) for part in each.shares] for each in found]
+    lines = [
+        f"  {each.name}: {said}; by motion {other}; {each.overlap:.0%} alike"
+        for each, (said, other) in zip(found, names, strict=True)
+    ]
+    return _write(bodies_figure(found, store.topology, store.data_set), out, lines, width=width)
 
 
 def find_sequence(store: Store, name: str) -> int:
@@ -416,10 +469,12 @@ def _one_method(results: Sequence[ClassResult]) -> ClassResult:
     return results[0]
 
 
-def _write(figure: Figure, out: PathLike, lines: Sequence[str] = ()) -> Drawn:
+def _write(
+    figure: Figure, out: PathLike, lines: Sequence[str] = (), *, width: Literal["one", "two"] | None
+) -> Drawn:
     from skelact.reports.canvas import write_figure
 
-    write_figure(figure, Path(out))
+    write_figure(figure, Path(out), width)
     return Drawn(Path(out), lines)
 
 

@@ -113,6 +113,7 @@ COMMANDS = tuple(
             "draw which joints are prime in which action",
             "",
         ),
+        ("figures bodies", "api.figures:bodies", "draw the prime joints of classes on bodies", ""),
         ("figures strip", "api.figures:strip", "draw a recording with its prime joints", ""),
         ("figures density", "api.figures:density", "draw how joint density changes over a recording", ""),
         ("figures loss", "api.figures:loss", "draw the loss of a run", ""),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
@@ -24,7 +27,13 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK
 """Colours of several things, those of Okabe and Ito, the palest last."""
 SHAPES = ("o", "^", "s", "D", "v", "P", "X", "*")
 """Markers that tell things apart without colour."""
-DOTS_PER_INCH = 150
+DOTS_PER_INCH, DOTS_IN_PRINT = 150, 300
+Width = Literal["one", "two"]
+"""Columns of a paper that a figure is wide."""
+WIDTHS: Mapping[Width, float] = {"one": 3.5, "two": 7.16}
+"""Inches, those of most journals of two columns."""
+_SMALLEST = 0.75
+"""Texts of figures, of 8 points and more, are made smaller by this factor at most."""
 MOST_LETTERS = 120
 """Of a line of text in a figure; the rest is left out."""
 NO_DATE = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
@@ -62,8 +71,13 @@ def check_name(path: str | Path) -> None:
         raise DataError(f"{path}: cannot be written (no folder {path.parent}); make it, or choose another")
 
 
-def write_figure(figure: Figure, path: str | Path) -> None:
+def write_figure(figure: Figure, path: str | Path, width: Width | None = None) -> None:
     """Write a figure as PNG, SVG (letters as outlines) or PDF (fonts embedded), by the name's ending.
+
+    Args:
+        figure: it is changed.
+        path: the file.
+        width: one or two columns of a paper; None: as it was drawn.
 
     Its texts are what they say, dollar signs included. Letters that the usual font lacks are drawn with one
     that has them; where there is none, a warning names them.
@@ -74,6 +88,8 @@ def write_figure(figure: Figure, path: str | Path) -> None:
     path = Path(path)
     check_name(path)
     settle_texts(figure)
+    if width is not None:
+        fit_columns(figure, WIDTHS[width])
     try:
         with (
             rc_context({"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "skelact"}),
@@ -83,10 +99,36 @@ def write_figure(figure: Figure, path: str | Path) -> None:
             metadata = NO_DATE[path.suffix.lower()]
             drawn = io.BytesIO()
             kind = path.suffix.lower().removeprefix(".")
-            figure.savefig(drawn, format=kind, dpi=DOTS_PER_INCH, facecolor="white", metadata=metadata)
+            dots = DOTS_PER_INCH if width is None else DOTS_IN_PRINT
+            figure.savefig(drawn, format=kind, dpi=dots, facecolor="white", metadata=metadata)
     except (ValueError, MemoryError, RuntimeError) as error:  # more pixels than an image has
         raise DataError(f"{path}: cannot be drawn ({printable(str(error))}); show less in it") from error
     write_file(path, drawn.getvalue(), "choose another place")
+
+
+def fit_columns(figure: Figure, width: float) -> None:
+    """Make a figure ``width`` inches wide: texts stay readable, so rows of words keep their height.
+
+    Args:
+        figure: as it was drawn for the screen.
+        width: inches.
+    """
+    own_width, own_height = figure.get_size_inches()
+    factor = width / own_width
+    smaller = min(max(factor, _SMALLEST), 1.0)
+    is_to_scale = any(axes.get_aspect() != "auto" for axes in figure.axes)
+    figure.set_size_inches(width, own_height * (max(factor, 0.55 * smaller) if is_to_scale else smaller))
+    sizes = [(text, text.get_fontsize()) for text in figure.findobj(Text) if isinstance(text, Text)]
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):  # which makes labels again when it is drawn
+            for label in axis.get_ticklabels(which="both")[:1]:
+                axis.set_tick_params(labelsize=label.get_fontsize() * smaller)
+        for part in axes.collections:
+            part.set_linewidth(np.asarray(part.get_linewidth()) * smaller)
+            if isinstance(part, PathCollection):
+                part.set_sizes(part.get_sizes() * min(factor, 1.0) ** 2)
+    for text, size in sizes:
+        text.set_fontsize(size * smaller)
 
 
 def settle_texts(figure: Figure) -> None:
