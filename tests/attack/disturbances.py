@@ -261,7 +261,8 @@ def case(disturb: Disturbance, world: World, random: Random, _: int) -> Found:
         what.append(words)
         if ended.fault:
             faults.append(f"{words}: {ended.fault}")
-    if not (command.is_done_by and (place / command.is_done_by).exists()):
+    is_done = bool(command.is_done_by) and (place / command.is_done_by).exists()
+    if not is_done:
         ended = in_child(_work(place, command.line), world.folder, RERUN)
         if ended.status != 0:
             faults.append(f"cannot be repeated: {ended.fault or ended.text.strip()[-300:]}")
@@ -271,6 +272,8 @@ def case(disturb: Disturbance, world: World, random: Random, _: int) -> Found:
         faults += [f"not as from an undisturbed command: {path}" for path in different[:3]]
         left = {path.name for path in place.iterdir()} - known
         left |= {str(path.relative_to(place)) for path in place.rglob("*.partial*")}
+        if is_done:  # killed in its last moment; the next that writes there removes it
+            left -= {f"{Path(command.is_done_by).parts[0]}.partial"}
         faults += [f"left behind: {each}" for each in sorted(left)]
     return Found(f"{name}: {'; '.join(what)}", "the same at the end", faults)
 

@@ -14,6 +14,7 @@ from class_folders import in_class_folders
 from faults.mutations import flips, json_edits
 from skelact.cli.main import main
 from skelact.errors import DataError, SkelactError
+from skelact.locks import FolderLock
 from skelact.models.pretrained import load_pretrained
 from skelact.models.tensor_file import read_tensors, write_tensors
 from skelact.recognition.package import page
@@ -334,3 +335,22 @@ def test_a_run_becomes_a_package(store_path, tiny_run, tmp_path, capsys):
     assert "the test side of xsub of ntu60" in (tmp_path / "model" / "model-card.md").read_text()
     assert len(skelact.load(tmp_path / "model").classes) == 60
     assert len(skelact.load(run).classes) == 60
+
+
+def test_a_package_is_there_whole_whatever_became_of_who_wrote_it_before(tiny_run, tmp_path):
+    out, partial = tmp_path / "model", tmp_path / "model.partial"
+    (partial / "package").mkdir(parents=True)
+    (partial / "package" / "weights.safetensors").write_text("the first half")  # killed while it wrote
+    skelact.package(tiny_run, out)
+    whole = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    partial.mkdir()
+    out.rename(partial / "replaced")  # killed between the two renames of an overwriting
+    with pytest.raises(DataError, match="exists already"):
+        skelact.package(tiny_run, out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == whole
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    lock = FolderLock(partial, DataError)
+    with pytest.raises(DataError, match="is writing this package; wait for it"):
+        skelact.package(tiny_run, tmp_path / "model", overwrite=True)
+    lock.release()

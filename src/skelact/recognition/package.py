@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import platform
 import re
-import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from torch import Tensor
 from skelact import __version__
 from skelact.errors import DataError, printable
 from skelact.files import beside, json_text, write_file, writing
+from skelact.locks import FolderLock
 from skelact.models.card import CARD, CHECKSUM, MEASURES, card_checksum, read_sizes
 from skelact.models.pretrained import WEIGHTS
 from skelact.models.tensor_file import write_tensors
@@ -42,6 +43,8 @@ def write_package(
 ) -> Path:
     """Write a package; its folder is there when it is complete.
 
+    It is made in ``<out>.partial``. What a killed process left there is removed by the next.
+
     Args:
         out: the folder.
         card: of the model; versions and checksum are added.
@@ -49,27 +52,51 @@ def write_package(
         overwrite: replace a package that is there.
 
     Raises:
-        DataError: the folder exists (with ``overwrite``: and is no package alone) or cannot be written.
+        DataError: the folder exists (with ``overwrite``: and is no package alone) or cannot be written, or
+            another process is writing this package.
     """
     out = Path(out)
-    check_free(out, overwrite)
+    partial = beside(out, ".partial")
+    if not partial.exists():
+        check_free(out, overwrite)
     versions = {"skelact": __version__, **{name: version(name) for name in VERSIONS}}
     versions["python"] = platform.python_version()
     whole: dict[str, Any] = {**card, "versions": versions}
     whole[CHECKSUM] = card_checksum(whole)
+
+    def refusal(holder: str) -> DataError:
+        return DataError(f"{partial}: {holder} is writing this package; wait for it or choose another name")
+
+    made, aside = partial / "package", partial / "replaced"
     with writing(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-        made = out.with_name(f".{out.name}-{secrets.token_hex(8)}")
-        made.mkdir()
+        lock = FolderLock(partial, refusal)
+    lock.has_made = True  # the whole folder goes, whoever made it
     try:
+        with writing(out):
+            _restore(aside, out)
+            check_free(out, overwrite)
+            shutil.rmtree(made, ignore_errors=True)
+            made.mkdir()
         write_tensors(made / WEIGHTS, tensors, {CARD: whole[CHECKSUM]})
         write_file(made / CARD, json_text(whole))
         write_file(made / PAGE, page(whole))
         with writing(out):
-            _put_in_place(made, out)
+            _put_in_place(made, aside, out)
     finally:
+        with suppress(OSError):
+            _restore(aside, out)
         shutil.rmtree(made, ignore_errors=True)
+        lock.release()
     return out
+
+
+def _restore(aside: Path, out: Path) -> None:
+    """Undo a replacement that was stopped between its two renames, or end it when it was done."""
+    if aside.is_dir():
+        if out.exists():
+            shutil.rmtree(aside)
+        else:
+            os.replace(aside, out)
 
 
 def check_free(out: Path | str, overwrite: bool) -> None:
@@ -111,15 +138,13 @@ def check_apart(out: Path | str, folder: Path, what: str) -> None:
         raise DataError(f"{out}: lies in {what}, {folder}; choose a place outside it")
 
 
-def _put_in_place(made: Path, out: Path) -> None:
-    """Let a finished folder take the place of ``out``; what was there is left under the name of ``made``."""
+def _put_in_place(made: Path, aside: Path, out: Path) -> None:
+    """Let a finished folder take the place of ``out``; what was there is left beside it."""
     if not out.exists():
         os.replace(made, out)
     elif not exchange(made, out):  # a system or a disk that cannot do it in one step
-        aside = made.with_name(f"{made.name}-old")
         os.replace(out, aside)
         os.replace(made, out)
-        os.replace(aside, made)
 
 
 def page(card: Mapping[str, Any]) -> str:
