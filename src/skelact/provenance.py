@@ -18,17 +18,17 @@ def code_version() -> str:
     if not (root / "src" / "skelact").is_dir() or not (root / ".git").exists():
         return __version__
     try:
-        described = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty=+changes", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        commit = _git(root, "describe", "--always", "--exclude=*")
+        changes = "+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else ""
+    except (OSError, subprocess.SubprocessError):
         return __version__
-    commit = described.stdout.strip()
-    return f"{__version__} ({commit})" if described.returncode == 0 and commit else __version__
+    return f"{__version__} ({commit}{changes})" if commit else __version__
+
+
+def _git(root: Path, *words: str) -> str:
+    """Return what git says, the checkout untouched: ``describe --dirty`` would lock and write its index."""
+    command = ["git", "--no-optional-locks", "-C", str(root), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
 
 
 def package_versions() -> dict[str, str]:

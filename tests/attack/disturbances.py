@@ -201,7 +201,7 @@ def kill(random: Random, place: Path, command: Disturbed, seconds: float) -> Ite
 
 def full(random: Random, place: Path, command: Disturbed, seconds: float) -> Iterator[tuple[str, Ended]]:
     """Fill the disk after some bytes of a file."""
-    size = round(10 ** random.uniform(1, 6))
+    size = round(10 ** random.uniform(3.3, 6))  # what it says goes into a file, too
     yield f"files of {size:,} bytes", in_child(_work(place, command.line, partial(_full, size)), place.parent)
 
 
