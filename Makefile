@@ -81,6 +81,7 @@ gpu-wheels: setup
 results: setup
 	$(BIN)/skelact reproduce small --out . --table docs/results
 	$(BIN)/skelact reproduce public --out . --table docs/results
+	$(BIN)/skelact reproduce successor --out . --table docs/results
 
 pictures: setup
 	$(BIN)/python tests/browser/pictures.py
