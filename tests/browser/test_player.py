@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import skelact
+from skelact.recognition.answers import Explanation, StillJoints, StillStretch
 from skelact.reports.page import in_frame
 from skelact.reports.player import Decision, Played, player_page
 from skelact.reports.serving import PageServer
@@ -358,6 +359,28 @@ def test_classes_follow_the_cursor(open_page):
     width = page.locator("#decision").bounding_box()["width"]
     page.locator("#decision").click(position={"x": width / 2 + 1, "y": 20})
     assert page.evaluate("skelact.state.frame") == 15
+
+
+def test_what_carries_a_decision_is_told_and_shown_as_a_strip(open_page):
+    limb = StillJoints((HOSTILE, "B"), 0.1, 0.8, 4.0)
+    stretches = (StillStretch(0, 14, 0.9, 0.0, 0.0), StillStretch(15, 29, 0.2, 0.7, 3.0))
+    told = Explanation("wave", 0.9, (), (limb,), stretches)
+    decision = Decision(["wave"], [7.0, 22.0], np.array([[0.9], [0.9]]), [0], "about", told)
+    page = open_page(shown(a_person()[None], decision=decision))
+    assert page.locator("#carries li").all_inner_texts()[0].endswith(f"{HOSTILE} to B 10 %")
+    assert (
+        "are when that stretch is passed over, from none (dark) to 20 (yellow)"
+        in page.locator("#carries-about").inner_text()
+    )
+    row = page.evaluate(
+        """() => {
+          const canvas = document.getElementById("decision"), y = 140 * canvas.width / canvas.clientWidth;
+          return [...canvas.getContext("2d").getImageData(0, y, canvas.width, 1).data];
+        }"""
+    )
+    row = np.array(row).reshape(-1, 4)
+    assert row[len(row) // 4].tolist() == [68, 1, 84, 255], "nothing is lost in the first half"
+    assert row[3 * len(row) // 4].tolist() == [253, 231, 37, 255]
 
 
 def test_it_runs_in_a_notebooks_frame_and_from_its_own_address(open_page, browser, pair):
