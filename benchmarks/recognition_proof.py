@@ -309,7 +309,7 @@ def tables(out: Path) -> str:
 
 def percent(shares: list[float]) -> str:
     found = mean_interval([100 * share for share in shares])
-    return f"{found.mean:.1f} ± {found.half_width:.1f}"
+    return f"{found.mean:.1f} ± {found.half_width:.1f}" if found.half_width else f"{found.mean:.1f}"
 
 
 def draw_figure(out: Path) -> None:
