@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from skelact.api.model import load as load
     from skelact.api.prediction import predict as predict
     from skelact.api.pretraining import pretrain as pretrain
+    from skelact.api.reporting import report as report
     from skelact.api.runs import runs as runs
     from skelact.api.teaching import package as package
     from skelact.api.teaching import teach as teach
@@ -57,6 +58,7 @@ _HOMES = {
     "prepare": "api.data",
     "pretrain": "api.pretraining",
     "package": "api.teaching",
+    "report": "api.reporting",
     "runs": "api.runs",
     "sizes": "api.listings",
     "teach": "api.teaching",

@@ -15,7 +15,6 @@ from skelact.formats.class_folders import have_class_folders
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.known import AUTO, find_data_set, find_out
 from skelact.models.fitting import Taker, check_store
-from skelact.models.pretrained import Pretrained
 from skelact.progress import progress
 from skelact.recognition.description import Preparation
 from skelact.skeleton.conversion import plan_conversion
@@ -87,8 +86,10 @@ def readable(
                 f"{named}: {found.store.num_coordinates}-D positions, the encoder knows {num_known}-D ones, "
                 "and nothing brings the one to the other; take an encoder of such positions"
             )
-        if as_recorded and isinstance(model, Pretrained):
-            model = model.fitted(found.store.topology)
+        if as_recorded:
+            from skelact.models.pretrained import Pretrained  # which needs torch
+
+            model = model.fitted(found.store.topology) if isinstance(model, Pretrained) else model
         if found.store.topology.joints != model.topology.joints:
             source, target = found.store.topology, model.topology
             missing = _missing(source, target)
