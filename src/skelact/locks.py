@@ -14,6 +14,7 @@ import signal
 import stat
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,8 @@ _FLOCK = "hhqqi4x"
 """What Linux says of a lock, on machines with 64 bits: kind, whence, start, length and process."""
 _held: set[Path] = set()
 """Folders that this process holds, for the system would give them to it a second time."""
+_door = threading.Lock()
+"""Lets threads look into :data:`_held` one by one."""
 
 
 class FolderLock:
@@ -52,10 +55,15 @@ class FolderLock:
         self.has_made = not folder.exists()
         """Whether the folder was not there before."""
         self._key = folder.resolve()
-        if self._key in _held:
-            raise refusal(f"this process, {os.getpid()}")
-        self._file = self._acquire(refusal)
-        _held.add(self._key)
+        with _door:
+            if self._key in _held:
+                raise refusal(f"this process, {os.getpid()}")
+            _held.add(self._key)
+        try:
+            self._file = self._acquire(refusal)
+        except BaseException:
+            _held.discard(self._key)
+            raise
         with contextlib.suppress(OSError):  # a full disk: then it does not say whose it is
             self._file.truncate(0)
             self._file.write(_holder().encode())

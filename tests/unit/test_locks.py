@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -128,3 +130,30 @@ def test_nobody_ends_the_own_process(tmp_path):
     with pytest.raises(DataError, match="this very process"):
         end_holder(tmp_path)
     lock.release()
+
+
+def test_of_several_threads_one_holds_a_folder_at_a_time(tmp_path):
+    inside, most, failed = [], [], []
+
+    def work():
+        for _ in range(40):
+            try:
+                lock = FolderLock(tmp_path / "folder", DataError)
+            except DataError:
+                continue
+            except BaseException as error:
+                failed.append(error)
+                raise
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.001)
+            inside.pop()
+            lock.release()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not failed
+    assert max(most) == 1
