@@ -95,11 +95,21 @@ def test_what_a_run_lacks_is_said_and_the_rest_is_shown(evaluated, store_path, t
     capsys.readouterr()
 
 
+def test_a_card_that_says_odd_things_of_its_packages_is_shown(evaluated, tmp_path, capsys):
+    run = tmp_path / "odd"
+    shutil.copytree(evaluated, run)
+    card = json.loads((run / "card.json").read_text())
+    (run / "card.json").write_text(json.dumps(card | {"packages": [1]}))
+    assert main(["report", str(run), "--out", str(tmp_path / "page.html")]) == 0
+
+
 def test_what_cannot_be_is_refused_in_one_line(evaluated, store_path, tmp_path, capsys):
     out = ["--out", str(tmp_path / "page.html")]
     for words, told in (
         ([str(tmp_path / "none"), *out], "no such folder"),
         ([str(store_path), *out], "holds no run"),
+        ([str(evaluated / "card.json"), *out], "card.json: is a file; give a folder"),
+        (["universal-small", *out], "universal-small: comes with the package and was not evaluated here yet"),
         ([str(evaluated), "--out", str(tmp_path / "page.pdf")], "pages are written as .html"),
         ([str(evaluated), *out, "--port", "5"], "--port has no effect with --out"),
         ([str(evaluated), *out, "--protocol", "xsuv"], "xsub"),

@@ -169,6 +169,16 @@ def frames(seed, num_joints=25):
     return np.random.default_rng(seed).normal(0, 0.3, (12, num_joints, 3)).round(3).tolist()
 
 
+def test_classes_may_have_names_with_signs_that_are_not_printed(tiny_run, tmp_path):
+    names = ["wave", "rest", "s\u200bit"]
+    for number, name in enumerate(names):
+        (tmp_path / "gestures" / name).mkdir(parents=True)
+        for each in range(2):
+            pose(tmp_path / "gestures" / name, f"{number}-{each}", frames(10 * number + each), "ntu-25")
+    made = skelact.teach(tmp_path / "gestures", out=tmp_path / "model", from_=tiny_run)
+    assert sorted(made.model.classes) == ["rest", r"s\u200bit", "wave"]
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

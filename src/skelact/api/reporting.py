@@ -18,6 +18,7 @@ from skelact.api.watching import Watched
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactError
 from skelact.models.card import CARD
+from skelact.models.shipped import shipped_models
 from skelact.results.files import FOLDER
 from skelact.store.protocols import ALL, split
 from skelact.store.store import Data, Store, as_store
@@ -171,8 +172,13 @@ def find_runs(runs: Sequence[str | Path]) -> list[Path]:
     for each in runs:
         path = Path(each)
         if not path.is_dir() or not any((path / name).exists() for name in (CONFIG, CARD, FOLDER)):
-            what = "holds no run" if path.is_dir() else "no such folder"
-            raise DataError(f"{path}: {what}; give one that 'skelact pretrain --out' wrote")
+            what = "holds no run" if path.is_dir() else "is a file" if path.exists() else "no such folder"
+            if str(each) in shipped_models():
+                raise DataError(
+                    f"{each}: comes with the package and was not evaluated here yet, so there is nothing to "
+                    f"show; evaluate it first: skelact evaluate knn --run {each} --data STORE --protocol NAME"
+                )
+            raise DataError(f"{path}: {what}; give a folder that 'skelact pretrain --out' wrote")
         found.setdefault(path.resolve(), path)
     if not found:
         raise DataError("report: names no run; give the folder of one: skelact report RUN")

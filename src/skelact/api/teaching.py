@@ -13,7 +13,7 @@ from msgspec import structs
 from skelact.api.evaluating import Run, training_settings
 from skelact.api.model import Model, as_model
 from skelact.configuration import Option, PathLike, checked_arguments
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, printable
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.formats.exclusions import count_by_reason
 from skelact.models.shipped import UNIVERSAL
@@ -220,11 +220,12 @@ def _labelled(store: Store, named: Path) -> Indices:
             f"{named}: {first!r} and {second!r}: two classes of one name but for capital letters; rename one"
         )
     if named.is_dir():
-        folders = {path.name for path in named.iterdir() if path.is_dir() and not path.name.startswith(".")}
+        inside = [path for path in named.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        folders = {printable(path.name) for path in inside}  # as classes are called
         if len(folders & set(taught)) > 1 and (without := sorted(folders - set(taught))):
             raise DataError(
-                f"{named / without[0]}: no recording in it can be used, so there is nothing to teach the "
-                "class with; add some, or remove the folder"
+                f"{named / without[0]}: no recording in it can be used (copies of those in another folder "
+                "count there), so there is nothing to teach the class with; add some, or remove the folder"
             )
     if max(counts.values()) < 2:
         raise DataError(

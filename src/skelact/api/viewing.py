@@ -493,6 +493,7 @@ def chosen_frames(sequence: SkeletonSequence, frames: str) -> slice:
     part = slice(int(start or 0), int(end or sequence.num_frames))
     if not len(range(sequence.num_frames)[part]):
         raise ConfigurationError(
-            f"--frames {frames}: {sequence.name} has the frames 0 to {sequence.num_frames - 1}"
+            f"--frames {frames}: {sequence.name} has the frames 0 to {sequence.num_frames - 1}; give "
+            "START:END, the first and the one after the last"
         )
     return part

@@ -154,7 +154,8 @@ def _write_mp4(pictures: Iterator[Image.Image], path: Path, frames: range, rate:
             status = process.wait()
         if status:
             said.seek(0)
-            words = printable(said.read().decode(errors="replace").strip())[-200:] or f"status {status}"
+            lines = said.read().decode(errors="replace").split("\n")
+            words = next((printable(line)[-200:] for line in lines[::-1] if line.strip()), f"status {status}")
             raise DataError(f"{path}: cannot be written (ffmpeg: {words}); {_REMEDY}")
 
 

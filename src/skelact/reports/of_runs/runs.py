@@ -111,7 +111,9 @@ class RunFolder:
         """Return what it was computed with."""
         card = self.card or {}
         found = [("code", str(card["code"]))] if "code" in card else []
-        found += [(str(key), str(value)) for key, value in card.get("packages", {}).items()]
+        packages = card.get("packages")
+        if isinstance(packages, Mapping):  # a card may say anything
+            found += [(str(key), str(value)) for key, value in packages.items()]
         devices = dict.fromkeys(str(each["device"]) for each in self._results() if "device" in each)
         return found + [("evaluated on", "; ".join(devices))] * bool(devices)
 
