@@ -255,8 +255,8 @@ def warn_of_seen(card: Mapping[str, Any], store: Store) -> None:
     config = card.get("config", {})
     protocols = config.get("protocol", ()) if isinstance(config, Mapping) else ()
     names = str(card.get("data_set", "")).split("+")
-    sides = dict(zip(names, [*protocols] * (len(names) if len(protocols) == 1 else 1), strict=False))
-    if sides.get(store.data_set) == ALL:
+    of_each = list(protocols) * len(names) if len(protocols) == 1 else protocols
+    if (store.data_set, ALL) in zip(names, of_each, strict=False):
         warnings.warn(
             f"the encoder was pre-trained with every sequence of {store.data_set}, also those that test it "
             "(without their labels); pre-train with --protocol to keep them unseen",

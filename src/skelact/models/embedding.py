@@ -96,6 +96,9 @@ class JointTable(nn.Module):
         A joint whose name the other skeleton does not have takes that of the nearest joint which it has; one
         outside the vocabulary that is called the same there, the same.
 
+        Args:
+            other: the table of the other skeleton, with rows of the same size.
+
         Raises:
             ConfigurationError: the other skeleton has the name of no joint at all.
         """
@@ -107,8 +110,7 @@ class JointTable(nn.Module):
                 f"them {', '.join(known)}"
             )
         self.names.copy_(other.names)
-        named = [joint for joint in range(self.topology.num_joints) if joint not in self.own]
-        for joint in named:
+        for joint in set(range(self.topology.num_joints)) - set(self.own):
             self.names[self.rows[joint]] = table[known[nearest[joint]]]
         strangers = {other.topology.joints[place]: place for place in other.own}
         for number, joint in enumerate(self.own):

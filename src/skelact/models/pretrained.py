@@ -57,7 +57,10 @@ class Pretrained:
         """Return the same for another skeleton, where the encoder knows joints by their names.
 
         A joint has the row of its name; one whose name the encoder has never met, that of the nearest joint
-        on the tree which it has. Other encoders, and skeletons that it was trained on, come back as they are.
+        on the tree which it has. Other encoders, and the skeleton that it was trained on, stay as they are.
+
+        Raises:
+            ConfigurationError: a skeleton none of whose joints has a name that the encoder knows.
         """
         encoder = self.encoder
         if topology.joints == self.topology.joints or not isinstance(encoder, TokenEncoder):

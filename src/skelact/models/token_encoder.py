@@ -51,6 +51,13 @@ class Visible(NamedTuple):
     turns: Turns
     """Of the same tokens, (B, 1, R + K, E / 2)."""
 
+    def mean(self) -> Tensor:
+        """Return the (B, D) mean of the tokens that are there, those that stand for nothing included."""
+        if self.is_there is None:
+            return self.context.mean(1)
+        weight = self.is_there.unsqueeze(-1).to(self.context.dtype)
+        return (self.context * weight).sum(1) / weight.sum(1)
+
 
 class TokenEncoder(nn.Module):
     """Maps clips to a feature map per body, time step and joint, and to a vector a body.

@@ -1,9 +1,10 @@
-"""Self-distillation without a decoder: who sees little must say what a teacher says of the whole.
+"""Learning without a decoder: who sees little must say what a teacher says of the whole, or how it moves.
 
 The teacher is a slow average of the student. From two whole crops it gives shares of prototypes: of the class
 token, and of every token. The student sees the same sequence as crops with hidden tokens and as short
 stretches. Its class token should agree with the teacher's of the other crop, its hidden tokens with what the
-teacher makes of them.
+teacher makes of them. Where hidden tokens are asked for their motion alone, as in STJD-D, nothing is left
+for a teacher to say, and there is none.
 
 Sources: SLiM, arXiv 2603.10648; Caron et al., *DINO*, ICCV 2021; Zhou et al., *iBOT*, ICLR 2022; Baevski et
 al., *data2vec*, ICML 2022; for what prime joints do here, Gunasekara et al., IEEE TBIOM 7(4), 2025.
@@ -156,11 +157,11 @@ class DistilledModel(nn.Module):
         return self.student if self.config.needs_teacher else self.encoder
 
     def forward(self, views: DistilledViews) -> DistilledOutput:
-        """Compare what student and teacher say of N sequences."""
+        """Compare what student and teacher say of N sequences, or what is told of hidden motion with it."""
         config = self.config
         tau = config.teacher_tau_at(views.progress)
         whole, teacher = None, None
-        valid = self._shown(views)  # (N,)
+        valid = (_num_bodies(views, views.is_there) > 0).all(0)  # (N,)
         if config.needs_teacher:
             with torch.no_grad():
                 num_blocks = config.target_blocks if config.target == "regression" else 0
@@ -204,13 +205,6 @@ class DistilledModel(nn.Module):
         together = torch.stack([parts[name].detach() for name in PARTS])
         return DistilledOutput(torch.stack(weighted).sum(), together, student, teacher, usage)
 
-    def _shown(self, views: DistilledViews) -> Tensor:
-        """Return (N,) bool: the sequences of which both crops show somebody."""
-        seen = torch.zeros(2 * views.num_sequences, device=views.crop.device)
-        place = views.crop * views.num_sequences + views.sequence
-        seen = seen.index_add(0, place, views.is_there.flatten(1).any(1).float())
-        return (seen.view(2, -1) > 0).all(0)
-
     def _whole(self, class_tokens: Tensor, tau: float) -> _Whole:
         """Return what the teacher says of the (2, S, D) class tokens of whole crops."""
         assert self.teacher_class_head is not None
@@ -240,19 +234,15 @@ class DistilledModel(nn.Module):
     def _see(self, patches: Tensor, is_there: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the (B, D) class tokens of what is not hidden, and the (H, D) hidden tokens where asked for.
 
-        Without a loss of class tokens they are the mean of what was seen.
+        Of dropped tokens, where no loss is of class tokens, the mean of the others stands for them.
         """
         if self.config.hiding == "replace":
             encoded = self.learner.encode(patches, is_there, hidden=hidden, mask_token=self.mask_token)
             tokens = encoded.tokens.flatten(0, 2)[hidden.flatten()] if self.config.masked_weight > 0 else None
             return encoded.summary, tokens
         seen = self.learner.encode_visible(patches, is_there & ~hidden)
-        summary = seen.summary
-        if not self.config.needs_class_tokens and self.config.spread_weight == 0:
-            weight = 1.0 if seen.is_there is None else seen.is_there.unsqueeze(-1).to(seen.context.dtype)
-            summary = (seen.context * weight).sum(1) / (
-                seen.context.shape[1] if seen.is_there is None else seen.is_there.sum(1, keepdim=True)
-            )
+        has_use = self.config.needs_class_tokens or self.config.spread_weight > 0
+        summary = seen.summary if has_use else seen.mean()
         if self.predictor is None:
             return summary, None
         # each body's hidden tokens first, as many as the most that one has
@@ -266,13 +256,12 @@ class DistilledModel(nn.Module):
 
     def _class_tokens(self, summary: Tensor, views: DistilledViews, is_there: Tensor) -> _ClassTokens:
         """Return the mean of the (B, D) class tokens of each sequence's bodies that show anything."""
-        place = views.crop * views.num_sequences + views.sequence
-        counts = is_there.flatten(1).any(1).float()
-        total = counts.new_zeros(2 * views.num_sequences).index_add(0, place, counts)
-        sums = counts.new_zeros(len(total), summary.shape[1])
-        sums = sums.index_add(0, place, summary.float() * counts.unsqueeze(1))
-        values = sums / total.clamp(min=1).unsqueeze(1)
-        return _ClassTokens(rearrange(values, "(c N) D -> c N D", c=2), total.view(2, -1) > 0)
+        num_bodies = _num_bodies(views, is_there)
+        counts = is_there.flatten(1).any(1, keepdim=True)
+        sums = summary.new_zeros(num_bodies.numel(), summary.shape[1], dtype=torch.float32)
+        sums = sums.index_add(0, _places(views), summary.float() * counts)
+        values = sums.view(*num_bodies.shape, -1) / num_bodies.clamp(min=1).unsqueeze(-1)
+        return _ClassTokens(values, num_bodies > 0)
 
     def _class_loss(self, unit: Tensor, shown: Tensor, teacher: _Whole) -> Tensor:
         """Return the mean loss over sequences, and over the pairs of views of each.
@@ -372,6 +361,18 @@ class DistilledModel(nn.Module):
             follow(self.teacher_class_head, self.class_head, momentum)
         if self.teacher_token_head is not None and self.token_head is not None:
             follow(self.teacher_token_head, self.token_head, momentum)
+
+
+def _places(views: DistilledViews) -> Tensor:
+    """Return the (B,) places of rows among the crops of all sequences, the first crops before the second."""
+    return views.crop * views.num_sequences + views.sequence
+
+
+def _num_bodies(views: DistilledViews, is_there: Tensor) -> Tensor:
+    """Return the (2, N) bodies of each crop that show anything, by the (B, t, V) tokens that are there."""
+    counts = is_there.flatten(1).any(1).float()
+    total = counts.new_zeros(2 * views.num_sequences).index_add(0, _places(views), counts)
+    return total.view(2, -1)
 
 
 def _still(network: Module) -> Module:

@@ -1,10 +1,10 @@
-"""The settings of self-distillation: SLiM and STJD-D are settings of one machine.
+"""The settings of learning without a decoder: SLiM and STJD-D are settings of one machine.
 
 =======  ==================  ====================================  =============  =============
 method   tubes               views of a sequence                   class tokens   hidden tokens
 =======  ==================  ====================================  =============  =============
 slim     by chance           two crops, eight stretches of them    prototypes     prototypes
-stjd-d   spare prime joints  the same, and its prime joints alone  contrast       motion
+stjd-d   spare prime joints  two crops                             none           motion
 =======  ==================  ====================================  =============  =============
 """
 
