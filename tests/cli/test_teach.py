@@ -121,8 +121,8 @@ def test_damage_of_each_file_is_told(taught, tmp_path, name):
 
 def test_the_page_shows_names_as_they_are(taught):
     card = json.loads((taught.path / "card.json").read_text())
-    card["recognition"]["class_names"][0] = "[a](http://b.example) <img src=x> | *c*"
-    assert r"| \[a\](http\://b.example) \<img src=x\> \| \*c\* | 8 |" in page(card)
+    card["recognition"]["class_names"][0] = "[a](http://b.example) <img src=x> | *c*: d"
+    assert r"| \[a\](http\://b.example) \<img src=x\> \| \*c\*: d | 8 |" in page(card)
 
 
 def test_files_of_two_packages_do_not_mix(taught, gestures, tiny_run, tmp_path):

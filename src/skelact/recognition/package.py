@@ -187,7 +187,7 @@ def page(card: Mapping[str, Any]) -> str:
 
 def _as_text(text: str) -> str:
     """Return a text for a page in Markdown that shows it as it is, whatever signs are in it."""
-    return re.sub(r"[\\`*_\[\]<>#|!~&:]", r"\\\g<0>", printable(text))
+    return re.sub(r"[\\`*_\[\]<>#|!~&]|:(?=//)", r"\\\g<0>", printable(text))
 
 
 def _worth(about: Mapping[str, Any]) -> list[str]:
