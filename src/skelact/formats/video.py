@@ -98,12 +98,7 @@ class Video:
 
 
 def look(video: Video) -> Iterator[Seen]:
-    """Yield who is in each picture of a video, one person at most.
-
-    Raises:
-        ConfigurationError: packages are missing.
-    """
-    _packages(video.name)
+    """Yield who is in each picture of a video, one person at most."""
     with _silence():
         import mediapipe
         from mediapipe.framework.formats.landmark_pb2 import LandmarkList
