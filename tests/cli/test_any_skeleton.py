@@ -7,6 +7,7 @@ import pytest
 
 import skelact
 from skelact.cli.main import main
+from skelact.errors import DataError
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.store.convert import convert_store
 from skelact.store.store import Store
@@ -39,7 +40,7 @@ def test_it_is_evaluated_and_fine_tuned(run, kinect, capsys, tmp_path):
     assert skelact.load(out).topology.name == "kinect-20"
 
 
-def test_it_embeds_a_store_and_is_taught_its_classes(run, kinect, tmp_path):
+def test_it_embeds_a_store_and_is_taught_its_classes(run, kinect, store_path, tmp_path):
     model = skelact.load(run)
     assert model.embed_store(kinect, [0, 1]).shape == (2, 20 * 32)
     one = model.embed(Store.open(kinect).sequence(0))
@@ -49,6 +50,12 @@ def test_it_embeds_a_store_and_is_taught_its_classes(run, kinect, tmp_path):
     assert taught.topology.name == "kinect-20"
     assert taught.predict(Store.open(kinect).sequence(0).with_nan()).label in taught.classes
     assert model.topology.name == "ntu-25"
+    other = Store.open(kinect).sequence(0)
+    with pytest.raises(DataError, match="joints of kinect-20, and recording 0 has those of ntu-25; embed"):
+        model.embed([np.zeros((4, 25, 3)), other])
+    taught = skelact.load(skelact.teach(store_path, out=tmp_path / "ntu", from_=run).path)
+    with pytest.raises(DataError, match="joints of kinect-20; expected those of ntu-25"):
+        taught.predict(other)
 
 
 def test_an_encoder_that_knows_no_names_still_refuses(tiny_run, kinect, capsys):

@@ -148,18 +148,19 @@ class Model:
             positions: one recording or a list of them, of any lengths: (T, V, C) of one body or (M, T, V, C)
                 of several, in metres (2-D: pixels), the same axis up as in pre-training. NaN is a joint that
                 was not seen; a body of which no joint was seen in a frame is absent there. Or a
-                sequence, e.g. of :func:`skelact.from_xarray`, of any skeleton where the encoder knows joints
-                by their names.
+                sequence, e.g. of :func:`skelact.from_xarray`; where the encoder knows joints by their names,
+                of any skeleton, one in a list.
             fps: frames a second, where known.
 
         Returns:
             (N, D) float32.
 
         Raises:
-            DataError: another number of joints or coordinates than the model knows, or a recording in which
-                nothing was seen; the message numbers it.
+            DataError: another number of joints or coordinates than the model knows, another skeleton, or a
+                recording in which nothing was seen; the message numbers or names it.
         """
-        return self.embed_store(self._in_memory(_listed(positions), fps, "to embed"))
+        any_skeleton = self.pretrained.knows_names
+        return self.embed_store(self._in_memory(_listed(positions), fps, "to embed", any_skeleton))
 
     @overload
     def predict(
@@ -181,7 +182,7 @@ class Model:
         """Say what recordings show, of the classes that the model was taught.
 
         Args:
-            positions: one recording or a list of them, as for :meth:`embed`.
+            positions: one recording or a list of them, as for :meth:`embed`, but of the model's skeleton.
             fps: frames a second, where known.
             top: classes to tell of each.
             explain: whether to tell, as ``explanation``, which limbs, joints and stretches of time carry the
@@ -204,7 +205,7 @@ class Model:
         from skelact.recognition.prediction import predict_store
 
         recogniser = self.recogniser
-        store = self._in_memory(_listed(positions), fps, "to recognise")
+        store = self._in_memory(_listed(positions), fps, "to recognise", any_skeleton=False)
         check_store(self.takes, store)
         found = predict_store(recogniser, store, top=top)
         if explain:
@@ -236,14 +237,23 @@ class Model:
 
         return Stream(self.recogniser, instantiate(StreamSettings, settings, "stream"), top=top)
 
-    def _in_memory(self, recordings: list[Any], fps: float | None, what_for: str) -> Store:
+    def _in_memory(
+        self, recordings: list[Any], fps: float | None, what_for: str, any_skeleton: bool
+    ) -> Store:
         """Return recordings as a store, the main people of each first."""
         if not recordings:
             raise DataError(f"no recording {what_for}; give an array (T, V, C) or a list of such")
         sequences = [
-            crowd_in_order(self._sequence(f"recording {number}", each, fps))
+            crowd_in_order(self._sequence(f"recording {number}", each, fps, any_skeleton))
             for number, each in enumerate(recordings)
         ]
+        first = sequences[0].topology
+        other = next((each for each in sequences if each.topology.joints != first.joints), None)
+        if other is not None:
+            raise DataError(
+                f"{other.name}: joints of {other.topology.name}, and {sequences[0].name} has those of "
+                f"{first.name}; embed each skeleton on its own"
+            )
         num_kept = self.takes.clips.max_bodies
         crowded = [sequence.name for sequence in sequences if sequence.num_bodies > num_kept]
         if crowded:
@@ -257,10 +267,12 @@ class Model:
         learned_from = self.card.get("positions", {})  # earlier versions did not say
         return store_in_memory(sequences, learned_from.get("up"), learned_from.get("unit"))
 
-    def _sequence(self, name: str, positions: Positions, fps: float | None) -> SkeletonSequence:
+    def _sequence(
+        self, name: str, positions: Positions, fps: float | None, any_skeleton: bool
+    ) -> SkeletonSequence:
         topology = self.topology
         if isinstance(positions, SkeletonSequence):
-            if self._exported is None and self.pretrained.knows_names:
+            if any_skeleton:
                 topology = positions.topology
             name, fps = positions.name, fps or positions.fps
             positions = self._of_sequence(positions, topology)
