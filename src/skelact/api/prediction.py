@@ -20,8 +20,10 @@ from skelact.api.video import write_poses
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactError, printable
 from skelact.limits import beyond, limit
-from skelact.recognition.answers import Answer, Prediction, PrimeJoint, check_top
+from skelact.recognition.answers import Answer, Explanation, Prediction, PrimeJoint, check_top
 from skelact.recognition.stream_settings import StreamSettings
+from skelact.store.remote import is_remote
+from skelact.store.store import Store
 
 if TYPE_CHECKING:
     from skelact.api.model import Model
@@ -45,6 +47,8 @@ class Predictions:
     """Why others could not be asked about, a line each."""
     form: str = "table"
     """``table``, ``json`` or ``csv``."""
+    annotated: Path | None = None
+    """The page or film that was written."""
 
     @property
     def exit_status(self) -> int:
@@ -90,6 +94,7 @@ class Predictions:
                 ]
             if one.explanation is not None:
                 lines += [f"{'':<{width}}  {each}" for each in one.explanation.sentences(one.fps)]
+        lines += [f"written to {self.annotated}"] * (self.annotated is not None)
         return "\n".join(lines)
 
 
@@ -129,11 +134,11 @@ def predict(
 ) -> Predictions:
     """Say what recordings show, of the classes that a model was taught.
 
-    FILES are recordings in any format that 'data prepare auto' knows, folders or archives of such, stores or
-    videos; - is one pose-JSON on the standard input. For each recording: the likeliest classes with their
-    probabilities, whether it is unfamiliar, the joints that it turns on and when, and where there are several
-    people, what each of them does. What cannot be used is told in one line; the others go on, and the exit
-    status is 2 in the end.
+    FILES are recordings in any format that 'data prepare auto' knows, folders or archives of such, stores,
+    STORE:7 or STORE:NAME for one of its recordings, or videos; - is one pose-JSON on the standard input. For
+    each recording: the likeliest classes with their probabilities, whether it is unfamiliar, the joints that
+    it turns on and when, and where there are several people, what each of them does. What cannot be used is
+    told in one line; the others go on, and the exit status is 2 in the end.
 
     Args:
         model: folder of a model that was taught, or an .onnx file of 'skelact export'
@@ -196,7 +201,8 @@ def predict(
         found += told
         for each in refused:
             tell(each)
-    return Predictions(found, problems, "json" if json else "csv" if csv else "table")
+    written = Path(save_annotated) if save_annotated is not None and found else None
+    return Predictions(found, problems, "json" if json else "csv" if csv else "table", written)
 
 
 def _check_annotated(out: PathLike, files: Sequence[PathLike]) -> None:
@@ -212,8 +218,10 @@ def _check_annotated(out: PathLike, files: Sequence[PathLike]) -> None:
     check_view_name(out)
 
 
-def _annotate(model: Model, found: Readable, named: str, out: PathLike, one: Prediction) -> None:
-    """Write a page or a film of the only recording."""
+def _annotate(
+    model: Model, found: Readable, named: str, out: PathLike, one: Prediction
+) -> Explanation | None:
+    """Write a page or a film of the only recording; return what carries the decision, which it shows."""
     from skelact.api.viewing import View, recording_of_store
     from skelact.reports.decision import with_classes
     from skelact.reports.player import player_page
@@ -226,6 +234,7 @@ def _annotate(model: Model, found: Readable, named: str, out: PathLike, one: Pre
     told = replace(played, facts=[*facts, ("file", named), ("model", str(model.run))], notes=notes)
     told = with_classes(told, model.recogniser)
     View(told.sequence.name, player_page(told), played=told).save(out)
+    return None if told.decision is None else told.decision.explanation
 
 
 def ask(
@@ -262,12 +271,12 @@ def ask(
                 f"--save-annotated shows one recording, and {named} holds {len(found.store)}; give one"
             )
         predictions = predict_store(recogniser, found.store, found.recorded, top=top, title="recognising")
-        if explain:
-            predictions = explain_all(recogniser, found.store, predictions, title="explaining")
         if annotated is not None:
-            _annotate(model, found, named, annotated, predictions[0])
-        told = [(files.get(one.recording, named), one) for one in predictions]
-        return told, [
+            told = _annotate(model, found, named, annotated, predictions[0])
+            predictions = [replace(predictions[0], explanation=told)] if explain else predictions
+        elif explain:
+            predictions = explain_all(recogniser, found.store, predictions, title="explaining")
+        return [(files.get(one.recording, named), one) for one in predictions], [
             _at(path, named, each) for each in found.exclusions if not each.reason.startswith(_NO_RECORDING)
         ]
 
@@ -294,21 +303,31 @@ def _files(path: Path, named: str) -> Mapping[str, str]:
 
 @contextmanager
 def _on_disk(name: str) -> Iterator[Path]:
-    """Give the path of what was named: of a video and of the standard input a file that is soon gone.
+    """Give the path of what was named: of a store elsewhere that of its copy here; of one recording of a
+    store, of a video and of the standard input one that is soon gone.
 
     Raises:
-        DataError: the standard input has more bytes than a recording may have, or a video shows nobody.
-        ConfigurationError: a video, and the packages for it are missing.
+        DataError: no such store; the standard input has more bytes than a recording may have; or a video
+            shows nobody.
+        ConfigurationError: no such recording of a store; or a video, and the packages for it are missing.
     """
+    from skelact.api.viewing import split_source
     from skelact.formats.video import is_video
 
-    if name != STANDARD_INPUT and not is_video(name):
-        yield Path(name)
+    if is_remote(name):
+        yield Store.open(name).path
+        return
+    place, recording = split_source(name)
+    if name != STANDARD_INPUT and recording is None and not is_video(name):
+        yield place
         return
     with tempfile.TemporaryDirectory(prefix="skelact-") as folder:
         if name == STANDARD_INPUT:
             path = Path(folder) / "standard-input.json"
             path.write_bytes(_standard_input())
+        elif recording is not None:
+            path = Path(folder) / "store"
+            _write_one(Store.open(place), recording, path)
         else:
             path = Path(folder) / f"{Path(name).stem}.json"
             write_poses(name, path)
@@ -316,6 +335,26 @@ def _on_disk(name: str) -> Iterator[Path]:
             yield path
         except SkelactError as error:
             raise DataError(str(error).replace(str(path), name).replace(path.name, name)) from error
+
+
+def _write_one(store: Store, recording: str, path: Path) -> None:
+    """Write a store of one recording, with all that this one says of it but attributes."""
+    from skelact.api.figures import find_sequence
+    from skelact.store.writer import StoreWriter
+
+    sequence = store.sequence(find_sequence(store, recording))
+    with StoreWriter(
+        path,
+        data_set=store.data_set,
+        topology=store.topology,
+        class_names=store.class_names,
+        fps=None,
+        options={},
+        up=store.up,
+        unit=store.unit,
+    ) as writer:
+        writer.add(replace(sequence, attributes={}))
+        writer.finish()
 
 
 def _standard_input() -> bytes:
