@@ -14,6 +14,7 @@ import math
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ T = TypeVar("T")
 NOT_FINITE = {".inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
 """How numbers that JSON does not have are written."""
 MAKE_ROOM = "make room, or choose another place"
+ELSEWHERE = "choose another place"
 
 
 def beside(path: str | Path, ending: str) -> Path:
@@ -88,6 +90,42 @@ def replacing(path: str | Path, remedy: str = MAKE_ROOM) -> Iterator[Path]:
             raise
 
 
+def check_new(path: str | Path, overwrite: bool = True, *, makes_folders: bool = True) -> None:
+    """Refuse a file that cannot be written; called before the work whose result it is for.
+
+    Args:
+        path: the file.
+        overwrite: whether a file that is there is replaced.
+        makes_folders: whether folders that are missing are made when it is written.
+
+    Raises:
+        DataError: ``path`` exists (with ``overwrite``: and is no file), or as of :func:`check_place`.
+    """
+    path = Path(path)
+    with writing(path, ELSEWHERE):
+        is_there, is_file = path.exists(), path.is_file()
+    if is_there and not (overwrite and is_file):
+        more = " or overwrite the file (--overwrite)" if is_file else ""
+        raise DataError(f"{path}: exists already; choose another name{more}")
+    check_place(path, makes_folders=makes_folders)
+
+
+def check_place(path: str | Path, *, makes_folders: bool = True) -> None:
+    """Refuse a file or folder for which there is no place; nothing stays of the attempt.
+
+    Raises:
+        DataError: nothing can be made in the folder around it, or there is none and none is made.
+    """
+    folder = Path(path).parent
+    with writing(path, ELSEWHERE):
+        while makes_folders and not folder.exists():
+            folder = folder.parent
+        if makes_folders or folder.is_dir():
+            with tempfile.TemporaryFile(dir=folder):
+                return
+    raise DataError(f"{path}: cannot be written (no folder {folder}); make it, or choose another")
+
+
 @contextmanager
 def new_file(path: str | Path, overwrite: bool = True, remedy: str = MAKE_ROOM) -> Iterator[BinaryIO]:
     """Open a file that takes the place of ``path`` as :func:`replacing` says.
@@ -98,11 +136,9 @@ def new_file(path: str | Path, overwrite: bool = True, remedy: str = MAKE_ROOM) 
         remedy: what the message of an error says at its end.
 
     Raises:
-        DataError: ``path`` exists (with ``overwrite``: and is no file), or cannot be written.
+        DataError: as of :func:`check_new`; or ``path`` cannot be written.
     """
-    path = Path(path)
-    if path.exists() and not (overwrite and path.is_file()):
-        raise DataError(f"{path}: exists already; choose another name or overwrite the file (--overwrite)")
+    check_new(path, overwrite)
     with replacing(path, remedy) as partial, partial.open("wb") as file:
         yield file
 

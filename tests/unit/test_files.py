@@ -7,13 +7,25 @@ import hashlib
 import json
 import math
 import os
+import tempfile
 from pathlib import Path
 from typing import TypedDict
 
 import pytest
 
 from skelact.errors import DataError
-from skelact.files import beside, new_file, read_json, replacing, sha256, write_file, write_json, writing
+from skelact.files import (
+    beside,
+    check_new,
+    check_place,
+    new_file,
+    read_json,
+    replacing,
+    sha256,
+    write_file,
+    write_json,
+    writing,
+)
 from skelact.limits import VARIABLE
 
 
@@ -222,3 +234,31 @@ def test_what_stands_beside_a_path_has_its_name(tmp_path, monkeypatch):
     assert beside(".", ".partial") == tmp_path.with_name(tmp_path.name + ".partial")
     with pytest.raises(DataError, match="/: has no name"):
         beside("/", ".partial")
+
+
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    check_new(tmp_path / "file")
+    check_place(tmp_path / "new" / "folder")
+    for path, options, said in (
+        (tmp_path, {}, "exists already; choose another name$"),
+        (tmp_path / "file", {"overwrite": False}, r"exists already; .* \(--overwrite\)"),
+        (tmp_path / "file" / "inside", {}, r"cannot be written \(Not a directory\); choose another place"),
+        (
+            tmp_path / "new" / "it",
+            {"makes_folders": False},
+            r"\(no folder .*new\); make it, or choose another",
+        ),
+    ):
+        with pytest.raises(DataError, match=said):
+            check_new(path, **options)
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", read_only)
+    with pytest.raises(
+        DataError, match=r"new: cannot be written \(Read-only file system\); choose another place"
+    ):
+        check_place(tmp_path / "new")
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from skelact.api.evaluating import Run
 from skelact.api.model import ONNX, Model, as_model
 from skelact.configuration import Option, PathLike, checked_arguments
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError
+from skelact.files import check_new
 from skelact.store.store import Data
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def export(
         What was written, and how exact it is.
 
     Raises:
-        DataError: no such model, OUT is taken, or the file's probabilities are not PyTorch's.
+        DataError: no such model, OUT is taken or cannot be written, or the file's probabilities are not
+            PyTorch's.
         ConfigurationError: a model that was not taught any classes, or a package is missing.
     """
     from skelact.api.reading import readable
@@ -79,11 +81,7 @@ def export(
     out = Path(out)
     if out.suffix.lower() != ONNX:
         raise ConfigurationError(f"{out}: the name of the file to write ends in {ONNX}; choose {out}{ONNX}")
-    if out.exists() and not (overwrite and out.is_file()):
-        remedy = (
-            "choose another name" if out.is_dir() else "choose another name or overwrite it (--overwrite)"
-        )
-        raise DataError(f"{out}: exists already; {remedy}")
+    check_new(out, overwrite)
     taught = as_model(model)
     recogniser = taught.recogniser
     if not isinstance(recogniser, Recogniser):

@@ -12,6 +12,7 @@ import numpy as np
 
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError
+from skelact.files import check_new
 from skelact.limits import check_limit
 from skelact.progress import progress
 from skelact.skeleton.sequence import SkeletonSequence
@@ -63,7 +64,7 @@ def video(
         The recording, and what was seen.
 
     Raises:
-        DataError: no such file or camera, no video, nobody in it, or OUT is taken.
+        DataError: no such file or camera, no video, nobody in it, or OUT is taken or cannot be written.
         ConfigurationError: packages are missing.
 
     Example:
@@ -75,8 +76,7 @@ def video(
         for line in _lines(str(source), seconds):
             print(line, flush=True)
         return Poses(None, None, "")
-    if Path(out).exists() and not (overwrite and Path(out).is_file()):
-        raise DataError(f"{out}: exists already; choose another name or overwrite the file (--overwrite)")
+    check_new(out, overwrite)
     return write_poses(str(source), Path(out), seconds, overwrite)
 
 

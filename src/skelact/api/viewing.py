@@ -13,7 +13,7 @@ from skelact.api.evaluating import Run
 from skelact.api.model import as_model
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, printable
-from skelact.files import write_file
+from skelact.files import ELSEWHERE, check_new, write_file
 from skelact.models.card import CARD
 from skelact.skeleton.sequence import SkeletonSequence, stretch
 from skelact.skeleton.tables import TOPOLOGIES
@@ -82,7 +82,7 @@ class View:
 
             write_film(self.played, path)
         else:
-            write_file(path, self.page, "choose another place")
+            write_file(path, self.page, ELSEWHERE)
         return replace(self, path=Path(path))
 
     @checked_arguments
@@ -218,7 +218,7 @@ def check_view_name(path: str | Path) -> None:
     """Raise unless a page, or a film, can get this name; called before the work that it would show.
 
     Raises:
-        DataError: another ending, or no such folder.
+        DataError: another ending, or it cannot be written there.
         ConfigurationError: a film, and what makes it is not installed.
     """
     ending = Path(path).suffix.lower()
@@ -230,21 +230,14 @@ def check_view_name(path: str | Path) -> None:
         raise DataError(
             f"{path}: pages are written as .html, films as .gif or .mp4; give the file such an ending"
         )
-    _check_folder(path)
+    check_new(path, makes_folders=False)
 
 
 def check_page_name(path: str | Path) -> None:
     """Raise DataError unless a page can get this name; called before the work that it would show."""
     if Path(path).suffix.lower() not in ENDINGS:
         raise DataError(f"{path}: pages are written as .html; give the file this ending")
-    _check_folder(path)
-
-
-def _check_folder(path: str | Path) -> None:
-    if not Path(path).parent.is_dir():
-        raise DataError(
-            f"{path}: cannot be written (no folder {Path(path).parent}); make it, or choose another"
-        )
+    check_new(path, makes_folders=False)
 
 
 def check_only_written(port: int, browser: bool) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from skelact import __version__
 from skelact.errors import DataError, printable
-from skelact.files import beside, json_text, write_file, writing
+from skelact.files import beside, check_place, json_text, write_file, writing
 from skelact.locks import FolderLock
 from skelact.models.card import CARD, CHECKSUM, MEASURES, card_checksum, read_sizes
 from skelact.models.pretrained import WEIGHTS
@@ -103,13 +103,14 @@ def check_free(out: Path | str, overwrite: bool) -> None:
     """Refuse a folder that a package cannot be written to.
 
     Raises:
-        DataError: it exists (with ``overwrite``: and is no package, or holds more than one does), or has no
-            name.
+        DataError: it exists (with ``overwrite``: and is no package, or holds more than one does), has no
+            name, or cannot be written there.
     """
     out = Path(out)
     beside(out, "")
     if out.exists() and not overwrite:
         raise DataError(f"{out}: exists already; choose another name or overwrite it (--overwrite)")
+    check_place(out)
     if not out.exists():
         return
     with writing(out, "check the path"):

@@ -18,7 +18,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
 from skelact.errors import DataError, SkelactWarning, printable
-from skelact.files import write_file
+from skelact.files import ELSEWHERE, check_new, write_file
 
 COLOUR_MAP = "cividis"
 INK, GREY, MISSING = "#262626", "#8c8c8c", "#e6e6e6"
@@ -67,8 +67,7 @@ def check_name(path: str | Path) -> None:
     path = Path(path)
     if path.suffix.lower() not in NO_DATE:
         raise DataError(f"{path}: figures are written as {', '.join(NO_DATE)}; give the file such an ending")
-    if not path.parent.is_dir():
-        raise DataError(f"{path}: cannot be written (no folder {path.parent}); make it, or choose another")
+    check_new(path, makes_folders=False)
 
 
 def write_figure(figure: Figure, path: str | Path, width: Width | None = None) -> None:
@@ -103,7 +102,7 @@ def write_figure(figure: Figure, path: str | Path, width: Width | None = None) -
             figure.savefig(drawn, format=kind, dpi=dots, facecolor="white", metadata=metadata)
     except (ValueError, MemoryError, RuntimeError) as error:  # more pixels than an image has
         raise DataError(f"{path}: cannot be drawn ({printable(str(error))}); show less in it") from error
-    write_file(path, drawn.getvalue(), "choose another place")
+    write_file(path, drawn.getvalue(), ELSEWHERE)
 
 
 def fit_columns(figure: Figure, width: float) -> None:
