@@ -150,10 +150,6 @@ def prepare(
         "first_label": first_label,
         "landmarks": landmarks,
     }
-    if without is not None and shard is not None:
-        raise ConfigurationError("--without: give it to the command without --shard, which joins the parts")
-    if link_parts and shard is not None:
-        raise ConfigurationError("--link-parts: give it to the command without --shard, which joins parts")
     with progress(f"preparing {data_set}", unit="files") as step:
         outcome = prepare_store(
             data_set,

@@ -1,19 +1,19 @@
-"""How a store's positions are measured, told by its bodies: which axis is up, the unit, left and right."""
+"""How positions are measured: which axis is up and the unit, as the user or the bodies of a store tell."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from skelact.skeleton.handedness import share_facing_forward
-from skelact.skeleton.view import Axis, find_up, frame_sizes
+from skelact.errors import ConfigurationError
+from skelact.formats.data_set import DataSet
+from skelact.skeleton.view import METRES, Axis, NamedUnit, Unit, find_up
 from skelact.store.store import Store
 
-FAR = 30.0
-"""So many metres from where it began no sensor follows a body."""
 _MOST = 1_000
-_ENOUGH = 20
-_BACKWARDS = 0.2
 
 
 def sampled_bodies(store: Store, most: int = _MOST) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
@@ -41,33 +41,41 @@ def estimated_up(store: Store) -> Axis | None:
     return find_up(*sampled_bodies(store), store.topology)
 
 
-def remarks_on(store: Store) -> list[str]:
-    """Return what looks wrong in how a store is measured, a line each: unit, left and right, frame rates."""
-    positions, seen = sampled_bodies(store)
-    remarks = []
-    is_flat = store.num_coordinates == 2
-    largest = float(np.abs(np.where(seen[..., None], positions, 0)).max(initial=0))
-    if not is_flat and largest > FAR:
-        size = float(np.nanmedian(np.append(frame_sizes(positions, seen), 0)))
-        remarks.append(
-            f"positions lie up to {largest:,.0f} m from where recordings begin, and bodies have a size of "
-            f"{size:,.1f} m (adults: 0.5): if they are not in metres, give --unit; if the third number is no "
-            "coordinate, it is a confidence"
-        )
-    facing = share_facing_forward(positions, seen, store.topology)
-    if facing is not None and facing[1] >= _ENOUGH and facing[0] < _BACKWARDS:
-        remarks.append(
-            f"left and right look exchanged: in {1 - facing[0]:.0%} of {facing[1]:,} bodies feet and face "
-            "point to the back; if the recordings are mirrored, give a topology with left and right exchanged"
-        )
-    if "fps" in store.meta["arrays"]:
-        rates = store.array("fps")
-        known = np.unique(rates[rates > 0])
-        if len(known) > 1 or (len(known) and np.isnan(rates).any()):
-            shown = ", ".join(f"{rate:g}" for rate in known[:5]) + (", ..." if len(known) > 5 else "")
-            unknown = int(np.isnan(rates).sum())
-            some = f", and {unknown:,} sequences do not say" if unknown else ""
-            remarks.append(
-                f"frame rates differ ({shown} a second{some}); --resample {known.min():g} brings all to one"
+def with_conventions(
+    data_set: DataSet, up: Axis | None, unit: str | None, resample: float | None
+) -> tuple[DataSet, dict[str, object]]:
+    """Return a data set with what the user says of its positions, and that as a store's options record it.
+
+    Raises:
+        ConfigurationError: a value that cannot be, or that the data set tells itself.
+    """
+    unit = "px" if unit == "pixel" else unit
+    given: dict[str, object] = {"up": up, "unit": unit, "resample": resample}
+    named = (("up", up, get_args(Axis), data_set.up), ("unit", unit, get_args(NamedUnit), data_set.unit))
+    for name, value, known, told in named:
+        if value is None:
+            continue
+        if value not in known:
+            raise ConfigurationError(f"--{name} {value!r}: not known; expected {', '.join(known)}")
+        if told is not None:
+            raise ConfigurationError(
+                f"--{name} means nothing to {data_set.name}, whose {name} is known: {told}; leave it out"
             )
-    return remarks
+    if resample is not None:
+        if not 0 < resample < 1e6:
+            raise ConfigurationError(f"--resample is {resample:g}; expected frames a second, more than 0")
+        if data_set.attachments is not None:
+            raise ConfigurationError(
+                f"--resample does not go with intervals of {data_set.name}, told by numbers of frames; "
+                "leave it out"
+            )
+        data_set = replace(data_set, fps=resample)
+    return (
+        replace(data_set, up=up or data_set.up, unit=data_set.unit if unit is None else stored_unit(unit)),
+        {name: value for name, value in given.items() if value is not None},
+    )
+
+
+def stored_unit(unit: str) -> Unit | None:
+    """Return the unit in a store of raw positions in ``unit``."""
+    return "m" if unit in METRES else ("px" if unit == "px" else None)

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
-from typing import get_args
 
 from skelact.errors import ConfigurationError, DataError, printable
 from skelact.formats import notes as notes_table
@@ -18,7 +17,6 @@ from skelact.formats import ntu_cleaning
 from skelact.formats.archives import raw_files
 from skelact.formats.class_folders import with_class_folders
 from skelact.formats.class_numbers import ClassNumbers
-from skelact.formats.data_set import DataSet
 from skelact.formats.exclusions import (
     FILE_NAME,
     Exclusion,
@@ -29,16 +27,15 @@ from skelact.formats.exclusions import (
 )
 from skelact.formats.known import AUTO, find_data_set, with_settings
 from skelact.formats.notes import Note
-from skelact.formats.settings import GIVEN_ORDER
-from skelact.skeleton.main_bodies import CLIP_BODIES
 from skelact.skeleton.topology import Topology
-from skelact.skeleton.view import METRES, Axis, NamedUnit, Unit
+from skelact.skeleton.view import METRES, Axis
 from skelact.store.columns import LABEL
-from skelact.store.conventions import estimated_up, remarks_on
+from skelact.store.conventions import estimated_up, stored_unit, with_conventions
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.left_out import BY_LIST, LeftOut
 from skelact.store.parallel_reading import FileResult, ReadJob, read_files
 from skelact.store.recordings import counted, fingerprint, recordings_of
+from skelact.store.remarks import crowded, flat, measured
 from skelact.store.shards import (
     PART_FILE,
     Part,
@@ -139,14 +136,19 @@ def prepare(
         on_remark: called with one line when what a killed preparation left was removed.
 
     Raises:
-        ConfigurationError: unknown data set, setting or type of positions, a number of workers below 1, or no
-            such part.
+        ConfigurationError: unknown data set, setting or type of positions, a number of workers below 1, no
+            such part, or what is asked of a part concerns all.
         DataError: ``raw`` is missing, empty or without a recording of the data set; no recording can be used;
             ``store`` exists, is being prepared by another process or cannot be written; parts of it are
             missing or were made of something else; with ``strict``, a recording cannot be used.
     """
     raw, store = Path(raw), Path(store)
     part = None if shard is None else Shard(*shard)
+    for option, is_given in (("--without", left_out is not None), ("--link-parts", link_parts)):
+        if is_given and part is not None:
+            raise ConfigurationError(
+                f"{option}: give it to the command without --shard, which joins the parts"
+            )
     if data_set_name != AUTO:
         with_settings(find_data_set(data_set_name), settings or {})
     num_workers = default_workers() if num_workers is None else num_workers
@@ -172,7 +174,7 @@ def prepare(
                 overwrite,
                 on_progress,
                 on_remark,
-                left_out if part is None else None,
+                left_out,
                 link_parts,
             )
             if part is None:
@@ -183,46 +185,6 @@ def prepare(
             f"{store}: cannot be written ({error.strerror or error}); make room or choose another place, and "
             "start the command again"
         ) from error
-
-
-def with_conventions(
-    data_set: DataSet, up: Axis | None, unit: str | None, resample: float | None
-) -> tuple[DataSet, dict[str, object]]:
-    """Return a data set with what the user says of its positions, and that as a store's options record it.
-
-    Raises:
-        ConfigurationError: a value that cannot be, or that the data set tells itself.
-    """
-    unit = "px" if unit == "pixel" else unit
-    given: dict[str, object] = {"up": up, "unit": unit, "resample": resample}
-    named = (("up", up, get_args(Axis), data_set.up), ("unit", unit, get_args(NamedUnit), data_set.unit))
-    for name, value, known, told in named:
-        if value is None:
-            continue
-        if value not in known:
-            raise ConfigurationError(f"--{name} {value!r}: not known; expected {', '.join(known)}")
-        if told is not None:
-            raise ConfigurationError(
-                f"--{name} means nothing to {data_set.name}, whose {name} is known: {told}; leave it out"
-            )
-    if resample is not None:
-        if not 0 < resample < 1e6:
-            raise ConfigurationError(f"--resample is {resample:g}; expected frames a second, more than 0")
-        if data_set.attachments is not None:
-            raise ConfigurationError(
-                f"--resample does not go with intervals of {data_set.name}, told by numbers of frames; "
-                "leave it out"
-            )
-        data_set = replace(data_set, fps=resample)
-    return (
-        replace(data_set, up=up or data_set.up, unit=data_set.unit if unit is None else _stored(unit)),
-        {name: value for name, value in given.items() if value is not None},
-    )
-
-
-def _stored(unit: str) -> Unit | None:
-    """Return the unit in a store of raw positions in ``unit``."""
-    return "m" if unit in METRES else ("px" if unit == "px" else None)
 
 
 @dataclass(frozen=True)
@@ -271,8 +233,7 @@ class _Preparation:
                     f"{counted(count, 'time')}: {reason}, e.g. {refused[-1]}"
                 )
             store = self._finish(writer, exclusions + refused, notes)
-        remarks = [*data_set.remarks, *found, *notes_table.summary(notes), *_crowded(store)]
-        remarks += self._measured(store)
+        remarks = [*data_set.remarks, *found, *notes_table.summary(notes), *crowded(store), *measured(store)]
         if parts:
             then = "which hold its positions" if self.link_parts else "which may be removed now"
             remarks.append(f"joined from {path.name}.part-*-of-{len(parts)}, {then}")
@@ -293,11 +254,11 @@ class _Preparation:
             results = read_files(replace(self.job, files=files), self.num_workers)
             if self.job.data_set.unit is None:  # all parts have one
                 first = first_sequences(self.job)
-                results = in_metres(results, lambda unit, _: writer.set_unit(_stored(unit)), first)
+                results = in_metres(results, lambda unit, _: writer.set_unit(stored_unit(unit)), first)
             refused, num_sequences, notes = self._fill(writer, results, len(files), 0)
             writer.attach(PART_FILE, describe_part(shard, self.source, num_sequences, writer.fps_of_each))
             finished = self._finish(writer, refused, notes, may_be_empty=True)
-        remarks += [*notes_table.summary(notes), *_crowded(finished), *self._flat(finished)]
+        remarks += [*notes_table.summary(notes), *crowded(finished), *flat(finished)]
         remarks.append(f"part {shard}; once all are there, the command without --shard joins them")
         return PreparationResult(finished, len(files), sorted(refused, key=astuple), remarks)
 
@@ -330,7 +291,7 @@ class _Preparation:
             return results
 
         def say(unit: str, size: float) -> None:
-            writer.set_unit(_stored(unit))
+            writer.set_unit(stored_unit(unit))
             if METRES.get(unit, 1) != 1:
                 found.append(
                     f"positions are in {unit}, as bodies of a size of {size:,.0f} tell (adults: 0.5 m), and "
@@ -338,26 +299,6 @@ class _Preparation:
                 )
 
         return in_metres(results, say)
-
-    def _measured(self, store: Store) -> list[str]:
-        """Return what the user should know of how positions are measured, where the data set does not say."""
-        flat = self._flat(store)
-        if find_data_set(store.data_set).up is not None:
-            return flat
-        how = [f"{store.up} is up, as people stand; --up says another"]
-        if store.up is None and store.num_coordinates == 2:  # which nothing turns about a vertical
-            how = []
-        elif store.up is None:
-            how = ["nothing tells which axis is up, nor does a person who stands upright; --up says it"]
-        return flat + ([] if "up" in self.options else how) + remarks_on(store)
-
-    def _flat(self, store: Store) -> list[str]:
-        """Return a line on 2-D positions that are given a unit of length; none for others."""
-        unit = str(self.options.get("unit"))
-        if store.num_coordinates != 2 or unit not in METRES:
-            return []
-        done = "were left as they are" if unit == "m" else f"were multiplied by {METRES[unit]:g}"
-        return [f"positions are 2-D and {done}, as --unit {unit} says; those in a picture have --unit px"]
 
     def _joined(self, parts: Sequence[Part]) -> Generator[FileResult, None, None]:
         """Yield what each file of all parts gave."""
@@ -417,22 +358,6 @@ class _Preparation:
             for name, text in data_set.attachments(data_set, writer.names).items():
                 writer.attach(name, text)
         return writer.finish(may_be_empty=may_be_empty, find_up=estimated_up)
-
-
-def _crowded(store: Store) -> list[str]:
-    """Return a line on the sequences with more people than a clip holds, if there are any."""
-    num_bodies = store.array("num_bodies")
-    crowded = int((num_bodies > CLIP_BODIES).sum())
-    if not crowded:
-        return []
-    if store.meta["options"].get("body_order") == GIVEN_ORDER:
-        rule = "in the order of the files"
-    else:
-        rule = "those seen most of the time, and of them those who move most"
-    return [
-        f"{crowded:,} of {counted(len(store), 'sequence')} show more than {CLIP_BODIES} people, up to "
-        f"{num_bodies.max()}; clips hold the first {CLIP_BODIES} (--clips.max_bodies): {rule}"
-    ]
 
 
 def _take(

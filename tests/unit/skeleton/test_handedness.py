@@ -8,8 +8,9 @@ import pytest
 from skelact.skeleton.conversion import plan_conversion
 from skelact.skeleton.handedness import share_facing_forward
 from skelact.skeleton.tables import COCO_17, KINECT_20
-from skelact.store.conventions import remarks_on, sampled_bodies
+from skelact.store.conventions import sampled_bodies
 from skelact.store.prepare import prepare
+from skelact.store.remarks import remarks_on
 from skelact.store.store import Store
 from skelact.store.writer import StoreWriter
 from skelact.synthetic import write_data_set

@@ -1,0 +1,89 @@
+"""What the user should know of a store that was prepared, a line each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skelact.formats.known import find_data_set
+from skelact.formats.settings import GIVEN_ORDER
+from skelact.skeleton.handedness import share_facing_forward
+from skelact.skeleton.main_bodies import CLIP_BODIES
+from skelact.skeleton.view import METRES, frame_sizes
+from skelact.store.conventions import sampled_bodies
+from skelact.store.recordings import counted
+from skelact.store.store import Store
+
+FAR = 30.0
+"""So many metres from where it began no sensor follows a body."""
+_ENOUGH = 20
+_BACKWARDS = 0.2
+
+
+def crowded(store: Store) -> list[str]:
+    """Return a line on the sequences with more people than a clip holds, if there are any."""
+    num_bodies = store.array("num_bodies")
+    num_crowded = int((num_bodies > CLIP_BODIES).sum())
+    if not num_crowded:
+        return []
+    if store.meta["options"].get("body_order") == GIVEN_ORDER:
+        rule = "in the order of the files"
+    else:
+        rule = "those seen most of the time, and of them those who move most"
+    return [
+        f"{num_crowded:,} of {counted(len(store), 'sequence')} show more than {CLIP_BODIES} people, up to "
+        f"{num_bodies.max()}; clips hold the first {CLIP_BODIES} (--clips.max_bodies): {rule}"
+    ]
+
+
+def measured(store: Store) -> list[str]:
+    """Return lines on how positions are measured, as far as the data set does not say it."""
+    lines = flat(store)
+    if find_data_set(store.data_set).up is not None:
+        return lines
+    if "up" not in store.meta["options"]:
+        if store.up is not None:
+            lines.append(f"{store.up} is up, as people stand; --up says another")
+        elif store.num_coordinates == 3:  # nothing turns a picture about a vertical
+            lines.append("nothing tells which axis is up, nor does a person who stands upright; --up says it")
+    return lines + remarks_on(store)
+
+
+def flat(store: Store) -> list[str]:
+    """Return a line on 2-D positions that are given a unit of length; none for others."""
+    unit = str(store.meta["options"].get("unit"))
+    if store.num_coordinates != 2 or unit not in METRES:
+        return []
+    done = "were left as they are" if unit == "m" else f"were multiplied by {METRES[unit]:g}"
+    return [f"positions are 2-D and {done}, as --unit {unit} says; those in a picture have --unit px"]
+
+
+def remarks_on(store: Store) -> list[str]:
+    """Return what looks wrong in how a store is measured, a line each: unit, left and right, frame rates."""
+    positions, seen = sampled_bodies(store)
+    remarks = []
+    is_flat = store.num_coordinates == 2
+    largest = float(np.abs(np.where(seen[..., None], positions, 0)).max(initial=0))
+    if not is_flat and largest > FAR:
+        size = float(np.nanmedian(np.append(frame_sizes(positions, seen), 0)))
+        remarks.append(
+            f"positions lie up to {largest:,.0f} m from where recordings begin, and bodies have a size of "
+            f"{size:,.1f} m (adults: 0.5): if they are not in metres, give --unit; if the third number is no "
+            "coordinate, it is a confidence"
+        )
+    facing = share_facing_forward(positions, seen, store.topology)
+    if facing is not None and facing[1] >= _ENOUGH and facing[0] < _BACKWARDS:
+        remarks.append(
+            f"left and right look exchanged: in {1 - facing[0]:.0%} of {facing[1]:,} bodies feet and face "
+            "point to the back; if the recordings are mirrored, give a topology with left and right exchanged"
+        )
+    if "fps" in store.meta["arrays"]:
+        rates = store.array("fps")
+        known = np.unique(rates[rates > 0])
+        if len(known) > 1 or (len(known) and np.isnan(rates).any()):
+            shown = ", ".join(f"{rate:g}" for rate in known[:5]) + (", ..." if len(known) > 5 else "")
+            unknown = int(np.isnan(rates).sum())
+            some = f", and {unknown:,} sequences do not say" if unknown else ""
+            remarks.append(
+                f"frame rates differ ({shown} a second{some}); --resample {known.min():g} brings all to one"
+            )
+    return remarks
