@@ -109,11 +109,11 @@ class BodyFrames:
         stream: str,
         factors: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        joints = _unwrapped(store.array("joints"))
-        rows: Rows = _unwrapped(store.array("frame_rows"))
-        row_start = np.asarray(store.array("row_start"))
-        num_frames = np.asarray(np.diff(store.array("frame_start")))
-        num_bodies = np.asarray(store.array("num_bodies"))
+        joints: npt.NDArray[Any] | JoinedArray = store.array("joints")
+        rows: Rows = store.array("frame_rows")
+        row_start = store.array("row_start")
+        num_frames = np.diff(store.array("frame_start"))
+        num_bodies = store.array("num_bodies")
         num_absent = sum(int((rows[begin : begin + _ROWS] < 0).sum()) for begin in range(0, len(rows), _ROWS))
         crowded = np.flatnonzero(num_bodies > max_bodies)
         if len(crowded):
@@ -134,7 +134,7 @@ class BodyFrames:
         self.joints_missing = "joint_present" in store.meta["arrays"]
         self._store, self._max_bodies, self._hold, self._stream = store, max_bodies, hold, stream
         self._joints = joints
-        self._joint_start = np.asarray(store.array("joint_start"))
+        self._joint_start = store.array("joint_start")
         self._is_fixed_point = store.position_type != FLOAT32
         self._scale = factors
         self._is_checked = np.full(len(num_frames), self._is_fixed_point)
@@ -150,7 +150,7 @@ class BodyFrames:
             parents = np.array(store.topology.parents, np.int64)[:, None] * num_coordinates
             self._parents = (parents + np.arange(num_coordinates)).reshape(-1)
         if self.joints_missing:
-            self._joint_present = _unwrapped(store.array("joint_present"))
+            self._joint_present = store.array("joint_present")
             self._substitutes = JointSubstitutes(store.topology)
 
     def frame_numbers(self, sequence: int) -> IntArray:
@@ -249,7 +249,7 @@ class BodyFrames:
                 write_bodies(
                     out.flatten(2).numpy(),
                     places[own],
-                    _unwrapped(joints).reshape(len(joints), -1),
+                    joints.reshape(len(joints), -1),
                     scales[own],
                     rows,
                     begins[own],
@@ -355,11 +355,6 @@ def _kernel() -> Callable[..., None] | None:
 
     kernel: Callable[..., None] = write_bodies
     return kernel
-
-
-def _unwrapped(array: Any) -> Any:
-    """Return an array without the wrapper that mapping puts around it."""
-    return np.asarray(array) if isinstance(array, np.ndarray) else array
 
 
 def _where_they_lie(

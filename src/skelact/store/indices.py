@@ -178,7 +178,7 @@ def _first_outside(column: npt.NDArray[np.int32], num: int | None) -> int | None
 
 
 def _bad_names(store: Store) -> Iterator[str]:
-    names = np.asarray(store.array("names"))
+    names = store.array("names")
     if names.itemsize > 4 * limit("name"):  # of UTF-8
         yield f"names: one has {beyond('name', names.itemsize)}"
         return
@@ -220,11 +220,7 @@ def _parts(length: int, more: int = 0) -> Iterator[slice]:
 
 
 def _of(store: Store, *names: str) -> list[npt.NDArray[Any]]:
-    """Return arrays without the wrapper that mapping puts around them."""
-    arrays = [store.array(name) for name in names]
-    return [
-        np.asarray(array) if isinstance(array, np.ndarray) else array for array in arrays
-    ]  # else in parts
+    return [store.array(name) for name in names]
 
 
 def _owners(starts: Places, part: slice) -> tuple[Places, Places]:

@@ -57,11 +57,14 @@ class JoinedArray:
     def __getitem__(self, rows: slice | int | npt.NDArray[np.integer[Any]]) -> Array:
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
-            return self._stretch(start, max(start, stop))[::step] if step > 0 else self[np.r_[rows]]
+            if step > 0:
+                return self._stretch(start, max(start, stop))[::step]
+            rows = np.arange(start, stop, step)
         numbers = np.asarray(rows, np.int64)
         numbers = np.where(numbers < 0, numbers + len(self), numbers)
-        if numbers.size and not (numbers.min() >= 0 and numbers.max() < len(self)):
-            raise IndexError(f"row {int(numbers.max())} of {len(self)}")
+        is_outside = (numbers < 0) | (numbers >= len(self))
+        if is_outside.any():
+            raise IndexError(f"row {int(np.asarray(rows)[is_outside].flat[0])} of {len(self)}")
         found: Array = np.empty((*numbers.shape, *self.shape[1:]), self.dtype)
         for is_own, piece, start in self.pieces(numbers):
             found[is_own] = piece[numbers[is_own] - start]
@@ -128,6 +131,6 @@ def mapped(file: Path, dtype: str, shape: tuple[int, ...]) -> Array:
         DataError: it cannot be mapped any more.
     """
     try:
-        return np.memmap(file, dtype=dtype, mode="r", shape=shape)
+        return np.asarray(np.memmap(file, dtype=dtype, mode="r", shape=shape))  # without its slow wrapper
     except (OSError, ValueError) as error:  # changed since the store was opened, or no memory is left
         raise DataError(f"{file}: cannot be mapped ({error}); open the store again") from error

@@ -83,6 +83,10 @@ class PartRows(Struct):
     frame_numbers: Count
 
 
+LENGTHS = PartRows.__struct_fields__
+"""The arrays that each part has, by their names."""
+
+
 class PartEntry(Struct):
     """A part in which positions lie."""
 
@@ -258,8 +262,8 @@ def _bad_parts(folder: Path, meta: StoreMeta, parts: list[PartEntry]) -> Iterato
             yield f"{named}: is missing, and positions of {folder} lie there; put it back, or prepare again"
             return
         found = checked(read_meta(path, may_have_parts=False), StoreMeta, str(path / META), DAMAGED)
-        lengths = {name: found.arrays[name].shape[0] for name in ("joints", "frame_rows", "frame_numbers")}
-        told = {name: getattr(entry.rows, name) for name in lengths}
+        lengths = {name: found.arrays[name].shape[0] for name in LENGTHS}
+        told = {name: getattr(entry.rows, name) for name in LENGTHS}
         known = [name for name in IN_PARTS if name in meta.arrays and name in found.arrays]
         own, other = (
             [(one.arrays[name].dtype, one.arrays[name].shape[1:]) for name in known] for one in (meta, found)
@@ -268,7 +272,7 @@ def _bad_parts(folder: Path, meta: StoreMeta, parts: list[PartEntry]) -> Iterato
         if not is_same or entry.joints_missing != ("joint_present" in found.arrays):
             yield f"{named}: is not the part that {folder} was joined from; put that back, or prepare again"
             return
-    for name in ("joints", "frame_rows", "frame_numbers"):
+    for name in LENGTHS:
         total, expected = sum(getattr(entry.rows, name) for entry in parts), meta.arrays[name].shape[0]
         if total != expected:
             yield f"{folder / META}: parts hold {total} rows of {name}, expected {expected}; {DAMAGED}"

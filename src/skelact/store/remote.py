@@ -23,6 +23,7 @@ from typing import Any
 
 from skelact.errors import ConfigurationError, DataError, SkelactError, SkelactWarning, printable
 from skelact.files import parse_json_bytes, sha256, writing
+from skelact.formats.exclusions import error_text
 from skelact.limits import check_limit, limit
 from skelact.locks import FolderLock
 from skelact.progress import Step, progress
@@ -160,7 +161,7 @@ class _Remote:
             cause = error.__cause__ or error  # aiohttp's, behind a file that "is not found"
             found = {type(error), type(cause)}
             status = getattr(cause, "status", 404 if FileNotFoundError in found else 0)
-            why = _reason(cause)
+            why = error_text(cause)
             if "credentials" in f"{type(cause).__name__} {cause}".lower():
                 said = f"no credentials ({why}); set them as for any use of {self.kind}"
             elif status in (401, 403) or PermissionError in found:
@@ -270,9 +271,3 @@ def _files_of(table: StoreMeta) -> list[tuple[str, int | None, str]]:
 
 def _short(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _reason(error: BaseException) -> str:
-    """Return what an error of a file system says, in one line."""
-    text = printable(" ".join(str(error).split()))[:200]
-    return text or type(error).__name__

@@ -261,9 +261,12 @@ class Store:
         return place
 
     def joints(self, rows: npt.NDArray[np.int64] | slice) -> Array:
-        """Return rows of ``joints`` as they are kept.
+        """Return (..., V, C) rows of ``joints`` as they are kept.
 
         Opening looks at no position, so those kept exactly are looked at here; the scales of others were.
+
+        Args:
+            rows: their numbers (...), or a slice.
 
         Raises:
             DataError: a position that is not finite, or too far to be one.
@@ -293,11 +296,11 @@ class Store:
             return joints
         return from_fixed_point(joints, self.array("joint_scale")[index])
 
-    def seen_joints(self, rows: Any) -> npt.NDArray[np.bool_]:
+    def seen_joints(self, rows: npt.NDArray[np.int64] | slice | int) -> npt.NDArray[np.bool_]:
         """Return (..., V) whether each joint was there in rows of ``joints``; all were where none is missing.
 
         Args:
-            rows: their numbers, or a slice.
+            rows: their numbers (...), or a slice.
         """
         if "joint_present" not in self.meta["arrays"]:
             seen: npt.NDArray[np.bool_] = np.broadcast_to(np.True_, self.array("joints").shape[:2])[rows]

@@ -21,7 +21,7 @@ from skelact.skeleton.view import Axis, Unit
 from skelact.store.columns import Columns
 from skelact.store.fixed_point import FLOAT32, INT16, check_position_type, largest_error
 from skelact.store.linked import IN_PARTS
-from skelact.store.metadata import FORMATS, META, PARTS
+from skelact.store.metadata import FORMATS, LENGTHS, META, PARTS
 from skelact.store.packing import PackedSequence, pack
 from skelact.store.partial import PartialFolder
 from skelact.store.store import Store, content_hash_of
@@ -286,7 +286,7 @@ def _part_entry(part: Store) -> dict[str, object]:
     return {
         "folder": part.path.name,
         "content_hash": part.content_hash,
-        "rows": {name: arrays[name]["shape"][0] for name in ("joints", "frame_rows", "frame_numbers")},
+        "rows": {name: arrays[name]["shape"][0] for name in LENGTHS},
         "joints_missing": "joint_present" in arrays,
     }
 

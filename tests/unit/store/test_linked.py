@@ -181,7 +181,7 @@ def test_what_cannot_be_linked(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no part lies beside it; make them with --shard I/N"):
         prepare("pose-json", raw, store, num_workers=1, link_parts=True)
     with pytest.raises(ConfigurationError, match="--link-parts: give it to the command without --shard"):
-        prepare_command("pose-json", raw, store, shard="1/2", link_parts=True)
+        prepare("pose-json", raw, store, shard=(1, 2), link_parts=True)
     for number in (1, 2):
         prepare("pose-json", raw, store, num_workers=1, shard=(number, 2))
     (tmp_path / "bad.csv").write_text("name\n01\n")
@@ -201,9 +201,11 @@ def test_an_array_in_pieces_is_read_like_one() -> None:
     whole = np.concatenate(pieces)
     assert (array.shape, array.ndim, len(array), array.dtype) == (whole.shape, 2, 7, whole.dtype)
     numbers = np.array([[6, 0], [3, 3], [2, -1]])
-    for rows in (slice(None), slice(1, 5), slice(5, 1), slice(-2, None), slice(0, 7, 3), 4, -1, numbers):
+    slices = [(None,), (1, 5), (5, 1), (-2, None), (0, 7, 3), (None, None, -2)]
+    for rows in (*(slice(*each) for each in slices), 4, -1, numbers):
         np.testing.assert_array_equal(array[rows], whole[rows])
     np.testing.assert_array_equal(array[numbers[:0]], whole[numbers[:0]])
     assert np.shares_memory(array[3:5], pieces[2])
-    with pytest.raises(IndexError, match="of 7"):
-        array[np.array([7])]
+    for row in (7, -8):
+        with pytest.raises(IndexError, match=f"row {row} of 7"):
+            array[np.array([0, row])]
