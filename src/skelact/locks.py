@@ -97,7 +97,8 @@ class FolderLock:
             except FileNotFoundError:  # whoever had it removed the folder just now
                 continue
             try:
-                if _locks(file) and os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+                _lock(file)
+                if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
                     return file
             except FileNotFoundError:  # likewise
                 pass
@@ -198,16 +199,20 @@ def _open(path: Path) -> BinaryIO:
     return file
 
 
-def _locks(file: BinaryIO) -> bool:
-    """Lock an open file; True also where locks are not known."""
-    if fcntl is not None:
-        try:  # such a lock ends with its process, and its children do not inherit it
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):
-            raise
-        except OSError:  # a file system without locks
-            pass
-    return True
+def _lock(file: BinaryIO) -> None:
+    """Lock an open file, where locks are known.
+
+    Raises:
+        BlockingIOError: another process has locked it; on some systems a ``PermissionError``.
+    """
+    if fcntl is None:
+        return
+    try:  # such a lock ends with its process, and its children do not inherit it
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        raise
+    except OSError:  # a file system without locks
+        pass
 
 
 def _holder() -> str:

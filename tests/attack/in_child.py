@@ -56,17 +56,16 @@ class Ended:
         return ""
 
 
-def in_child(work: Work, folder: Path, seconds: float = SECONDS, *, is_killed: bool = False) -> Ended:
+def in_child(work: Work, folder: Path, seconds: float = SECONDS) -> Ended:
     """Run ``work`` in a child process and return how it ended.
 
     Args:
         work: what is done; what it returns is the exit status, None for 0.
         folder: a place for the child's output.
         seconds: after which it and its children are killed outright.
-        is_killed: that is meant to happen, and is no work without end.
     """
     (ended,) = in_children([work], folder, seconds)
-    return Ended(ended.status, ended.text) if is_killed else ended
+    return ended
 
 
 def in_children(works: Sequence[Work], folder: Path, seconds: float = SECONDS) -> list[Ended]:

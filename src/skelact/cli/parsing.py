@@ -286,25 +286,23 @@ def _add(parser: Parser, each: Parameter, is_positional: bool, command: str) -> 
             more["nargs"] = "?"
         parser.add_argument(each.name, type=kind, **more)
         return
-    flags = [f"--{_dashed(each.name)}"]
-    if "_" in each.name.rstrip("_"):
-        flags.append(f"--{each.name}")
+    flag = f"--{_dashed(each.name)}"
     if each.hint is bool and each.default is True:
         parser.add_argument(f"--no-{_dashed(each.name)}", dest=each.name, action="store_false", **more)
         return
     if each.hint is bool:
-        parser.add_argument(*flags, action="store_true", **more)
+        parser.add_argument(flag, action="store_true", **more)
         return
     if bool in get_args(each.hint):  # --resume, or --resume auto
         words = next(metavar(inner) for inner in get_args(each.hint) if get_origin(inner) is Literal)
-        parser.add_argument(*flags, type=kind, nargs="?", const=True, metavar=f"[{words}]", **more)
+        parser.add_argument(flag, type=kind, nargs="?", const=True, metavar=f"[{words}]", **more)
         return
     if each.option.repeat:
         more["action"] = "append"
     if each.option.words:
         more["nargs"] = "+"
     parser.add_argument(
-        *flags, dest=each.name, type=kind, required=is_needed, metavar=metavar(each.hint), **more
+        flag, dest=each.name, type=kind, required=is_needed, metavar=metavar(each.hint), **more
     )
 
 
@@ -347,8 +345,7 @@ def explain(parser: Parser, error: argparse.ArgumentError) -> str:
         options = {
             action.dest: action.dest.upper() for action in parser._actions if not action.option_strings
         }
-        words = [name.split("/")[0] for name in names.split(", ")]
-        return f"{start}required: {', '.join(options.get(word, word) for word in words)}"
+        return f"{start}required: {', '.join(options.get(word, word) for word in names.split(', '))}"
     if "nrecognized arguments" not in text:
         return text
     known = [option for action in parser._actions for option in action.option_strings]

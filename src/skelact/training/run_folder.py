@@ -10,6 +10,7 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
+from skelact.configuration import flatten
 from skelact.errors import ConfigurationError, DataError, SkelactError
 from skelact.files import write_file, writing
 from skelact.locks import LOCK, FolderLock, holder_of
@@ -117,8 +118,8 @@ def open_folder(
             )
         write_file(out / CONFIG, yaml_text(config), "choose another --out")
         return
-    before = {**_dotted(defaults or {}), **_dotted(read_settings(out))}
-    now = _dotted(config)
+    before = {**flatten(defaults or {}), **flatten(read_settings(out))}
+    now = flatten(config)
     free = {f"training.{name}" for name in (*NUMERICALLY_NEUTRAL, *ROUNDING_ONLY)}
     for key in sorted({*before, *now} - free):
         if before.get(key) != now.get(key):
@@ -141,11 +142,3 @@ def read_settings(out: str | Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise DataError(f"{out}: holds no run to resume ({CONFIG} is no table of settings)")
     return settings
-
-
-def _dotted(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested tables as one with dotted keys."""
-    found: dict[str, Any] = {}
-    for key, value in table.items():
-        found |= _dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return found

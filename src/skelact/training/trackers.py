@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from skelact.configuration import flatten
 from skelact.errors import ConfigurationError, SkelactWarning
+from skelact.formats.exclusions import error_text
 from skelact.training.run_folder import CONFIG, read_settings
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Tracker:
 
     shows_figures = True
     package: str
-    extra: str
+    """Its name, also that of the extra that installs it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self._works = folder, True
@@ -51,7 +52,7 @@ class Tracker:
         except ImportError as error:
             raise ConfigurationError(
                 f"training.logger: the package {self.package!r} cannot be loaded ({error}); "
-                f"pip install 'skelact[{self.extra}]', or leave --logger out"
+                f"pip install 'skelact[{self.package}]', or leave --logger out"
             ) from error
         config = folder / CONFIG
         settings = flatten(read_settings(folder)) if config.exists() else {}
@@ -76,10 +77,8 @@ class Tracker:
             work()
         except Exception as error:  # whatever networks, services and these packages raise
             self._works = False
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            warnings.warn(
-                f"{self.package}: {reason}; the run goes on without it", SkelactWarning, stacklevel=3
-            )
+            problem = f"{self.package}: {error_text(error)}; the run goes on without it"
+            warnings.warn(problem, SkelactWarning, stacklevel=3)
 
     def _import(self) -> None:
         raise NotImplementedError
@@ -100,7 +99,7 @@ class Tracker:
 class WeightsAndBiases(Tracker):
     """Weights & Biases; with ``WANDB_MODE=offline`` in the run folder, ``WANDB_PROJECT`` names another."""
 
-    package, extra = "wandb", "wandb"
+    package = "wandb"
 
     def _import(self) -> None:
         import wandb
@@ -135,7 +134,7 @@ class WeightsAndBiases(Tracker):
 class MLflow(Tracker):
     """MLflow; ``MLFLOW_TRACKING_URI`` says where to, ``MLFLOW_EXPERIMENT_NAME`` names another experiment."""
 
-    package, extra = "mlflow", "mlflow"
+    package = "mlflow"
 
     def _import(self) -> None:
         import mlflow
