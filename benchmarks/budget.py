@@ -4,10 +4,11 @@
 
 Operations are counted on this machine: of a step of masked pre-training with two body slots, as published, of
 a step of STJD-CL with one person, and of the encoders' forward passes; a fine-tuning step takes three times
-its forward pass. Sequences are those of the complete data sets. The rates of a processor of 2 cores were
-measured (``benchmarks/results/2026-11-22-xeon-2-cores.md``); those of GPUs are computed, as a share of the
-peak that the maker tells, but not of STJD-CL: its small convolutions are bound by memory, and no share of
-that peak tells how fast they are. Nothing is trained.
+its forward pass. Sequences are those of the complete data sets; those of PKU-MMD are not counted from data,
+but what papers tell. The rates of a processor of 2 cores were measured
+(``benchmarks/results/2026-11-22-xeon-2-cores.md``); those of GPUs are computed, as a share of the peak that
+the maker tells, but not of STJD-CL: its small convolutions are bound by memory, and no share of that peak
+tells how fast they are. Nothing is trained.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from skelact.reproduction.suite_files import read_suite
 from skelact.skeleton.tables import NTU_25
 
 PKU = {"pku1": (18_841, 2_704), "pku2": (5_332, 1_613)}
-"""Training and test sequences of PKU-MMD under xsub, as papers tell them."""
+"""Training and test sequences of PKU-MMD under xsub, as papers tell them; not counted from data."""
 MEASURED = {"masked": 451e9 / 2.277, "masked, bf16": 451e9 / 1.455}
 """Operations a second of the processor, of bench_pretraining_step.py with two bodies."""
 MEASURED_CLIPS = 67
