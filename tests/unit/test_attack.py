@@ -64,11 +64,6 @@ def test_what_hangs_is_told_from_what_works(tmp_path):
     assert hangs.cpu_seconds < works.cpu_seconds
 
 
-def test_a_kill_that_is_meant_is_no_fault_of_time(tmp_path):
-    ended = in_child(lambda: time.sleep(30), tmp_path, 0.2, is_killed=True)
-    assert (ended.status, ended.is_endless) == (-signal.SIGKILL, False)
-
-
 def test_works_go_on_side_by_side(tmp_path):
     first = tmp_path / "first"
 
