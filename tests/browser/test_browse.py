@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from skelact.api.browsing import browse
-from skelact.api.viewing import recording_of_store
+from skelact.api.recordings import recording_of_store
 from skelact.reports.browser import answer, browser_page
 from skelact.reports.serving import PageServer
 from skelact.skeleton.sequence import SkeletonSequence

@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from skelact.api.browsing import browse
-from skelact.api.viewing import recording_of_store
+from skelact.api.recordings import recording_of_store
 from skelact.cli.main import main
 from skelact.formats.exclusions import read_exclusions
 from skelact.pretraining.identity import card_identity

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from skelact.api.viewing import View, check_only_written, check_page_name, recording_of_store
+from skelact.api.recordings import recording_of_store
+from skelact.api.viewing import View, check_only_written, check_page_name
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.store.store import Data, as_store
 
@@ -48,11 +49,5 @@ def browse(
     page = browser_page(opened, recordings, whole=out is not None)
     if out is not None:
         return View(opened.path.name, page).save(out)
-    serve(
-        page,
-        port,
-        browser=browser,
-        tell=lambda address: print(f"{address}  (Ctrl-C ends it)", flush=True),
-        answer=partial(answer, opened, recordings),
-    )
+    serve(page, port, browser=browser, answer=partial(answer, opened, recordings))
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Unpack
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from skelact.api.evaluating import Evaluation, FrozenOptions, Run, fabric_of
 from skelact.api.model import as_model
+from skelact.api.recordings import find_sequence
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.store.protocols import split
@@ -383,21 +383,6 @@ def bodies(data: Data, *, out: PathLike, classes: list[str] | None = None, width
         for each, (said, other) in zip(found, names, strict=True)
     ]
     return _write(bodies_figure(found, store.topology, store.data_set), out, lines, width=width)
-
-
-def find_sequence(store: Store, name: str) -> int:
-    """Return the place of a sequence in its store, which is named by its name or its number.
-
-    Raises:
-        ConfigurationError: there is none; the message names the closest.
-    """
-    if name in store.names:
-        return store.names.index(name)
-    if name.isdecimal() and len(name) < 12 and int(name) < len(store):
-        return int(name)
-    close = get_close_matches(name[:200], store.names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"its {len(store):,} are numbered from 0"
-    raise ConfigurationError(f"{store.path}: no sequence {name[:60]!r} ({hint})")
 
 
 def draw_sequences(indices: npt.NDArray[np.int64], num: int, seed: int) -> npt.NDArray[np.int64]:

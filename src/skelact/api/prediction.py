@@ -222,7 +222,8 @@ def _annotate(
     model: Model, found: Readable, named: str, out: PathLike, one: Prediction
 ) -> Explanation | None:
     """Write a page or a film of the only recording; return what carries the decision, which it shows."""
-    from skelact.api.viewing import View, recording_of_store
+    from skelact.api.recordings import recording_of_store
+    from skelact.api.viewing import View
     from skelact.reports.decision import with_classes
     from skelact.reports.player import player_page
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from skelact.api.descriptions import store_account
 from skelact.api.figures import draw_sequences
+from skelact.api.recordings import recording_of_store
 from skelact.api.runs import look
-from skelact.api.viewing import View, check_only_written, check_page_name, recording_of_store
+from skelact.api.viewing import View, check_only_written, check_page_name
 from skelact.api.watching import Watched
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactError
@@ -90,7 +91,6 @@ def report(
         page,
         port,
         browser=browser,
-        tell=tell_address,
         answer=None if test is None else partial(answer, len(test.store), test.recordings),
     )
     return None
@@ -119,16 +119,10 @@ def watch(
         watched.page(),
         port,
         browser=browser,
-        tell=tell_address,
         answer=watched.answer,
         act=watched.act,
         token=watched.token,
     )
-
-
-def tell_address(address: str) -> None:
-    """Print where a page is shown."""
-    print(f"{address}  (Ctrl-C ends it)", flush=True)
 
 
 def gather(runs: Sequence[str | Path], data: Data | None, protocol: str | None) -> RunReport:

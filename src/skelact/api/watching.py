@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skelact.api.recordings import recording_of_store
 from skelact.api.runs import look
-from skelact.api.viewing import recording_of_store
 from skelact.errors import DataError, SkelactError
 from skelact.locks import end_holder, holding_process
 from skelact.store.store import Data, as_store

@@ -134,12 +134,17 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing of requests."""
 
 
+def tell_address(address: str) -> None:
+    """Print where a page is shown."""
+    print(f"{address}  (Ctrl-C ends it)", flush=True)
+
+
 def serve(
     page: str,
     port: int = 0,
     *,
     browser: bool = True,
-    tell: Callable[[str], None] = print,
+    tell: Callable[[str], None] = tell_address,
     answer: Answer | None = None,
     act: Answer | None = None,
     token: str = "",
@@ -150,7 +155,7 @@ def serve(
         page: as HTML.
         port: 0 takes a free one.
         browser: whether to open it, where there is a screen.
-        tell: is given the address.
+        tell: is given the address; default: prints it.
         answer: as of :class:`PageServer`.
         act: likewise.
         token: likewise.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import skelact
-from skelact.api.viewing import split_source
+from skelact.api.recordings import split_source
 from skelact.cli.main import main
 from skelact.errors import ConfigurationError, DataError
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from skelact.api.pretraining import compose
-from skelact.api.viewing import recording_of_store
+from skelact.api.recordings import recording_of_store
 from skelact.cli.main import parse
 from skelact.pretraining.methods import find_method, methods
 from skelact.reports.of_runs import recordings as held_recordings

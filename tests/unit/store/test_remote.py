@@ -14,7 +14,7 @@ import fsspec
 import numpy as np
 import pytest
 
-from skelact.api.viewing import find_recording
+from skelact.api.recordings import find_recording
 from skelact.cli.main import main
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
