@@ -17,6 +17,11 @@ function short(value) {
   return size === 0 ? "0" : size >= 1e5 || size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(3)));
 }
 
+function duration(seconds) {
+  const minutes = Math.round(seconds / 60);
+  return minutes >= 60 ? `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")}` : minutes ? `${minutes} min` : `${Math.round(seconds)} s`;
+}
+
 class Curve {
   // Runs: [{ name, curves: { epochs, values }, number }]; `number` decides colour and dashes.
   constructor(name, runs) {

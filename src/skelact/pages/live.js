@@ -5,11 +5,6 @@ const dark = window.matchMedia("(prefers-color-scheme: dark)");
 const EVERY = 2000, ROW = 18;
 let ink = {}, chosenTheme = null, charts = [], names = "", state = null, lost = false;
 
-function duration(seconds) {
-  const minutes = Math.round(seconds / 60);
-  return minutes >= 60 ? `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")}` : minutes ? `${minutes} min` : `${Math.round(seconds)} s`;
-}
-
 const WORDS = {
   running: () => `Training: ${state.epochs_done} of ${state.epochs} epochs`,
   stopped: () => `Stopped after ${state.epochs_done} of ${state.epochs} epochs`,

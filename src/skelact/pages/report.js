@@ -37,11 +37,6 @@ function table(head, rows, words = 1) {
   return make("div", { className: "scrolls", tabIndex: 0, role: "group", "aria-label": head.join(", ") }, make("table", {}, make("thead", {}, make("tr", {}, ...head.map((text, column) => make("th", { textContent: text, scope: "col", className: column < words ? "" : "number" })))), make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row)))));
 }
 
-function duration(seconds) {
-  const minutes = Math.round(seconds / 60);
-  return minutes >= 60 ? `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")}` : minutes ? `${minutes} min` : `${Math.round(seconds)} s`;
-}
-
 function runTable() {
   const rows = report.runs.map((run, number) => [
     make("td", {}, swatch(number), make("span", { textContent: run.name })), cell(run.method), cell(run.state), cell(run.epochs ? `${run.epochs_done} of ${run.epochs}` : "–", { className: "number" }),

@@ -13,6 +13,7 @@ from skelact.errors import DataError, SkelactError
 from skelact.progress import progress
 from skelact.reports.page import fill_page
 from skelact.reports.player import MOST_PLACES, Played, player_data, player_frame
+from skelact.reports.serving import asked_recording
 from skelact.skeleton.oddities import KINDS, find_oddities
 from skelact.skeleton.sequence import SkeletonSequence, stretch
 from skelact.store.overview import MOST_VALUES, grouping_attributes
@@ -65,12 +66,11 @@ def browser_page(store: Store, recordings: Recordings, *, whole: bool) -> str:
 
 def answer(store: Store, recordings: Recordings, asked: str) -> str | None:
     """Return what the page asks for as JSON: ``small/7`` for a thumbnail, ``full/7`` for the player."""
-    kind, _, number = asked.partition("/")
-    if kind not in ("small", "full") or not (number.isascii() and number.isdigit() and len(number) < 10):
+    found = asked_recording(asked, len(store))
+    if found is None:
         return None
-    if int(number) >= len(store):
-        return None
-    return json.dumps(_data(recordings, int(number), bare=kind == "small"), allow_nan=False)
+    kind, place = found
+    return json.dumps(_data(recordings, place, bare=kind == "small"), allow_nan=False)
 
 
 def _data(recordings: Recordings, place: int, *, bare: bool) -> dict[str, Any]:

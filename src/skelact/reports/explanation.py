@@ -30,6 +30,8 @@ from skelact.store.in_memory import store_in_memory
 
 DRAWS = 256
 """Draws of what is hidden, of which the page shows how often."""
+FOLLOWED = {"density": "change of joint density", "motion": "motion"}
+"""What steers masking, in words; nothing steers what is uniform."""
 
 
 def explained(played: Played, run: Path, pretrained: Pretrained) -> Played:
@@ -109,17 +111,14 @@ def masking(model: MaskedModel, method: str, source: ClipSource, sequence: Skele
         own = None if logits is None else logits[body].expand(DRAWS, -1)
         hidden = model.select(uniform, own).is_hidden.float().mean(0)
         shares.append(hidden.view(num_steps, num_joints))
-    follows = {"density": "change of joint density", "motion": "motion", "uniform": ""}[config.masking]
-    steering = (
-        f"those of large {follows} {'more' if config.tau > 0 else 'less'} often" if follows else "by chance"
-    )
     steps = step_of_frames(source, num_steps, sequence.num_frames)
     found = [
         Layer(
             "hidden",
             "Hidden by the method",
             f"How often {method} hides each joint at each time step of the clip, in {DRAWS} draws: "
-            f"{config.mask_ratio:.0%} of all, {steering}. Dark: mostly kept visible.",
+            f"{config.mask_ratio:.0%} of all, {steering(config.masking, config.tau)}. Dark: mostly kept "
+            "visible.",
             _for_all(torch.stack(shares).numpy(), clips.present[0].numpy(), sequence),
             1.0,
             steps,
@@ -127,12 +126,19 @@ def masking(model: MaskedModel, method: str, source: ClipSource, sequence: Skele
         )
     ]
     signal = model.signal(patches, is_present)
-    if signal is not None and follows:
+    if signal is not None and config.masking in FOLLOWED:
         values = _for_all(signal.numpy(), clips.present[0].numpy(), sequence)
         largest = float(np.nanquantile(values, 0.99)) or float(np.nanmax(values)) or 1.0
-        about = f"What {method} follows when it hides: {follows}, as the run measures it."
+        about = f"What {method} follows when it hides: {FOLLOWED[config.masking]}, as the run measures it."
         found.append(Layer("signal", "What the method follows", about, values, largest, steps))
     return found
+
+
+def steering(masking: str, tau: float) -> str:
+    """Return by what a masked method chooses what it hides, for the end of a sentence."""
+    if masking not in FOLLOWED:
+        return "by chance"
+    return f"those of large {FOLLOWED[masking]} {'more' if tau > 0 else 'less'} often"
 
 
 def _with_prime_mask(played: Played, run: Path, source: ClipSource) -> Played:

@@ -134,6 +134,19 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing of requests."""
 
 
+def asked_recording(asked: str, num: int) -> tuple[str, int] | None:
+    """Return what a page of ``num`` recordings asks for; None: there is nothing of this name.
+
+    Args:
+        asked: ``small/7`` for a small picture of recording 7, ``full/7`` for the player.
+        num: recordings, numbered from 0.
+    """
+    kind, _, number = asked.partition("/")
+    if kind not in ("small", "full") or not (number.isascii() and number.isdigit() and len(number) < 10):
+        return None
+    return (kind, int(number)) if int(number) < num else None
+
+
 def tell_address(address: str) -> None:
     """Print where a page is shown."""
     print(f"{address}  (Ctrl-C ends it)", flush=True)

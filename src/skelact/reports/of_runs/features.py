@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
 from skelact.density.learned import START, LearnedDensity
 from skelact.evaluation.features import extract_features
@@ -56,7 +57,7 @@ def prime_data(
     model: ContrastiveModel | None,
     store: Store,
     sequences: Indices,
-    clips: Any = None,
+    clips: ClipSettings | None = None,
 ) -> dict[str, Any]:
     """Return how prime each joint is in each class, and what makes a joint prime.
 
@@ -65,6 +66,10 @@ def prime_data(
         store: the data.
         sequences: (N,) its sequences, with labels.
         clips: how the run makes clips; of None as the figure of the same name does.
+
+    Returns:
+        ``means``: of every class (K) and joint (V) the share of time steps in which it is prime, None where
+        it was never seen; ``classes``, ``counts`` of sequences, and ``about``.
     """
     labels = np.unique(np.asarray(store.labels)[sequences]).tolist()
     source = ClipSource(store, CLIPS if clips is None else clips)

@@ -20,6 +20,7 @@ from skelact.pretraining.config import MaskedRun
 from skelact.pretraining.identity import run_settings
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.methods import MASKED, family_of
+from skelact.reports.explanation import steering
 from skelact.reports.of_runs.features import pose_data
 from skelact.reports.page import fill_page
 from skelact.reports.player import Played
@@ -29,9 +30,7 @@ from skelact.store.store import Store
 from skelact.training.checkpoints import BEFORE, MODEL
 from skelact.training.randomness import generator_for
 
-SCRIPTS = (
-    *("elements", "recording", "colours", "scene", "charts", "thumbnails", "curves", "bodies", "live"),
-)
+SCRIPTS = ("elements", "recording", "colours", "scene", "charts", "thumbnails", "curves", "bodies", "live")
 SEQUENCES, DRAWS = 32, 8
 """Training sequences whose masks are drawn, and how often each."""
 
@@ -108,11 +107,7 @@ class LiveMasks:
             [model.select(each, logits, progress).is_hidden.float().mean(0) for each in uniform]
         )
         shares = hidden.mean(0).view(num_steps, num_joints).numpy()
-        tau = objective.tau_at(progress)
-        follows = {"density": "change of joint density", "motion": "motion", "uniform": ""}[objective.masking]
-        steered = (
-            f"those of large {follows} {'more' if tau > 0 else 'less'} often" if follows else "by chance"
-        )
+        steered = steering(objective.masking, objective.tau_at(progress))
         topology = self.store.topology
         return {
             "about": (

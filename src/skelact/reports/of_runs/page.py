@@ -14,7 +14,7 @@ from skelact.evaluation.prime_joints import load_detector
 from skelact.models.pretrained import load_pretrained
 from skelact.reports.of_runs.features import Indices, bandwidth_data, map_data, pose_data, prime_data
 from skelact.reports.of_runs.recordings import hold
-from skelact.reports.of_runs.results import Judged, RunResults, examples_of, places_of
+from skelact.reports.of_runs.results import Judged, RunResults, examples_of
 from skelact.reports.of_runs.runs import RunFolder, density_of_run
 from skelact.reports.page import fill_page
 from skelact.reports.player import Played, player_frame
@@ -150,12 +150,11 @@ class RunReport:
         ]
 
     def _places(self, judged: Judged, places: Mapping[str, int]) -> list[int]:
-        """Return where the store has a method's test sequences; nowhere where they are not of its classes."""
-        test = self.test
-        found = places_of(judged, places)
-        if test is None:
+        """Return where the store has a method's test sequences, -1: nowhere, as where classes are others."""
+        found = [places.get(name, -1) for name in judged.names]
+        if self.test is None:
             return found
-        own = np.asarray(test.store.labels)
+        own = np.asarray(self.test.store.labels)
         fits = [place < 0 or own[place] == label for place, label in zip(found, judged.labels, strict=True)]
         return found if all(fits) else [-1] * len(found)
 

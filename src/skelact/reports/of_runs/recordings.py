@@ -12,6 +12,7 @@ import numpy as np
 from skelact.errors import SkelactError
 from skelact.progress import progress
 from skelact.reports.player import Played, player_data
+from skelact.reports.serving import asked_recording
 from skelact.skeleton.sequence import SkeletonSequence, stretch
 from skelact.store.store import Store
 
@@ -99,15 +100,12 @@ def recording_data(
 
 def answer(num: int, recordings: Callable[[int], Played], asked: str) -> str | None:
     """Return what the page asks its server for as JSON: ``small/7`` for a card, ``full/7`` for the player."""
-    kind, _, number = asked.partition("/")
-    if kind not in ("small", "full") or not (number.isascii() and number.isdigit() and len(number) < 10):
+    found = asked_recording(asked, num)
+    if found is None:
         return None
-    if int(number) >= num:
-        return None
+    kind, place = found
     most = FEWER_FRAMES[0] if kind == "small" else None
-    return json.dumps(
-        recording_data(recordings, int(number), bare=kind == "small", most=most), allow_nan=False
-    )
+    return json.dumps(recording_data(recordings, place, bare=kind == "small", most=most), allow_nan=False)
 
 
 def thinned(sequence: SkeletonSequence, most: int) -> SkeletonSequence:

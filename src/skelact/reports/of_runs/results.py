@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -270,8 +270,3 @@ def _of_pairs(judged: Judged) -> list[int]:
     ranked = sorted(pairs.values(), key=len, reverse=True)
     longest = max(map(len, ranked), default=0)
     return [pair[turn] for turn in range(longest) for pair in ranked if turn < len(pair)]
-
-
-def places_of(judged: Judged, names: Mapping[str, int]) -> list[int]:
-    """Return the numbers in a store of the test sequences, -1 for one that it does not have."""
-    return [names.get(name, -1) for name in judged.names]

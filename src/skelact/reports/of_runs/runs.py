@@ -85,14 +85,16 @@ class RunFolder:
     @property
     def data(self) -> list[str]:
         """The stores that it learned from, as they were named."""
-        told = (self.card or {}).get("config", {}).get("data", self.config.get("data"))
-        listed = [told] if isinstance(told, str) else told
-        return [str(each) for each in listed] if isinstance(listed, list) else []
+        return self._named("data")
 
     @property
     def protocols(self) -> list[str]:
         """The protocols whose training sides it learned from."""
-        told = (self.card or {}).get("config", {}).get("protocol", self.config.get("protocol"))
+        return self._named("protocol")
+
+    def _named(self, key: str) -> list[str]:
+        """Return one name, or several, of the configuration."""
+        told = (self.card or {}).get("config", {}).get(key, self.config.get(key))
         listed = [told] if isinstance(told, str) else told
         return [str(each) for each in listed] if isinstance(listed, list) else []
 
