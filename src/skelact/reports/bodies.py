@@ -34,8 +34,8 @@ NUM_NAMED = 3
 MOST_CLASSES = 12
 """Bodies that can be told apart in one picture."""
 _BATCH = 64
-_WIDTH, _ROW = 6.2, 2.25
-"""Inches."""
+_WIDTH, _BAR, _TEXTS = 6.2, 0.9, 1.05
+"""Inches: of the figure, of its colour bar, and of the words of a row."""
 _COLUMNS, _COLUMNS_OF_PAIRS = 3, 2
 
 
@@ -164,15 +164,18 @@ def bodies_figure(found: Sequence[PrimeBodies], topology: Topology, title: str) 
     most = _COLUMNS if max(len(each.pose) for each in found) == 1 else _COLUMNS_OF_PAIRS
     num_rows = -(-len(found) // most)
     num_columns = -(-len(found) // num_rows)
-    width = _WIDTH * num_columns / most
-    figure = Figure(figsize=(max(width, 4.0), _ROW * num_rows + 0.75), layout="constrained")
+    width = max(_WIDTH * num_columns / most, 4.0)
+    poses = [_one_tall(each.pose) for each in found]
+    apart = max(0.7, *(0.25 + float(np.ptp(pose[..., 0][~np.isnan(pose[..., 0])])) for pose in poses))
+    row = (width - _BAR) / num_columns * 1.1 / (2.1 * apart) + _TEXTS
+    figure = Figure(figsize=(width, row * num_rows + 0.3), layout="constrained")
     panels = figure.subplots(num_rows, num_columns, squeeze=False)
     shares = np.concatenate([np.ravel(part) for each in found for part in each.shares])
     scale = Normalize(0, math.ceil(10 * float(np.nanmax(shares))) / 10)
     for axes in panels.flat:
         axes.set_axis_off()
-    for axes, each in zip(panels.flat, found, strict=False):
-        _panel(axes, each, topology, scale)
+    for axes, each, pose in zip(panels.flat, found, poses, strict=False):
+        _panel(axes, each, pose, apart, topology, scale)
     figure.suptitle(f"{title}: prime by joint density and by motion", fontsize=9)
     bar = figure.colorbar(
         ScalarMappable(scale, COLOUR_MAP),
@@ -185,17 +188,19 @@ def bodies_figure(found: Sequence[PrimeBodies], topology: Topology, title: str) 
     return figure
 
 
-def _panel(axes: Axes, each: PrimeBodies, topology: Topology, scale: Normalize) -> None:
-    across = float(np.nanmax(each.pose[..., 0]) - np.nanmin(each.pose[..., 0]))
-    tall = float(np.nanmax(each.pose[..., 1]) - np.nanmin(each.pose[..., 1]))
-    step = max(across + 0.25 * tall, 0.7 * tall)
-    middle, bottom = (
-        float(np.nanmax(each.pose[..., 0]) + np.nanmin(each.pose[..., 0])) / 2,
-        np.nanmin(each.pose[..., 1]),
-    )
+def _one_tall(pose: Floats) -> Floats:
+    """Return (M, V, 2) a pose from 0 to 1 in height and with its middle at 0, so that panels are alike."""
+    low, high = np.nanmin(pose, (0, 1)), np.nanmax(pose, (0, 1))
+    placed: Floats = (pose - [(low[0] + high[0]) / 2, low[1]]) / (high[1] - low[1])
+    return placed
+
+
+def _panel(
+    axes: Axes, each: PrimeBodies, middle: Floats, apart: float, topology: Topology, scale: Normalize
+) -> None:
     bones = np.array(topology.bones).reshape(-1, 2)
     for place, shares in enumerate(each.shares):
-        pose = each.pose + np.array([place * step - middle, 0])
+        pose = middle + np.array([place * apart, 0])
         lines = pose[:, bones].reshape(-1, 2, 2)
         axes.add_collection(
             LineCollection(list(lines[~np.isnan(lines).any((1, 2))]), colors=GREY, linewidths=1.2)
@@ -211,13 +216,14 @@ def _panel(axes: Axes, each: PrimeBodies, topology: Topology, scale: Normalize) 
             edgecolors=INK,
             linewidths=0.5,
             zorder=3,
+            clip_on=False,
         )
         for line, word in enumerate((("density", "motion")[place], *each.most(shares, topology))):
             axes.annotate(
-                word, (place * step, bottom), (0, -9 - 9 * line), textcoords="offset points", fontsize=7,
+                word, (place * apart, 0), (0, -9 - 9 * line), textcoords="offset points", fontsize=7,
                 ha="center", va="top", color=INK, weight="normal" if line else "bold",
             )  # fmt: skip
     axes.set_aspect("equal")
-    axes.set_xlim(-0.55 * step, 1.55 * step)
-    axes.set_ylim(bottom - 0.38 * tall, bottom + 1.06 * tall)
+    axes.set_xlim(-0.55 * apart, 1.55 * apart)
+    axes.set_ylim(-0.04, 1.06)
     axes.set_title(f"{each.name} ({each.num_sequences})", fontsize=8, color=INK)

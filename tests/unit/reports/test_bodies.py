@@ -66,6 +66,16 @@ def test_two_people_are_drawn_side_by_side(tmp_path):
         assert image.width == pytest.approx(WIDTHS["two"] * 300, abs=1)
 
 
+def test_panels_of_a_row_are_as_tall_and_stand_on_one_line():
+    [slim] = prime_bodies(store_of(waving("a")), [0])
+    figure = bodies_figure([replace(slim, pose=slim.pose * [4, 1]), slim], KINECT, "both")
+    figure.draw_without_rendering()
+    boxes = [axes.get_window_extent() for axes in figure.axes if axes.get_title()]
+    assert len(boxes) == 2
+    assert boxes[0].y0 == pytest.approx(boxes[1].y0, abs=0.5)
+    assert boxes[0].height == pytest.approx(boxes[1].height, abs=0.5)
+
+
 def test_the_command_prints_what_it_draws(small_store, tmp_path, capsys):
     out = tmp_path / "a.svg"
     assert main(["figures", "bodies", "--data", str(small_store.path), "--out", str(out)]) == 0
