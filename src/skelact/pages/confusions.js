@@ -84,10 +84,10 @@ function drawMatrix() {
   const canvas = find("matrix"), method = methodNow(), { shown } = confusions, num = shown.length, room = canvas.clientWidth;
   if (!room) return;
   const named = num <= 60, left = named ? Math.min(150, room * 0.34) : 0, cell = Math.max(Math.min((room - left) / num, 44), 1), size = cell * num;
-  const to = surface(canvas, Math.ceil(size) + 2);
+  const below = named && cell >= 8 ? 84 : 2, to = surface(canvas, Math.ceil(size) + below);
   Object.assign(confusions, { cell, left });
-  const { pen } = to;
-  pen.font = `${Math.min(12, Math.max(cell - 1, 7))}px system-ui, sans-serif`; pen.textBaseline = "middle";
+  const { pen } = to, font = `${Math.min(12, Math.max(cell - 1, 7))}px system-ui, sans-serif`;
+  pen.font = font; pen.textBaseline = "middle";
   shown.forEach((own, line) => {
     const row = method.confusion[own], of = row.reduce((sum, count) => sum + count, 0);
     if (named && cell >= 8) {
@@ -101,9 +101,16 @@ function drawMatrix() {
       if (cell >= 22 && count) {
         pen.fillStyle = share > 0.55 ? "#000" : "#fff"; pen.textAlign = "center"; pen.font = `${cell >= 28 ? 11.5 : 9.5}px system-ui, sans-serif`;
         pen.fillText(String(Math.round(100 * share)), left + (column + 0.5) * cell, (line + 0.52) * cell);
-        pen.font = "12px system-ui, sans-serif";
+        pen.font = font;
       }
     });
+    if (named && cell >= 8) {
+      // its column, slanted where there is room for that
+      const slant = cell >= 18 ? Math.PI / 4 : Math.PI / 2;
+      pen.fillStyle = confusions.pair && confusions.pair[1] === own ? ink.ink : ink.soft; pen.textAlign = "right";
+      pen.save(); pen.translate(left + (line + 0.5) * cell, size + 6); pen.rotate(-slant);
+      pen.fillText(fitted(pen, method.classes[own], 74 / Math.sin(slant)), 0, 0); pen.restore();
+    }
   });
   if (confusions.pair) {
     const [line, column] = confusions.pair.map((label) => shown.indexOf(label));
