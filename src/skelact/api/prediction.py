@@ -312,7 +312,7 @@ def _on_disk(name: str) -> Iterator[Path]:
             shows nobody.
         ConfigurationError: no such recording of a store; or a video, and the packages for it are missing.
     """
-    from skelact.api.viewing import split_source
+    from skelact.api.recordings import split_source
     from skelact.formats.video import is_video
 
     if is_remote(name):
@@ -340,7 +340,7 @@ def _on_disk(name: str) -> Iterator[Path]:
 
 def _write_one(store: Store, recording: str, path: Path) -> None:
     """Write a store of one recording, with all that this one says of it but attributes."""
-    from skelact.api.figures import find_sequence
+    from skelact.api.recordings import find_sequence
     from skelact.store.writer import StoreWriter
 
     sequence = store.sequence(find_sequence(store, recording))
