@@ -26,6 +26,8 @@ from skelact.errors import ConfigurationError
 STATUS = 3
 """Exit status of a process that ends because another is gone; as of a run that was asked to stop."""
 SECONDS_TO_CONNECT = 60.0
+MOST_STRANGERS = 100
+"""Connections that are kept beside the processes of the run; of more, those that said nothing longest go."""
 SECONDS_TO_END = 5.0
 """From the news that a process is gone to the end: where all meet the same error, each says so itself."""
 SECONDS_TO_LOOK = 2.0
@@ -131,19 +133,52 @@ def _listen() -> socket.socket:
 
 
 def _accept(listening: socket.socket, token: bytes, number: int) -> dict[int, socket.socket]:
-    """Return a connection for each other process, by its number; whoever lacks the token is sent away."""
+    """Return a connection for each other process, by its number.
+
+    All that connect are heard side by side, so that a stranger who says nothing, or leaves on the way, holds
+    nobody up. Who lacks the token is sent away, once he has said all of it: sooner would tell what is wrong.
+    """
     found: dict[int, socket.socket] = {}
+    heard: dict[socket.socket, bytes] = {}  # of those that have not said all, in the order in which they came
     until = time.monotonic() + SECONDS_TO_CONNECT
-    while len(found) < number:
-        listening.settimeout(max(0.01, until - time.monotonic()))
-        peer, _ = listening.accept()
-        peer.settimeout(max(0.01, until - time.monotonic()))
-        said = _receive(peer, len(token) + _NUMBER)
-        if said[: len(token)] == token:
-            found[int.from_bytes(said[len(token) :])] = peer
-        else:
-            peer.close()
+    listening.setblocking(False)
+    with selectors.DefaultSelector() as selector:
+        selector.register(listening, selectors.EVENT_READ)
+        while len(found) < number:
+            if (left := until - time.monotonic()) <= 0:
+                raise TimeoutError(f"{number - len(found)} of {number} others did not come")
+            for key, _ in selector.select(left):
+                done = None
+                if key.fileobj is listening:
+                    with suppress(OSError):  # gone already
+                        peer, _ = listening.accept()
+                        peer.setblocking(False)
+                        selector.register(peer, selectors.EVENT_READ)
+                        heard[peer] = b""
+                    if len(heard) > number + MOST_STRANGERS:
+                        done = next(iter(heard))
+                elif isinstance(key.fileobj, socket.socket) and key.fileobj in heard:
+                    done = _hear(key.fileobj, len(token) + _NUMBER, heard)
+                if done:
+                    selector.unregister(done)
+                    said = heard.pop(done)
+                    if len(said) > len(token) and secrets.compare_digest(said[: len(token)], token):
+                        found[int.from_bytes(said[len(token) :])] = done
+                    else:
+                        done.close()
+    for stranger in heard:
+        stranger.close()
     return found
+
+
+def _hear(peer: socket.socket, size: int, heard: dict[socket.socket, bytes]) -> socket.socket | None:
+    """Add what came from ``peer`` to what was heard; return it once it has said all, or left."""
+    try:
+        more = peer.recv(size - len(heard[peer]))
+    except OSError:
+        more = b""
+    heard[peer] += more
+    return peer if not more or len(heard[peer]) == size else None
 
 
 def _receive(peer: socket.socket, size: int) -> bytes:
