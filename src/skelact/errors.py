@@ -42,6 +42,12 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(options)})"
 
 
+def install(extra: str, package: str | None = None) -> str:
+    """Return how an extra of this package, which is on no registry, or another package is installed."""
+    what = package or f"'.[{extra}]'"
+    return f"in skelact's checkout: pip install -c constraints.txt {what}"
+
+
 def printable(text: str) -> str:
     """Return ``text`` with line ends, controls, marks of direction and bytes that are not UTF-8 spelt out."""
     if text.isprintable():

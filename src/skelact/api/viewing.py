@@ -61,7 +61,7 @@ class View:
         """Write the page, or a film of the recording, into a file; return the view that knows where it is.
 
         Args:
-            path: the file: .html is the page; .gif and .mp4 are films, of which mp4 needs ``skelact[video]``.
+            path: the file: .html is the page; .gif and .mp4 are films, and mp4 needs the extra ``video``.
 
         Raises:
             DataError: another ending, or the file cannot be written; nobody to film, or a GIF too long.

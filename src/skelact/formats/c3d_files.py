@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from skelact.errors import ConfigurationError
+from skelact.errors import ConfigurationError, install
 from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, error_text
 from skelact.formats.named_joints import POINTS_LEFT_OUT, NamedSkeleton, sequence_of_points, skeleton_of
@@ -52,7 +52,7 @@ def read_c3d(file: str, name: str, data: bytes, *, topology: Topology | None = N
     try:
         import c3d
     except ImportError as error:
-        raise ConfigurationError(f"{file}: reading C3D needs c3d: pip install 'skelact[c3d]'") from error
+        raise ConfigurationError(f"{file}: reading C3D needs c3d; {install('c3d')}") from error
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")

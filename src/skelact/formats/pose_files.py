@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from skelact.errors import ConfigurationError
+from skelact.errors import ConfigurationError, install
 from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, error_text
 from skelact.formats.named_joints import NamedSkeleton, sequence_of_points, skeleton_of
@@ -54,7 +54,7 @@ def read_pose(
         from pose_format import Pose
         from pose_format.pose_header import PoseHeaderCache
     except ImportError as error:
-        raise ConfigurationError(f"{file}: needs pose-format: pip install 'skelact[pose]'") from error
+        raise ConfigurationError(f"{file}: needs pose-format; {install('pose')}") from error
     try:
         PoseHeaderCache.clear_cache()  # it would hand on the header of a file that was damaged later
         pose = Pose.read(data)

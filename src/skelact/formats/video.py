@@ -20,14 +20,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, install
 from skelact.limits import check_limit
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import MEDIAPIPE_33
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".wmv")
 """Endings of videos."""
-INSTALL = "pip install 'skelact[video]' && pip install --no-deps mediapipe==0.10.14"
+INSTALL = f"{install('video')} && pip install --no-deps mediapipe==0.10.14"
 _GRAPH = Path("modules", "pose_landmark", "pose_landmark_cpu.binarypb")
 _STREAM = "pose_world_landmarks"
 _FULL = 1
@@ -200,9 +200,9 @@ def _packages(name: str) -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise ConfigurationError(f"{name}: videos need OpenCV and MediaPipe: {INSTALL}") from error
+        raise ConfigurationError(f"{name}: videos need OpenCV and MediaPipe; {INSTALL}") from error
     if find_spec("mediapipe") is None:
-        raise ConfigurationError(f"{name}: videos need MediaPipe: {INSTALL}")
+        raise ConfigurationError(f"{name}: videos need MediaPipe; {INSTALL}")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2
 

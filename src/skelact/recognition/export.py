@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, install
 from skelact.files import json_text, write_file
 from skelact.models.card import MEASURES
 from skelact.recognition.graph import PositionsToProbabilities
@@ -95,7 +95,7 @@ def export(
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise ConfigurationError(f"export needs {name}: pip install 'skelact[onnx]'") from error
+            raise ConfigurationError(f"export needs {name}; {install('onnx')}") from error
     store = made_up(recogniser) if compared is None else compared
     up = _up(recogniser)
     proto = to_onnx(PositionsToProbabilities(recogniser, up).eval())

@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 
 from skelact.clips.settings import ClipSettings
 from skelact.clips.viewpoint import up_of, upright
-from skelact.errors import ConfigurationError, DataError, printable
+from skelact.errors import ConfigurationError, DataError, install, printable
 from skelact.files import checked, parse_json_bytes, read_file
 from skelact.models.card import checked_card, read_sizes
 from skelact.processor import THREADS
@@ -197,7 +197,7 @@ def _session(data: bytes, path: Path) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ConfigurationError(f"{path}: needs ONNX Runtime: pip install 'skelact[onnx]'") from error
+        raise ConfigurationError(f"{path}: needs ONNX Runtime; {install('onnx')}") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what it would print is in the error
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # see skelact.processor

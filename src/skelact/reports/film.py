@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
-from skelact.errors import ConfigurationError, DataError, printable
+from skelact.errors import ConfigurationError, DataError, install, printable
 from skelact.files import replacing
 from skelact.progress import Step, progress
 from skelact.reports.canvas import GREY, INK, MISSING, PALETTE, settle_texts
@@ -167,7 +167,7 @@ def _ffmpeg() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
         raise ConfigurationError(
-            f"films as .mp4 need imageio-ffmpeg ({error}): pip install 'skelact[video]'; or write a .gif"
+            f"films as .mp4 need imageio-ffmpeg ({error}); write a .gif, or, {install('video')}"
         ) from error
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from skelact.errors import ConfigurationError, SkelactError
+from skelact.errors import ConfigurationError, SkelactError, install
 from skelact.reproduction.cells import Cell, Pretraining
 from skelact.reproduction.commands import Workspace
 
@@ -62,9 +62,7 @@ def submit(
     try:
         import submitit
     except ImportError as error:
-        raise ConfigurationError(
-            f"--launcher {cluster} needs submitit: pip install 'skelact[cluster]'"
-        ) from error
+        raise ConfigurationError(f"--launcher {cluster} needs submitit; {install('cluster')}") from error
     own = dict(_setting(text) for text in sbatch)
     workspace = Workspace(
         workspace.stores.resolve(), workspace.out.resolve(), workspace.devices, workspace.accelerator

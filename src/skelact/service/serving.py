@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from skelact.api.evaluating import Run
 from skelact.api.model import as_taught
 from skelact.configuration import Option, PathLike, checked_arguments
-from skelact.errors import ConfigurationError, DataError, SkelactWarning, printable
+from skelact.errors import ConfigurationError, DataError, SkelactWarning, install, printable
 from skelact.files import read_file
 from skelact.limits import VARIABLE, parse_limits, set_limits
 
@@ -79,7 +79,7 @@ def serve(
 
         from skelact.service.app import build_app
     except ImportError as error:
-        raise ConfigurationError(f"the service needs {error.name}: pip install 'skelact[serve]'") from error
+        raise ConfigurationError(f"the service needs {error.name}; {install('serve')}") from error
     given = parse_limits(os.environ[VARIABLE].split(","), VARIABLE) if os.environ.get(VARIABLE) else {}
     set_limits(f"{name}={value}" for name, value in LIMITS.items() if name not in given)
     # each names the folder of one request: no message for a log, and Python would remember them all

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from skelact.errors import ConfigurationError, DataError, SkelactError, SkelactWarning, printable
+from skelact.errors import ConfigurationError, DataError, SkelactError, SkelactWarning, install, printable
 from skelact.files import parse_json_bytes, sha256, writing
 from skelact.formats.exclusions import error_text
 from skelact.limits import check_limit, limit
@@ -118,13 +118,13 @@ class _Remote:
         try:
             import fsspec  # type: ignore[import-untyped]
         except ImportError as error:
-            raise ConfigurationError(f"{shown}: needs fsspec: pip install 'skelact[remote]'") from error
+            raise ConfigurationError(f"{shown}: needs fsspec; {install('remote')}") from error
         try:
             files, path = fsspec.core.url_to_fs(address)
         except ImportError as error:
             more = {"gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}.get(kind)
             raise ConfigurationError(
-                f"{shown}: {kind}:// needs another package: pip install {more or repr('skelact[remote]')}"
+                f"{shown}: {kind}:// needs another package; {install('remote', more)}"
             ) from error
         except ValueError as error:
             raise ConfigurationError(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skelact.configuration import flatten
-from skelact.errors import ConfigurationError, SkelactWarning
+from skelact.errors import ConfigurationError, SkelactWarning, install
 from skelact.formats.exclusions import error_text
 from skelact.training.run_folder import CONFIG, read_settings
 
@@ -52,7 +52,7 @@ class Tracker:
         except ImportError as error:
             raise ConfigurationError(
                 f"training.logger: the package {self.package!r} cannot be loaded ({error}); "
-                f"pip install 'skelact[{self.package}]', or leave --logger out"
+                f"leave --logger out, or, {install(self.package)}"
             ) from error
         config = folder / CONFIG
         settings = flatten(read_settings(folder)) if config.exists() else {}

@@ -105,12 +105,17 @@ def test_pose_files_that_cannot_be_used() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "library", "extra"),
     [
-        ("c3d", c3d_file(["hips", "head"], POINTS[:, :2]), "c3d", r"pip install 'skelact\[c3d\]'"),
+        (
+            "c3d",
+            c3d_file(["hips", "head"], POINTS[:, :2]),
+            "c3d",
+            r"pip install -c constraints.txt '\.\[c3d\]'",
+        ),
         (
             "pose",
             pose_file(components("POSE_LANDMARKS"), np.ones((2, 1, 33, 3)), np.ones((2, 1, 33))),
             "pose_format",
-            r"pip install 'skelact\[pose\]'",
+            r"pip install -c constraints.txt '\.\[pose\]'",
         ),
     ],
 )

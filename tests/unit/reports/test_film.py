@@ -126,7 +126,7 @@ def test_what_cannot_be_filmed_is_told_and_leaves_nothing(tmp_path, monkeypatch)
         film.write_film(Played(waving()), tmp_path / "a.mp4")
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'skelact\[video\]'"):
+    with pytest.raises(ConfigurationError, match=r"pip install -c constraints\.txt '\.\[video\]'"):
         skelact.view(waving()).save(tmp_path / "a.mp4")
     with pytest.raises(DataError, match=r"films as .gif or .mp4"):
         skelact.view(waving()).save(tmp_path / "a.png")

@@ -198,7 +198,7 @@ def test_a_store_of_any_file_system(small_store: Store, cache: Path) -> None:
 
 
 def test_a_bucket(small_store: Store, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As ``pip install s3fs 'moto[server]'`` lets it run; both ask for an older dateutil than our tools."""
+    """As ``pip install -c constraints.txt s3fs 'moto[server]'`` lets it run."""
     s3fs, moto = pytest.importorskip("s3fs"), pytest.importorskip("moto.server")
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.setenv(f"AWS_{name}", "any")
@@ -244,11 +244,14 @@ def test_packages_that_are_missing(monkeypatch: pytest.MonkeyPatch, cache: Path)
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", lacks)
     with pytest.raises(
-        ConfigurationError, match=r"s3:// needs another package: pip install 'skelact\[remote\]'"
+        ConfigurationError,
+        match=r"s3:// needs another package; in .*: pip install -c constraints\.txt '\.\[remote\]'",
     ):
         Store.open("s3://bucket/store")
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
-    with pytest.raises(ConfigurationError, match=r"needs fsspec: pip install 'skelact\[remote\]'"):
+    with pytest.raises(
+        ConfigurationError, match=r"needs fsspec; in .*: pip install -c constraints\.txt '\.\[remote\]'"
+    ):
         Store.open("s3://bucket/store")
 
 

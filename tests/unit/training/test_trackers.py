@@ -33,7 +33,10 @@ def test_a_missing_package_is_said_with_the_remedy(run, monkeypatch, name):
         return real(module, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ConfigurationError, match=rf"pip install 'skelact\[{name}\]', or leave --logger out"):
+    with pytest.raises(
+        ConfigurationError,
+        match=rf"leave --logger out, or, in .*: pip install -c constraints\.txt '\.\[{name}\]'$",
+    ):
         TRACKERS[name](run)
 
 
