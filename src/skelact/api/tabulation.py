@@ -70,9 +70,9 @@ def reproduce(
 ) -> str:
     """Compute tables of results, cell by cell, and show them beside the published numbers.
 
-    Suites: ntu60, ntu120, pku, paper (these three), the same with -cl for contrastive learning, small,
-    public, or your own file. A cell is computed by the commands that --dry-run shows. What is done is
-    skipped, what was interrupted goes on; several of these commands share the work.
+    Suites: ntu60, ntu120, pku, paper (these three); ntu60-cl, ntu120-cl, pku-cl, contrastive alone; small,
+    small-cl, public, successor; or your own file. A cell is computed by the commands that --dry-run shows.
+    What is done is skipped, what was interrupted goes on; several of these commands share the work.
 
     Args:
         suite: name of a suite, or a .yaml file
