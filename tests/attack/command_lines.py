@@ -9,9 +9,11 @@ from random import Random
 from skelact.cli import parsing
 from skelact.cli.main import COMMANDS, find_command
 
+SCORED = "linear-data-xsub-trained-seed0.json"
+FEW, MORE = (f"semi-data-xsub-{share}labels-00000000-trained-seed0.json" for share in (10, 40))
 LINES = tuple(
     line.strip()
-    for line in """
+    for line in f"""
     data synth @new --sequences 4
     data prepare ntu60 @raw @new --workers 1
     data info @store
@@ -39,7 +41,20 @@ LINES = tuple(
     figures density --data @store --out @density.png
     figures prime-joints --data @store --protocol xsub --out @joints.svg
     figures tsne --run @run --data @store --protocol xsub --out @tsne.png --classes [reading,clapping]
+    figures confusion @given/first/{SCORED} --out @confusion.png
+    figures classes @given/first/{SCORED} --out @classes.svg
+    figures differences @given/first/{SCORED} @given/second/{SCORED} --out @differences.png
+    figures learning-curve @given/few/{FEW} @given/more/{MORE} --out @curve.pdf
     weights export @run @out.pth
+    weights import @given/published.pth @new --topology ntu-25
+    data check @raw --picture @check.png
+    view @store:3 --model @run --out @view.html
+    view @raw/S001C001P001R001A001.skeleton --frames 0:20 --out @film.gif
+    browse @store --out @browse.html
+    report @run @linear --out @report.html
+    runs @
+    runs @run --json
+    completion bash
     evaluate detection --run @run --data @long --protocol xsub
     evaluate one-shot --run @run --data @store --novel [reading,clapping]
     evaluate transfer --run @run --data @second --protocol xsub --out @new --epochs 1
@@ -50,6 +65,15 @@ LINES = tuple(
     """.strip().splitlines()
 )
 """Commands that succeed; ``@`` stands for the folder of the case. Nothing they write lies outside it."""
+REFUSED = (
+    "serve @store --port 0",
+    "view @store --port 65536 --no-browser",
+    "browse @store --port 65536 --no-browser",
+    "report @run --port 65536 --no-browser",
+    "report @run --live --port 65536 --no-browser",
+    "video @raw/S001C001P001R001A001.skeleton --out @new.json",
+)
+"""Commands that would go on until they are told to end, or take a camera: what they are given is refused."""
 WILD = (
     *("", " ", "0", "-1", "1e9", "1e300", "nan", ".inf", "null", "true", "[1,2]", "{a: 1}", "[" * 3000),
     *("é", "\x1b[31m", "\u202e", "a\nb", "x" * 300, "--", "-", "--help", "--help-all", "--limit", "depth=1"),
@@ -62,7 +86,7 @@ NUMBERS = ("0", "-1", "1", "0.5", "1e-300", "1e9", "1e300", "-1e300", ".inf", "-
 
 def mutated_line(random: Random) -> list[str]:
     """Return a command line with up to three words changed."""
-    words = random.choice(LINES).split()
+    words = random.choice(LINES + REFUSED).split()
     for _ in range(random.randint(1, 3)):
         place = random.randrange(len(words) + 1)
         kind = random.randrange(5)
@@ -83,7 +107,7 @@ def mutated_line(random: Random) -> list[str]:
 
 def setting_line(random: Random) -> list[str]:
     """Return a command line with a wild value of one of its numeric settings."""
-    words = random.choice(LINES).split()
+    words = random.choice(LINES + REFUSED).split()
     settings = numeric_settings(find_command(words)[0].name)
     if not settings:
         return words

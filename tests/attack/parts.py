@@ -25,6 +25,7 @@ from fuzzing.engine import fuzz, readers
 from skelact.cli.main import main
 from skelact.synthetic import write_data_set
 from untrimmed_recordings import write_untrimmed
+from written_results import write_predictions, write_share
 
 PRELOADED = (
     "torch",
@@ -50,12 +51,20 @@ class World:
     """Of the undisturbed store and run: the SHA-256 of the files that must come out the same."""
 
     def place(self, *names: str) -> Path:
-        """Return a new folder for a case, with copies of ``raw``, ``store``, ``run``."""
+        """Return a new folder for a case, with copies of some of :data:`NAMES`."""
         place = self.folder / "case"
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         for name in names:
             shutil.copytree(self.folder / name, place / name)
+        return place
+
+    def whole_place(self) -> Path:
+        """Return a new folder with all that the lines of :mod:`attack.command_lines` name."""
+        place = self.place(*NAMES)
+        (place / "suite.yaml").write_text(SUITE)
+        (place / "stores").mkdir()
+        (place / "stores" / "ntu60").symlink_to(place / "store")
         return place
 
 
@@ -102,6 +111,8 @@ PRETRAIN = (
     "pretrain --data @store --protocol xsub --method stjd-mp --size tiny --out @run --epochs 3 --seed 3 "
     "--training.checkpoint_every 1 --training.tensorboard false --training.accelerator cpu"
 )
+NAMES = ("raw", "store", "run", "model", "second", "long", "linear", "given")
+"""Folders that a world has: recordings, stores, runs, a taught model; results and a checkpoint."""
 SUITE = """
 size: tiny
 rows:
@@ -141,11 +152,27 @@ def make_world(folder: Path) -> World:
         ended = in_child(partial(run_line, line, place), folder, 300)
         assert ended.status == 0, ended.text
     shutil.copytree(place / "run", place / "linear")
-    ended = in_child(partial(run_line, LINEAR, place), folder, 300)
-    assert ended.status == 0, ended.text
-    for name in ("raw", "store", "run", "model", "second", "long", "linear"):
+    (place / "given").mkdir()
+    for line in (LINEAR, "weights export @run @given/published.pth"):
+        ended = in_child(partial(run_line, line, place), folder, 300)
+        assert ended.status == 0, ended.text
+    _write_results(place / "given")
+    for name in NAMES:
         (place / name).rename(folder / name)
     return World(folder, {name: hashes_of(folder / name) for name in ("store", "run")})
+
+
+def _write_results(folder: Path) -> None:
+    """Write results of two methods, and of one with few labels and with more."""
+    labels = [0] * 20 + [1] * 20
+    for path, name in (
+        (write_predictions(folder, labels, [0] * 30 + [1] * 10, method="mae"), "first"),
+        (write_predictions(folder, labels, [0] * 20 + [2] * 20, method="mamp"), "second"),
+        (write_share(folder, 10, 8), "few"),
+        (write_share(folder, 40, 15), "more"),
+    ):
+        path.parent.rename(folder / name)
+        path.parent.parent.rmdir()
 
 
 def hashes_of(folder: Path) -> dict[str, str]:
@@ -218,10 +245,7 @@ FUZZED = 200
 
 def mutate(world: World, random: Random, _: int) -> Found:
     """Run a command with some words changed, or with a wild value of one of its settings."""
-    place = world.place("raw", "store", "run", "model", "second", "long", "linear")
-    (place / "suite.yaml").write_text(SUITE)
-    (place / "stores").mkdir()
-    (place / "stores" / "ntu60").symlink_to(place / "store")
+    place = world.whole_place()
     words = (mutated_line if random.random() < 0.5 else setting_line)(random)
     typed = [word.replace("@", f"{place}/") for word in words]
     ended = in_child(partial(in_folder, place, typed), world.folder, LONG)

@@ -12,11 +12,9 @@ from attack.command_lines import LINES
 from attack.in_child import in_child
 from attack.parts import in_folder, make_world
 
-WRITING = [
-    line
-    for line in LINES
-    if not line.startswith(("data info", "data verify", "results", "predict", "figures tsne", "reproduce"))
-]
+READING = ("data info", "data verify", "results", "predict", "runs", "completion")
+LONG = ("figures tsne", "reproduce")
+WRITING = [line for line in LINES if not line.startswith((*READING, *LONG))]
 GOES_ON = (
     "pretrain",
     "evaluate finetune",
@@ -43,7 +41,7 @@ def limited(size, place, words):
 @pytest.mark.parametrize("size", [2_000, 60_000])
 @pytest.mark.parametrize("line", WRITING)
 def test_a_full_disk_is_one_line_and_leaves_no_half(world, line, size):
-    place = world.place("raw", "store", "run", "model", "long", "second", "linear")
+    place = world.whole_place()
     before = set(place.rglob("*"))
     words = [word.replace("@", f"{place}/") for word in line.split()]
     ended = in_child(partial(limited, size, place, words), world.folder)

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from attack.command_lines import LINES, mutated_line, numeric_settings, setting_line
+from attack.command_lines import LINES, REFUSED, mutated_line, numeric_settings, setting_line
 from attack.in_child import in_child, in_children
 from skelact.cli.main import COMMANDS, find_command
 
@@ -83,8 +83,9 @@ def test_cases_are_made_again_from_their_seed():
         assert len(set(map(tuple, lines))) > 30
 
 
-def test_lines_are_of_known_commands_and_their_numbers_are_found():
-    assert {find_command(line.split())[0].name for line in LINES} <= {command.name for command in COMMANDS}
+def test_every_command_has_a_line_and_its_numbers_are_found():
+    attacked = {find_command(line.split())[0].name for line in LINES + REFUSED}
+    assert attacked == {command.name for command in COMMANDS}
     pretrain = dict(numeric_settings("pretrain"))
     assert {"epochs", "training.lr", "model.width", "clips.num_frames", "clip-grad"} <= set(pretrain)
     assert not {"data", "compile", "training.optimiser", "precision"} & set(pretrain)
