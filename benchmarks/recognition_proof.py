@@ -35,11 +35,12 @@ from skelact.api.reading import readable
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
 from skelact.evaluation.features import labels_of
+from skelact.evaluation.folds import make_folds
 from skelact.files import sha256, write_json
 from skelact.models.pretrained import WEIGHTS, Pretrained, load_pretrained
 from skelact.models.sizes import Pooling
 from skelact.recognition.calibration import calibration_error, probabilities, threshold_of
-from skelact.recognition.choice import best_of, fit_linear, make_folds, measure
+from skelact.recognition.choice import best_of, fit_linear, measure
 from skelact.recognition.lesson import calibrated, examples_of
 from skelact.recognition.neighbours import Examples, Neighbours
 from skelact.reports.canvas import PALETTE, SHAPES, new_figure, write_figure
@@ -112,8 +113,8 @@ class Encoded:
         own = {pooling: each.part(torch.from_numpy(chosen)) for pooling, each in self.known.items()}
         labels = self.labels[chosen]
         if len(torch.unique(labels)) == len(chosen):
-            pooling: Pooling = "joints" if "joints" in own else "mean"  # of some encoders the same
-            name = "nearest neighbours, joints apart"
+            pooling = next(iter(own))
+            name = "nearest neighbours"
             return self.answer(pooling, own[pooling], asked, False, 1.0, None, name)
         folds = make_folds(labels.numpy(), {self.name: self.people[chosen]})
         found = best_of([one for pooling, each in own.items() for one in measure(pooling, each, folds)])

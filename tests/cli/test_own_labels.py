@@ -96,6 +96,7 @@ def test_sequences_without_a_label_are_left_out_and_counted(tmp_path: Path, caps
         ("knn", ["--k", "[1]"]),
         ("retrieval", []),
         ("linear-fast", []),
+        ("ridge", []),
         ("linear", ["--epochs", "1"]),
         ("finetune", ["--epochs", "1", "--out", str(tmp_path / "tuned")]),
     ):
@@ -178,12 +179,12 @@ def test_joints_and_bodies_may_stand_side_by_side(tmp_path: Path, capsys: Captur
         ("retrieval", []),
     ):
         identities = set()
-        for pooling in ("mean", "joints", "bodies", "joints-and-bodies"):
+        for pooling in ("mean", "joints", "moments", "bodies", "joints-and-bodies"):
             assert main(["evaluate", evaluation, *arguments, *more, "--pooling", pooling]) == 0
             content = result_of(run, evaluation)
             assert content["config"].get("pooling", "mean") == pooling  # type: ignore[attr-defined]
             identities.add(content["identity"])
-        assert len(identities) == 4
+        assert len(identities) == 5
         assert main(["evaluate", evaluation, *arguments, *more]) == 0
         assert result_of(run, evaluation)["identity"] in identities
     assert main(["evaluate", "knn", *arguments, "--pooling", "max"]) == 2

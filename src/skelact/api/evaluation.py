@@ -33,7 +33,7 @@ from skelact.configuration import (
 )
 from skelact.detection.settings import DetectionConfig, LayerConfig, SegmentConfig, WindowConfig
 from skelact.errors import ConfigurationError, suggest
-from skelact.evaluation.settings import Balance, FastLinearConfig, LinearConfig
+from skelact.evaluation.settings import Balance, FastLinearConfig, LinearConfig, RidgeConfig
 from skelact.models.sizes import Pooling
 from skelact.store.protocols import Split, split
 from skelact.store.store import Data, as_store
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 EVALUATIONS = {
     "linear": "evaluation:linear",
     "linear-fast": "evaluation:linear_fast",
+    "ridge": "evaluation:ridge",
     "knn": "evaluation:knn",
     "retrieval": "evaluation:retrieval",
     "one-shot": "evaluation:one_shot",
@@ -100,7 +101,8 @@ def linear(
         epochs: short for --training.epochs
         seed: short for --training.seed
         balance: make classes of unequal size count alike, by sampling or by the loss (default: none)
-        pooling: what stands side by side in an embedding: joints, bodies or both (default: mean)
+        pooling: what stands side by side in an embedding: joints, their moments,
+            bodies, or both (default: mean)
         without: CSV with a column 'name' of recordings that neither train nor test, as 'skelact browse'
             saves it
         config: YAML file with any of these settings
@@ -169,7 +171,7 @@ def linear_fast(
         held_out: share of the training sequences on which the strength is chosen
         max_iterations: steps of L-BFGS for each strength
         tolerance: L-BFGS ends where no entry of the gradient is larger
-        pooling: what stands side by side in an embedding: joints, bodies or both
+        pooling: what stands side by side in an embedding: joints, their moments, bodies or both
         balance: make classes of unequal size count alike by the loss
 
     Raises:
@@ -198,6 +200,55 @@ def linear_fast(
 
 @checked_arguments
 @over_folds
+def ridge(
+    run: Annotated[Run, Option(str)],
+    data: Data,
+    protocol: str,
+    *,
+    l2: list[float] = list(RidgeConfig.l2),  # noqa: B006
+    pooling: Pooling = RidgeConfig.pooling,
+    **options: Unpack[FrozenOptions],
+) -> Result:
+    """Fit a linear layer by ridge regression to frozen features that are computed once.
+
+    The layer sees the moments of each joint's features over time: their mean and standard deviation. The
+    strength is chosen on training people held out, where they are known. 'skelact evaluate linear' is the
+    published recipe.
+
+    Args:
+        run: run folder of 'skelact pretrain'
+        data: store to evaluate on
+        protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
+        l2: strengths of the regularisation to choose from
+        pooling: what stands side by side in an embedding: joints, their moments, bodies or both
+
+    Raises:
+        ConfigurationError, DataError: as of :func:`linear`.
+    """
+    from skelact.evaluation.folds import people_of
+    from skelact.evaluation.ridge import evaluate_ridge
+
+    settings = RidgeConfig(l2, pooling, options.get("seed", 0))
+    subject = Evaluation.frozen(run, data, protocol, options)
+    metrics = evaluate_ridge(
+        subject.pretrained.encoder,
+        subject.source,
+        subject.split,
+        settings,
+        people_of(subject.store),
+        fabric=subject.fabric,
+        title="features",
+    )
+    about = f"ridge regression, l2 {metrics.l2:g}"
+    if metrics.held_out_accuracy:
+        held_out = 100 * metrics.held_out_accuracy[metrics.l2]
+        about += f" of {len(settings.l2)} strengths ({metrics.folds}: {held_out:.1f} %)"
+    lines = [about + _ways(pooling), *accuracy_lines(metrics)]
+    return subject.write("ridge", asdict(settings), metrics, lines)
+
+
+@checked_arguments
+@over_folds
 def knn(
     run: Annotated[Run, Option(str)],
     data: Data,
@@ -206,6 +257,7 @@ def knn(
     k: list[int] | None = None,
     tau: float = 0.1,
     pooling: Pooling = "mean",
+    standardise: bool = False,
     **options: Unpack[FrozenOptions],
 ) -> Result:
     """Classify test sequences by the nearest training sequences in the space of frozen features.
@@ -216,7 +268,8 @@ def knn(
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         k: numbers of neighbours; default: 1, 10 and 20, as far as there are so many training sequences
         tau: temperature of the neighbours' votes
-        pooling: what stands side by side in an embedding: joints, bodies or both
+        pooling: what stands side by side in an embedding: joints, their moments, bodies or both
+        standardise: measure each feature from its mean, in its standard deviation over the training side
 
     Raises:
         ConfigurationError, DataError: as of :func:`linear`.
@@ -234,6 +287,7 @@ def knn(
         fabric=subject.fabric,
         title="features",
         pooling=pooling,
+        standardise=standardise,
     )
     scored = {f"k={number}": each for number, each in metrics.items()}
     lines = [
@@ -241,9 +295,10 @@ def knn(
         f"mean of classes {100 * each.mean_class_accuracy:5.1f} %"
         for number, each in metrics.items()
     ]
-    if pooling != "mean":
-        lines = [f"  {_ways(pooling).removeprefix(', ')}", *lines]
+    ways = (_ways(pooling) + (", standardised" if standardise else "")).removeprefix(", ")
+    lines = [f"  {ways}", *lines] if ways else lines
     configuration = {"seed": options.get("seed", 0), "k": list(ks), "tau": tau, **_recorded(pooling)}
+    configuration |= {"standardise": True} if standardise else {}
     numbers = {name: each.to_dict() for name, each in scored.items()}
     return subject.write("knn", configuration, numbers, lines, scored=scored)
 
@@ -264,7 +319,7 @@ def retrieval(
         run: run folder of 'skelact pretrain'
         data: store to evaluate on
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
-        pooling: what stands side by side in an embedding: joints, bodies or both
+        pooling: what stands side by side in an embedding: joints, their moments, bodies or both
 
     Raises:
         ConfigurationError, DataError: as of :func:`linear`.
@@ -445,8 +500,9 @@ def evaluate(
     """Evaluate a model: ``skelact.evaluate("linear", model, store, "xsub")``.
 
     Args:
-        evaluation: linear, linear-fast, knn, retrieval, one-shot, detection (of a frozen encoder); finetune,
-            semi, transfer, supervised (which train it, and need ``out``); ensemble (of several runs).
+        evaluation: linear, linear-fast, ridge, knn, retrieval, one-shot, detection (of a frozen encoder);
+            finetune, semi, transfer, supervised (which train it, and need ``out``); ensemble (of several
+            runs).
         run: a model or its run folder; of an ensemble a list of them; None for supervised.
         data: a store or its folder; none for an ensemble.
         protocol: e.g. ``xsub``; none for one-shot and an ensemble.

@@ -30,8 +30,6 @@ FEW = 5
 """Recordings of a class below which the account says so."""
 MOST_LISTED = 5
 """Recordings left out that are named one by one."""
-PEOPLE = ("subject", "pair")
-"""Attributes that tell who was recorded."""
 _TRAINED = ("finetune", "semi", "transfer", "supervised")
 """Evaluations that leave a classifier in their run folder."""
 
@@ -105,6 +103,7 @@ def teach(
     """
     from skelact.api.reading import readable
     from skelact.clips.source import ClipSource
+    from skelact.evaluation.folds import people_of
     from skelact.recognition.lesson import learn
     from skelact.recognition.package import check_apart, check_free
 
@@ -122,12 +121,11 @@ def teach(
         store = found.store
         pretrained = model.pretrained.fitted(store.topology)
         indices = _labelled(store, named)
-        labelled = {name: np.asarray(store.attribute(name))[indices] for name in store.attribute_names}
         lesson = learn(
             pretrained,
             ClipSource(store, pretrained.clips),
             indices,
-            {name: labelled[name] for name in PEOPLE if name in labelled},
+            {name: column[indices] for name, column in people_of(store).items()},
             false_alarms=false_alarms,
             finetuning=config,
             about={"method": f"{model.method}, fine-tuned", "start": {"run": str(model.run)}},

@@ -75,6 +75,7 @@ COMMANDS = tuple(
         ),
         ("evaluate linear", "api.evaluation:linear", "train a linear layer on frozen features", ""),
         ("evaluate linear-fast", "api.evaluation:linear_fast", "the same in seconds, on features kept", ""),
+        ("evaluate ridge", "api.evaluation:ridge", "fit a linear layer by ridge regression", ""),
         ("evaluate knn", "api.evaluation:knn", "classify by nearest neighbours of frozen features", ""),
         ("evaluate retrieval", "api.evaluation:retrieval", "rank training sequences by cosine", ""),
         ("evaluate one-shot", "api.evaluation:one_shot", "recognise novel actions from one example each", ""),

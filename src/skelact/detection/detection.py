@@ -27,7 +27,7 @@ from skelact.detection.settings import DetectionConfig
 from skelact.detection.windows import frame_features
 from skelact.errors import DataError
 from skelact.evaluation.features import in_batches
-from skelact.evaluation.logistic import LogisticRegression
+from skelact.evaluation.linear_layer import LinearLayer
 from skelact.formats.intervals import FILE_NAME, ActionInterval, read_intervals
 from skelact.models.backbone import Backbone, frozen
 from skelact.store.protocols import Split
@@ -257,7 +257,7 @@ def _rows(
 
 
 def _segments(
-    encoder: Backbone, source: ClipSource, recording: int, layer: LogisticRegression, config: DetectionConfig
+    encoder: Backbone, source: ClipSource, recording: int, layer: LinearLayer, config: DetectionConfig
 ) -> Segments:
     """Return the segments of a recording; in frames without a body nobody acts."""
     features = frame_features(encoder, source, recording, config.windows)

@@ -11,7 +11,8 @@ from torch import Tensor
 from skelact.clips.sampling import IntArray
 from skelact.detection.settings import LayerConfig
 from skelact.errors import DataError
-from skelact.evaluation.logistic import LogisticRegression, fit_path
+from skelact.evaluation.linear_layer import LinearLayer
+from skelact.evaluation.logistic import fit_path
 from skelact.training.randomness import generator_for
 
 UNUSED = -1
@@ -45,7 +46,7 @@ def draw_frames(
 
 def fit_layer(
     features: Tensor, labels: Tensor, num_classes: int, config: LayerConfig, seed: int
-) -> tuple[LogisticRegression, dict[float, float]]:
+) -> tuple[LinearLayer, dict[float, float]]:
     """Fit with the strength that does best on recordings held out; then on all recordings.
 
     Args:
@@ -69,7 +70,7 @@ def fit_layer(
     is_used = labels != UNUSED
     _check_two_classes(labels[is_used], "the frames drawn from the training recordings")
 
-    def path(is_chosen: Tensor, strengths: list[float]) -> Iterator[LogisticRegression]:
+    def path(is_chosen: Tensor, strengths: list[float]) -> Iterator[LinearLayer]:
         return fit_path(
             features[is_chosen],
             labels[is_chosen],

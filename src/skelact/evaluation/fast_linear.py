@@ -18,7 +18,8 @@ from skelact.clips.source import ClipSource
 from skelact.errors import DataError
 from skelact.evaluation.balance import weights_of
 from skelact.evaluation.features import check_labels, extract_crops, extract_sides
-from skelact.evaluation.logistic import LogisticRegression, fit_path
+from skelact.evaluation.linear_layer import LinearLayer
+from skelact.evaluation.logistic import fit_path
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.evaluation.settings import FastLinearConfig
 from skelact.models.backbone import Backbone, frozen
@@ -100,7 +101,7 @@ def evaluate_fast_linear(
 
 def fit_chosen(
     features: Tensor, labels: Tensor, num_classes: int, config: FastLinearConfig
-) -> tuple[LogisticRegression, dict[float, float]]:
+) -> tuple[LinearLayer, dict[float, float]]:
     """Fit with the strength that does best on sequences held out; then on all sequences.
 
     Args:
@@ -123,7 +124,7 @@ def fit_chosen(
     if len(torch.unique(labels)) < 2:
         raise DataError("all training sequences are of one class; a classifier needs two")
 
-    def path(chosen: Tensor, strengths: Sequence[float]) -> Iterator[LogisticRegression]:
+    def path(chosen: Tensor, strengths: Sequence[float]) -> Iterator[LinearLayer]:
         classes = labels[chosen]
         weights = weights_of(config.balance, classes, num_classes)
         return fit_path(

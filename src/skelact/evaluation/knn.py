@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.evaluation.features import check_labels, extract_sides
+from skelact.evaluation.linear_layer import standardising
 from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
 from skelact.models.backbone import Backbone
 from skelact.models.sizes import Pooling
@@ -81,6 +82,7 @@ def evaluate_knn(
     fabric: Fabric | None = None,
     title: str = "",
     pooling: Pooling = "mean",
+    standardise: bool = False,
 ) -> dict[int, ClassificationMetrics]:
     """Classify the test side of a protocol by its training side; nothing is trained.
 
@@ -93,6 +95,7 @@ def evaluate_knn(
         fabric: the processes that share the work; default: this one does it all.
         title: what the progress line on a terminal calls it; none without a title.
         pooling: what stands side by side in an embedding.
+        standardise: measure each feature from its mean over the training side, in its standard deviation.
 
     Returns:
         The metrics for every k.
@@ -106,6 +109,10 @@ def evaluate_knn(
     (train_features, train_labels), (test_features, test_labels) = extract_sides(
         encoder, source, split, fabric=fabric, title=title, pooling=pooling
     )
+    if standardise:
+        check_features(train_features, train_labels, test_features)
+        mean, scale = standardising(train_features)
+        train_features, test_features = ((each - mean) / scale for each in (train_features, test_features))
     num_classes = len(source.store.class_names)
     scores = knn_scores(train_features, train_labels, test_features, num_classes, ks, tau)
     return {k: evaluate_scores(each, test_labels, num_classes) for k, each in scores.items()}

@@ -8,38 +8,17 @@ solutions are scikit-learn's, in about a third of its time at 40,000 x 256 featu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from skelact.evaluation.linear_layer import LinearLayer, standardising
+
 FLOAT64_UP_TO = 4_000_000
 """Numbers in a table of features up to which it is fitted in float64. Over so many sequences as a larger one
 holds, the mean gradient's rounding in float32 is far below any sensible tolerance; over few it is not."""
-
-
-@dataclass(frozen=True)
-class LogisticRegression:
-    """A fitted classifier of K classes on standardised features."""
-
-    weight: Tensor
-    """(K, D)."""
-    bias: Tensor
-    """(K,) minus infinity for classes without a training sequence: they are ruled out."""
-    mean: Tensor
-    """(D,) of the training features."""
-    scale: Tensor
-    """(D,) their standard deviation; 1 where they do not vary."""
-    l2: float
-    """Strength of the regularisation."""
-    converged: bool
-    """Whether the gradient came below the tolerance before the steps ran out."""
-
-    def __call__(self, features: Tensor) -> Tensor:
-        """Return the (N, K) scores of (N, D) features: log-probabilities up to a constant a row."""
-        return torch.addmm(self.bias, (features - self.mean) / self.scale, self.weight.T)
 
 
 def fit_path(
@@ -51,7 +30,7 @@ def fit_path(
     max_iterations: int,
     tolerance: float,
     weights: Tensor | None = None,
-) -> Iterator[LogisticRegression]:
+) -> Iterator[LinearLayer]:
     """Fit one classifier for each strength, each starting where the one before ended.
 
     Args:
@@ -65,8 +44,7 @@ def fit_path(
     """
     from scipy.optimize import minimize  # whoever only classifies does not load it
 
-    mean, scale = features.mean(0), features.std(0, correction=0)
-    scale = torch.where(scale > 0, scale, 1.0)
+    mean, scale = standardising(features)
     x = (features - mean) / scale
     if x.numel() <= FLOAT64_UP_TO:
         x = x.double()
@@ -101,4 +79,4 @@ def fit_path(
         bias = features.new_full((num_classes,), -torch.inf)
         weight[occurring], bias[occurring] = table[:, :-1].to(weight), table[:, -1].to(bias)
         converged = bool(np.abs(found.jac).max() <= tolerance)
-        yield LogisticRegression(weight, bias, mean, scale, l2, converged)
+        yield LinearLayer(weight, bias, mean, scale, l2, converged)

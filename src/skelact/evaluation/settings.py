@@ -66,6 +66,27 @@ class FastLinearConfig:
 
 
 @dataclass(frozen=True)
+class RidgeConfig:
+    """Settings of the evaluation by ridge regression.
+
+    Raises:
+        ConfigurationError: a strength that is not positive.
+    """
+
+    l2: Sequence[float] = (1.0, 0.3, 0.1, 0.03, 0.01)
+    """Strengths of the regularisation to choose from, see :func:`skelact.evaluation.ridge.fit_ridge`."""
+    pooling: Pooling = "moments"
+    """What stands side by side in what the layer sees."""
+    seed: int = 0
+    """Decides the weights of an untrained encoder."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "l2", tuple(self.l2))  # a list as files have it is the same
+        if not self.l2 or min(self.l2) <= 0:
+            raise ConfigurationError(f"l2 is {list(self.l2)}, expected at least one strength, each above 0")
+
+
+@dataclass(frozen=True)
 class FinetuneConfig:
     """How a classifier is trained.
 

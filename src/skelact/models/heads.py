@@ -11,7 +11,7 @@ from skelact.errors import ConfigurationError
 from skelact.limits import check_limit
 from skelact.models.backbone import Backbone, features_of
 from skelact.models.batch_norm import BatchNorm
-from skelact.models.sizes import Absent, Pooling, ProjectionConfig
+from skelact.models.sizes import Absent, Pooling, ProjectionConfig, of_body
 from skelact.models.token_encoder import TokenEncoder
 
 
@@ -24,17 +24,26 @@ def pool(features: Tensor, present: Tensor, absent: Absent = "skip", pooling: Po
         absent: ``skip`` takes the mean over the bodies that are present (zero if none is); ``include`` over
             all M, as published.
         pooling: what stands side by side instead of being averaged: ``joints``, ``bodies`` (an absent one is
-            zero, unless it is included) or both; time never does.
+            zero, unless it is included) or both; ``moments`` are the joints, each with its mean over time
+            and then its standard deviation.
 
     Returns:
-        (N, D), times V for the joints, times M for the bodies; joint by joint within a body.
+        (N, D), times V for the joints, times 2 V for their moments, times M for the bodies; joint by joint
+        within a body.
     """
     return pool_bodies(per_body(features, pooling), present, absent, pooling)
 
 
 def per_body(features: Tensor, pooling: Pooling) -> Tensor:
     """Return the (N, M, D) means of (N, M, T', V, D) features over time and joints, or with joints apart."""
-    return features.mean(2).flatten(2) if pooling.startswith("joints") else features.mean((2, 3))
+    within = of_body(pooling)
+    if within == "mean":
+        return features.mean((2, 3))
+    mean = features.mean(2)
+    if within == "joints":
+        return mean.flatten(2)
+    spread = (features - mean.unsqueeze(2)).square().mean(2).sqrt()
+    return torch.cat([mean, spread], -1).flatten(2)
 
 
 def embed_clips(
@@ -52,10 +61,10 @@ def embed_clips(
         pooling: what stands side by side, as for :func:`pool`.
 
     Returns:
-        (N, D) embeddings, times V for the joints, times M for the bodies.
+        (N, D) embeddings, as :func:`pool` says.
     """
     if isinstance(encoder, TokenEncoder):
-        vectors = encoder.embed_bodies(clips, present, seen, pooling.startswith("joints"))
+        vectors = encoder.embed_bodies(clips, present, seen, of_body(pooling))
         return pool_bodies(vectors, present, encoder.absent, pooling)
     return pool(encoder(clips, present), present, encoder.absent, pooling)
 
@@ -73,8 +82,8 @@ def encode_clips(
         poolings: of each embedding; it is what :func:`embed_clips` returns.
     """
     if isinstance(encoder, TokenEncoder):
-        keep_joints = [pooling.startswith("joints") for pooling in poolings]
-        features, vectors = encoder.features_and_vectors(clips, present, seen, keep_joints)
+        within = [of_body(pooling) for pooling in poolings]
+        features, vectors = encoder.features_and_vectors(clips, present, seen, within)
     else:
         features = encoder(clips, present)
         vectors = [per_body(features, pooling) for pooling in poolings]

@@ -14,8 +14,18 @@ from skelact.errors import ConfigurationError
 from skelact.limits import check_limit
 
 Absent = Literal["skip", "include"]
-Pooling = Literal["mean", "joints", "bodies", "joints-and-bodies"]
-"""What one vector is made of a feature map: its mean, as published, or joints or bodies side by side."""
+Pooling = Literal["mean", "joints", "moments", "bodies", "joints-and-bodies", "moments-and-bodies"]
+"""What one vector is made of a feature map: its mean, as published; joints side by side, each by its mean
+over time (joints) or by mean and standard deviation (moments); bodies side by side; or both."""
+OfBody = Literal["mean", "joints", "moments"]
+"""What of that is within a body."""
+
+
+def of_body(pooling: Pooling) -> OfBody:
+    """Return what a pooling does within a body."""
+    if pooling.startswith("joints"):
+        return "joints"
+    return "moments" if pooling.startswith("moments") else "mean"
 
 
 def check_positive(what: str, sizes: dict[str, float]) -> None:

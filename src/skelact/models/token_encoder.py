@@ -23,7 +23,7 @@ from skelact.models.blocks import initialise
 from skelact.models.embedding import JointTable, gather_tokens, patchify
 from skelact.models.encoder import present_bodies
 from skelact.models.rotary_block import RotaryBlock, Turns, rotary_turns
-from skelact.models.sizes import Absent
+from skelact.models.sizes import Absent, OfBody
 from skelact.models.token_sizes import TokenEncoderConfig
 from skelact.skeleton.topology import Topology
 
@@ -129,7 +129,7 @@ class TokenEncoder(nn.Module):
         return self.features_and_vectors(clips, present, seen, ())[0]
 
     def features_and_vectors(
-        self, clips: Tensor, present: Tensor, seen: Tensor | None, keep_joints: Sequence[bool]
+        self, clips: Tensor, present: Tensor, seen: Tensor | None, within: Sequence[OfBody]
     ) -> tuple[Tensor, list[Tensor]]:
         """Return what :meth:`forward` makes of clips, and what :meth:`embed_bodies` does, encoded once.
 
@@ -137,12 +137,12 @@ class TokenEncoder(nn.Module):
             clips: as for :meth:`forward`, like the next two.
             present: which bodies are there.
             seen: which joints were seen.
-            keep_joints: for each vector that is asked for, whether it has the joints side by side.
+            within: of what each vector that is asked for is made.
         """
         bodies, is_there = self.tokens_of(clips, present, seen)
         encoded = self.encode(patchify(bodies, self.config.patch_frames), is_there)
         features = torch.where(is_there.unsqueeze(-1), encoded.tokens, 0.0)
-        vectors = [_in_slots(self.vectors(encoded, is_there, keep), present) for keep in keep_joints]
+        vectors = [_in_slots(self.vectors(encoded, is_there, each), present) for each in within]
         return _in_slots(features, present), vectors
 
     def embed_bodies(
@@ -150,38 +150,42 @@ class TokenEncoder(nn.Module):
         clips: Tensor,
         present: Tensor | None = None,
         seen: Tensor | None = None,
-        keep_joints: bool = False,
+        within: OfBody = "mean",
     ) -> Tensor:
-        """Return a vector of every body, as the sizes' ``pooling`` says.
+        """Return a vector of every body: as the sizes' ``pooling`` says, or with joints side by side.
 
         Args:
             clips: as for :meth:`forward`, like the next two.
             present: which bodies are there.
             seen: which joints were seen.
-            keep_joints: joints side by side, whatever the pooling: the mean over the time steps that show
-                each, zero where none does.
+            within: ``mean`` is what the sizes say; ``joints``, each by its mean over the time steps that
+                show it, zero where none does; ``moments``, each by mean and standard deviation.
 
         Returns:
-            (N, M, D), of both the class token and the mean (N, M, 2 D), of joints side by side (N, M, V D);
-            zero for absent bodies.
+            (N, M, D), of both the class token and the mean (N, M, 2 D), of joints side by side (N, M, V D),
+            of their moments (N, M, 2 V D), joint by joint; zero for absent bodies.
         """
         present = present_bodies(clips) if present is None else present
         bodies, is_there = self.tokens_of(clips, present, seen)
         patches = patchify(bodies, self.config.patch_frames)
-        summary_alone = self.config.pooling == "class" and not keep_joints
+        summary_alone = self.config.pooling == "class" and within == "mean"
         encoded = self.encode(patches, is_there, summary_alone=summary_alone)
-        return _in_slots(self.vectors(encoded, is_there, keep_joints), present)
+        return _in_slots(self.vectors(encoded, is_there, within), present)
 
-    def vectors(self, encoded: Encoded, is_there: Tensor, keep_joints: bool = False) -> Tensor:
+    def vectors(self, encoded: Encoded, is_there: Tensor, within: OfBody = "mean") -> Tensor:
         """Return what :meth:`embed_bodies` makes of B bodies, (B, D).
 
         Args:
             encoded: what :meth:`encode` made of them.
             is_there: (B, T', V) bool, False for tokens that are missing.
-            keep_joints: joints side by side, whatever the pooling.
+            within: as for :meth:`embed_bodies`.
         """
-        if keep_joints or self.config.pooling == "joints":
-            return _mean_where(encoded.tokens, is_there, (1,)).flatten(1)
+        if within != "mean" or self.config.pooling == "joints":
+            mean = _mean_where(encoded.tokens, is_there, (1,))
+            if within != "moments":
+                return mean.flatten(1)
+            spread = _mean_where((encoded.tokens - mean.unsqueeze(1)).square(), is_there, (1,)).sqrt()
+            return torch.cat([mean, spread], -1).flatten(1)
         if self.config.pooling == "class":
             return encoded.summary
         parts = [_mean_where(encoded.tokens, is_there, (1, 2))]

@@ -2,7 +2,8 @@
 
 Both are learned from recordings that the classifier did not learn from: the folds of a cross-validation.
 
-Source: temperature and expected calibration error, Guo et al., ICML 2017.
+Source: temperature and expected calibration error, Guo et al., ICML 2017; targets short of certainty, Platt,
+Advances in Large Margin Classifiers, 1999.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ def probabilities(scores: Tensor, temperature: float) -> Tensor:
 
 
 def fit_temperature(scores: Tensor, labels: Tensor) -> float:
-    """Return the temperature under which the true classes are likeliest.
+    """Return the temperature under which the true classes are likeliest, had one more been missed.
+
+    Without that, a classifier that is right about all N recordings would be sure of everything it is ever
+    asked. So of each recording a share of 1 / (N + 2) is taken to be of another class that is possible.
 
     Args:
         scores: (N, K) of recordings that the classifier did not learn from.
@@ -44,9 +48,15 @@ def fit_temperature(scores: Tensor, labels: Tensor) -> float:
         return 1.0
     table, truth = scores[possible].double(), labels[possible]
 
+    missed = 1 / (len(truth) + 2)
+    others = (table > -torch.inf).scatter(1, truth[:, None], False)
+    num_others = others.sum(1).clamp(min=1)
+
     def surprise(log_temperature: float) -> float:
         chances = (table / math.exp(log_temperature)).log_softmax(1)
-        return -float(chances.gather(1, truth[:, None]).mean())
+        of_truth = chances.gather(1, truth[:, None])[:, 0]
+        of_others = torch.where(others, chances, 0.0).sum(1) / num_others
+        return -float(((1 - missed) * of_truth + missed * of_others).mean())
 
     found = minimize_scalar(surprise, bounds=_LOG_TEMPERATURES, method="bounded", options={"xatol": 1e-3})
     return math.exp(float(found.x))

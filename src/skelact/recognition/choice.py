@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from skelact.evaluation.logistic import LogisticRegression, fit_path
+from skelact.evaluation.folds import Folds
+from skelact.evaluation.linear_layer import LinearLayer
+from skelact.evaluation.ridge import fit_ridge
 from skelact.models.sizes import Pooling
 from skelact.recognition.description import Kind
 from skelact.recognition.neighbours import Examples, Neighbours
-from skelact.training.randomness import generator_for
 
-NUM_FOLDS = 5
-L2 = 0.01
-"""Strength of the regularisation of the linear layer: among the training people of NW-UCLA, 2 to 10 examples
-a class, within 0.8 points of the best of 1, 0.1, 0.01 and 0.001 (``benchmarks/few_examples.py``)."""
-_STEPS, _TOLERANCE = 300, 1e-5
+L2 = 0.03
+"""Strength of the regularisation of the linear layer: among the training people of MSR Action3D, NW-UCLA and
+SBU, 2 to 10 examples a class, within 1 point of the best of 0.3, 0.1, 0.03 and 0.01
+(``benchmarks/few_examples.py``)."""
 _WIDTH_95 = 1.959964
 _WORDS: Mapping[Kind, str] = {
     "neighbours": "nearest neighbours",
@@ -31,81 +28,11 @@ _WORDS: Mapping[Kind, str] = {
 _POOLED: Mapping[Pooling, str] = {
     "mean": "mean feature",
     "joints": "joints apart",
+    "moments": "moments of joints",
     "bodies": "people apart",
     "joints-and-bodies": "joints and people apart",
+    "moments-and-bodies": "moments of joints, people apart",
 }
-
-
-@dataclass(frozen=True)
-class Folds:
-    """Who is tested with whom."""
-
-    number: npt.NDArray[np.int64]
-    """(N,) the fold of each recording, from 0."""
-    rule: str
-    """What the folds are, for people: ``5 folds by subject, 10 of them``."""
-
-    def learns(self, fold: int, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (N,) which recordings a fold learns from, and which of the others can be tested.
-
-        A recording of a class of which the fold learns nothing is not tested.
-        """
-        train = torch.from_numpy(self.number != fold)
-        known = torch.isin(labels, labels[train])
-        return train, ~train & known
-
-    @property
-    def num(self) -> int:
-        """Number of folds."""
-        return int(self.number.max()) + 1
-
-
-def make_folds(labels: npt.NDArray[Any], people: Mapping[str, npt.NDArray[Any]]) -> Folds:
-    """Divide recordings so that nobody is tested by a classifier that has seen them, where that can be.
-
-    Args:
-        labels: (N,) classes.
-        people: (N,) numbers that tell who was recorded, -1 where unknown, by their names.
-
-    Returns:
-        Folds by the first of ``people`` that is known of all and of which every class has two; otherwise by
-        recordings, of every class about equally many in each.
-    """
-    why = "who was recorded is not known"
-    for name, column in people.items():
-        if (column < 0).any() or len(np.unique(column)) < 2:
-            continue
-        if all(len(np.unique(column[labels == label])) > 1 for label in np.unique(labels)):
-            number = _grouped(column)
-            return Folds(number, f"{number.max() + 1} folds by {name}, {len(np.unique(column))} of them")
-        why = f"some class has one {name} only"
-    number = _stratified(labels)
-    return Folds(number, f"{number.max() + 1} folds by recording, for {why}")
-
-
-def _grouped(column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Put each value into the fold of the fewest recordings, the most frequent value first."""
-    values, places, counts = np.unique(column, return_inverse=True, return_counts=True)
-    sizes = np.zeros(min(NUM_FOLDS, len(values)), np.int64)
-    fold_of = np.empty(len(values), np.int64)
-    for value in np.argsort(-counts, kind="stable"):
-        fold_of[value] = sizes.argmin()
-        sizes[fold_of[value]] += counts[value]
-    return fold_of[places]
-
-
-def _stratified(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Deal the recordings of each class out, in an order drawn once and for all."""
-    most = int(np.unique(labels, return_counts=True)[1].max())
-    num = min(NUM_FOLDS, most)
-    order = torch.randperm(len(labels), generator=generator_for(0, "folds")).numpy()
-    number = np.empty(len(labels), np.int64)
-    start = 0
-    for label in np.unique(labels):
-        own = order[labels[order] == label]
-        number[own] = (start + np.arange(len(own))) % num
-        start += len(own)
-    return number
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,16 +103,9 @@ def measure(pooling: Pooling, examples: Examples, folds: Folds) -> list[Measured
     ]
 
 
-def fit_linear(examples: Examples) -> LogisticRegression:
+def fit_linear(examples: Examples) -> LinearLayer:
     """Return the linear layer that examples teach."""
-    (layer,) = fit_path(
-        examples.features,
-        examples.labels,
-        examples.num_classes,
-        [L2],
-        max_iterations=_STEPS,
-        tolerance=_TOLERANCE,
-    )
+    (layer,) = fit_ridge(examples.features, examples.labels, examples.num_classes, [L2])
     return layer
 
 

@@ -11,9 +11,10 @@ import torch
 from skelact.clips.source import ClipSource
 from skelact.evaluation.features import extract_features, labels_of
 from skelact.evaluation.finetune import finetune
+from skelact.evaluation.folds import Folds
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.models.pretrained import Pretrained, load_pretrained
-from skelact.recognition.choice import Folds, Measured
+from skelact.recognition.choice import Measured
 from skelact.recognition.neighbours import Examples, Neighbours
 from skelact.store.protocols import Indices, Split
 from skelact.training.devices import make_fabric

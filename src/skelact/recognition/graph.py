@@ -14,6 +14,7 @@ from skelact.models.blocks import Block
 from skelact.models.embedding import patchify
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.heads import per_body, pool_bodies
+from skelact.models.sizes import of_body
 from skelact.models.token_encoder import TokenEncoder
 from skelact.recognition.recogniser import Recogniser
 from skelact.skeleton.view import Axis
@@ -81,7 +82,7 @@ class PositionsToProbabilities(nn.Module):
             patch = encoder.config.patch_frames
             is_there = rearrange(clips.seen.flatten(0, 1), "B (t p) V -> B t p V", p=patch).any(2)
             encoded = encoder.encode(patchify(bodies, patch), is_there)
-            vectors = encoder.vectors(encoded, is_there, pooling.startswith("joints"))
+            vectors = encoder.vectors(encoded, is_there, of_body(pooling))
             vectors = vectors.reshape(*slots, -1)
             vectors = torch.where(clips.present[..., None], vectors, 0.0)
             features = torch.where(is_there[..., None], encoded.tokens, 0.0)

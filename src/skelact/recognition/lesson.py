@@ -16,6 +16,7 @@ from torch import Tensor
 from skelact.clips.source import ClipSource
 from skelact.errors import DataError
 from skelact.evaluation.features import extract_features, extract_poolings, labels_of
+from skelact.evaluation.folds import Folds, make_folds
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.models.pretrained import Pretrained, load_pretrained
 from skelact.models.sizes import Pooling
@@ -27,11 +28,9 @@ from skelact.recognition.calibration import (
     threshold_of,
 )
 from skelact.recognition.choice import (
-    Folds,
     Measured,
     best_of,
     fit_linear,
-    make_folds,
     measure,
     share_interval,
 )
@@ -41,8 +40,8 @@ from skelact.recognition.neighbours import Examples, Neighbours
 from skelact.recognition.recogniser import Recogniser, read_recogniser
 from skelact.store.protocols import Indices, Split
 
-MOST_NUMBERS = 1 << 23
-"""Numbers in all features up to which joints are also taken apart."""
+MOST_NUMBERS = 1 << 24
+"""Numbers in all features up to which joints are taken apart, and their moments."""
 
 COPIES = 1e-4
 """Distance up to which recordings are copies, but for rounding; another class is usually at 1."""
@@ -71,9 +70,9 @@ def learn(
 ) -> Lesson:
     """Teach an encoder the classes of a store's sequences.
 
-    Nearest neighbours and a linear layer are compared on folds, by the mean feature and with the features of
-    the joints side by side, of recordings of two people also those of the people; with ``finetuning`` also
-    the trained encoder. The best one learns from all.
+    Nearest neighbours and a linear layer are compared on folds, by the moments of the joints' features, of
+    recordings of two people also with the people apart; with ``finetuning`` also the trained encoder. The
+    best one learns from all.
 
     Args:
         pretrained: the encoder; it is not changed.
@@ -120,11 +119,11 @@ def examples_of(
     pretrained: Pretrained, source: ClipSource, indices: Indices, labels: Tensor, title: str
 ) -> dict[Pooling, Examples]:
     """Return the sequences' features by the ways to pool them that are tried; equal ones once."""
-    numbers = len(indices) * pretrained.encoder.config.width * pretrained.topology.num_joints
-    ways: list[Pooling] = ["mean", "joints"] if numbers <= MOST_NUMBERS else ["mean"]
+    numbers = 2 * len(indices) * pretrained.encoder.config.width * pretrained.topology.num_joints
+    ways: list[Pooling] = ["moments" if numbers <= MOST_NUMBERS else "mean"]
     is_of_two = np.median(np.asarray(source.store.array("num_bodies"))[indices]) > 1
-    if is_of_two and source.settings.max_bodies > 1 and numbers <= MOST_NUMBERS:
-        ways.append("joints-and-bodies")
+    if is_of_two and source.settings.max_bodies > 1 and 2 * numbers <= MOST_NUMBERS:
+        ways.append("moments-and-bodies")
     found = extract_poolings(pretrained.encoder, source, indices, ways, title=title)
     if not all(features.isfinite().all() for features in found):
         raise DataError("a recording has a feature that is not finite; did the pre-training diverge?")

@@ -16,7 +16,7 @@ from torch import Tensor
 from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.features import BATCH_SIZE, extract_features, several_in_batches
-from skelact.evaluation.logistic import LogisticRegression
+from skelact.evaluation.linear_layer import LinearLayer
 from skelact.files import checked
 from skelact.models.backbone import frozen
 from skelact.models.card import CARD, TRAIN_AGAIN
@@ -53,7 +53,7 @@ class Recogniser:
     about: Recognition
     neighbours: Neighbours | None
     """The recordings that taught it; None of a fine-tuned run, which does not keep them."""
-    layer: LogisticRegression | None = None
+    layer: LinearLayer | None = None
     """Of the linear classifier."""
     head: Classifier | None = None
     """Of the fine-tuned one: encoder and head."""
@@ -161,7 +161,7 @@ def read_recogniser(folder: Path | str, pretrained: Pretrained) -> Recogniser:
                 f"{folder / WEIGHTS}: of the linear layer {problem}; this is not the card's model"
             )
         weight, bias, mean, scale = (own[name] for name in expected)
-        layer = LogisticRegression(weight, bias, mean, scale, L2, True)
+        layer = LinearLayer(weight, bias, mean, scale, L2)
     return Recogniser(pretrained, about, neighbours, layer, head)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from skelact.configuration import instantiate, merge, named_config
 from skelact.evaluation.knn import KS
-from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig
+from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig, RidgeConfig
+from skelact.models.sizes import Pooling
 from skelact.pretraining.identity import changed, telling
 from skelact.results.identity import SCHEMAS
 from skelact.results.tables import mean_class_accuracy
@@ -24,6 +25,10 @@ class KnnSettings:
     """Numbers of neighbours."""
     tau: float = 0.1
     """Temperature of their votes."""
+    pooling: Pooling = "mean"
+    """What stands side by side in an embedding."""
+    standardise: bool = False
+    """Whether each feature is measured in its spread."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,9 @@ class Evaluation:
         """Return of all settings those that an identity is made of."""
         if self.command in SCHEMAS:
             return changed(instantiate(self.schema, settings))
-        return telling(settings)
+        usual = asdict(self.schema())
+        told = ("k", "tau")  # a result file always tells these, the others where they are not the usual ones
+        return {k: each for k, each in telling(settings).items() if k in told or each != usual[k]}
 
     def percent(self, content: Settings) -> float:
         """Return the number that a table shows of a result file's content, in %."""
@@ -103,7 +110,17 @@ EVALUATIONS = {
             FastLinearConfig,
             preset={"pooling": "joints"},
         ),
+        Evaluation("ridge", "ridge", "ridge", RidgeConfig),
         Evaluation("knn", "knn", "nearest neighbour", KnnSettings, headline=("k=1", "top1"), can_sum=False),
+        Evaluation(
+            "knn-moments",
+            "knn",
+            "nearest neighbour, moments",
+            KnnSettings,
+            headline=("k=1", "top1"),
+            preset={"pooling": "moments", "standardise": True},
+            can_sum=False,
+        ),
         _finetuning("finetune", "finetune", "fine-tuning"),
         *(
             _finetuning(f"semi-{percent}", "semi", f"{percent} % of the labels", percent / 100)

@@ -25,6 +25,7 @@ import torch
 
 from skelact.errors import DataError, printable
 from skelact.evaluation.metrics import ClassificationMetrics
+from skelact.evaluation.settings import RidgeConfig
 from skelact.files import (
     checked,
     json_text,
@@ -236,7 +237,7 @@ def describe_device(device: torch.device | None = None) -> str:
 def result_name(content: Mapping[str, Any]) -> str:
     """Return the name of a result's file, without its ending.
 
-    It names what one tries side by side on one run: pooling and balance where they are not the usual ones.
+    It names what one tries side by side on one run: pooling, balance, standardising where they are not usual.
     Data of the same name but other content is kept apart by :func:`write_result`.
     """
     start = "-".join(["trained" if content["trained"] else "untrained", *_ways(content)])
@@ -262,10 +263,12 @@ def result_marks(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
 
 
 def _ways(content: Mapping[str, Any]) -> list[str]:
-    """Return pooling and balance, where they are not the usual ones."""
+    """Return pooling, balance and standardising, where they are not the usual ones."""
     config = content["config"]
     ways = [config.get("pooling", "mean"), f"balance-{config.get('balance', 'none')}"]
-    return [way for way in ways if way not in ("mean", "balance-none")]
+    ways += ["standardised"] if config.get("standardise") else []
+    usual = (RidgeConfig.pooling if content["evaluation"] == "ridge" else "mean", "balance-none")
+    return [way for way in ways if way not in usual]
 
 
 def _without(content: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from skelact.clips.settings import ADDED, ClipSettings
 from skelact.configuration import instantiate, merge
 from skelact.detection.settings import DetectionConfig
 from skelact.errors import ConfigurationError
-from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig
+from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig, RidgeConfig
 from skelact.pretraining.identity import (
     IDENTITY,
     LEFT_OUT,
@@ -32,11 +32,12 @@ from skelact.pretraining.identity import (
 SCHEMAS: Mapping[str, type] = {
     "linear": LinearConfig,
     "linear-fast": FastLinearConfig,
+    "ridge": RidgeConfig,
     "detection": DetectionConfig,
     **dict.fromkeys(("finetune", "semi", "transfer", "supervised"), FinetuneConfig),
 }
 """Settings of evaluations by their names; those of the others have no data class."""
-DRAW_NOTHING = ("knn", "retrieval", "one-shot")
+DRAW_NOTHING = ("ridge", "knn", "retrieval", "one-shot")
 """Evaluations that draw no random numbers: their seed decides the weights of untrained encoders alone."""
 
 

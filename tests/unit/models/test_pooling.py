@@ -120,3 +120,15 @@ def test_joints_and_bodies_stand_side_by_side_where_wanted():
     torch.testing.assert_close(both.view(3, 2, 5, 6).mean(2), bodies.view(3, 2, 6))
     included = pool(features, present, "include", "bodies")
     torch.testing.assert_close(included, features.mean((2, 3)).flatten(1))
+
+
+def test_moments_are_mean_and_standard_deviation_of_each_joint_over_time():
+    features = torch.randn(3, 2, 4, 5, 6, generator=torch.Generator().manual_seed(0))
+    present = torch.tensor([[True, True], [True, False], [False, True]])
+    moments = pool(features, present, pooling="moments").view(3, 5, 12)
+    torch.testing.assert_close(moments[..., :6].flatten(1), pool(features, present, pooling="joints"))
+    torch.testing.assert_close(moments[1, :, 6:], features[1, 0].std(0, correction=0))
+    torch.testing.assert_close(moments[0, :, 6:], features[0].std(1, correction=0).mean(0))
+    both = pool(features, present, pooling="moments-and-bodies").view(3, 2, 5, 12)
+    torch.testing.assert_close(both[2, 1, :, 6:], features[2, 1].std(0, correction=0))
+    assert not both[2, 0].any()

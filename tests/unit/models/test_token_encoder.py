@@ -156,6 +156,12 @@ def test_poolings_are_the_class_token_the_mean_or_joints(encoder):
     assert embed_clips(encoder, clips, present, pooling="bodies").shape == (3, 32)
     joints = embed_clips(encoder, clips, present, pooling="joints")
     torch.testing.assert_close(joints[1], encoded.tokens[2].mean(0).flatten())
+    seen = torch.ones(clips.shape[:-1], dtype=torch.bool)
+    seen[:, :, :4, 1], seen[:, :, :, 3] = False, False  # a joint that comes later, and one that nobody saw
+    moments = embed_clips(encoder, clips, present, seen, "moments")[1].view(5, 32)
+    gappy = encoder.encode(bodies, seen[present].unflatten(1, (-1, 4)).any(2)).tokens[2]
+    torch.testing.assert_close(moments[1, 16:], gappy[1:, 1].std(0, correction=0))
+    assert not moments[3].any()
     by_joint = TokenEncoder(TokenEncoderConfig(**{**vars(CONFIG), "pooling": "joints"}), CHAIN).eval()
     by_joint.load_state_dict(encoder.state_dict())
     torch.testing.assert_close(embed_clips(by_joint, clips, present), joints)

@@ -84,3 +84,12 @@ def test_true_classes_that_are_impossible_do_not_count():
 def test_so_many_of_the_known_lie_beyond_the_threshold(num, share, beyond):
     distances = torch.rand(num, generator=torch.Generator().manual_seed(0))
     assert int((distances > threshold_of(distances, share)).sum()) == beyond
+
+
+def test_who_was_right_about_a_hundred_recordings_is_not_sure_of_all_others():
+    labels = torch.arange(100) % 4
+    scores = torch.eye(4)[labels]
+    for count, most in ((20, 0.97), (100, 0.995)):
+        temperature = fit_temperature(scores[:count], labels[:count])
+        sureness = probabilities(scores[:1], temperature).max()
+        assert 1 - 2 / count < sureness < most

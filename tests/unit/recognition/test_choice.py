@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from skelact.recognition.choice import best_of, make_folds, measure, share_interval, table
+from skelact.evaluation.folds import make_folds
+from skelact.recognition.choice import best_of, measure, share_interval, table
 from skelact.recognition.neighbours import Examples
 
 LABELS = np.repeat(np.arange(3), 10)

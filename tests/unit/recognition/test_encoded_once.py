@@ -13,6 +13,7 @@ from skelact.models.heads import Classifier, FinetuneHead
 from skelact.models.pretrained import Pretrained
 from skelact.models.sizes import EncoderConfig, STGCNConfig
 from skelact.models.token_sizes import TokenEncoderConfig
+from skelact.recognition import lesson as lesson_module
 from skelact.recognition.description import Recognition
 from skelact.recognition.lesson import learn
 from skelact.recognition.neighbours import Examples, Neighbours
@@ -20,7 +21,7 @@ from skelact.recognition.recogniser import Recogniser
 from skelact.skeleton.tables import NTU_25
 
 CLIPS = ClipSettings(num_frames=16, min_crop_frames=8)
-POOLINGS = ["mean", "joints", "bodies", "joints-and-bodies"]
+POOLINGS = ["mean", "joints", "moments", "bodies", "joints-and-bodies", "moments-and-bodies"]
 ENCODERS = {
     "transformer": EncoderConfig(num_frames=16, width=16, depth=1, num_heads=2),
     "st-gcn": STGCNConfig(channels=(8, 16), strides=(1, 2)),
@@ -60,7 +61,7 @@ def test_features_pooled_together_are_those_pooled_one_by_one(pretrained, source
 
 def test_a_lesson_encodes_once_for_all_its_candidates(pretrained, source, runs):
     lesson = learn(pretrained, source, INDICES, {}, false_alarms=0.1, about={})
-    assert {each.pooling for each in lesson.candidates} >= {"mean", "joints"}
+    assert {each.pooling for each in lesson.candidates} == {"moments", "moments-and-bodies"}
     assert len(runs) == 1
 
 
@@ -82,8 +83,7 @@ def test_a_fine_tuned_model_encodes_once_for_scores_and_distances(pretrained, so
         torch.testing.assert_close(found.distances, neighbours.distances(features).min(1).values)
 
 
-def test_ways_to_pool_that_are_the_same_are_tried_once(source):
-    sizes = TokenEncoderConfig(patch_frames=4, width=16, depth=1, num_heads=2, pooling="joints")
-    joints = Pretrained(build_backbone(sizes, NTU_25).eval(), NTU_25, CLIPS, {})
-    lesson = learn(joints, source, INDICES, {}, false_alarms=0.1, about={})
-    assert [each.pooling for each in lesson.candidates] == ["mean"] * 2 + ["joints-and-bodies"] * 2
+def test_more_features_than_memory_should_hold_are_averaged(pretrained, source, monkeypatch):
+    monkeypatch.setattr(lesson_module, "MOST_NUMBERS", 100)
+    lesson = learn(pretrained, source, INDICES, {}, false_alarms=0.1, about={})
+    assert [each.pooling for each in lesson.candidates] == ["mean"] * 2

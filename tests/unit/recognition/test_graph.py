@@ -60,6 +60,8 @@ def recogniser(config: BackboneConfig, classifier: str, pooling: str, absent: st
         (tokens("class"), "neighbours", "bodies", "skip"),
         (tokens("both"), "linear", "joints", "skip"),
         (tokens("mean"), "finetune", "mean", "skip"),
+        (tokens("joints"), "linear", "moments-and-bodies", "skip"),
+        (ST_GCN, "linear", "moments", "skip"),
     ],
     ids=str,
 )

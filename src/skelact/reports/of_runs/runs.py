@@ -11,7 +11,7 @@ from typing import Any
 
 from skelact.configuration import flatten, named_config, option_text
 from skelact.errors import SkelactError, printable
-from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig
+from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig, RidgeConfig
 from skelact.models.card import CARD, read_card
 from skelact.pretraining.identity import card_identity, run_settings
 from skelact.pretraining.methods import FAMILIES, family_of, find_method, methods
@@ -28,7 +28,8 @@ _SHORT = {"training.seed": "seed", "training.epochs": "epochs"}
 _FROZEN: Mapping[str, Mapping[str, Any]] = {
     "linear": flatten(asdict(LinearConfig())) | flatten(named_config("evaluate", "linear")),
     "linear-fast": asdict(FastLinearConfig()),
-    "knn": {"k": [1, 10, 20], "tau": 0.1, "pooling": "mean"},
+    "ridge": asdict(RidgeConfig()),
+    "knn": {"k": [1, 10, 20], "tau": 0.1, "pooling": "mean", "standardise": False},
     "retrieval": {"pooling": "mean"},
 }
 """Evaluations of frozen features by name, with what their settings are where nobody gives any."""

@@ -1,0 +1,151 @@
+"""Linear evaluation by ridge regression: exact in a moment, its strength chosen among the training people.
+
+Where features are many and sequences few, least squares on the classes' indicators finds a better layer than
+logistic regression does (docs/encoders.md). All strengths share one eigendecomposition, of the smaller of the
+features' and the sequences' products.
+
+Source: Hoerl and Kennard, Technometrics 12, 1970; as a classifier, scikit-learn's ``RidgeClassifier``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from skelact.clips.source import ClipSource
+from skelact.errors import DataError
+from skelact.evaluation.features import check_labels, extract_sides
+from skelact.evaluation.folds import Folds, make_folds
+from skelact.evaluation.linear_layer import LinearLayer, standardising
+from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
+from skelact.evaluation.settings import RidgeConfig
+from skelact.models.backbone import Backbone
+from skelact.store.protocols import Split
+
+
+@dataclass(frozen=True)
+class RidgeMetrics(ClassificationMetrics):
+    """The accuracies, and how the strength was chosen."""
+
+    l2: float
+    """The strength that was chosen."""
+    held_out_accuracy: dict[float, float]
+    """Accuracy on the training sequences by classifiers that had not seen them, by strength; empty where
+    there was nothing to choose."""
+    folds: str
+    """Who was held out."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the numbers ready for JSON."""
+        return {
+            **super().to_dict(),
+            "l2": self.l2,
+            "held_out_accuracy": {str(l2): share for l2, share in self.held_out_accuracy.items()},
+            "folds": self.folds,
+        }
+
+
+def evaluate_ridge(
+    encoder: Backbone,
+    source: ClipSource,
+    split: Split,
+    config: RidgeConfig,
+    people: Mapping[str, npt.NDArray[Any]],
+    *,
+    fabric: Fabric | None = None,
+    title: str = "",
+) -> RidgeMetrics:
+    """Fit ridge regression on frozen features of the training side; score the test side.
+
+    Args:
+        encoder: the representation; it is not changed.
+        source: where the clips come from.
+        split: training and test sequences.
+        config: strengths and pooling.
+        people: (all sequences of the store,) numbers that tell who was recorded, -1 where unknown, by their
+            names; the strength is chosen on people held out where they are known.
+        fabric: the processes that share the clips; default: this one does all. Each fits the same classifier.
+        title: what the progress line on a terminal calls it; none without a title.
+
+    Raises:
+        DataError: a sequence without a label, no test sequence, a feature that is not finite, or training
+            sequences of one class alone.
+    """
+    check_labels(source, split)
+    (train, labels), (test, test_labels) = extract_sides(
+        encoder, source, split, fabric=fabric, title=title, pooling=config.pooling
+    )
+    num_classes = len(source.store.class_names)
+    check_classes(labels, num_classes)
+    if not train.isfinite().all():
+        raise DataError("a training sequence has a feature that is not finite; did the pre-training diverge?")
+    if len(torch.unique(labels)) < 2:
+        raise DataError("all training sequences are of one class; a classifier needs two")
+    own = {name: column[split.train] for name, column in people.items()}
+    folds = make_folds(labels.numpy(), own)
+    accuracy = held_out_accuracy(train, labels, num_classes, config.l2, folds) if len(config.l2) > 1 else {}
+    best = max(accuracy, key=lambda l2: (accuracy[l2], l2)) if accuracy else config.l2[0]
+    (layer,) = fit_ridge(train, labels, num_classes, [best])
+    metrics = evaluate_scores(layer(test), test_labels, num_classes)
+    return RidgeMetrics(**vars(metrics), l2=best, held_out_accuracy=accuracy, folds=folds.rule)
+
+
+def held_out_accuracy(
+    features: Tensor, labels: Tensor, num_classes: int, strengths: Sequence[float], folds: Folds
+) -> dict[float, float]:
+    """Return the share of (N, D) sequences recognised by layers that learned from the other folds.
+
+    Raises:
+        DataError: no sequence can be tested by others of its class.
+    """
+    right, num_tested = np.zeros(len(strengths)), 0
+    for fold in range(folds.num):
+        train, test = folds.learns(fold, labels)
+        if not test.any() or len(torch.unique(labels[train])) < 2:
+            continue
+        layers = fit_ridge(features[train], labels[train], num_classes, strengths)
+        right += [int((layer(features[test]).argmax(1) == labels[test]).sum()) for layer in layers]
+        num_tested += int(test.sum())
+    if not num_tested:
+        raise DataError(
+            "no training sequence can be tested by others of its class; give one strength, --l2 [0.1]"
+        )
+    return dict(zip(strengths, (right / num_tested).tolist(), strict=True))
+
+
+def fit_ridge(
+    features: Tensor, labels: Tensor, num_classes: int, strengths: Sequence[float]
+) -> Iterator[LinearLayer]:
+    """Fit a layer of each strength: the least squares to the classes' indicators, with its weights held back.
+
+    The layer that a strength gives minimises the sum of squared errors plus strength times D times the
+    squared norm of the weights, on standardised features; so a strength means the same for any width.
+
+    Args:
+        features: (N, D) float32.
+        labels: (N,) classes in [0, K).
+        num_classes: number of classes K.
+        strengths: of the regularisation, each above 0.
+    """
+    mean, scale = standardising(features)
+    x = ((features - mean) / scale).double()
+    targets = F.one_hot(labels, num_classes).double()
+    bias = targets.mean(0)
+    targets -= bias
+    width = x.shape[1]
+    wide = len(x) < width
+    values, axes = torch.linalg.eigh((x @ x.T if wide else x.T @ x) / width)
+    seen = axes.T @ (targets if wide else x.T @ targets / width)
+    rule_out = torch.where(bias > 0, bias, -torch.inf).to(features)
+    for l2 in strengths:
+        solved = axes @ (seen / (values.clamp(min=0) + l2)[:, None])
+        weight = (x.T @ solved / width if wide else solved).T
+        yield LinearLayer(weight.to(features).contiguous(), rule_out, mean, scale, l2)
