@@ -1,8 +1,8 @@
 """What classifiers make of few examples a class: nearest neighbours, ridge regression, logistic regression.
 
 The training side of a protocol alone: in each of five draws half of its people, drawn anew, give examples
-and the others are asked; means over the draws, of several strengths. Beside it: of five classes left out, the share called
-unfamiliar at 5 % false alarms among those asked. Takes a store, a protocol and a run:
+and the others are asked; means over the draws, at several strengths. Beside it: of five classes left out,
+the share called unfamiliar at 5 % false alarms among those asked. Takes a store, a protocol and a run:
 
     python benchmarks/few_examples.py stores/msr xsub runs/a
 """

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from skelact.clips.source import ClipSource
@@ -29,6 +28,9 @@ from skelact.evaluation.metrics import ClassificationMetrics, check_classes, eva
 from skelact.evaluation.settings import RidgeConfig
 from skelact.models.backbone import Backbone
 from skelact.store.protocols import Split
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric  # which takes its time to load
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from skelact.configuration import instantiate, merge, named_config
 from skelact.evaluation.knn import KS
 from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig, RidgeConfig
 from skelact.models.sizes import Pooling
-from skelact.pretraining.identity import changed, telling
-from skelact.results.identity import SCHEMAS
+from skelact.pretraining.identity import changed
+from skelact.results.identity import SCHEMAS, without_usual
 from skelact.results.tables import mean_class_accuracy
 
 Settings = Mapping[str, Any]
@@ -74,9 +74,7 @@ class Evaluation:
         """Return of all settings those that an identity is made of."""
         if self.command in SCHEMAS:
             return changed(instantiate(self.schema, settings))
-        usual = asdict(self.schema())
-        told = ("k", "tau")  # a result file always tells these, the others where they are not the usual ones
-        return {k: each for k, each in telling(settings).items() if k in told or each != usual[k]}
+        return without_usual(settings)
 
     def percent(self, content: Settings) -> float:
         """Return the number that a table shows of a result file's content, in %."""

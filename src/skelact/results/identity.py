@@ -37,6 +37,8 @@ SCHEMAS: Mapping[str, type] = {
     **dict.fromkeys(("finetune", "semi", "transfer", "supervised"), FinetuneConfig),
 }
 """Settings of evaluations by their names; those of the others have no data class."""
+USUAL: Mapping[str, Any] = {"pooling": "mean", "standardise": False}
+"""Settings without a data class that are told only where they are not these."""
 DRAW_NOTHING = ("ridge", "knn", "retrieval", "one-shot")
 """Evaluations that draw no random numbers: their seed decides the weights of untrained encoders alone."""
 
@@ -96,12 +98,17 @@ def evaluation_settings(content: Mapping[str, Any]) -> dict[str, Any]:
     if made not in (None, learned):
         own["clips"] = made
     if schema is None:
-        return telling(own)
+        return without_usual(own)
     given = {key: config[key] for key in known & set(config)}
     try:
         return {**telling(own), **changed(instantiate(schema, given))}
     except ConfigurationError:  # settings of another version, which this one does not know
         return telling({**own, **given})
+
+
+def without_usual(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what tells settings without a data class apart, see :data:`USUAL`."""
+    return {key: value for key, value in telling(settings).items() if key not in USUAL or value != USUAL[key]}
 
 
 def _earlier(clips: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -151,7 +151,9 @@ def test_the_neighbours_defaults_are_those_of_the_command():
     own = inspect.signature(knn).parameters
     assert own["k"].default is None  # then it is KS
     assert KnnSettings() == KnnSettings(list(KS), own["tau"].default)
-    assert EVALUATIONS["knn"].settings({}) == {"k": [1, 10, 20], "tau": 0.1}
+    usual = {"k": [1, 10, 20], "tau": 0.1, "pooling": own["pooling"].default, "standardise": False}
+    assert EVALUATIONS["knn"].settings({}) == usual
+    assert EVALUATIONS["knn"].telling(usual) == {"k": [1, 10, 20], "tau": 0.1}
 
 
 SUITE = """
