@@ -94,7 +94,7 @@ def linear(
     """Train a linear layer on frozen features, as published; report the last epoch.
 
     Args:
-        run: run folder of 'skelact pretrain'
+        run: run folder, package, or name of a shipped model
         data: store to evaluate on
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         untrained: evaluate the same encoder before any training, to compare
@@ -163,7 +163,7 @@ def linear_fast(
     For quick comparisons; 'skelact evaluate linear' is the published recipe.
 
     Args:
-        run: run folder of 'skelact pretrain'
+        run: run folder, package, or name of a shipped model
         data: store to evaluate on
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         crops: random training crops of each sequence, beside its centre crop
@@ -263,7 +263,7 @@ def knn(
     """Classify test sequences by the nearest training sequences in the space of frozen features.
 
     Args:
-        run: run folder of 'skelact pretrain'
+        run: run folder, package, or name of a shipped model
         data: store to evaluate on
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         k: numbers of neighbours; default: 1, 10 and 20, as far as there are so many training sequences
@@ -316,7 +316,7 @@ def retrieval(
     """Rank the training sequences by cosine for every test sequence, in the space of frozen features.
 
     Args:
-        run: run folder of 'skelact pretrain'
+        run: run folder, package, or name of a shipped model
         data: store to evaluate on
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         pooling: what stands side by side in an embedding: joints, their moments, bodies or both
@@ -361,7 +361,7 @@ def one_shot(
     On NTU RGB+D 120 the 20 novel actions and their examples are the published ones.
 
     Args:
-        run: run folder of 'skelact pretrain'
+        run: run folder, package, or name of a shipped model
         data: store to evaluate on
         novel: names of the novel classes; default: those of NTU RGB+D 120
         examples: names of one sequence of each; default: the published ones, or the first by name
@@ -415,7 +415,7 @@ def detection(
     (mAP_a) and over videos (mAP_v) at overlaps 0.1 to 0.9; the detections stand in a CSV beside it.
 
     Args:
-        run: run folder of 'skelact pretrain'
+        run: run folder, package, or name of a shipped model
         data: store of untrimmed recordings
         protocol: protocol, e.g. xsub
         windows: how windows slide over a recording

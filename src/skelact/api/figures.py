@@ -175,7 +175,7 @@ def tsne(
     them do not.
 
     Args:
-        run: run folder of 'skelact pretrain'
+        run: run folder, package, or name of a shipped model
         data: store whose test sequences are drawn
         protocol: protocol, e.g. xsub
         out: the figure, .png, .svg or .pdf

@@ -177,10 +177,11 @@ def transfer(
 ) -> Result:
     """Fine-tune on another data set than the encoder was pre-trained on: other classes, other clip length.
 
-    The skeletons must be the encoder's; 'skelact data convert' brings a store there.
+    The skeletons must be the encoder's, unless it knows joints by their names, as distilled and shipped ones
+    do; 'skelact data convert' brings a store there.
 
     Args:
-        run: run folder of 'skelact pretrain'
+        run: run folder, package, or name of a shipped model
         data: store to learn from and to test on
         protocol: protocol, e.g. xsub
         out: folder for the run and its result
