@@ -55,6 +55,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
+def spreadsheet_cell(text: str) -> str:
+    """Return a name for a cell of CSV; spreadsheets would compute one that begins as formulas do."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
 def printable_lines(text: str) -> str:
     """Return a text of several lines with what :func:`printable` spells out; lines and tabs stay."""
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():

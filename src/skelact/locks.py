@@ -116,7 +116,7 @@ def holder_of(folder: Path) -> str | None:
     if fcntl is None:
         return None
     try:
-        with (folder / LOCK).open("rb") as file:
+        with _open(folder / LOCK, os.O_RDONLY) as file:
             if _tells_processes():  # without taking the lock, which another process may want just now
                 return None if _process_of(file) is None else _read_holder(folder / LOCK)
             fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -140,7 +140,7 @@ def holding_process(folder: Path) -> int:
     if not _tells_processes():
         raise DataError(f"{folder}: this system does not tell which process is at work there")
     try:
-        with (folder / LOCK).open("rb") as file:
+        with _open(folder / LOCK, os.O_RDONLY) as file:
             number = _process_of(file)
     except OSError as error:
         raise DataError(f"{folder}: no process is at work there") from error
@@ -187,16 +187,15 @@ def _process_of(file: BinaryIO) -> int | None:
     return None if kind == fcntl.F_UNLCK else max(int(number), 0)
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path, flags: int = os.O_RDWR | os.O_CREAT | os.O_APPEND) -> BinaryIO:
     """Open the file of a lock, made where it is missing; no link is followed, no pipe waited for."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"):  # not on every system
         flags |= getattr(os, name, 0)
-    file = os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    descriptor = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise OSError(f"{path.name} is no file")
-    return file
+    return os.fdopen(descriptor, "r+b" if flags & os.O_RDWR else "rb", buffering=0)
 
 
 def _lock(file: BinaryIO) -> None:
@@ -223,7 +222,7 @@ def _holder() -> str:
 def _read_holder(path: Path) -> str:
     """Return what a lock says of its holder, as far as it is what we write there."""
     with contextlib.suppress(OSError):
-        with path.open("rb") as file:
+        with _open(path, os.O_RDONLY) as file:
             text = file.read(400).decode("utf-8", "replace")
         if _HOLDER.fullmatch(text):
             return text

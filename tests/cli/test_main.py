@@ -84,6 +84,17 @@ def test_the_packages_own_warnings_are_one_line_and_others_stay_as_they_are(monk
     assert capsys.readouterr().err == "skelact: mind the gap\n"
 
 
+def test_what_may_not_be_read_is_one_line(monkeypatch, capsys):
+    def refused(store: str, *, figure: str | None = None) -> None:
+        raise PermissionError(13, "Permission denied", "shut/\x1b")
+
+    monkeypatch.setattr("skelact.api.data.info", refused)
+    assert main(["data", "info", "any"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("skelact: shut/\\x1b: Permission denied; check the path")
+    assert error.count("\n") == 1
+
+
 def test_help_does_not_wait_for_torch():
     code = "import sys; from skelact.cli.main import main; main(['--help']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

@@ -1,6 +1,8 @@
 """`skelact report`: one run or several on a page, whatever they lack."""
 
+import errno
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ from skelact.api.watching import Watched
 from skelact.cli.main import main
 from skelact.store.protocols import split
 from skelact.store.store import Store
+from skelact.yaml_files import read_yaml
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +104,78 @@ def test_a_card_that_says_odd_things_of_its_packages_is_shown(evaluated, tmp_pat
     card = json.loads((run / "card.json").read_text())
     (run / "card.json").write_text(json.dumps(card | {"packages": [1]}))
     assert main(["report", str(run), "--out", str(tmp_path / "page.html")]) == 0
+
+
+def test_results_that_are_damaged_or_of_another_run_are_told(evaluated, store_path, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(evaluated, run)
+    card = json.loads((run / "card.json").read_text())
+    assert page_notes(run, tmp_path) == []
+    card["config"]["training"]["seed"] = 77
+    (run / "card.json").write_text(json.dumps(card))
+    told = page_notes(run, tmp_path)
+    assert len(told) == 2
+    assert all("is of a model with training.seed" in note and "and not 77" in note for note in told)
+    (run / "card.json").write_text("{")
+    for path in (run / "evaluations").glob("*.json"):
+        path.write_text("{")
+    told = page_notes(run, tmp_path)
+    assert not any("has no results" in note or "No run says" in note for note in told)
+    assert sum("not JSON" in note for note in told) == 4
+
+
+def test_words_of_strangers_do_nothing(evaluated, tmp_path):
+    run, odd = tmp_path / "a\nb\u202e", "</script><script>alert(1)</script>\x15\x1b[31m\n"
+    shutil.copytree(evaluated, run)
+    config = read_yaml(run / "config.yaml") | {"data": [odd], odd: odd}
+    (run / "config.yaml").write_text(json.dumps(config))
+    card = json.loads((run / "card.json").read_text())
+    (run / "card.json").write_text(json.dumps(card | {"code": odd, "packages": {odd: odd}}))
+    line = json.loads((run / "metrics.jsonl").read_text().splitlines()[0]) | {odd: 1.0}
+    (run / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    path = next((run / "evaluations").glob("knn*.json"))
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"data_set": odd.replace("/", ""), "device": odd}))
+    out = tmp_path / "page.html"
+    assert main(["report", str(run), "--out", str(out)]) == 0
+    assert out.read_text().count("<script") == 2
+    data = page_data(out)
+    assert "\\x15" in "".join(data["runs"][0]["commands"])
+    assert [text for text in texts_of(data) if not text.isprintable()] == []
+
+
+def texts_of(data):
+    """Yield all texts of a page's data but pages within it, keys included."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield key
+            yield from texts_of(value if key != "player" else None)
+    elif isinstance(data, list):
+        for value in data:
+            yield from texts_of(value)
+    elif isinstance(data, str):
+        yield data
+
+
+def page_notes(run, folder):
+    assert main(["report", str(run), "--out", str(folder / "page.html")]) == 0
+    return page_data(folder / "page.html")["notes"]
+
+
+def test_a_folder_that_may_not_be_entered_is_refused(evaluated, tmp_path, monkeypatch, capsys):
+    stat = os.stat
+
+    def refuse(path, *arguments, **options):
+        if str(path).startswith(f"{evaluated}{os.sep}"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    for command in (["report", str(evaluated)], ["view", str(evaluated)]):
+        assert main([*command, "--out", str(tmp_path / "page.html")]) == 2
+        error = capsys.readouterr().err
+        assert "Permission denied" in error
+        assert error.count("\n") == 1
 
 
 def test_what_cannot_be_is_refused_in_one_line(evaluated, store_path, tmp_path, capsys):

@@ -1,15 +1,19 @@
 """skelact runs: what became of the runs in a folder."""
 
+import errno
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import skelact
 from skelact.cli.main import main
+from skelact.locks import LOCK
 
 HOLD = """
 import sys
@@ -120,5 +124,37 @@ def test_damage_is_told_and_other_runs_are_listed(folder, capsys, name, content,
 def test_where_there_is_nothing_a_line_says_so(tmp_path, capsys):
     assert main(["runs", str(tmp_path)]) == 0
     assert "no runs" in capsys.readouterr().out
-    assert main(["runs", str(tmp_path / "none")]) == 2
-    assert "none: no such folder" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    for name, told in (("none", "none: no such folder"), ("file", "file: is a file")):
+        assert main(["runs", str(tmp_path / name)]) == 2
+        assert told in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_listed_is_told(folder, capsys, monkeypatch):
+    closed, scandir = [folder / "more"], os.scandir
+
+    def refuse(path):
+        if Path(path) in closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert main(["runs", str(folder)]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert err.startswith(
+        f"skelact: {folder / 'more'}: cannot be read (Permission denied), so its runs are not"
+    )
+    closed[0] = folder
+    assert main(["runs", str(folder)]) == 2
+    assert capsys.readouterr().err.startswith(f"skelact: {folder}: cannot be read (Permission denied)")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_the_place_of_a_lock_or_of_results_is_not_waited_for(folder, capsys):
+    os.mkfifo(folder / "a" / LOCK)
+    (folder / "more" / "b" / "evaluations").write_text("a file")
+    assert main(["runs", str(folder)]) == 2
+    _, a, b = capsys.readouterr().out.splitlines()
+    assert a.split()[:2] == ["a", "finished"]
+    assert "evaluations: cannot be read (Not a directory)" in b

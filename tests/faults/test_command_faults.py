@@ -60,6 +60,8 @@ CASES = {
     "data synth {place}/raw": "not empty",
     "dtaa prepare": "no command 'dtaa prepare'",
     "evaluate lin": "no command 'evaluate lin'",
+    "--no-browser view {place}/store": "--no-browser: options stand behind the command, as in skelact view -",
+    "--help-all nothing": "as in skelact COMMAND --help-all",
     "pretrain --protocol xsub --out {place}/new": "--data is missing",
     "pretrain --data {place}/store --protocol all --out {place}/run": "exists already",
     PRETRAIN.replace("xsub", "xsup"): "did you mean 'xsub'",

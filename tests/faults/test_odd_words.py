@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import warnings
 import xml.dom.minidom
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from skelact.cli.main import main
 from skelact.errors import printable_lines
@@ -84,6 +87,41 @@ def test_classes_of_results_are_drawn_as_they_are_written(tmp_path, capfd, suffi
         assert out.stat().st_size > 1000
         if suffix == "svg":
             xml.dom.minidom.parse(str(out))
+
+
+@pytest.mark.parametrize("word", ODD)
+def test_a_method_and_what_it_was_tested_on_stay_in_their_cells(tmp_path, capfd, word):
+    word = word.replace("/", "").replace("\0", "")
+    odd = {"data_set": word, "protocol": word, "evaluation": word, "method": word}
+    file = write_predictions(tmp_path, [0, 1, 2], [0, 1, 1], **odd)
+    usual = write_predictions(tmp_path, [0, 1, 2], [0, 1, 1])
+    for format in ("text", "markdown", "csv"):
+        lines, kept = (
+            shown_by(capfd, "results", each, "--format", format).splitlines() for each in (file, usual)
+        )
+        assert len(lines) == len(kept)
+        if format == "markdown":
+            assert [line.replace("\\|", "").count("|") for line in lines[1:]] == [0, 6, 6, 6]
+
+
+def test_no_name_of_a_method_is_a_formula(tmp_path, capfd):
+    file = write_predictions(tmp_path, [0, 1, 2], [0, 1, 1], method="=1+1", data_set="@SUM(A1)")
+    row = shown_by(capfd, "results", file, "--format", "csv").splitlines()[1]
+    assert row.startswith("'@SUM(A1),xsub,linear,'=1+1,")
+
+
+@pytest.mark.parametrize("width", [(), ("--width", "one")])
+def test_long_names_leave_room_for_what_is_drawn(tmp_path, capfd, width):
+    names = [f"{LONG}{number}" for number in range(4)]
+    file = write_predictions(tmp_path, [0, 1, 2], [0, 1, 1], class_names=names)
+    for figure in ("confusion", "classes"):
+        out = tmp_path / f"{figure}.png"
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            shown_by(capfd, "figures", figure, file, "--out", out, *width)
+        colours = np.unique(imread(out).round(1).reshape(-1, 4), axis=0, return_counts=True)[1]
+        white = colours.max() / colours.sum()
+        assert white < 0.9
 
 
 def test_a_figure_that_cannot_be_written_leaves_nothing(tmp_path, capfd, monkeypatch):

@@ -96,6 +96,9 @@ def test_no_link_is_followed_and_no_pipe_waited_for(tmp_path, what):
     {"link": lambda: path.symlink_to(precious), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir}[what]()
     with pytest.raises(OSError, match=r"Too many|Is a directory|is no file"):
         FolderLock(folder, DataError)
+    assert holder_of(folder) is None
+    with pytest.raises(DataError, match="no process is at work there"):
+        holding_process(folder)
     assert precious.read_text() == "kept"
 
 

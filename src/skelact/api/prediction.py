@@ -18,7 +18,7 @@ from skelact.api.evaluating import Run
 from skelact.api.model import as_taught
 from skelact.api.video import write_poses
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
-from skelact.errors import ConfigurationError, DataError, SkelactError, printable
+from skelact.errors import ConfigurationError, DataError, SkelactError, printable, spreadsheet_cell
 from skelact.limits import beyond, limit
 from skelact.recognition.answers import Answer, Explanation, Prediction, PrimeJoint, check_top
 from skelact.recognition.stream_settings import StreamSettings
@@ -99,8 +99,8 @@ class Predictions:
 
 
 def _cell(text: str) -> str:
-    """Return a name for a cell of CSV; spreadsheets would compute one that begins as formulas do."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") and text != STANDARD_INPUT else text
+    """Return a name for a cell of CSV."""
+    return text if text == STANDARD_INPUT else spreadsheet_cell(text)
 
 
 def _guesses(answer: Answer) -> str:

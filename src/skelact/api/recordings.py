@@ -95,6 +95,8 @@ def split_source(source: str | Path) -> tuple[Path, str | None]:
         ConfigurationError: nothing after the colon.
     """
     text = str(source)
+    if not text or "\0" in text:
+        raise DataError(f"'{printable(text)[:60]}': cannot be the path of a file; check it")
     if not _is_there(text) and ":" in text:
         place = text.rpartition(":")[0]
         while ":" in place and not _is_there(place):  # a recording may be called a:b
@@ -106,6 +108,10 @@ def split_source(source: str | Path) -> tuple[Path, str | None]:
             return Path(place), name
     try:
         Path(text).exists()
+    except PermissionError as error:
+        raise DataError(
+            f"{text}: cannot be read ({error.strerror}); check the path, and that you may read it"
+        ) from error
     except (OSError, ValueError) as error:
         raise DataError(f"{printable(text)[:60]}: cannot be the path of a file; check it") from error
     return Path(text), None

@@ -20,7 +20,7 @@ from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactError
 from skelact.models.card import CARD
 from skelact.models.shipped import shipped_models
-from skelact.results.files import FOLDER
+from skelact.results.files import FOLDER, result_files
 from skelact.store.protocols import ALL, split
 from skelact.store.store import Data, Store, as_store
 from skelact.training.run_folder import CONFIG
@@ -140,20 +140,43 @@ def gather(runs: Sequence[str | Path], data: Data | None, protocol: str | None) 
     folders = [RunFolder.read(path) for path in paths]
     states: list[Mapping[str, Any]] = [asdict(look(path, str(path), with_results=False)) for path in paths]
     results, notes = RunResults.read(paths), []
-    having = {entry.path.parent.parent for method in results.methods for entry in method.entries}
     for folder, state in zip(folders, states, strict=True):
         if state["state"] != "finished":
             told = f" ({state['remark']})" if state["remark"] else ""
             notes.append(
                 f"{folder.path} is {state['state']}{told}: there is no model yet, so no map of features."
             )
-        elif folder.path not in having:
+        elif not _is_evaluated(folder.path):
             notes.append(
                 f"{folder.path} has no results; skelact evaluate linear-fast --run {folder.path} "
                 "--data STORE --protocol NAME gives some."
             )
+    notes += _foreign_results(folders, results)
     test = _test_side(folders, results, data, protocol, notes)
     return RunReport(folders, states, results, test, notes)
+
+
+def _is_evaluated(run: Path) -> bool:
+    """Tell whether there are results, usable or not; those that are not are told of with the results."""
+    try:
+        return bool(result_files(run))
+    except DataError:
+        return True
+
+
+def _foreign_results(folders: Sequence[RunFolder], results: RunResults) -> list[str]:
+    """Return a line for each result file that is of another model than the run in whose folder it lies."""
+    by_path = {folder.path: folder for folder in folders}
+    found: dict[str, None] = {}
+    for entry in (each for method in results.methods for each in method.entries):
+        folder = by_path[entry.path.parent.parent]
+        difference = folder.foreign(entry.content)
+        if difference is not None:
+            whose = "another run's, or older than the run"
+            found[f"{entry.path}: is of a model with {difference}: {whose}; evaluate {folder.path} again"] = (
+                None
+            )
+    return list(found)
 
 
 def find_runs(runs: Sequence[str | Path]) -> list[Path]:
@@ -165,6 +188,7 @@ def find_runs(runs: Sequence[str | Path]) -> list[Path]:
     found: dict[Path, Path] = {}
     for each in runs:
         path = Path(each)
+        _check_can_be_entered(path)
         if not path.is_dir() or not any((path / name).exists() for name in (CONFIG, CARD, FOLDER)):
             what = "holds no run" if path.is_dir() else "is a file" if path.exists() else "no such folder"
             if str(each) in shipped_models():
@@ -179,6 +203,15 @@ def find_runs(runs: Sequence[str | Path]) -> list[Path]:
     if len(found) > MOST_RUNS:
         raise DataError(f"report: {len(found)} runs are too many for one page; give up to {MOST_RUNS}")
     return list(found.values())
+
+
+def _check_can_be_entered(path: Path) -> None:
+    try:
+        (path / CONFIG).exists()
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); check the path, and that you may read it"
+        ) from error
 
 
 def _test_side(

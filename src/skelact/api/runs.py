@@ -7,16 +7,16 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from skelact.configuration import PathLike, checked_arguments
-from skelact.errors import DataError, SkelactError, printable
-from skelact.files import writing
+from skelact.errors import DataError, SkelactError, SkelactWarning, printable
 from skelact.locks import holder_of
 from skelact.models.card import CARD, read_card
 from skelact.models.pretrained import WEIGHTS
-from skelact.results.files import FOLDER, result_marks
+from skelact.results.files import result_files, result_marks
 from skelact.results.tables import ResultEntry, read_entries
 from skelact.training.log import METRICS, read_metrics
 from skelact.training.run_folder import CONFIG
@@ -109,7 +109,7 @@ def runs(folder: PathLike = "runs", *, json: bool = False) -> Runs:
         json: print one JSON object a line
 
     Raises:
-        DataError: there is no such folder.
+        DataError: there is no such folder, or it cannot be read.
 
     Example:
         >>> [run.run for run in skelact.runs("runs").runs if run.state == "stopped"]
@@ -117,16 +117,28 @@ def runs(folder: PathLike = "runs", *, json: bool = False) -> Runs:
     """
     top = Path(folder)
     if not top.is_dir():
-        raise DataError(f"{top}: no such folder; give one with run folders in it")
+        what = "is a file" if top.exists() else "no such folder"
+        raise DataError(f"{top}: {what}; give a folder with run folders in it")
     found = []
-    with writing(top, "check the path"):
-        for place, below, files in os.walk(top):
-            if CONFIG in files:
-                below.clear()
-                found.append(Path(place))
-            below.sort()
+    for place, below, files in os.walk(top, onerror=partial(_cannot_be_listed, top)):
+        if CONFIG in files:
+            below.clear()
+            found.append(Path(place))
+        below.sort()
     listed = (look(place, "." if place == top else str(place.relative_to(top))) for place in sorted(found))
     return Runs(top, tuple(listed), json)
+
+
+def _cannot_be_listed(top: Path, error: OSError) -> None:
+    """Refuse a folder that cannot be listed; of one below it warn, for the others are shown."""
+    if Path(error.filename) == top:
+        raise DataError(f"{top}: cannot be read ({error.strerror}); check that you may read it") from error
+    warnings.warn(
+        f"{error.filename}: cannot be read ({error.strerror}), so its runs are not listed; check that you "
+        "may read it",
+        SkelactWarning,
+        stacklevel=2,
+    )
 
 
 def look(place: Path, name: str, *, with_results: bool = True) -> RunState:
@@ -151,7 +163,7 @@ def look(place: Path, name: str, *, with_results: bool = True) -> RunState:
                     problem = f"{WEIGHTS} is missing"
                 elif (place / METRICS).exists() and not (done and done[-1]["epoch"] + 1 >= epochs):
                     problem = f"{METRICS} does not tell of the last epoch"
-            results = _results(place / FOLDER) if with_results else ()
+            results = _results(place) if with_results else ()
         except SkelactError as error:
             problem = str(error).replace(f"{place}{os.sep}", "")
     holder = holder_of(place)
@@ -188,10 +200,10 @@ def _plan(path: Path, config: Any) -> tuple[str, int]:
     return str(config.get("method", "?")) + (f" ({size})" if isinstance(size, str) else ""), epochs
 
 
-def _results(folder: Path) -> tuple[RunResult, ...]:
+def _results(run: Path) -> tuple[RunResult, ...]:
     """Return what the result files say, seeds of one evaluation together; of variants the first."""
     found: dict[str, list[ResultEntry]] = {}
-    for file in sorted(folder.glob("*.json")):
+    for file in result_files(run):
         entry = read_entries([file])[0]
         found.setdefault(entry.identity, []).append(entry)
     return tuple(_mean(entries) for entries in found.values())

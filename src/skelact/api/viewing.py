@@ -44,7 +44,7 @@ class View:
     """The recording, for films; None of a page that shows none."""
 
     def __str__(self) -> str:
-        where = "not written; .save(path) does it" if self.path is None else str(self.path)
+        where = "not written; .save(path) does it" if self.path is None else printable(str(self.path))
         size = len(self.page.encode()) if self.path is None else self.path.stat().st_size
         return f"{printable(self.title)}: {size / 1e6:.2f} MB, {where}"
 

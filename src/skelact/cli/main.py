@@ -145,12 +145,23 @@ def find_command(arguments: Sequence[str]) -> tuple[Command, list[str]]:
     for command in COMMANDS:
         if tuple(arguments[: len(command.words)]) == command.words:
             return command, list(arguments[len(command.words) :])
+    if arguments[0].startswith("-"):
+        named = next((each for each in COMMANDS if _is_within(each.words, arguments)), None)
+        raise SkelactError(
+            f"{arguments[0]}: options stand behind the command, as in "
+            f"skelact {named.name if named else 'COMMAND'} {arguments[0]}"
+        )
     typed = " ".join(argument for argument in arguments[:2] if not argument.startswith("-"))
     known = [command.name for command in COMMANDS]
     family = [name for name in known if name.split()[0] == arguments[0]]
     close = get_close_matches(typed, known, n=1)
     hint = ", ".join(family or close) or "skelact --help lists the commands"
     raise SkelactError(f"no command {typed!r}; try: {hint}")
+
+
+def _is_within(words: tuple[str, ...], arguments: Sequence[str]) -> bool:
+    """Tell whether words stand in a row somewhere."""
+    return any(tuple(arguments[place : place + len(words)]) == words for place in range(len(arguments)))
 
 
 def raise_limits(arguments: Sequence[str]) -> list[str]:
@@ -278,6 +289,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 143 if isinstance(stopped, Terminated) else 130
     except BrokenPipeError:
         return 0
+    except PermissionError as error:  # such as a folder that may not be entered
+        if error.filename is None:
+            raise
+        where = printable(os.fsdecode(error.filename))
+        print(
+            f"skelact: {where}: {error.strerror}; check the path, and that it is yours to use",
+            file=sys.stderr,
+        )
+        return SkelactError.exit_status
     finally:
         if not is_done and (devices := _devices()):
             devices.leave_others(well=False)

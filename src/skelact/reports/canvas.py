@@ -36,6 +36,11 @@ _SMALLEST = 0.75
 """Texts of figures, of 8 points and more, are made smaller by this factor at most."""
 MOST_LETTERS = 120
 """Of a line of text in a figure; the rest is left out."""
+FEWER_LETTERS = (60, 30, 15)
+"""Where so long lines leave no room for what is drawn, they are cut shorter and shorter."""
+LEAST_SHARE = 0.15
+"""Of a figure's area that is not words."""
+_NO_ROOM = "constrained_layout not applied"
 NO_DATE = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 """The kinds of files, and what keeps their date out: equal figures are equal files."""
 
@@ -99,7 +104,18 @@ def write_figure(figure: Figure, path: str | Path, width: Width | None = None) -
             drawn = io.BytesIO()
             kind = path.suffix.lower().removeprefix(".")
             dots = DOTS_PER_INCH if width is None else DOTS_IN_PRINT
-            figure.savefig(drawn, format=kind, dpi=dots, facecolor="white", metadata=metadata)
+            warnings.filterwarnings("error", _NO_ROOM)
+            for most in (*FEWER_LETTERS, None):
+                drawn.seek(0)
+                drawn.truncate()
+                try:
+                    figure.savefig(drawn, format=kind, dpi=dots, facecolor="white", metadata=metadata)
+                    if most is None or _share_of_axes(figure) >= LEAST_SHARE:
+                        break
+                except UserWarning as error:
+                    if most is None:
+                        raise RuntimeError("its words leave no room") from error
+                _shorten(figure, most)
     except (ValueError, MemoryError, RuntimeError) as error:  # more pixels than an image has
         raise DataError(f"{path}: cannot be drawn ({printable(str(error))}); show less in it") from error
     write_file(path, drawn.getvalue(), ELSEWHERE)
@@ -132,35 +148,43 @@ def fit_columns(figure: Figure, width: float) -> None:
 
 def settle_texts(figure: Figure) -> None:
     """Make texts of a figure such as can be drawn: no formulas, no endless lines, fonts that have them."""
-    texts = _texts(figure)
+    texts = _shorten(figure, MOST_LETTERS)
     for text in texts:
         text.set_parse_math(False)
-        text.set_text(short(text.get_text()))
     _choose_fonts(texts)
+
+
+def _shorten(figure: Figure, most: int) -> list[Text]:
+    """Cut the lines of all texts, those of ticks included, at so many letters; return the texts."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            words = axis.get_major_formatter()
+            if isinstance(words, FuncFormatter):  # makes the texts again whenever they are drawn
+                axis.set_major_formatter(_Shortened(words, most))
+            axis.get_ticklabels(which="both")  # makes them
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    for text in texts:
+        text.set_text(short(text.get_text(), most))
+    return texts
+
+
+def _share_of_axes(figure: Figure) -> float:
+    """Return what share of a figure that was laid out lies inside its axes."""
+    boxes = [axes.get_position() for axes in figure.axes]
+    return float(sum(box.width * box.height for box in boxes))
 
 
 class _Shortened(FuncFormatter):
     """Words at ticks as :func:`short` has them."""
 
-    def __init__(self, words: FuncFormatter) -> None:
-        super().__init__(lambda place, number: short(words(place, number)))
+    def __init__(self, words: FuncFormatter, most: int) -> None:
+        super().__init__(lambda place, number: short(words(place, number), most))
 
 
-def short(text: str) -> str:
+def short(text: str, most: int = MOST_LETTERS) -> str:
     """Return a text of a figure with what cannot be drawn spelt out, and its lines cut where far too long."""
     lines = [printable(line) for line in text.split("\n")]
-    return "\n".join(line[: MOST_LETTERS - 3] + "..." if len(line) > MOST_LETTERS else line for line in lines)
-
-
-def _texts(figure: Figure) -> list[Text]:
-    """Return all texts of a figure, those of its ticks included."""
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            words = axis.get_major_formatter()
-            if isinstance(words, FuncFormatter):  # makes the texts again whenever they are drawn
-                axis.set_major_formatter(_Shortened(words))
-            axis.get_ticklabels(which="both")  # makes them
-    return [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    return "\n".join(line[: most - 3] + "..." if len(line) > most else line for line in lines)
 
 
 def _choose_fonts(texts: Sequence[Text]) -> None:

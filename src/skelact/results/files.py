@@ -278,6 +278,24 @@ def _without(content: Mapping[str, Any]) -> list[str]:
     return [f"without{content[LEFT_OUT]['num_sequences']}-{content[LEFT_OUT]['sha256'][:8]}"]
 
 
+def result_files(run: Path) -> list[Path]:
+    """Return the result files of a run folder by their names; none where nothing was evaluated.
+
+    Raises:
+        DataError: there are evaluations, and they cannot be listed.
+    """
+    folder = run / FOLDER
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be read ({error.strerror}); check that it is a folder that you may read"
+        ) from error
+    return [folder / name for name in names if name.endswith(".json")]
+
+
 def write_result(
     folder: Path,
     content: Mapping[str, Any],

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from skelact.errors import spreadsheet_cell
 from skelact.results.statistics import MeanInterval
 from skelact.results.tables import OVERLAP, Comparison, Method
 
@@ -63,7 +64,8 @@ class TextTable:
     def markdown(self) -> str:
         """Return a Markdown table, without the title."""
         rule = ["---"] * self.num_words + ["---:"] * (len(self.columns) - self.num_words)
-        return "\n".join(f"| {' | '.join(row)} |" for row in [self.columns, rule, *self.rows])
+        rows = [[cell.replace("|", "\\|") for cell in row] for row in self.rows]
+        return "\n".join(f"| {' | '.join(row)} |" for row in [self.columns, rule, *rows])
 
 
 def render(methods: Sequence[Method], comparisons: Sequence[Comparison], style: Format) -> str:
@@ -118,7 +120,8 @@ def _csv(methods: Sequence[Method], comparisons: Sequence[Comparison]) -> str:
 
     def write(method: Method, against: str, number: int, numbers: Mapping[str, float | None]) -> None:
         cells = [_number(numbers.get(column)) for column in CSV_NUMBERS]
-        writer.writerow([*method.table, method.label, against, number, *cells])
+        words = map(spreadsheet_cell, [*method.table, method.label, against])
+        writer.writerow([*words, number, *cells])
 
     for method in methods:
         numbers = {name: mean.mean for name, mean in method.means.items()}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from skelact.errors import DataError
+from skelact.errors import DataError, printable
 from skelact.files import checked
 from skelact.results.files import SequenceScores, read_with_scores
 from skelact.results.identity import described, result_identity, result_seeds
@@ -151,7 +151,7 @@ def _method(members: list[ResultEntry], groups: Sequence[list[ResultEntry]]) -> 
     if others and not parts:  # such as weights that were imported from different files
         parts.append(first.identity[:8])
     label = f"{first.method} ({', '.join(parts)})" if parts else first.method
-    return Method(first.table, label, tuple(sorted(members, key=lambda each: str(each.seeds))))
+    return Method(first.table, printable(label), tuple(sorted(members, key=lambda each: str(each.seeds))))
 
 
 def compare(methods: Sequence[Method]) -> list[Comparison]:
@@ -222,10 +222,10 @@ def _entries_of(path: Path) -> Iterator[ResultEntry]:
         evaluation = f"{content['evaluation']} {variant}".strip()
         yield ResultEntry(
             path=path,
-            table=(content["data_set"], content["protocol"], evaluation),
+            table=(printable(content["data_set"]), printable(content["protocol"]), printable(evaluation)),
             data_hash=content["data_hash"],
             identity=identity,
-            method=method,
+            method=printable(method),
             settings=settings,
             seeds=seeds,
             measures=measures,

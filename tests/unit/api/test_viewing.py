@@ -90,6 +90,8 @@ def test_the_command_writes_the_page(small_store, tmp_path, capsys):
         (["STORE", "--out", "page.png"], "pages are written as .html"),
         (["STORE", "--out", "nowhere/page.html"], "no folder nowhere"),
         (["nowhere"], "nowhere"),
+        ([""], "'': cannot be the path of a file"),
+        (["a\0b"], "'a\\x00b': cannot be the path of a file"),
         (["STORE", "--fps", "30"], "--fps says how a file is read, and this is a store"),
     ],
 )

@@ -113,7 +113,7 @@ class RunReport:
         return {
             "title": f"Report: {runs[0]['name']}" if one else f"Report: {len(runs)} runs",
             "facts": self._facts(),
-            "notes": [*notes, *dict.fromkeys(self.results.problems)],
+            "notes": [printable(note) for note in dict.fromkeys([*notes, *self.results.problems])],
             "runs": runs,
             **results,
             "names": {} if test is None else {place: test.store.names[place] for place in sorted(used)},
@@ -122,7 +122,9 @@ class RunReport:
             "maps": maps,
             "prime": prime,
             "account": None if test is None else self._account(test),
-            "command": shlex.join(["skelact", "report", *(str(each.path) for each in self.folders)]),
+            "command": printable(
+                shlex.join(["skelact", "report", *(str(each.path) for each in self.folders)])
+            ),
         }
 
     def wanted(self, data: Mapping[str, Any]) -> list[int]:
@@ -181,7 +183,7 @@ class RunReport:
             except SkelactError as error:
                 notes.append(f"No map of features: {error}")
                 continue
-            made.append({"run": str(folder.path), **found})
+            made.append({"run": printable(str(folder.path)), **found})
         if not made:
             return None
         total = len(test.sides[1])
@@ -218,7 +220,10 @@ class RunReport:
                     continue
                 clips = load_pretrained(folder.path).clips
                 sets.append(
-                    {"name": f"by {folder.path}", **prime_data(model, test.store, test.labelled, clips)}
+                    {
+                        "name": printable(f"by {folder.path}"),
+                        **prime_data(model, test.store, test.labelled, clips),
+                    }
                 )
             except SkelactError as error:
                 notes.append(f"No prime joints by {folder.path}: {error}")

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skelact.errors import DataError, SkelactError
+from skelact.errors import DataError, SkelactError, printable
 from skelact.reports.page import packed
 from skelact.results.classes import ClassResult, class_differences, class_result
-from skelact.results.files import FOLDER
+from skelact.results.files import result_files
 from skelact.results.rendering import MEASURES
 from skelact.results.tables import Method, ResultEntry, compare, group, read_entries
 
@@ -66,7 +66,12 @@ class RunResults:
         problems: list[str] = []
         entries: dict[tuple[Any, ...], ResultEntry] = {}
         for run in runs:
-            for path in sorted((run / FOLDER).glob("*.json")):
+            try:
+                paths = result_files(run)
+            except SkelactError as error:
+                problems.append(str(error))
+                continue
+            for path in paths:
                 try:
                     found = read_entries([path])
                 except SkelactError as error:
@@ -167,7 +172,7 @@ class RunResults:
 
     def _method(self, number: int) -> dict[str, Any]:
         method, classes, judged = self.methods[number], self.classes[number], self.judged[number]
-        runs = dict.fromkeys(str(entry.path.parent.parent) for entry in method.entries)
+        runs = dict.fromkeys(printable(str(entry.path.parent.parent)) for entry in method.entries)
         found: dict[str, Any] = {
             "label": method.label,
             "table": f"{method.table[0]} {method.table[1]}, {method.table[2]}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ from skelact.configuration import flatten, named_config, option_text
 from skelact.errors import SkelactError, printable
 from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig, RidgeConfig
 from skelact.models.card import CARD, read_card
-from skelact.pretraining.identity import card_identity, run_settings
+from skelact.pretraining.identity import card_identity, run_settings, telling
 from skelact.pretraining.methods import FAMILIES, family_of, find_method, methods
-from skelact.results.files import FOLDER, read_result
+from skelact.results.files import read_result, result_files
 from skelact.training.log import METRICS, read_metrics
 from skelact.training.run_folder import CONFIG
 from skelact.yaml_files import read_yaml
@@ -23,7 +24,8 @@ from skelact.yaml_files import read_yaml
 MOST_EPOCHS = 500
 """Points of a curve; of a longer run every second epoch is shown, or every third."""
 NOT_CURVES = ("epoch", "step")
-_SHORT = {"training.seed": "seed", "training.epochs": "epochs"}
+_SEED = "training.seed"
+_SHORT = {_SEED: "seed", "training.epochs": "epochs"}
 """Settings that have a shorter name as options."""
 _FROZEN: Mapping[str, Mapping[str, Any]] = {
     "linear": flatten(asdict(LinearConfig())) | flatten(named_config("evaluate", "linear")),
@@ -64,9 +66,15 @@ class RunFolder:
             warnings.simplefilter("always")
             try:
                 card = read_card(path / CARD) if (path / CARD).exists() else None
+            except SkelactError as error:
+                problems.append(str(error))
+            try:
                 of_card = (card or {}).get("config", {})
                 read = read_yaml(path / CONFIG) if (path / CONFIG).exists() else of_card
                 config = read if isinstance(read, Mapping) else {}
+            except SkelactError as error:
+                problems.append(str(error))
+            try:
                 epochs = read_metrics(path / METRICS)
             except SkelactError as error:
                 problems.append(str(error))
@@ -105,7 +113,9 @@ class RunFolder:
             "name": name,
             "method": self.method,
             "curves": curves(self.epochs),
-            "config": {key: option_text(value) for key, value in flatten(self.config).items()},
+            "config": {
+                printable(key): printable(option_text(value)) for key, value in flatten(self.config).items()
+            },
             "environment": self.environment(),
             "commands": self.commands(),
         }
@@ -118,7 +128,8 @@ class RunFolder:
         if isinstance(packages, Mapping):  # a card may say anything
             found += [(str(key), str(value)) for key, value in packages.items()]
         devices = dict.fromkeys(str(each["device"]) for each in self._results() if "device" in each)
-        return found + [("evaluated on", "; ".join(devices))] * bool(devices)
+        found += [("evaluated on", "; ".join(devices))] * bool(devices)
+        return [(printable(key), printable(value)) for key, value in found]
 
     def commands(self) -> list[str]:
         """Return the commands that make the run and its results again, as they are typed."""
@@ -138,12 +149,25 @@ class RunFolder:
 
     def _results(self) -> list[dict[str, Any]]:
         found = []
-        for path in sorted((self.path / FOLDER).glob("*.json")):
-            try:
-                found.append(read_result(path))
-            except SkelactError:  # told with the results
-                continue
+        with suppress(SkelactError):  # told with the results
+            for path in result_files(self.path):
+                with suppress(SkelactError):
+                    found.append(read_result(path))
         return found
+
+    def foreign(self, content: Mapping[str, Any]) -> str | None:
+        """Return in what the model of a result file differs from the one here; None: it may well be this one.
+
+        Only evaluations that leave the model as it is are compared, and only settings that both tell.
+        """
+        own, other = (self.card or {}).get("config", {}), content["model"].get("config", {})
+        if content["evaluation"] not in _FROZEN or "evaluation" in own:
+            return None
+        ours, its = ({**telling(each), _SEED: flatten(each).get(_SEED)} for each in (own, other))
+        for key in sorted(ours.keys() & its.keys()):
+            if None not in (ours[_SEED], its[_SEED]) and not _equal(ours[key], its[key]):
+                return f"{key} {option_text(its[key])}, and not {option_text(ours[key])}"
+        return None
 
 
 def curves(epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
@@ -156,7 +180,7 @@ def curves(epochs: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     names = dict.fromkeys(name for line in epochs for name in line if name not in NOT_CURVES)
     return {
         "epochs": [int(line["epoch"]) + 1 for line in shown],
-        "values": {name: [_finite(line.get(name)) for line in shown] for name in names},
+        "values": {printable(name): [_finite(line.get(name)) for line in shown] for name in names},
         "every": every,
     }
 
@@ -236,7 +260,7 @@ def _options(settings: Mapping[str, Any]) -> list[str]:
 
 
 def _typed(words: Sequence[str]) -> str:
-    return shlex.join(["skelact", *words])
+    return printable(shlex.join(["skelact", *words]))  # in a terminal, controls would be keys
 
 
 def density_of_run(run: RunFolder) -> Any:
