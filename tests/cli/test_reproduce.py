@@ -70,6 +70,19 @@ def results(folder):
     return {path.name: path.read_bytes() for path in (folder / "results").rglob("*.json")}
 
 
+def test_evaluations_with_settings_of_their_own_are_one_command_each(reproduce, tmp_path):
+    own = SUITE.replace("evaluate: [knn]", "evaluate: [linear-joints, ridge, knn-moments]")
+    strengths = "evaluate: {linear-joints: {l2: [0.1]}, ridge: {l2: [0.1]}, finetune: {"
+    (tmp_path / "own.yaml").write_text(own.replace("evaluate: {finetune: {", strengths))
+    status, ran = reproduce("--only", "*/untrained/*")
+    assert status == 0
+    assert "--standardise" in next(words for words in ran if words[:2] == ["evaluate", "knn"])
+    made = results(tmp_path)
+    assert len(made) == 3
+    assert reproduce("--only", "*/untrained/*") == (0, [])
+    assert results(tmp_path) == made
+
+
 @pytest.mark.slow
 def test_a_suite_is_computed_once_and_what_was_lost_is_computed_again(reproduce, tmp_path, capsys):
     status, ran = reproduce()

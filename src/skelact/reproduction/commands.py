@@ -99,5 +99,8 @@ def command_line(words: Sequence[str]) -> str:
 
 
 def _options(settings: Settings) -> list[str]:
-    """Return settings as options, dotted as the commands know them."""
-    return [word for key, value in flatten(settings).items() for word in (f"--{key}", option_text(value))]
+    """Return settings as options, dotted as the commands know them; what is not dotted and true is a flag."""
+    words = []
+    for key, value in flatten(settings).items():
+        words += [f"--{key}"] if value is True and "." not in key else [f"--{key}", option_text(value)]
+    return words
