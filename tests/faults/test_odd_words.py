@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 import xml.dom.minidom
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from matplotlib.image import imread
 
 from skelact.cli.main import main
-from skelact.errors import printable_lines
+from skelact.errors import printable, printable_lines
 from skelact.store.store import Store
 from written_results import write_predictions
 
@@ -68,6 +69,17 @@ def test_labels_and_subjects_are_shown_escaped(tmp_path, capfd):
         out = tmp_path / f"out.{suffix}"
         main(["data", "export", str(store), str(out), "--format", format, "--protocol", "xsub"])
         assert capfd.readouterr().err.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("number", range(len(ODD)))
+def test_a_recording_is_played_with_its_words_escaped(tmp_path, capfd, number):
+    file = recordings(tmp_path / "raw", ODD) / f"r{number}.json"
+    shown_by(capfd, "view", file, "--out", tmp_path / "view.html")
+    page = (tmp_path / "view.html").read_text()
+    assert page.count("<script") == 2
+    facts = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])["facts"]
+    assert all(value.isprintable() for _, value in facts)
+    assert any(value == printable(ODD[number].strip()) for _, value in facts)
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])

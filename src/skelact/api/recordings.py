@@ -187,7 +187,7 @@ def _of_file(path: Path, options: Mapping[str, Any]) -> Played:
         up=told.data_set.up,
         unit=told.unit or None,
         facts=[
-            *facts,
+            *((word, printable(value)) for word, value in facts),
             ("format", told.data_set.name),
             *_facts(told.sequence),
             *_measures(told.unit, told.data_set.up),
@@ -285,7 +285,7 @@ def find_sequence(store: Store, name: str) -> int:
     """
     if name in store.names:
         return store.names.index(name)
-    if name.isdecimal() and len(name) < 12 and int(name) < len(store):
+    if name.isascii() and name.isdecimal() and len(name) < 12 and int(name) < len(store):
         return int(name)
     close = get_close_matches(name[:200], store.names, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"its {len(store):,} are numbered from 0"

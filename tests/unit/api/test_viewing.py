@@ -87,6 +87,7 @@ def test_the_command_writes_the_page(small_store, tmp_path, capsys):
     ("words", "said"),
     [
         (["STORE:99"], "no sequence '99'"),
+        (["STORE:\u0663"], "no sequence '\u0663'"),
         (["STORE", "--out", "page.png"], "pages are written as .html"),
         (["STORE", "--out", "nowhere/page.html"], "no folder nowhere"),
         (["nowhere"], "nowhere"),
