@@ -189,20 +189,24 @@ def outcome(ended: Ended) -> str:
     return "stopped, at work" if ended.is_endless else "done" if ended.status in (0, 1) else "refused"
 
 
+REPORT = "report @run --out @report.html"
+BROWSE = "browse @store --out @browse.html"
+VIEW = "view @store:3 --model @run --out @view.html"
+CONFUSION = "figures confusion @{} --variant k=1 --out @confusion.png"
 EDITED: dict[str, tuple[str, ...]] = {
-    "store/meta.json": ("data info @store", "data verify @store", KNN),
-    "store/*.bin": ("data info @store", "data verify @store", KNN),
-    "store/names.bin": ("data info @store",),
-    "run/card.json": (KNN,),
-    "run/weights.safetensors": (KNN,),
+    "store/meta.json": ("data info @store", "data verify @store", KNN, BROWSE, REPORT),
+    "store/*.bin": ("data info @store", "data verify @store", KNN, BROWSE, REPORT),
+    "store/names.bin": ("data info @store", BROWSE),
+    "run/card.json": (KNN, REPORT, VIEW),
+    "run/weights.safetensors": (KNN, REPORT, VIEW),
     "model/card.json": (PREDICT,),
     "model/weights.safetensors": (PREDICT,),
     "model/model.onnx": (ASK,),
-    "run/config.yaml": (f"{PRETRAIN} --resume",),
-    "run/metrics.jsonl": (f"{PRETRAIN} --resume", "figures loss --run @run --out @loss.png"),
+    "run/config.yaml": (f"{PRETRAIN} --resume", REPORT),
+    "run/metrics.jsonl": (f"{PRETRAIN} --resume", "figures loss --run @run --out @loss.png", REPORT),
     "run/checkpoints/*": (f"{PRETRAIN} --resume",),
-    "run/evaluations/*.json": ("results @{}", "figures confusion @{} --variant k=1 --out @confusion.png"),
-    "run/evaluations/*.npz": ("results @{}", "figures confusion @{} --variant k=1 --out @confusion.png"),
+    "run/evaluations/*.json": ("results @{}", CONFUSION, REPORT),
+    "run/evaluations/*.npz": ("results @{}", CONFUSION, REPORT),
 }
 """Files of a store, a run and a package, and the commands that read them."""
 
