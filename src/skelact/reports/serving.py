@@ -13,12 +13,14 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from skelact.errors import DataError
+from skelact.errors import DataError, SkelactError, printable
 
 LOOPBACK = "127.0.0.1"
 Answer = Callable[[str], str | None]
 TOKEN = "X-Skelact-Token"
 """Header with which a page shows that it is the one that was served, when something is to be done."""
+SECONDS_OF_SILENCE = 60.0
+"""After which a connection is closed on which nothing comes or nothing is taken."""
 HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -77,6 +79,14 @@ class PageServer(ThreadingHTTPServer):
         """Where the page is."""
         return f"http://{LOOPBACK}:{self.server_address[1]}{self.path}"
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that has left, and one line of an answer that the data does not give."""
+        error = sys.exception()
+        if isinstance(error, SkelactError):
+            print(f"skelact: {printable(str(error))}", file=sys.stderr)
+        elif not isinstance(error, ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
     def find(self, path: str) -> tuple[bytes, str] | None:
         """Return what is at a path of this server, and of what type it is; None: nothing."""
         if path == self.path:
@@ -105,6 +115,7 @@ class PageServer(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: PageServer
     server_version, sys_version = "skelact", ""
+    timeout = SECONDS_OF_SILENCE
 
     def do_GET(self) -> None:
         """Answer with the page or what it asks for, or that there is no such page."""

@@ -2,8 +2,11 @@
 
 import base64
 import hashlib
+import http.client
 import json
 import re
+import socket
+import struct
 import threading
 import urllib.error
 import urllib.request
@@ -12,6 +15,7 @@ import numpy as np
 import pytest
 
 from skelact.errors import DataError
+from skelact.reports import serving
 from skelact.reports.page import PAGES, fill_page, in_frame, packed, script_json
 from skelact.reports.player import SCRIPTS
 from skelact.reports.serving import PageServer, names_loopback
@@ -97,6 +101,28 @@ def test_a_served_page_is_at_its_address_alone(server):
     for place, host in ((f"{root}/", None), (f"{server.address}x", None), (server.address, "evil.example")):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             ask(place, host)
+
+
+def test_browsers_that_leave_or_say_nothing_and_answers_that_fail_leave_no_traceback(capfd, monkeypatch):
+    def answer(_):
+        raise DataError("the store\x1b is damaged")
+
+    monkeypatch.setattr(serving._Handler, "timeout", 0.2)
+    with PageServer("<p>" + "x" * 30_000_000, answer=answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with socket.create_connection(server.server_address) as silent:
+            assert silent.recv(1) == b""
+        with socket.create_connection(server.server_address) as leaves:
+            leaves.sendall(f"GET {server.path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+            assert leaves.recv(4) == b"HTTP"
+            leaves.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with pytest.raises((OSError, http.client.HTTPException)):
+            ask(f"{server.address}full/1")
+        monkeypatch.setattr(serving._Handler, "timeout", 60)
+        with ask(server.address) as answered:
+            assert answered.read(3) == b"<p>"
+        server.shutdown()
+    assert capfd.readouterr().err == "skelact: the store\\x1b is damaged\n"
 
 
 def test_only_the_page_itself_has_something_done():
