@@ -24,6 +24,7 @@ LINES = tuple(
     pretrain --data @store --protocol xsub --size tiny --out @new --epochs 1 --method moco
     evaluate linear --run @run --data @store --protocol xsub --epochs 1
     evaluate linear-fast --run @run --data @store --protocol xsub --l2 [0.01]
+    evaluate ridge --run @run --data @store --protocol xsub --l2 [0.1]
     evaluate knn --run @run --data @store --protocol xsub --k [1]
     evaluate retrieval --run @run --data @store --protocol xsub
     evaluate finetune --run @run --data @store --protocol xsub --out @new --epochs 1
