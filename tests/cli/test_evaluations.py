@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -140,3 +141,30 @@ def test_finetuning_elsewhere_is_called_transfer(on_data, tiny_run, tmp_path, ca
     arguments = ["--run", str(run), *on_data[2:]]
     assert main(trained("finetune", arguments, tmp_path / "out")) == 2
     assert "'skelact evaluate transfer' takes it to other data" in capsys.readouterr().err
+
+
+def test_a_frozen_encoder_may_be_asked_in_other_axes(tiny_run, store_path, capsys):
+    words = [
+        "evaluate",
+        "knn",
+        "--run",
+        str(tiny_run),
+        "--data",
+        str(store_path),
+        "--protocol",
+        "xsub",
+        "--k",
+        "[1]",
+    ]
+    found = {}
+    for view in (None, "camera", "upright"):
+        assert main([*words, *(["--view", view] if view else [])]) == 0
+        path = Path(capsys.readouterr().out.splitlines()[-1].strip())
+        found[view] = json.loads(path.read_text()) | {"file": path.name}
+    assert found[None]["identity"] == found["camera"]["identity"] != found["upright"]["identity"]
+    assert found["upright"]["config"]["clips"]["view"] == "upright"
+    assert found["upright"]["file"] == found["camera"]["file"].replace(
+        "trained-seed0", "trained-upright-seed0"
+    )
+    assert main([*words, "--view", "side"]) == 2
+    assert "--view is 'side', expected 'camera', 'upright', 'body'" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import html
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
@@ -24,6 +24,7 @@ from skelact.configuration import (
     read_config,
 )
 from skelact.errors import ConfigurationError, SkelactWarning
+from skelact.skeleton.view import View
 from skelact.store.left_out import LeftOut
 from skelact.store.protocols import ALL, Split, labelled, split, without
 from skelact.store.store import Data, Store, as_store
@@ -101,6 +102,8 @@ class FrozenOptions(TypedDict, total=False):
     """of what kind (default: auto)"""
     without: PathLike
     """CSV with a column 'name' of recordings that neither train nor test, as 'skelact browse' saves it"""
+    view: View | None
+    """whose axes the clips have, to see if others suit the data (default: as the encoder learned)"""
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ class Evaluation:
         seed: int,
         sides: Split | None = None,
         left_out: PathLike | None = None,
+        view: View | None = None,
     ) -> Evaluation:
         """Load what is named, onto the device of ``fabric``.
 
@@ -142,6 +146,7 @@ class Evaluation:
             seed: decides the weights of an untrained encoder.
             sides: the split, where it is not the labelled part of the protocol's.
             left_out: a list of recordings that are on neither side.
+            view: whose axes the clips have; None: as the encoder learned.
         """
         from skelact.clips.source import ClipSource
 
@@ -150,6 +155,8 @@ class Evaluation:
         sides = without(store, sides, read_left_out(left_out, store))
         model = as_model(run)
         pretrained = model.pretrained.fitted(store.topology)
+        if view is not None:
+            pretrained = replace(pretrained, clips=replace(pretrained.clips, view=view))
         pretrained.check(store)
         if untrained:
             pretrained = pretrained.untrained(seed)
@@ -174,6 +181,7 @@ class Evaluation:
             seed=options.get("seed", 0),
             sides=sides,
             left_out=options.get("without"),
+            view=options.get("view"),
         )
 
     @property
@@ -207,6 +215,8 @@ class Evaluation:
         """
         from skelact.results.files import FOLDER, result, result_name, write_result
 
+        if self.pretrained.clips != self.model.pretrained.clips:
+            config = {**config, "clips": asdict(self.pretrained.clips)}
         if isinstance(metrics, Mapping):
             numbers = metrics
         else:
