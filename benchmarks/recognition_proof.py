@@ -246,6 +246,7 @@ def compute(out: Path, stores: Path, run: Path | None) -> None:
                 if run is None:
                     continue
                 encoder = settings["encoder"] = sha256(run / WEIGHTS)
+                settings["frames"] = load_pretrained(run).clips.num_frames
             else:
                 settings["poses"] = list(VIEWS[data])
             if path.exists() and json.loads(path.read_text())["settings"] == settings:

@@ -34,6 +34,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "universal-small": {"epochs": 50, "training": {"min_lr": 2e-5}},
     "universal-synthetic": {"epochs": 60},
 }
+FRAMES = 128
+"""Frames of the clips that the encoders are asked with. They learned from 64 frames of a third of a recording
+or more: a whole one in twice as many has the speed that they know, and among training people of MSR Action3D
+ridge regression then recognises 92 % instead of 85, of NW-UCLA 77 instead of 76."""
 TERMS = {
     "universal-small": "research use alone, not commercial: MSR Action3D (research use), Northwestern-UCLA "
     "(research use; CC BY-NC 4.0 as passed on), Bandai-Namco-Research-Motiondataset-2 (CC BY-NC 4.0, (c) "
@@ -80,15 +84,15 @@ def learn(name: str, work: Path) -> Path:
 
 
 def reached(run: Path, stores: dict[str, Path], *, untrained: bool = False) -> dict[str, str]:
-    """Evaluate a run on all sets: linear layers and nearest neighbours on joints side by side."""
+    """Evaluate a run on all sets: ridge regression and nearest neighbours on moments of joints."""
     found = {}
     for name, store in stores.items():
         protocol = ARCHIVES[name][1]
         where = (run, store, protocol)
-        options = {"pooling": "joints-and-bodies" if name == UNSEEN else "joints", "untrained": untrained}
-        linear = skelact.evaluate("linear-fast", *where, **options)
-        nearest = skelact.evaluate("knn", *where, k=[1], **options)
-        found[f"{name} {protocol}"] = f"linear {100 * linear.top1:.1f} %, 1-NN {100 * nearest.top1:.1f} %"
+        options = {"pooling": "moments-and-bodies" if name == UNSEEN else "moments", "untrained": untrained}
+        ridge = skelact.evaluate("ridge", *where, **options)
+        nearest = skelact.evaluate("knn", *where, k=[1], standardise=True, **options)
+        found[f"{name} {protocol}"] = f"ridge {100 * ridge.top1:.1f} %, 1-NN {100 * nearest.top1:.1f} %"
         print(f"  {name:<16}{protocol:<8}{found[f'{name} {protocol}']}", flush=True)
     return found
 
@@ -104,12 +108,14 @@ def main() -> None:
     stores = prepared(arguments.raw, arguments.work)
     for name, terms in TERMS.items():
         run = learn(name, arguments.work)
-        if name == "universal-small":
+        card = read_json(run / CARD)
+        card["clips"]["num_frames"] = FRAMES
+        write_json(run / CARD, card)
+        print(name, flush=True)
+        card["reaches"] = reached(run, stores)
+        if name == "universal-synthetic":
             print("untrained", flush=True)
             reached(run, stores, untrained=True)
-        print(name, flush=True)
-        card = read_json(run / CARD)
-        card["reaches"] = reached(run, stores)
         # synthetic recordings are written and prepared as those of NTU RGB+D are, and are none
         card["data_set"] = card["data_set"].replace("ntu60", SYNTHETIC)
         write_json(run / CARD, card)

@@ -215,8 +215,9 @@ class Evaluation:
         """
         from skelact.results.files import FOLDER, result, result_name, write_result
 
-        if self.pretrained.clips != self.model.pretrained.clips:
-            config = {**config, "clips": asdict(self.pretrained.clips)}
+        made, learned = asdict(self.pretrained.clips), self.model.card.get("config", {}).get("clips", {})
+        if any(made.get(key) != value for key, value in learned.items()):
+            config = {**config, "clips": made}
         if isinstance(metrics, Mapping):
             numbers = metrics
         else:
