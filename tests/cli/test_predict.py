@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import skelact
 import skelact.recognition.prediction
@@ -265,6 +266,15 @@ def test_arrays_in_all_shapes(ground, model):
             ask()
     with pytest.raises(ConfigurationError, match=r"^--top is -1; expected 1 class or more"):
         predict(model, [ground / "asked"], top=-1)
+
+
+def test_features_in_bfloat16_are_told_apart_in_float32(model):
+    walk = np.random.default_rng(0).normal(0, 0.02, (80, 25, 3)).cumsum(0).astype(np.float32)
+    exact = skelact.load(model).predict(walk)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = skelact.load(model).predict(walk)
+    assert rough.top[0].label == exact.top[0].label
+    assert rough.top[0].probability == pytest.approx(exact.top[0].probability, abs=0.1)
 
 
 def test_each_of_two_people_is_told_as_if_alone(ground, model):

@@ -77,9 +77,11 @@ class Recogniser:
         else:
             encoder, pooling = self.pretrained.encoder, self.about.pooling
             features, _ = extract_features(encoder, source, indices, title=title, pooling=pooling)
-        if self.layer is not None:
-            scores = self.layer(features)
-        nearest = None if self.neighbours is None else self.neighbours.distances(features)
+        with torch.autocast("cpu", enabled=False):  # whoever computes features in bfloat16 decides in float32
+            features = features.float()
+            if self.layer is not None:
+                scores = self.layer(features)
+            nearest = None if self.neighbours is None else self.neighbours.distances(features)
         if scores is None:
             assert nearest is not None  # read_recogniser sees to it
             scores = -nearest
