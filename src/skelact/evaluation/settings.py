@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -25,6 +26,11 @@ class LinearConfig:
     """What stands side by side in what the layer sees; published is the mean."""
     balance: Balance = "none"
     """Classes of unequal size count alike by sampling or by the loss."""
+
+
+def _check_strengths(l2: Sequence[float]) -> None:
+    if not l2 or not all(0 < strength < math.inf for strength in l2):
+        raise ConfigurationError(f"l2 is {list(l2)}, expected at least one strength, each a number above 0")
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,7 @@ class FastLinearConfig:
         for name, least in (("crops", 0), ("max_iterations", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}, expected {least} or more")
-        if not self.l2 or min(self.l2) <= 0:
-            raise ConfigurationError(f"l2 is {list(self.l2)}, expected at least one strength, each above 0")
+        _check_strengths(self.l2)
         if not 0 < self.held_out < 1:
             raise ConfigurationError(f"held_out is {self.held_out}, expected a share between 0 and 1")
         if not self.tolerance > 0:
@@ -82,8 +87,7 @@ class RidgeConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "l2", tuple(self.l2))  # a list as files have it is the same
-        if not self.l2 or min(self.l2) <= 0:
-            raise ConfigurationError(f"l2 is {list(self.l2)}, expected at least one strength, each above 0")
+        _check_strengths(self.l2)
 
 
 @dataclass(frozen=True)

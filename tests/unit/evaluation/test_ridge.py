@@ -65,6 +65,6 @@ def test_what_cannot_be_fitted_is_told(small_store):
         evaluate_ridge(encoder, source, Split(few, everything), RidgeConfig(), {})
     found = evaluate_ridge(encoder, source, Split(few, everything), RidgeConfig(l2=[0.1]), {})
     assert found.to_dict()["held_out_accuracy"] == {}
-    for l2 in ([], [0.1, 0.0]):
+    for l2 in ([], [0.1, 0.0], [float("inf")], [float("nan")]):
         with pytest.raises(ConfigurationError, match="l2 is"):
             RidgeConfig(l2=l2)
