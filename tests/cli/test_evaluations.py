@@ -166,5 +166,11 @@ def test_a_frozen_encoder_may_be_asked_in_other_axes(tiny_run, store_path, capsy
     assert found["upright"]["file"] == found["camera"]["file"].replace(
         "trained-seed0", "trained-upright-seed0"
     )
+    assert main([*words, "--num-frames", "16"]) == 0
+    path = Path(capsys.readouterr().out.splitlines()[-1].strip())
+    assert path.name == found["camera"]["file"].replace("trained-seed0", "trained-16frames-seed0")
+    assert json.loads(path.read_text())["identity"] != found["camera"]["identity"]
+    assert main([*words, "--num-frames", "15"]) == 2
+    assert "num_frames is 15, expected a multiple of" in capsys.readouterr().err
     assert main([*words, "--view", "side"]) == 2
     assert "--view is 'side', expected 'camera', 'upright', 'body'" in capsys.readouterr().err

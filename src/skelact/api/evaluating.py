@@ -103,7 +103,9 @@ class FrozenOptions(TypedDict, total=False):
     without: PathLike
     """CSV with a column 'name' of recordings that neither train nor test, as 'skelact browse' saves it"""
     view: View | None
-    """whose axes the clips have, to see if others suit the data (default: as the encoder learned)"""
+    """whose axes the clips have, to see if others suit the data (default: as the card says)"""
+    num_frames: int | None
+    """frames of the clips, likewise; a multiple of the encoder's patch (default: as the card says)"""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ class Evaluation:
         sides: Split | None = None,
         left_out: PathLike | None = None,
         view: View | None = None,
+        num_frames: int | None = None,
     ) -> Evaluation:
         """Load what is named, onto the device of ``fabric``.
 
@@ -146,7 +149,8 @@ class Evaluation:
             seed: decides the weights of an untrained encoder.
             sides: the split, where it is not the labelled part of the protocol's.
             left_out: a list of recordings that are on neither side.
-            view: whose axes the clips have; None: as the encoder learned.
+            view: whose axes the clips have; None: as the card says.
+            num_frames: frames of the clips; None: as the card says.
         """
         from skelact.clips.source import ClipSource
 
@@ -157,6 +161,8 @@ class Evaluation:
         pretrained = model.pretrained.fitted(store.topology)
         if view is not None:
             pretrained = replace(pretrained, clips=replace(pretrained.clips, view=view))
+        if num_frames is not None:
+            pretrained = pretrained.with_num_frames(num_frames)
         pretrained.check(store)
         if untrained:
             pretrained = pretrained.untrained(seed)
@@ -182,6 +188,7 @@ class Evaluation:
             sides=sides,
             left_out=options.get("without"),
             view=options.get("view"),
+            num_frames=options.get("num_frames"),
         )
 
     @property

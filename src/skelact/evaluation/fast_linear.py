@@ -18,9 +18,9 @@ from skelact.clips.source import ClipSource
 from skelact.errors import DataError
 from skelact.evaluation.balance import weights_of
 from skelact.evaluation.features import check_labels, extract_crops, extract_sides
-from skelact.evaluation.linear_layer import LinearLayer
+from skelact.evaluation.linear_layer import LayerMetrics, LinearLayer, check_learnable
 from skelact.evaluation.logistic import fit_path
-from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
+from skelact.evaluation.metrics import evaluate_scores
 from skelact.evaluation.settings import FastLinearConfig
 from skelact.models.backbone import Backbone, frozen
 from skelact.store.protocols import Split
@@ -30,24 +30,15 @@ ENOUGH_WORSE = 0.02  # held-out accuracy below the best at which weaker strength
 
 
 @dataclass(frozen=True)
-class FastLinearMetrics(ClassificationMetrics):
+class FastLinearMetrics(LayerMetrics):
     """The accuracies, and how the strength was chosen."""
 
-    l2: float
-    """The strength that was chosen."""
-    held_out_accuracy: dict[float, float]
-    """Accuracy on the training sequences held out, by strength; empty where there was nothing to choose."""
     converged: bool
     """Whether the classifier's gradient came below the tolerance."""
 
     def to_dict(self) -> dict[str, object]:
         """Return the numbers ready for JSON."""
-        return {
-            **super().to_dict(),
-            "l2": self.l2,
-            "held_out_accuracy": {str(l2): share for l2, share in self.held_out_accuracy.items()},
-            "converged": self.converged,
-        }
+        return {**super().to_dict(), "converged": self.converged}
 
 
 def evaluate_fast_linear(
@@ -118,11 +109,7 @@ def fit_chosen(
     Raises:
         DataError: features that are not finite, or of one class alone.
     """
-    check_classes(labels, num_classes)
-    if not features.isfinite().all():
-        raise DataError("a training sequence has a feature that is not finite; did the pre-training diverge?")
-    if len(torch.unique(labels)) < 2:
-        raise DataError("all training sequences are of one class; a classifier needs two")
+    check_learnable(features, labels, num_classes)
 
     def path(chosen: Tensor, strengths: Sequence[float]) -> Iterator[LinearLayer]:
         classes = labels[chosen]

@@ -23,8 +23,8 @@ from skelact.clips.source import ClipSource
 from skelact.errors import DataError
 from skelact.evaluation.features import check_labels, extract_sides
 from skelact.evaluation.folds import Folds, make_folds
-from skelact.evaluation.linear_layer import LinearLayer, standardising
-from skelact.evaluation.metrics import ClassificationMetrics, check_classes, evaluate_scores
+from skelact.evaluation.linear_layer import LayerMetrics, LinearLayer, check_learnable, standardising
+from skelact.evaluation.metrics import evaluate_scores
 from skelact.evaluation.settings import RidgeConfig
 from skelact.models.backbone import Backbone
 from skelact.store.protocols import Split
@@ -34,25 +34,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RidgeMetrics(ClassificationMetrics):
+class RidgeMetrics(LayerMetrics):
     """The accuracies, and how the strength was chosen."""
 
-    l2: float
-    """The strength that was chosen."""
-    held_out_accuracy: dict[float, float]
-    """Accuracy on the training sequences by classifiers that had not seen them, by strength; empty where
-    there was nothing to choose."""
     folds: str
     """Who was held out."""
 
     def to_dict(self) -> dict[str, object]:
         """Return the numbers ready for JSON."""
-        return {
-            **super().to_dict(),
-            "l2": self.l2,
-            "held_out_accuracy": {str(l2): share for l2, share in self.held_out_accuracy.items()},
-            "folds": self.folds,
-        }
+        return {**super().to_dict(), "folds": self.folds}
 
 
 def evaluate_ridge(
@@ -86,11 +76,7 @@ def evaluate_ridge(
         encoder, source, split, fabric=fabric, title=title, pooling=config.pooling
     )
     num_classes = len(source.store.class_names)
-    check_classes(labels, num_classes)
-    if not train.isfinite().all():
-        raise DataError("a training sequence has a feature that is not finite; did the pre-training diverge?")
-    if len(torch.unique(labels)) < 2:
-        raise DataError("all training sequences are of one class; a classifier needs two")
+    check_learnable(train, labels, num_classes)
     own = {name: column[split.train] for name, column in people.items()}
     folds = make_folds(labels.numpy(), own)
     accuracy = held_out_accuracy(train, labels, num_classes, config.l2, folds) if len(config.l2) > 1 else {}

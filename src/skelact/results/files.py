@@ -237,7 +237,7 @@ def describe_device(device: torch.device | None = None) -> str:
 def result_name(content: Mapping[str, Any]) -> str:
     """Return the name of a result's file, without its ending.
 
-    It names what one tries side by side on one run: pooling, balance, view where they are not usual.
+    It names what one tries side by side on one run: pooling, balance, clips where they are not usual.
     Data of the same name but other content is kept apart by :func:`write_result`.
     """
     start = "-".join(["trained" if content["trained"] else "untrained", *_ways(content)])
@@ -263,14 +263,16 @@ def result_marks(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
 
 
 def _ways(content: Mapping[str, Any]) -> list[str]:
-    """Return pooling, balance, standardising and view, where they are not the usual ones."""
+    """Return pooling, balance, standardising, view and length of clips, where they are not the usual ones."""
     config = content["config"]
     ways = [config.get("pooling", "mean"), f"balance-{config.get('balance', 'none')}"]
     ways += ["standardised"] if config.get("standardise") else []
     usual = (RidgeConfig.pooling if content["evaluation"] == "ridge" else "mean", "balance-none")
     made, learned = (table.get("clips", {}) for table in (config, content["model"].get("config", {})))
-    if made and made.get("view", "camera") != learned.get("view", "camera"):
+    if made and learned and made.get("view", "camera") != learned.get("view", "camera"):
         ways.append(made["view"])
+    if made and learned and made["num_frames"] != learned["num_frames"]:
+        ways.append(f"{made['num_frames']}frames")
     return [way for way in ways if way not in usual]
 
 
