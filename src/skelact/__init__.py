@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skelact.api.checking import check as check
     from skelact.api.data import prepare as prepare
-    from skelact.api.evaluating import Result as Result
-    from skelact.api.evaluation import evaluate as evaluate
+    from skelact.api.evaluating import evaluate as evaluate
+    from skelact.api.evaluations.result import Result as Result
     from skelact.api.exporting import export as export
     from skelact.api.interchange import from_xarray as from_xarray
     from skelact.api.interchange import write_store as write_store
@@ -42,14 +42,14 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Model": "api.model",
-    "Result": "api.evaluating",
+    "Result": "api.evaluations.result",
     "Store": "store.store",
     "check": "api.checking",
     "density_change": "density.positions",
     "joint_density": "density.positions",
     "prime_joints": "density.positions",
     "data_sets": "api.listings",
-    "evaluate": "api.evaluation",
+    "evaluate": "api.evaluating",
     "export": "api.exporting",
     "from_xarray": "api.interchange",
     "load": "api.model",

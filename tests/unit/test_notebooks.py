@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from skelact.api.evaluating import Result
+from skelact.api.evaluations.result import Result
 from skelact.notebooks import table_html
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e&"

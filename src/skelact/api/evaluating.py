@@ -1,335 +1,86 @@
-"""What an evaluation is made of: model, data and settings that go in, the result that comes out."""
+"""Evaluate a model by the name of the evaluation."""
 
 from __future__ import annotations
 
-import html
-import time
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from skelact.api.evaluations.result import Result
+from skelact.api.model import Run
+from skelact.configuration import keywords_of
+from skelact.errors import ConfigurationError, suggest
+from skelact.store.store import Data
+from skelact.typed_values import fitted
 
-from skelact.api.model import Model, as_model
-from skelact.configuration import (
-    PathLike,
-    Table,
-    instantiate,
-    merge,
-    named_config,
-    read_config,
-)
-from skelact.errors import ConfigurationError, SkelactWarning
-from skelact.skeleton.view import View
-from skelact.store.left_out import LeftOut
-from skelact.store.protocols import ALL, Split, labelled, split, without
-from skelact.store.store import Data, Store, as_store
-from skelact.training.config import TrainingConfig
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-    from skelact.clips.source import ClipSource
-    from skelact.evaluation.metrics import ClassificationMetrics
-    from skelact.models.pretrained import Pretrained
-
-Run = Model | str | Path
+EVALUATIONS = {
+    "linear": "linear:linear",
+    "linear-fast": "linear:linear_fast",
+    "ridge": "linear:ridge",
+    "knn": "neighbours:knn",
+    "retrieval": "neighbours:retrieval",
+    "one-shot": "neighbours:one_shot",
+    "detection": "detection:detection",
+    "finetune": "finetuning:finetune",
+    "semi": "finetuning:semi",
+    "transfer": "finetuning:transfer",
+    "supervised": "finetuning:supervised",
+    "ensemble": "ensemble:ensemble",
+}
+"""The evaluations by name: the module of :mod:`skelact.api.evaluations` and the function."""
 
 
-Schema = TypeVar("Schema")
-
-
-@dataclass(frozen=True)
-class Result:
-    """What an evaluation found; ``print(result)`` shows it as the command does."""
-
-    path: Path
-    """The result file."""
-    content: Mapping[str, Any]
-    """All that the file says: numbers, configuration, data, code."""
-    text: str
-    """The lines that the command prints."""
-
-    def __str__(self) -> str:
-        return self.text
-
-    def _repr_html_(self) -> str:
-        title, *lines = self.text.splitlines() or [""]
-        return f"<p><b>{html.escape(title)}</b></p><pre>{html.escape(chr(10).join(lines))}</pre>"
-
-    @cached_property
-    def metrics(self) -> Mapping[str, Any]:
-        """The file's numbers; of an evaluation with several variants (k of kNN) those of the first."""
-        metrics: Mapping[str, Any] = self.content["metrics"]
-        first = next(iter(metrics.values()), None)
-        return first if isinstance(first, Mapping) and "top1" in first else metrics
-
-    @property
-    def top1(self) -> float:
-        """Share of the test sequences whose own class has the highest score, in [0, 1]."""
-        return float(self.metrics["top1"])
-
-    @property
-    def mean_class(self) -> float:
-        """Mean accuracy over the classes that occur, in [0, 1]."""
-        return float(self.metrics["mean_class_accuracy"])
-
-    @property
-    def per_class(self) -> dict[str, float | None]:
-        """Accuracy of each class by its name; None for a class without test sequences."""
-        return dict(zip(self.content["class_names"], self.metrics["per_class"], strict=True))
-
-    @property
-    def confusion(self) -> npt.NDArray[np.int64]:
-        """(K, K) number of test sequences by true class (row) and predicted class (column)."""
-        return np.array(self.metrics["confusion"], np.int64)
-
-
-class FrozenOptions(TypedDict, total=False):
-    """What evaluations without training of a network have in common."""
-
-    untrained: bool
-    """evaluate the same encoder before any training, to compare"""
-    seed: int
-    """decides the weights of an untrained encoder, and all that is drawn (default: 0)"""
-    devices: int
-    """devices that share the sequences (default: 1)"""
-    accelerator: Literal["auto", "cpu", "gpu"]
-    """of what kind (default: auto)"""
-    without: PathLike
-    """CSV with a column 'name' of recordings that neither train nor test, as 'skelact browse' saves it"""
-    view: View | None
-    """whose axes the clips have, to see if others suit the data (default: as the card says)"""
-    num_frames: int | None
-    """frames of the clips, likewise; a multiple of the encoder's patch (default: as the card says)"""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A model, the data it is evaluated on, and where that is computed."""
-
-    model: Model
-    pretrained: Pretrained
-    """The model's encoder, or the same untrained, on the device."""
-    trained: bool
-    store: Store
-    protocol: str
-    split: Split
-    source: ClipSource
-    fabric: Fabric
-    started: float
-
-    @classmethod
-    def of(
-        cls,
-        run: Run,
-        data: Data,
-        protocol: str,
-        fabric: Fabric,
-        *,
-        untrained: bool,
-        seed: int,
-        sides: Split | None = None,
-        left_out: PathLike | None = None,
-        view: View | None = None,
-        num_frames: int | None = None,
-    ) -> Evaluation:
-        """Load what is named, onto the device of ``fabric``.
-
-        Args:
-            run: a model or its folder.
-            data: a store or its folder.
-            protocol: its name.
-            fabric: the devices, launched.
-            untrained: whether to take the same encoder before any training.
-            seed: decides the weights of an untrained encoder.
-            sides: the split, where it is not the labelled part of the protocol's.
-            left_out: a list of recordings that are on neither side.
-            view: whose axes the clips have; None: as the card says.
-            num_frames: frames of the clips; None: as the card says.
-        """
-        from skelact.clips.source import ClipSource
-
-        store = as_store(data)
-        sides = sides or labelled(store, split(store, protocol))
-        sides = without(store, sides, read_left_out(left_out, store))
-        model = as_model(run)
-        pretrained = model.pretrained.fitted(store.topology)
-        if view is not None:
-            pretrained = replace(pretrained, clips=replace(pretrained.clips, view=view))
-        if num_frames is not None:
-            pretrained = pretrained.with_num_frames(num_frames)
-        pretrained.check(store)
-        if untrained:
-            pretrained = pretrained.untrained(seed)
-        else:
-            warn_of_seen(model.card, store)
-        pretrained.encoder.to(fabric.device)
-        source = ClipSource(store, pretrained.clips, fabric.device)
-        started = time.perf_counter()
-        return cls(model, pretrained, not untrained, store, protocol, sides, source, fabric, started)
-
-    @classmethod
-    def frozen(
-        cls, run: Run, data: Data, protocol: str, options: FrozenOptions, sides: Split | None = None
-    ) -> Evaluation:
-        """Do the same for an evaluation with :class:`FrozenOptions`."""
-        return cls.of(
-            run,
-            data,
-            protocol,
-            fabric_of(options.get("devices", 1), options.get("accelerator", "auto")),
-            untrained=options.get("untrained", False),
-            seed=options.get("seed", 0),
-            sides=sides,
-            left_out=options.get("without"),
-            view=options.get("view"),
-            num_frames=options.get("num_frames"),
-        )
-
-    @property
-    def is_first_process(self) -> bool:
-        """Whether this process writes and prints; of several only the first does."""
-        return self.fabric.global_rank == 0
-
-    def write(
-        self,
-        evaluation: str,
-        config: Mapping[str, Any],
-        metrics: ClassificationMetrics | Mapping[str, Any],
-        lines: Sequence[str],
-        *,
-        scored: Mapping[str, ClassificationMetrics] | None = None,
-        beside: Mapping[str, str] | None = None,
-        class_names: Sequence[str] | None = None,
-        head: str | None = None,
-    ) -> Result:
-        """Write the result file, in the first process, and return the result.
-
-        Args:
-            evaluation: its name.
-            config: its settings, the seed among them.
-            metrics: what it found.
-            lines: what the command prints of it.
-            scored: as of :func:`skelact.results.files.write_result`; default: the metrics.
-            beside: likewise.
-            class_names: what the classes are called; default: the store's.
-            head: the first line that is printed; default: what is evaluated on what.
-        """
-        from skelact.results.files import FOLDER, result, result_name, write_result
-
-        made, learned = asdict(self.pretrained.clips), self.model.card.get("config", {}).get("clips", {})
-        if any(made.get(key) != value for key, value in learned.items()):
-            config = {**config, "clips": made}
-        if isinstance(metrics, Mapping):
-            numbers = metrics
-        else:
-            numbers, scored = metrics.to_dict(), {"": metrics} if scored is None else scored
-        content = result(
-            evaluation,
-            self.pretrained,
-            self.store,
-            self.protocol,
-            self.split,
-            trained=self.trained,
-            config=config,
-            metrics=numbers,
-            seconds=time.perf_counter() - self.started,
-            device=self.fabric.device,
-            class_names=class_names,
-        )
-        if self.is_first_process:
-            names = [self.store.names[index] for index in self.split.test]
-            path = write_result(self.model.results, content, names, scored, beside)
-        else:
-            path = self.model.results / FOLDER / f"{result_name(content)}.json"
-        method = self.model.method if self.trained else "untrained"
-        default = (
-            f"{method} on {self.store.data_set} {self.protocol}: "
-            f"{len(self.split.train)} training, {len(self.split.test)} test sequences"
-        )
-        return Result(path, content, "\n".join([head or default, *self.split.line(), *lines, f"  {path}"]))
-
-
-def read_left_out(path: PathLike | None, store: Store) -> LeftOut | None:
-    """Return the list of recordings in a file, which must be a store's; None where no file is given.
-
-    Raises:
-        DataError: the list cannot be read, or names a recording that the store does not have.
-    """
-    if path is None:
-        return None
-    found = LeftOut.read(path)
-    found.check([store])
-    return found
-
-
-def warn_of_seen(card: Mapping[str, Any], store: Store) -> None:
-    """Warn where an encoder was pre-trained with every sequence of a data set, those that test included."""
-    config = card.get("config", {})
-    protocols = config.get("protocol", ()) if isinstance(config, Mapping) else ()
-    names = str(card.get("data_set", "")).split("+")
-    of_each = list(protocols) * len(names) if len(protocols) == 1 else protocols
-    if (store.data_set, ALL) in zip(names, of_each, strict=False):
-        warnings.warn(
-            f"the encoder was pre-trained with every sequence of {store.data_set}, also those that test it "
-            "(without their labels); pre-train with --protocol to keep them unseen",
-            SkelactWarning,
-            stacklevel=2,
-        )
-
-
-def fabric_of(devices: int, accelerator: Literal["auto", "cpu", "gpu"]) -> Fabric:
-    """Return the launched Fabric for features that are computed on so many devices of a kind."""
-    from skelact.training.devices import make_fabric
-
-    # of the settings of a training only the devices matter here; the batch is one that divides among them
-    return make_fabric(TrainingConfig(devices=devices, accelerator=accelerator, batch_size=max(1, devices)))
-
-
-def training_settings(
-    name: str,
-    schema: type[Schema],
-    config: PathLike | None,
-    given: Table,
-    epochs: int | None,
-    seed: int | None,
-    without_effect: Sequence[str] = (),
-) -> Schema:
-    """Return an evaluation's settings: those published, under those of a file, under those given.
+def evaluate(
+    evaluation: str,
+    run: Run | Sequence[Run] | None = None,
+    data: Data | None = None,
+    protocol: str | None = None,
+    /,
+    **settings: Any,
+) -> Result:
+    """Evaluate a model: ``skelact.evaluate("linear", model, store, "xsub")``.
 
     Args:
-        name: of the published settings, ``configs/evaluate/<name>.yaml``.
-        schema: the data class that they make.
-        config: a YAML file.
-        given: settings as such a file holds them; None is a setting that is not given.
-        epochs: of the training, or None.
-        seed: of the training, or None.
-        without_effect: settings of the training that do nothing here.
+        evaluation: linear, linear-fast, ridge, knn, retrieval, one-shot, detection (of a frozen encoder);
+            finetune, semi, transfer, supervised (which train it, and need ``out``); ensemble (of several
+            runs).
+        run: a model or its run folder; of an ensemble a list of them; None for supervised.
+        data: a store or its folder; none for an ensemble.
+        protocol: e.g. ``xsub``; none for one-shot and an ensemble.
+        settings: those of the evaluation, as on its command line; tables as mappings:
+            ``training={"epochs": 20}``.
+
+    Returns:
+        The result, whose file is the one that the command writes.
 
     Raises:
-        ConfigurationError: an unknown setting, or a value that does not fit.
+        ConfigurationError: no such evaluation or setting (the closest is named), or a value that does not
+            fit.
+        DataError: no model or no store at the place named.
+
+    Example:
+        >>> skelact.evaluate("knn", "runs/a", "stores/msr", "xsub", k=[1]).top1
+        0.79
     """
-    file = {} if config is None else read_config(Path(config), schema)
-    own = {key: value for key, value in given.items() if value is not None}
-    short = {key: value for key, value in (("epochs", epochs), ("seed", seed)) if value is not None}
-    for layer in (file, own):
-        for key in without_effect:
-            if key in layer.get("training", {}):
-                raise ConfigurationError(
-                    f"evaluate {name}: --training.{key} has no effect here; leave it out"
-                )
-    content = merge(named_config("evaluate", name), file, own, {"training": short} if short else {})
-    return instantiate(schema, content, f"evaluate {name}")
+    function = find_evaluation(evaluation)
+    known = keywords_of(function)
+    given = {"runs" if "runs" in known else "run": run, "data": data, "protocol": protocol}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in {**given, **settings}:
+        if name not in known:
+            raise ConfigurationError(f"evaluate {evaluation}: no setting {name!r}{suggest(name, known)}")
+    result = function(**given, **settings)
+    assert isinstance(result, Result)
+    return result
 
 
-def accuracy_lines(metrics: ClassificationMetrics) -> list[str]:
-    """Return the lines that every classification prints."""
-    return [
-        f"  top-1 {100 * metrics.top1:5.1f} %   mean of classes {100 * metrics.mean_class_accuracy:5.1f} %",
-        f"  top-5 {100 * metrics.top5:5.1f} %",
-    ]
+def find_evaluation(name: str) -> Callable[..., Result]:
+    """Return the function of an evaluation.
+
+    Raises:
+        ConfigurationError: there is none of this name; the closest is named.
+    """
+    if fitted(name, str, "evaluation") not in EVALUATIONS:
+        raise ConfigurationError(f"no evaluation {name!r}{suggest(name, EVALUATIONS)}")
+    module, function = EVALUATIONS[name].split(":")
+    return getattr(import_module(f"skelact.api.evaluations.{module}"), function)  # type: ignore[no-any-return]

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from skelact.api.evaluating import Run
-from skelact.api.model import ONNX, Model, as_model
+from skelact.api.model import ONNX, Model, Run, as_model
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError
 from skelact.files import check_new

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from skelact.api.evaluating import Evaluation, FrozenOptions, Run, fabric_of
-from skelact.api.model import as_model
+from skelact.api.evaluations.frozen import Evaluation, FrozenOptions, fabric_of
+from skelact.api.model import Run, as_model
 from skelact.api.recordings import find_sequence
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, suggest

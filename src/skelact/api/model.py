@@ -372,12 +372,16 @@ def load(run: PathLike) -> Model:
     return model
 
 
-def as_model(model: Model | PathLike) -> Model:
+Run = Model | str | Path
+"""A model, its run folder, or the name of a shipped one."""
+
+
+def as_model(model: Run) -> Model:
     """Return the model of a run folder, or the model itself."""
     return model if isinstance(model, Model) else load(model)
 
 
-def as_taught(model: Model | PathLike) -> Model:
+def as_taught(model: Run) -> Model:
     """Return the model itself, or that of a place which is expected to hold one that knows classes.
 
     Raises:

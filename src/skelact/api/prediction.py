@@ -14,8 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from skelact.api.evaluating import Run
-from skelact.api.model import as_taught
+from skelact.api.model import Run, as_taught
 from skelact.api.video import write_poses
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactError, printable, spreadsheet_cell

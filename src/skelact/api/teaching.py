@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from msgspec import structs
 
-from skelact.api.evaluating import Run, training_settings
-from skelact.api.model import Model, as_model
+from skelact.api.evaluations.inputs import training_settings
+from skelact.api.model import Model, Run, as_model
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, printable
 from skelact.evaluation.settings import FinetuneConfig

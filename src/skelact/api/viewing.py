@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
-from skelact.api.evaluating import Run
-from skelact.api.model import as_model
+from skelact.api.model import Run, as_model
 from skelact.api.recordings import (
     chosen_frames,
     find_recording,

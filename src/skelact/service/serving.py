@@ -10,8 +10,7 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Annotated, Any
 
-from skelact.api.evaluating import Run
-from skelact.api.model import as_taught
+from skelact.api.model import Run, as_taught
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactWarning, install, printable
 from skelact.files import read_file

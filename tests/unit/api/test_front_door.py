@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import skelact
-from skelact.api.evaluation import EVALUATIONS, find_evaluation
+from skelact.api.evaluating import EVALUATIONS, find_evaluation
 from skelact.api.pretraining import compose
 from skelact.cli.main import COMMANDS
 from skelact.configuration import keywords_of

@@ -145,7 +145,7 @@ def test_seeds_and_patterns_choose():
 
 
 def test_the_neighbours_defaults_are_those_of_the_command():
-    from skelact.api.evaluation import knn
+    from skelact.api.evaluations.neighbours import knn
     from skelact.evaluation.knn import KS
 
     own = inspect.signature(knn).parameters

@@ -1,4 +1,4 @@
-"""Evaluations that train the whole encoder from labels: each leaves a run folder with its result file."""
+"""Trainings of the whole encoder from labels, each in a run folder: finetune, semi, transfer, supervised."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
-from skelact.api.evaluating import (
-    Result,
-    Run,
-    accuracy_lines,
-    read_left_out,
-    training_settings,
-    warn_of_seen,
-)
-from skelact.api.folds import over_folds
-from skelact.api.model import as_model
+from skelact.api.evaluations.folds import over_folds
+from skelact.api.evaluations.inputs import read_left_out, training_settings, warn_of_seen
+from skelact.api.evaluations.result import Result, accuracy_lines
+from skelact.api.model import Run, as_model
 from skelact.clips.settings import IN_THE_PLANE, ClipSettings
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
 from skelact.errors import ConfigurationError

@@ -9,7 +9,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
-from skelact.api.evaluating import Result
+from skelact.api.evaluations.result import Result
 from skelact.api.model import Model, as_model
 from skelact.errors import ConfigurationError, SkelactWarning
 from skelact.formats.protocol import Protocol
