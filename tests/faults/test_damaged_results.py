@@ -49,9 +49,8 @@ def outcome(path: Path, other: Path, what: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "at_once" not in request.node.name:
-        monkeypatch.setattr(files, "_WAITS", ())
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_WAITS", ())
 
 
 @pytest.fixture
@@ -167,22 +166,45 @@ def _write_often(folder: Path, predicted: list[int]) -> None:
         write_predictions(folder, LABELS, predicted)
 
 
-def test_two_evaluations_of_one_result_at_once(tmp_path: Path) -> None:
+def test_two_evaluations_of_one_result_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_predictions(tmp_path, LABELS, LABELS)
     context = multiprocessing.get_context("fork")
     both = [
         context.Process(target=_write_often, args=(tmp_path, predicted))
         for predicted in (LABELS, [1, 1, 1, 1, 1, 1])
     ]
+    # two that write without a pause can come between the files again and again: read until they have ended
+    monkeypatch.setattr(files, "_WAITS", (0.01,) * 10_000)
     for process in both:
         process.start()
-    num_read = 0
     while any(process.is_alive() for process in both):
-        content, scores = read_with_scores(path)
-        assert scores is not None
-        right = scores.scores[""].argmax(1) == scores.labels
-        assert right.mean() == pytest.approx(content["metrics"]["top1"])
-        num_read += 1
+        _read_one_result(path)
     assert [process.exitcode for process in both] == [0, 0]
-    print(f"read {num_read} times meanwhile")
+    monkeypatch.setattr(files, "_WAITS", ())
+    _read_one_result(path)
     assert sorted(each.name for each in path.parent.iterdir()) == sorted([path.name, f"{path.stem}.npz"])
+
+
+def _read_one_result(path: Path) -> None:
+    content, scores = read_with_scores(path)
+    assert scores is not None
+    right = scores.scores[""].argmax(1) == scores.labels
+    assert right.mean() == pytest.approx(content["metrics"]["top1"])
+
+
+def test_scores_of_another_result_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_predictions(tmp_path, LABELS, LABELS)
+    scores = path.with_suffix(".npz")
+    own, other = scores.read_bytes(), write_predictions(tmp_path / "other", LABELS, [1, 1, 1, 1, 1, 1])
+    shutil.copyfile(other.with_suffix(".npz"), scores)
+    waited: list[float] = []
+
+    def other_process(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            scores.write_bytes(own)
+
+    monkeypatch.setattr(files, "_WAITS", (1.0, 2.0))
+    monkeypatch.setattr(files.time, "sleep", other_process)
+    _read_one_result(path)
+    assert waited == [1.0, 2.0]
