@@ -24,7 +24,7 @@ SHOWN = "[...document.querySelectorAll('#pair-examples li')].length > 0 && skela
 def many(folder: Path) -> Store:
     """Return a store in which the second of two subjects has 2,000 recordings, few with noise."""
     write_data_set(folder / "raw", sequences=124, seed=1)
-    few = skelact.prepare("ntu60", folder / "raw", folder / "few", workers=1)
+    few = skelact.prepare("synthetic", folder / "raw", folder / "few", workers=1)
     random = np.random.default_rng(0)
     about = {"topology": few.topology, "class_names": few.class_names, "fps": few.fps, "options": {}}
     with StoreWriter(folder / "many", data_set="many", up="y", unit="m", **about) as writer:

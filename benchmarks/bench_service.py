@@ -31,7 +31,7 @@ def make_model(folder: Path) -> tuple[Path, Path]:
         place = folder / "gestures" / file.stem[-4:]
         place.mkdir(parents=True, exist_ok=True)
         file.rename(place / file.name)
-    store = skelact.prepare("ntu60", folder / "gestures", folder / "store", workers=1)
+    store = skelact.prepare("synthetic", folder / "gestures", folder / "store", workers=1)
     few = {"size": "tiny", "quiet": True, "training": {"workers": 0, "tensorboard": False}}
     run = skelact.pretrain(store, out=folder / "run", epochs=1, **few)
     made = skelact.teach(folder / "gestures", out=folder / "model", from_=run)

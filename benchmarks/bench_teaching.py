@@ -69,7 +69,7 @@ def main() -> None:
             encoder = Path(sys.argv[1])
         else:
             encoder = folder / "run"
-            store = skelact.prepare("ntu60", folder / "gestures", folder / "store", workers=1)
+            store = skelact.prepare("synthetic", folder / "gestures", folder / "store", workers=1)
             skelact.pretrain(
                 store, out=encoder, size="small", epochs=1, quiet=True, training={"tensorboard": False}
             )

@@ -48,7 +48,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         write_data_set(Path(folder) / "raw", sequences=62, seed=1)
-        store = skelact.prepare("ntu60", f"{folder}/raw", f"{folder}/store", workers=1)
+        store = skelact.prepare("synthetic", f"{folder}/raw", f"{folder}/store", workers=1)
         pair = store.sequence(int(np.flatnonzero(store.array("num_bodies") == 2)[0]))
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=path, args=arguments)

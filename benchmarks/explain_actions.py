@@ -57,7 +57,7 @@ def main():
         for name, num, seed in (("learn", 124, 3), ("teach", TAUGHT, 1), ("ask", ASKED, 2)):
             actions = {} if name == "learn" else {"actions": list(ACTIONS)}
             write_data_set(root / name / "raw", sequences=num, seed=seed, **actions)
-            stores[name] = skelact.prepare("ntu60", root / name / "raw", root / name / "store", workers=1)
+            stores[name] = skelact.prepare("synthetic", root / name / "raw", root / name / "store", workers=1)
         print("encoder   limb holds still   limb not seen   (acting limb first, of recordings recognised)")
         for method in METHODS:
             run = skelact.pretrain(

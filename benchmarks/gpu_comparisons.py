@@ -109,7 +109,7 @@ def make_store(folder: Path) -> Store:
     """Write a small synthetic data set and prepare it."""
     actions = ["A010", "A023", "A026", "A050", "A055", "A058"]
     write_data_set(folder / "raw", sequences=56, seed=0, actions=actions)
-    prepare("ntu60", folder / "raw", folder / "store")
+    prepare("synthetic", folder / "raw", folder / "store")
     return Store.open(folder / "store")
 
 

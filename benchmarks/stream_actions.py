@@ -33,10 +33,10 @@ def synthetic(folder: Path) -> tuple[Model, dict[int, list[Take]], float]:
         place.mkdir(parents=True, exist_ok=True)
         file.rename(place / file.name)
     write_data_set(folder / "asked", sequences=48, seed=5, actions=ACTIONS)
-    store = skelact.prepare("ntu60", folder / "taught", folder / "store", workers=1)
+    store = skelact.prepare("synthetic", folder / "taught", folder / "store", workers=1)
     run = skelact.pretrain(store, out=folder / "run", method="mamp", epochs=20, clips={"view": "body"}, **FEW)
     model = skelact.teach(folder / "taught", out=folder / "model", from_=run).model
-    asked = skelact.prepare("ntu60", folder / "asked", folder / "asked-store", workers=1)
+    asked = skelact.prepare("synthetic", folder / "asked", folder / "asked-store", workers=1)
     takes: dict[int, list[Take]] = {0: [], 1: []}
     for index in range(len(asked)):
         one = asked.sequence(index)

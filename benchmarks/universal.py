@@ -59,7 +59,7 @@ def prepared(raw: Path, work: Path) -> dict[str, Path]:
         if name == SYNTHETIC:
             if not (work / "raw-synthetic").exists():
                 synth(work / "raw-synthetic", sequences=2000, seed=7)
-            skelact.prepare("ntu60", work / "raw-synthetic", path)
+            skelact.prepare(SYNTHETIC, work / "raw-synthetic", path)
         else:
             convert(stores[name], path, topology="ntu-25")
     return stores
@@ -116,8 +116,6 @@ def main() -> None:
         if name == "universal-synthetic":
             print("untrained", flush=True)
             reached(run, stores, untrained=True)
-        # synthetic recordings are written and prepared as those of NTU RGB+D are, and are none
-        card["data_set"] = card["data_set"].replace("ntu60", SYNTHETIC)
         write_json(run / CARD, card)
         skelact.package(run, arguments.work / name, terms=terms, overwrite=(arguments.work / name).exists())
 

@@ -29,7 +29,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
         os.chdir(folder)  # so that pages show no path of this machine
         write_data_set("raw", sequences=124, seed=1)
-        store = skelact.prepare("ntu60", "raw", "stores/demo", workers=1)
+        store = skelact.prepare("synthetic", "raw", "stores/demo", workers=1)
         take_view(browser, store)
         take_browse(browser, store)
         take_report(browser)
@@ -57,7 +57,7 @@ def take_browse(browser: Browser, store: skelact.Store) -> None:
 
 def take_report(browser: Browser) -> None:
     write_data_set("report/raw", sequences=240, seed=2, actions=REPORTED)
-    store = skelact.prepare("ntu60", "report/raw", "report/store", workers=1)
+    store = skelact.prepare("synthetic", "report/raw", "report/store", workers=1)
     runs = ["runs/mae", "runs/stjd-mp-visible"]
     for run in runs:
         settings = {"method": run.removeprefix("runs/"), "size": "tiny", "epochs": 24}

@@ -10,6 +10,7 @@ import pytest
 
 from skelact.api.demo import demo
 from skelact.cli.main import main
+from skelact.results.files import read_result
 
 SMALL = ["--quick", "--sequences", "62", "--epochs", "2", "--linear-epochs", "2"]
 
@@ -25,7 +26,8 @@ def test_demo_leaves_runs_with_figures_and_goes_on_after_a_stop(tmp_path, capsys
         run = out / f"run-seed{seed}"
         for figure in ("loss", "confusion", "strip", "density"):
             assert (run / "figures" / f"{figure}.png").stat().st_size > 5_000
-        assert len(list((run / "evaluations").glob("*.json"))) == 4
+        results = [read_result(path) for path in (run / "evaluations").glob("*.json")]
+        assert [content["data_set"] for content in results] == ["synthetic"] * 4
     weights = (run / "weights.safetensors").read_bytes()
 
     (run / "card.json").unlink()  # as if it had been stopped before it was finished

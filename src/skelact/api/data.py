@@ -96,8 +96,8 @@ def prepare(
 
     Args:
         data_set: auto (told by the files' content), ntu60, ntu120, pku1, pku2, msr-action3d, nw-ucla,
-            sbu, bandai-namco-2, bvh, npz, pyskl, pose-json, kinect-text, openpose, kinetics-skeleton, coco-
-            keypoints, mediapipe, csv, npy, c3d or pose
+            sbu, bandai-namco-2, synthetic, bvh, npz, pyskl, pose-json, kinect-text, openpose,
+            kinetics-skeleton, coco-keypoints, mediapipe, csv, npy, c3d or pose
         raw: folder or archive with the raw recordings; npz, pyskl: the file
         store: folder to write
         centre: leave positions in the camera's coordinates
@@ -296,7 +296,7 @@ def export(
 def synth(out: PathLike, *, sequences: int = 1200, seed: int = 0, actions: str | None = None) -> str:
     """Write a synthetic data set in the raw text format of NTU RGB+D: people before a faulty depth camera.
 
-    The files are prepared like the real ones (skelact data prepare ntu60). The same seed gives the same
+    The files are prepared like the real ones (skelact data prepare synthetic). The same seed gives the same
     bytes.
 
     Args:

@@ -147,7 +147,7 @@ def _make_store(out: Path, sequences: int, overall: Overall) -> Store:
                 )
                 unfinished.rename(raw)
         prepare(
-            "ntu60",
+            "synthetic",
             raw,
             store,
             on_progress=lambda done: overall.data("preparing", sequences + done.done),

@@ -22,7 +22,7 @@ from skelact.formats.kinetics_skeleton import kinetics_skeleton_data_set
 from skelact.formats.mediapipe import mediapipe_data_set
 from skelact.formats.msr_action3d import msr_action3d_data_set
 from skelact.formats.npy_arrays import npy_data_set
-from skelact.formats.ntu import ntu_data_set
+from skelact.formats.ntu import ntu_data_set, synthetic_data_set
 from skelact.formats.nw_ucla import nw_ucla_data_set
 from skelact.formats.openpose import openpose_data_set
 from skelact.formats.padded_npz import padded_npz_data_set
@@ -50,6 +50,7 @@ def data_sets() -> dict[str, DataSet]:
         pku_data_set(1),
         pku_data_set(2),
         bandai_namco_data_set(),
+        synthetic_data_set(),
         bvh_data_set(),
         padded_npz_data_set(),
         pyskl_data_set(),

@@ -97,6 +97,10 @@ PROTOCOLS: dict[str, tuple[Protocol, ...]] = {
         # active, masculine, normal and youthful train; elderly, exhausted and feminine test
         Protocol("xstyle", "style", (0, 4, 5, 6), (1, 2, 3)),
     ),
+    "synthetic": (
+        Protocol("xsub", "subject", NTU60_TRAIN_SUBJECTS, None),
+        Protocol("xview", "camera", (2, 3), (1,)),
+    ),
 }
 """The protocols of each data set, by the name that stores record."""
 

@@ -11,6 +11,7 @@ from skelact.store.prepare import Progress, prepare
 from skelact.store.protocols import split
 from skelact.store.store import Store
 from skelact.store.verify import compare_counts, find_problems
+from skelact.synthetic import write_data_set
 
 Writer = Callable[..., bytes]
 
@@ -75,6 +76,21 @@ def test_sequences_carry_what_their_names_say(store: Store) -> None:
     np.testing.assert_array_equal(sequence.positions[0, 0, 1], 0)  # centred
     assert store.meta["options"] == {"centred": True, "cleaning": 1}
     assert (store.data_set, store.fps, store.topology.name) == ("ntu60", 30.0, "ntu-25")
+
+
+def test_synthetic_recordings_are_read_as_ntu60_and_called_synthetic(tmp_path: Path) -> None:
+    write_data_set(tmp_path / "raw", sequences=8, seed=0)
+    synthetic, ntu = (
+        prepare(name, tmp_path / "raw", tmp_path / name, num_workers=1).store
+        for name in ("synthetic", "ntu60")
+    )
+    assert repr(synthetic).startswith("Store(synthetic, 8 sequences, ")
+    assert synthetic.meta["arrays"] == ntu.meta["arrays"]
+    for protocol in ("xsub", "xview"):
+        mine, theirs = split(synthetic, protocol), split(ntu, protocol)
+        np.testing.assert_array_equal(mine.train, theirs.train)
+        np.testing.assert_array_equal(mine.test, theirs.test)
+    assert compare_counts(synthetic) == (["synthetic has no published counts"], [])
 
 
 def test_the_number_of_workers_changes_no_byte(raw: Path, store: Store, tmp_path: Path) -> None:
