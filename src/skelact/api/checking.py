@@ -19,7 +19,7 @@ from skelact.formats.archives import RawFile, raw_files
 from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.formats.known import AUTO, hint
-from skelact.formats.manifest import MANIFEST_FILE
+from skelact.formats.manifest import is_manifest
 from skelact.formats.notes import Note
 from skelact.formats.notes import summary as notes_summary
 from skelact.skeleton.sequence import SkeletonSequence
@@ -291,12 +291,21 @@ def _understood(
     return replace(told, remarks=(*how, *told.remarks)), mine, used
 
 
+def _manifest_in(folder: Path) -> Path | None:
+    """Return the manifest in a folder; None where there is none, or it cannot be listed."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        named = (entry for entry in islice(entries, MOST_FILES) if is_manifest(entry.name))
+        return next((folder / entry.name for entry in named if entry.is_file()), None)
+    return None
+
+
 def _tables_beside(path: Path, file: RawFile) -> tuple[list[RawFile], RawFile]:
     """Return the manifest that may name a file, labels beside it, and the file under its path there."""
     folder = path.absolute().parent
     above = [folder, *folder.parents][:_ABOVE]
-    root = next((each for each in above if (each / MANIFEST_FILE).is_file()), folder)
-    tables = [RawFile(MANIFEST_FILE, root / MANIFEST_FILE)] if (root / MANIFEST_FILE).is_file() else []
+    manifest = next((found for each in above if (found := _manifest_in(each))), None)
+    root = folder if manifest is None else manifest.parent
+    tables = [] if manifest is None else [RawFile(manifest.name, manifest)]
     prefix = "".join(f"{part}/" for part in folder.relative_to(root).parts)
     with suppress(OSError), os.scandir(folder) as entries:
         labels = [

@@ -296,7 +296,7 @@ def _files(path: Path, named: str) -> Mapping[str, str]:
     with raw_files(path) as files:
         for file in files:
             place = str(Path(named) / file.name)
-            found[file.name.removesuffix(file.suffix)] = place
+            found[file.path_stem] = place
             found.setdefault(file.stem, place)
     return found
 

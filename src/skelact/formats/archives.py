@@ -68,8 +68,13 @@ class RawFile:
 
     @property
     def suffix(self) -> str:
-        """The file name's ending, e.g. ``.txt``."""
-        return _stem_and_suffix(self.name)[1]
+        """The file name's ending in small letters, e.g. ``.txt``."""
+        return _stem_and_suffix(self.name)[1].lower()
+
+    @property
+    def path_stem(self) -> str:
+        """The file's path without its ending."""
+        return self.name[: len(self.name) - len(self.suffix)]
 
     def read(self, bound: str = "recording") -> bytes:
         """Return the content.

@@ -11,7 +11,7 @@ from skelact.errors import DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence, Reader
 from skelact.formats.exclusions import Exclusion
-from skelact.formats.manifest import MANIFEST_FILE, read_manifest
+from skelact.formats.manifest import MANIFEST_FILE, is_manifest, read_manifest
 from skelact.formats.notes import Note
 
 ADVICE = f"put every class into a sub-folder of its own, or name the classes in a {MANIFEST_FILE}"
@@ -24,7 +24,7 @@ def have_class_folders(files: Sequence[RawFile]) -> bool:
         DataError: a manifest that cannot be used.
     """
     for file in files:
-        if file.name.rpartition("/")[2] == MANIFEST_FILE:
+        if is_manifest(file.name):
             manifest = read_manifest(file.name, file.read("metadata"))
             if any(entry.label is not None for entry in manifest.entries.values()):
                 return False

@@ -47,6 +47,10 @@ def _is_video(sample: Sample) -> bool:
     return head[4:8] == b"ftyp" or head.startswith(b"\x1aE\xdf\xa3") or is_riff
 
 
+def _is_utf16(sample: Sample) -> bool:
+    return sample.head.startswith((b"\xff\xfe", b"\xfe\xff")) and b"\0" in sample.head[:8]
+
+
 _XARRAY = "load it with the package movement, and give the data set to skelact.from_xarray"
 
 FOREIGN = (
@@ -68,5 +72,6 @@ FOREIGN = (
     ),
     ForeignFormat("a video", _is_video, "find who is in it first: skelact video FILE --out POSES.json"),
     ForeignFormat("a DeepLabCut table", _is_deeplabcut, _XARRAY),
+    ForeignFormat("text in UTF-16", _is_utf16, "save it as UTF-8"),
     ForeignFormat("an HDF5 file (DeepLabCut, SLEAP, NWB)", _is_hdf5, _XARRAY),
 )

@@ -6,8 +6,9 @@ wide  a line for every body in a frame: ``frame, body, nose_x, nose_y[, nose_z][
 ====  =====================================================================================================
 
 ``frame`` is a whole number, or there is ``time`` in seconds in its place; ``body`` is a number or a name, and
-may be left out where there is one. Fields are separated by commas, or all by semicolons or tabs. An empty
-field or ``nan`` is what was not seen. Joints are told by their names (:mod:`skelact.formats.named_joints`).
+may be left out where there is one. Fields are separated by commas, or all by semicolons or tabs: then numbers
+may have decimal commas. An empty field or ``nan`` is what was not seen. Joints are told by their names
+(:mod:`skelact.formats.named_joints`).
 
 The raw data of the data set ``csv`` is a folder of such files, and a manifest where wanted.
 """
@@ -18,7 +19,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
@@ -27,12 +28,12 @@ import numpy.typing as npt
 
 from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, quote
-from skelact.formats.manifest import MANIFEST_FILE, separator_of
+from skelact.formats.manifest import is_manifest
 from skelact.formats.named_joints import POINTS_LEFT_OUT, sequence_of_points, skeleton_of
 from skelact.formats.notes import Note
-from skelact.formats.number_text import float_of
+from skelact.formats.number_text import decoded_table, float_of, separator_of
 from skelact.formats.own_recordings import NO_CONFIDENCES, read_content, survey_recordings
-from skelact.formats.people import frame_steps
+from skelact.formats.people import ImageSize, frame_steps, in_pixels
 from skelact.formats.recognition import Sample
 from skelact.limits import check_limit
 from skelact.skeleton.topology import Topology
@@ -117,6 +118,7 @@ def read_csv(
     topology: Topology | None = None,
     fps: float | None = None,
     min_confidence: float = 0.0,
+    image_size: ImageSize | None = None,
 ) -> LabelledSequence:
     """Read one file.
 
@@ -127,6 +129,7 @@ def read_csv(
         topology: the skeleton; None: that of the joints' names.
         fps: frames a second; None: as a column of seconds tells, or unknown.
         min_confidence: a joint with a confidence below it, or of 0, is missing.
+        image_size: of the video, for 2-D positions that are shares of it.
 
     Raises:
         UnusableRecordingError: no such table, an unknown skeleton, or not one joint was seen.
@@ -172,32 +175,40 @@ def read_csv(
     _, first = np.unique(place, return_index=True)
     if len(first) < len(place):
         twice = np.setdiff1d(np.arange(len(place)), first)[0]
-        raise _malformed(file, lines[int(twice)], "a body or joint is there twice in one frame")
+        who = "a body" if columns.joint is None else f"{quote(points[joints[twice]].encode())} of a body"
+        detail = f"{who} is there twice in one frame; leave one out, or tell people apart by a column body"
+        raise _malformed(file, lines[int(twice)], detail)
     numbers = _numbers(file, lines, rows, columns.numbers, "a number, or nothing for what was not seen")
     width = columns.num_coordinates + columns.has_confidence
     table = np.full((num_bodies, num_frames, len(points), width), np.nan)
     table[where] = numbers.reshape(len(rows), -1, width) if columns.joint is None else numbers
+    positions = table[..., : columns.num_coordinates]
+    attributes: dict[str, int] = {}
+    notes: list[Note] = []
+    if columns.num_coordinates == 2:
+        seen = ~np.isnan(positions).any(-1)
+        positions, attributes, notes = in_pixels(positions, seen, file, image_size)
     sequence = sequence_of_points(
         file,
         name,
-        table[..., : columns.num_coordinates],
+        positions,
         skeleton,
         fps=fps,
         confidence=table[..., -1] if columns.has_confidence else None,
         min_confidence=min_confidence,
     )
     left_out = len(points) - skeleton.topology.num_joints
-    notes = [Note(file, POINTS_LEFT_OUT, left_out)] if left_out else []
+    notes += [Note(file, POINTS_LEFT_OUT, left_out)] if left_out else []
     notes += [Note(file, OTHER_COLUMNS, columns.num_others)] if columns.num_others else []
     notes += [Note(file, NO_CONFIDENCES)] if min_confidence > 0 and not columns.has_confidence else []
-    return LabelledSequence(sequence, notes=notes)
+    return LabelledSequence(replace(sequence, attributes=attributes), notes=notes)
 
 
 def _rows(file: str, data: bytes) -> tuple[list[int], list[list[str]]]:
     """Return the numbers of the lines that are not empty, and their fields."""
     try:
-        text = data.decode("utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator_of(text))
+        text, separator = decoded_table(data)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
         found = [(reader.line_num, row) for row in reader if row]
     except UnicodeDecodeError as error:
         detail = "bytes that are not UTF-8; save the file as UTF-8"
@@ -263,6 +274,7 @@ def csv_data_set() -> DataSet:
             "fps": None,
             "class_names": None,
             "min_confidence": 0.0,
+            "image_size": None,
             "body_order": None,
         },
         survey=partial(survey_recordings, read=partial(read_content, read_csv)),
@@ -270,7 +282,7 @@ def csv_data_set() -> DataSet:
 
 
 def _recognises(sample: Sample) -> bool:
-    if sample.file.name.rpartition("/")[2] == MANIFEST_FILE or not sample.lines:
+    if is_manifest(sample.file.name) or not sample.lines:
         return False
     first = sample.lines[0]
     return _columns([name.strip('"') for name in first.split(separator_of(first))]) is not None

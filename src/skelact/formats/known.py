@@ -174,7 +174,7 @@ def _some(files: Sequence[RawFile]) -> Iterable[RawFile]:
     """Return a few files of every ending, from all over, some of each."""
     by_suffix: dict[str, list[RawFile]] = {}
     for file in files:
-        by_suffix.setdefault(file.suffix.lower(), []).append(file)
+        by_suffix.setdefault(file.suffix, []).append(file)
     share = max(_MAX_SAMPLES // len(by_suffix), 4) if by_suffix else 0
     return [file for group in by_suffix.values() for file in group[:: -(-len(group) // share)]]
 

@@ -22,6 +22,7 @@ from skelact.errors import DataError, suggest
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError, shown
+from skelact.formats.number_text import separator_of
 from skelact.formats.protocol import (
     GIVEN,
     SIDES,
@@ -35,6 +36,8 @@ from skelact.formats.protocol import (
 from skelact.limits import check_limit
 
 MANIFEST_FILE = "manifest.csv"
+_LIKE_LABEL = ("class", "class_name", "action", "activity", "gesture", "category")
+"""What other tables call the column ``label``; here these are attributes."""
 NO_LABEL = "-1"
 """What stands for no class, as nothing does."""
 
@@ -71,6 +74,8 @@ class Manifest:
     """By the path or name in the column ``file``."""
     sides: Mapping[str, tuple[str, ...]]
     """The protocols whose splits it gives, and the names of their sides' numbers."""
+    remarks: tuple[str, ...] = ()
+    """What looks meant otherwise than it is taken."""
 
     def match(self, paths: Sequence[str]) -> dict[str, ManifestEntry]:
         """Return the lines of the recordings with these paths; those that are not listed are left out.
@@ -130,7 +135,7 @@ def read_manifest(file: str, data: bytes) -> Manifest:
         DataError: not UTF-8 CSV, no column ``file``, a column's name or a side that is not known, a line with
             too few or too many fields, or a recording that is listed twice; the message names the line.
     """
-    rows = _rows(file, data)
+    rows = _without_empty_columns(_rows(file, data))
     columns = [re.sub(r"[ .-]+", "_", name.lower()) for name in rows[0][1]] if rows else []
     if len(columns) > _MAX_COLUMNS:
         raise DataError(f"{file}: line 1: {len(columns):,} columns; expected up to {_MAX_COLUMNS}")
@@ -182,7 +187,26 @@ def read_manifest(file: str, data: bytes) -> Manifest:
         )
     if not entries:
         raise DataError(f"{file}: no recording is listed; expected a line for each")
-    return Manifest(file, entries, {protocol: names_of[column] for column, protocol in splits.items()})
+    sides_of = {protocol: names_of[column] for column, protocol in splits.items()}
+    remarks = [
+        f"{file}: column {column} is kept as an attribute; call it label to make it the class"
+        for column in _LIKE_LABEL
+        if column in columns and "label" not in columns
+    ]
+    for column, protocol in splits.items():
+        names, used = names_of[column], sorted(set(filter(None, sides[column])))
+        there = {side_number(names, side) for side in used}
+        remarks += [
+            f"{file}: {column} says {', '.join(used)[:60]}, nobody {side}: protocol {protocol} cannot be used"
+            for number, side in enumerate(names[: len(SIDES)])
+            if used and number not in there
+        ][:1]
+    return Manifest(file, entries, sides_of, tuple(remarks))
+
+
+def is_manifest(name: str) -> bool:
+    """Tell whether a path is a manifest's: its file is called so, in letters of any case."""
+    return name.rpartition("/")[2].lower() == MANIFEST_FILE
 
 
 def _rows(file: str, data: bytes) -> list[tuple[int, list[str]]]:
@@ -198,10 +222,11 @@ def _rows(file: str, data: bytes) -> list[tuple[int, list[str]]]:
     return [(line, row) for line, row in rows if any(row)]
 
 
-def separator_of(text: str) -> str:
-    """Return what separates the fields of a table: that sign which its first line has most."""
-    first = text.lstrip().partition("\n")[0]
-    return max((",", ";", "\t"), key=first.count)
+def _without_empty_columns(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Return rows without the columns at their end that hold nothing, as spreadsheets add."""
+    width = max((len(row) for _, row in rows), default=0)
+    used = max((number + 1 for _, row in rows for number, value in enumerate(row) if value), default=width)
+    return [(line, row[:used]) for line, row in rows]
 
 
 def _is_count(value: str) -> bool:
@@ -242,7 +267,7 @@ def with_manifest(
     Raises:
         DataError: more than one manifest, or one that cannot be used.
     """
-    found = [file for file in files if file.name.rpartition("/")[2] == MANIFEST_FILE]
+    found = [file for file in files if is_manifest(file.name)]
     if len(found) > 1:
         raise DataError(f"{found[0].name} and {found[1].name}: expected one manifest; join them")
     table = read_manifest(found[0].name, found[0].read("metadata")) if found else None
@@ -267,6 +292,7 @@ def with_manifest(
         ),
         remarks=(
             *used.remarks,
+            *table.remarks,
             *(remark for name, sides in table.sides.items() for remark in split_remarks(name, sides)),
         ),
         attribute_values={attribute_of(name): sides for name, sides in table.sides.items()},

@@ -32,7 +32,7 @@ from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError
 from skelact.formats.json_value import JsonValue, json_type, parse_json
-from skelact.formats.manifest import MANIFEST_FILE
+from skelact.formats.manifest import is_manifest
 from skelact.formats.mediapipe_csv import (
     FILE_JOINTS,
     FRAME_NUMBERS,
@@ -45,6 +45,7 @@ from skelact.formats.mediapipe_csv import (
     read_csv,
 )
 from skelact.formats.notes import Note
+from skelact.formats.number_text import separator_of
 from skelact.formats.own_recordings import read_content, reader_settings, survey_recordings
 from skelact.formats.people import ImageSize, People, frame_steps, seen_joints, sequence_of
 from skelact.formats.recognition import Sample
@@ -235,7 +236,8 @@ def _recognises(sample: Sample) -> bool:
     keys = {key.replace("_", "").lower() for found in sample.json_keys.values() for key in found}
     if keys & _KEYS.keys():
         return True
-    header = next(csv.reader(sample.lines[:1]), []) if sample.lines else []
+    first = sample.lines[:1]
+    header = next(csv.reader(first, delimiter=separator_of("".join(first))), [])
     joints = {joint for joint, _ in columns_of([name.strip() for name in header]).values()}
     return len(joints) == NUM_JOINTS
 
@@ -247,7 +249,7 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         DataError: more than one manifest, or one that cannot be used.
         ConfigurationError: a setting that cannot be used.
     """
-    tables = [file for file in files if file.suffix == CSV and not file.name.endswith(MANIFEST_FILE)]
+    tables = [file for file in files if file.suffix == CSV and not is_manifest(file.name)]
     suffix = CSV if tables else JSON
     recordings = tables or [file for file in files if file.suffix == JSON]
     read = partial(read_content, read_video)

@@ -5,7 +5,8 @@
   where told, ``z`` and ``visibility``.
 
 A column ``frame`` (or ``frame_index`` and the like) numbers frames; otherwise lines do. An empty field is
-what was not found. Other columns are not read.
+what was not found. Other columns are not read. Fields are separated as in
+:mod:`skelact.formats.keypoint_csv`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError
-from skelact.formats.number_text import fits_float32, float_of
+from skelact.formats.number_text import decoded_table, fits_float32, float_of
 
 Kind = Literal["world", "image"]
 KINDS: tuple[Kind, Kind] = ("world", "image")
@@ -58,8 +59,9 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
         UnusableRecordingError: no such table; the message names the line.
     """
     try:
-        text = data.decode("utf-8-sig")
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if any(row)]
+        text, separator = decoded_table(data)
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+        rows = [row for row in reader if any(row)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UnusableRecordingError(MALFORMED, file, "", f"not CSV in UTF-8 ({error})") from error
     header, lines = [name.strip() for name in rows[0]] if rows else [], rows[1:]
@@ -74,7 +76,7 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
     read = {*wide, *fields, *([] if frame is None else [frame])}
     body = text.partition("\n")[2]
     is_plain = body.isascii() and not set(body) & {"_", '"'}  # as in numbers that only Python knows
-    at_once = _all_values(header, len(lines), body) if is_plain else None
+    at_once = _all_values(header, len(lines), body, separator) if is_plain else None
     values = _values(file, header, lines, read) if at_once is None else at_once
     numbers = range(len(lines)) if frame is None else _frame_numbers(file, values[:, frame])
     poses: dict[int, list[Table]] = {}
@@ -94,12 +96,12 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
     return {None: [(number, pose) for number, pose in found if np.isfinite(pose).any()]}, set(poses)
 
 
-def _all_values(header: Sequence[str], num_lines: int, body: str) -> Table | None:
+def _all_values(header: Sequence[str], num_lines: int, body: str, separator: str) -> Table | None:
     """Return the numbers of all columns at once, or None where some field is no finite number."""
     if not body.strip():  # the names stand on several lines
         return None
     try:
-        values = np.loadtxt(body.splitlines(), np.float64, comments=None, delimiter=",", ndmin=2)
+        values = np.loadtxt(body.splitlines(), np.float64, comments=None, delimiter=separator, ndmin=2)
     except ValueError:
         return None
     is_whole = values.shape == (num_lines, len(header)) and fits_float32(np.abs(values).max())

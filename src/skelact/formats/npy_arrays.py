@@ -25,7 +25,7 @@ from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.label_files import Labels, read_labels
-from skelact.formats.manifest import MANIFEST_FILE
+from skelact.formats.manifest import is_manifest
 from skelact.formats.npy_rows import RowArray, open_array
 from skelact.formats.protocol import (
     GIVEN,
@@ -142,7 +142,7 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         raise ConfigurationError(
             f"--min-confidence means nothing to {first.array.path}, which holds no confidences; leave it out"
         )
-    manifests = [file.name for file in files if file.name.rpartition("/")[2] == MANIFEST_FILE]
+    manifests = [file.name for file in files if is_manifest(file.name)]
     values = [value for one in found.values() if one.labels for value in one.labels.values]
     numbers = [value for value in values if isinstance(value, int)]
     has_names = any(isinstance(value, str) for value in values)

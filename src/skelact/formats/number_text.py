@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from skelact.formats.exclusions import malformed, quote
 
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _LONGEST_LINE = 100_000  # bytes; a frame of two bodies has 2,000
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -33,6 +34,28 @@ def text_lines(file: str, data: bytes) -> list[bytes]:
     while lines and not lines[-1].strip():
         lines.pop()
     return lines
+
+
+def separator_of(text: str) -> str:
+    """Return what separates the fields of a table: that sign which its first line has most."""
+    first = text.lstrip().partition("\n")[0]
+    return max((",", ";", "\t"), key=first.count)
+
+
+def decoded_table(data: bytes) -> tuple[str, str]:
+    """Return a table of numbers as text, and what separates its fields.
+
+    Where that is no comma and no number has a point, commas between digits are points.
+
+    Raises:
+        UnicodeDecodeError: not UTF-8.
+    """
+    text = data.decode("utf-8-sig")
+    separator = separator_of(text)
+    body = text[len(next(iter(text.splitlines()), "")) :]
+    if separator != "," and "," in body and "." not in body:
+        text = text.removesuffix(body) + _DECIMAL_COMMA.sub(".", body)
+    return text, separator
 
 
 def float_of(word: bytes) -> float:

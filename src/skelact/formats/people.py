@@ -61,26 +61,26 @@ def seen_joints(confidences: Positions, min_confidence: float) -> Flags:
 
 
 def in_pixels(
-    people: People, file: str, image_size: ImageSize | None
-) -> tuple[People, dict[str, int], list[Note]]:
-    """Return 2-D people in pixels, the attributes that hold the image's size, and notes on what was taken.
+    positions: Positions, seen: Flags, file: str, image_size: ImageSize | None
+) -> tuple[Positions, dict[str, int], list[Note]]:
+    """Return positions in pixels, the attributes that hold the image's size, and notes on what was taken.
 
     Positions that all lie within 0 to 1 are shares of the image; with its size they become pixels.
 
     Args:
-        people: who was found.
+        positions: (..., V, 2).
+        seen: (..., V) which joints were found.
         file: how notes call the file.
         image_size: where it is known.
     """
-    found = people.positions[people.seen]
+    found = positions[seen]
     is_share = found.size > 0 and bool(((found >= 0) & (found <= 1)).all())
     if image_size is None:
-        return people, {}, [Note(file, SHARES)] if is_share else []
+        return positions, {}, [Note(file, SHARES)] if is_share else []
     attributes = {HEIGHT: image_size[1], WIDTH: image_size[0]}
     if not is_share:
-        return people, attributes, []
-    scaled = replace(people, positions=people.positions * np.array(image_size, np.float64))
-    return scaled, attributes, [Note(file, ASSUMED.format(*image_size))]
+        return positions, attributes, []
+    return positions * np.array(image_size, np.float64), attributes, [Note(file, ASSUMED.format(*image_size))]
 
 
 def frame_steps(file: str, numbers: Numbers, place: str) -> Numbers:
@@ -133,7 +133,8 @@ def sequence_of(
     attributes: dict[str, int] = {}
     notes: list[Note] = []
     if people.positions.shape[2] == 2:
-        people, attributes, notes = in_pixels(people, file, image_size)
+        pixels, attributes, notes = in_pixels(people.positions, people.seen, file, image_size)
+        people = replace(people, positions=pixels)
     people = _somebody(people, file)
     if len(np.unique(people.frames)) == len(people.frames):
         bodies = np.zeros(len(people.frames), np.int64)  # never two at a time: one person

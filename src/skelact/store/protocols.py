@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -175,11 +176,12 @@ def split(store: Store, protocol_name: str, *, needs_test: bool = True) -> Split
     others = sorted({int(value) for value in np.unique(values)} - {*protocol.train, -1})
     test = others if protocol.test is None else protocol.test
     sides = {"training": _rows(values, protocol.train), "test": _rows(values, test)}
+    names = store.attribute_values(protocol.attribute)
     for side, rows in sides.items():
         if not rows.size and (needs_test or side == "training"):
             raise DataError(
                 f"{store.path}: no {side} sequence under {protocol.name}, a split by {protocol.attribute} "
-                f"(here {_some(values)} only); prepare more recordings or choose another protocol"
+                f"(here {_some(values, names)} only); prepare more recordings or choose another protocol"
             )
     return Split(sides["training"], sides["test"])
 
@@ -251,7 +253,9 @@ def _rows(values: npt.NDArray[np.int32], wanted: tuple[int, ...] | list[int]) ->
     return np.concatenate([np.empty(0, np.int64), *rows])
 
 
-def _some(values: npt.NDArray[np.int32]) -> str:
-    """Return the distinct values for a message, at most eight of them."""
+def _some(values: npt.NDArray[np.int32], names: Sequence[str] | None) -> str:
+    """Return the distinct values for a message, at most eight of them, by their names where they have any."""
     distinct = np.unique(values).tolist()
+    if names is not None:
+        distinct = [names[value] if value >= 0 else "none" for value in distinct]
     return ", ".join(map(str, distinct[:8])) + (", ..." if len(distinct) > 8 else "")

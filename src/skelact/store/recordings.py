@@ -136,7 +136,7 @@ def _called_apart(data_set: DataSet, files: Sequence[RawFile]) -> list[RawFile]:
     names = [data_set.recording_name(file) if file.suffix == data_set.suffix else "" for file in files]
     counts = Counter(names)
     return [
-        replace(file, called=file.name.removesuffix(file.suffix)) if name and counts[name] > 1 else file
+        replace(file, called=file.path_stem) if name and counts[name] > 1 else file
         for file, name in zip(files, names, strict=True)
     ]
 

@@ -15,6 +15,8 @@ from skelact.store.store import Store
 
 FAR = 30.0
 """So many metres from where it began no sensor follows a body."""
+SLOWEST, FASTEST = 1.0, 2000.0
+"""Frames a second that recordings of movement have."""
 _ENOUGH = 20
 _BACKWARDS = 0.2
 
@@ -86,4 +88,10 @@ def remarks_on(store: Store) -> list[str]:
             remarks.append(
                 f"frame rates differ ({shown} a second{some}); --resample {known.min():g} brings all to one"
             )
+    rates = np.array([store.fps or np.nan]) if "fps" not in store.meta["arrays"] else store.array("fps")
+    odd = rates[(rates < SLOWEST) | (rates > FASTEST)]
+    if len(odd):
+        remarks.append(
+            f"{odd[0]:.3g} frames a second: if times are not in seconds, write them so, or give --fps"
+        )
     return remarks

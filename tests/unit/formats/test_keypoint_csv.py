@@ -8,6 +8,7 @@ from skelact.formats.data_set import LabelledSequence
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.keypoint_csv import read_csv
 from skelact.formats.notes import Note
+from skelact.formats.people import SHARES
 from skelact.skeleton.tables import COCO_17, KINECT_20
 from skelact.skeleton.topology import Topology
 
@@ -105,7 +106,10 @@ def test_semicolons_and_seconds_give_the_rate(sign: str) -> None:
         ("frame,joint,x,y\n0,hips,1,inf\n" + REST, "line 2: found 'inf'"),
         ("frame,joint,x,y\n,hips,1,2\n", "line 2: no frame"),
         ("frame,joint,x,y\n0.5,hips,1,2\n", "line 2: expected a whole number under frame"),
-        ("frame,joint,x,y\n0,hips,1,2\n0,hips,1,2\n" + REST, "line 3: a body or joint is there twice"),
+        (
+            "frame,joint,x,y\n0,hips,1,2\n0,hips,1,2\n" + REST,
+            "line 3: 'hips' of a body is there twice in one frame; leave one out",
+        ),
         ("frame,joint,x,y\n0,hips,1,2\n0,head,1,2\n", "no hand_left, which stick has: hips, head; name it"),
         ("frame,joint,x,y\n0,hips,,\n0,head,,\n0,hand_left,,\n", "at least one joint that was seen"),
         ("frame,joint,x,y\n0,hips,1e39,0\n0,head,1,1\n0,hand_left,1,1\n", "joint hips: expected finite"),
@@ -118,6 +122,30 @@ def test_a_mistake_is_named_with_its_place(text: str, message: str) -> None:
         read_csv("a.csv", "a", text.encode("utf-8", "surrogateescape"), topology=STICK)
     assert str(error.value).startswith("a.csv: ")
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_decimal_commas_where_fields_are_separated_by_other_signs(sign: str) -> None:
+    lines = [
+        "time,joint,x,y",
+        *(f"{frame / 10},{joint},{frame}.5,-0.25" for frame in range(3) for joint in STICK.joints),
+    ]
+    points = "\n".join(lines).replace(",", sign)
+    commas = points.replace(".", ",")
+    np.testing.assert_array_equal(read(commas).sequence.positions, read(points).sequence.positions)
+    assert read(commas).sequence.fps == 10
+    with pytest.raises(
+        UnusableRecordingError, match="found '0,5'"
+    ):  # points and commas: one of them means thousands
+        read(points.replace("0.5", "0,5"))
+
+
+def test_shares_of_an_image_are_told_and_take_its_size() -> None:
+    text = "frame,joint,x,y\n0,hips,0.5,0.5\n0,head,0.5,0.25\n0,hand_left,,\n"
+    assert [note.what for note in read(text).notes] == [SHARES]
+    found = read(text, image_size=(200, 100)).sequence
+    np.testing.assert_array_equal(found.positions[0, 0], [[100, 50], [100, 25], [0, 0]])
+    assert found.attributes == {"image_height": 100, "image_width": 200}
 
 
 def test_bodies_seen_in_few_frames_do_not_fill_the_memory() -> None:

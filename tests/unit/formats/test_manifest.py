@@ -103,3 +103,30 @@ def test_more_than_two_sides() -> None:
         {"split_given": 1},
         {"split_given": 2, "split_a": 1},
     ]
+
+
+def test_empty_columns_at_the_end_are_none() -> None:
+    (entry,) = read_manifest("m.csv", b"file,label,,\nr0,sit,,\n").entries.values()
+    assert entry.label == "sit"
+    with pytest.raises(DataError, match="column ''"):
+        read_manifest("m.csv", b"file,,label\nr0,,sit\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ("file,class\nr0,sit\n", "column class is kept as an attribute; call it label to make it the class"),
+        ("file,split\nr0,test\nr1,\n", "split says test, nobody train: protocol given cannot be used"),
+        (
+            "file,split_room\nr0,tr\nr1,te\n",
+            "split_room says te, tr, nobody train: protocol room cannot be used",
+        ),
+    ],
+)
+def test_what_looks_meant_otherwise_is_told(text: str, remark: str) -> None:
+    assert read_manifest("m.csv", text.encode()).remarks == (f"m.csv: {remark}",)
+
+
+def test_nothing_is_told_of_what_is_meant_so() -> None:
+    text = "file,class,label,split,split_room,split_b\nr0,a,sit,train,,dev\nr1,a,sit,test,,train\n"
+    assert read_manifest("m.csv", text.encode()).remarks == ()

@@ -154,13 +154,13 @@ def test_numbers_of_frames() -> None:
 
 def test_shares_of_an_image_become_pixels_where_its_size_is_known() -> None:
     found, _ = people(walking(0, 0, 3))
-    shares = People(found.frames, found.positions.clip(0) / 400, found.seen)
-    pixels, attributes, notes = in_pixels(shares, "a", (640, 480))
-    np.testing.assert_allclose(pixels.positions, shares.positions * (640, 480))
+    shares = found.positions.clip(0) / 400
+    pixels, attributes, notes = in_pixels(shares, found.seen, "a", (640, 480))
+    np.testing.assert_allclose(pixels, shares * (640, 480))
     assert attributes == {HEIGHT: 480, WIDTH: 640}
     assert "640x480" in notes[0].what
-    same, attributes, notes = in_pixels(shares, "a", None)
+    same, attributes, notes = in_pixels(shares, found.seen, "a", None)
     assert same is shares
     assert (attributes, [note.what for note in notes]) == ({}, [SHARES])
-    same, attributes, notes = in_pixels(found, "a", (640, 480))
-    assert (same is found, attributes, notes) == (True, {HEIGHT: 480, WIDTH: 640}, [])
+    same, attributes, notes = in_pixels(found.positions, found.seen, "a", (640, 480))
+    assert (same is found.positions, attributes, notes) == (True, {HEIGHT: 480, WIDTH: 640}, [])

@@ -149,6 +149,7 @@ def amass() -> bytes:
         ("01.asf", b":version 1.10\n:name VICON\n:units\n", "Acclaim skeleton .* BVH or C3D first"),
         ("01_01.amc", b"#!OML:ASF\n:FULLY-SPECIFIED\n:DEGREES\n1\n", "Acclaim motion .* BVH or C3D first"),
         ("m.csv", b"scorer,net,net\nbodyparts,snout,snout\ncoords,x,y\n0,1,2\n", "skelact.from_xarray"),
+        ("m.csv", "frame,joint,x,y\n0,nose,1,2\n".encode("utf-16"), "text in UTF-16: save it as UTF-8"),
         ("m.h5", b"\x89HDF\r\n\x1a\n" + bytes(64), "skelact.from_xarray"),
     ],
 )

@@ -188,6 +188,13 @@ def test_recordings_are_brought_to_one_rate_by_time(tmp_path: Path) -> None:
     np.testing.assert_array_equal(store.positions(1), as_recorded.positions(1))
 
 
+@pytest.mark.parametrize(("rate", "is_odd"), [(1 / 33, True), (0.9, True), (1.0, False), (2500.0, True)])
+def test_a_rate_that_no_recording_has_is_told(tmp_path: Path, rate: float, is_odd: bool) -> None:
+    remarks = prepare("pose-json", pose_json(tmp_path / "raw", [rate]), tmp_path / "store").remarks
+    said = f"{rate:.3g} frames a second: if times are not in seconds, write them so, or give --fps"
+    assert (said in remarks) == is_odd
+
+
 def test_rates_of_the_case(tmp_path: Path) -> None:
     raw = Path(__file__).resolve().parents[4] / "shared" / "cases" / "c29_fps"
     if not raw.is_dir():

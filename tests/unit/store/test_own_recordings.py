@@ -100,6 +100,14 @@ def test_a_threshold_for_confidences_that_are_not_there_is_told(told: bool, tmp_
         assert (f"{NO_CONFIDENCES}: in 1 file" in outcome.remarks) == (not told and threshold > 0)
 
 
+def test_names_of_files_may_end_in_capital_letters(tmp_path: Path) -> None:
+    table = b"file,label\nr0,kick\nR1.JSON,wave\n"
+    raw = write(tmp_path / "raw", {"r0.Json": pose(0), "R1.JSON": pose(1), "Manifest.CSV": table})
+    outcome = prepared(raw, "auto")
+    assert not outcome.exclusions
+    assert dict(zip(outcome.store.names, outcome.store.labels, strict=True)) == {"R1": 1, "r0": 0}
+
+
 def test_names_that_are_identities_stay_so(tmp_path: Path) -> None:
     frame = b"\n".join([b"0.1 0.2 3.0 1"] * 20)
     name = "a01_s02_e03_skeleton3D.txt"
