@@ -136,6 +136,15 @@ def test_a_stream_is_followed_without_torch(taught, exact, tmp_path):
     assert [json.loads(line)["event"] for line in done.stdout.splitlines()] == [each.event for each in events]
 
 
+def test_the_runtime_tells_nobody_and_leaves_nothing_at_home(taught, exact, tmp_path):
+    """ONNX Runtime would write a number of the machine there, for its makers."""
+    command = [sys.executable, "-m", "skelact.cli.main", "predict", exact.path, taught / "asked", "--json"]
+    without = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    home = without | {"HOME": str(tmp_path)}
+    subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True, env=home)
+    assert not list(tmp_path.rglob("*onnx*"))
+
+
 def test_eight_bits_are_told_and_have_a_price(exported, exact):
     assert exported.largest_difference < 1e-4
     assert 0 <= exported.agreement <= 1

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 import urllib.request
@@ -19,6 +20,7 @@ from random import Random
 import httpx
 import numpy as np
 import pytest
+import torch
 import uvicorn
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -210,6 +212,24 @@ def test_a_token_is_asked_where_there_is_one(model, pose):
             stream.send_text("end")
 
 
+def test_frames_at_which_nothing_is_decided_wait_for_nobody(model, pose):
+    """While somebody else's question takes its time."""
+    app, taken = build_app(model), threading.Event()
+    with TestClient(app, base_url=ADDRESS) as client:
+        app.state.answering._thread.submit(taken.wait, 60)
+        try:
+            with client.websocket_connect("/stream?every=100", headers={"Host": "127.0.0.1:8000"}) as stream:
+                stream.send_json({"topology": "ntu-25", "fps": 30})
+                for frame in pose["bodies"][0]["positions"][:20]:
+                    stream.send_json({"bodies": [{"id": 7, "positions": frame}]})
+                stream.send_json({"topology": "none"})
+                _, code, reason = all_of(stream)
+        finally:
+            taken.set()
+        assert code == streaming.BROKEN
+        assert reason.startswith("message 22: "), "all before were taken"
+
+
 def test_pages_of_elsewhere_and_other_names_may_not_ask(client, pose):
     assert client.post("/predict", json=pose, headers={"Origin": "http://evil.org"}).status_code == 403
     assert client.post("/predict", json=pose, headers={"Host": "evil.org:8000"}).status_code == 403
@@ -393,7 +413,8 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 def in_the_image():
     """Return the packages that the image names, but for torch."""
-    return re.search(r"constraints.txt \\\n    ([\w -]+)\n", DOCKERFILE)[1].split()
+    named = re.search(r"constraints.txt \\\n    ([\w -]+) \$\{BESIDE\}\n", DOCKERFILE)[1]
+    return [*named.split(), *re.search(r'^ARG BESIDE="(.+)"$', DOCKERFILE, re.M)[1].split()]
 
 
 def not_in_the_image():
@@ -418,6 +439,31 @@ def test_the_image_holds_pinned_packages_that_are_there_and_no_more():
     command = json.loads(re.search(r"^CMD (\[.+\])$", DOCKERFILE, re.M)[1])
     entry = json.loads(re.search(r"^ENTRYPOINT (\[.+\])$", DOCKERFILE, re.M)[1])
     parse([*entry[1:], *command])
+
+
+def test_what_the_image_leaves_out_of_torch_is_not_what_it_begins_with(tmp_path):
+    """The lines are run on a folder that looks like torch; importing torch asks for its shm manager."""
+    site = tmp_path / "site"
+    manager, *others = (
+        site / "torch" / name
+        for name in ("bin/torch_shm_manager", "bin/protoc", "bin/more/a", "test/b", "include/c", "lib/d.so")
+    )
+    for path in (manager, *others):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    lines = [line for line in DOCKERFILE.splitlines() if re.match(r"    && (rm -rf|find) ", line)]
+    run = " && ".join(line.strip().removeprefix("&& ").removesuffix("\\") for line in lines)
+    subprocess.run(["sh", "-e", "-c", run], cwd=site, check=True)
+    assert sorted(path.name for path in site.rglob("*") if path.is_file()) == ["d.so", "torch_shm_manager"]
+    assert (Path(torch.__file__).parent / "bin" / manager.name).is_file()
+    subprocess.run(["sh", "-e", "-c", run], cwd=tmp_path, check=True)  # an image without torch
+
+
+def test_the_page_builds_the_image_as_the_dockerfile_says():
+    told = re.sub(r"^#   ?", "", "\n".join(re.findall(r"^#   .+", DOCKERFILE, re.M)), flags=re.M)
+    page = (ROOT / "docs" / "serving.md").read_text()
+    for command in filter(None, re.split(r"(?m)^(?=docker )", told)):
+        assert " ".join(command.replace("\\\n", " ").split()) in page
 
 
 @contextmanager

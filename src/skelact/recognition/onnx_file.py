@@ -37,6 +37,8 @@ POSITIONS, PROBABILITIES, DISTANCE = "positions", "probabilities", "distance"
 ABOUT, CHECKSUM = "skelact", "skelact-sha256"
 """Keys of the metadata: JSON, and what :func:`seal` writes."""
 EXPORT_AGAIN = "export the model again (skelact export MODEL OUT.onnx)"
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+"""ONNX Runtime would keep a number of this machine at home, and tell its makers of its use."""
 _EMPTY = "0" * 64
 _SEAL = re.compile(CHECKSUM.encode() + rb"\x12@([0-9a-f]{64})")  # as protobuf writes a text of 64 letters
 

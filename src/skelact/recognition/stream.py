@@ -137,11 +137,17 @@ class Stream:
         for name, positions in frames.items():
             if not np.isnan(positions).all():
                 self._tracks.setdefault(name, _Track()).add(now, positions, self.window)
+        decides = self.decides_next
         self._waiting += 1
-        if self._waiting >= self.settings.every:
+        if decides:
             self._waiting = 0
             events += self._decide(now)
         return events
+
+    @property
+    def decides_next(self) -> bool:
+        """Whether the next frame is one at which the recogniser is asked; at others frames are only kept."""
+        return self._waiting + 1 >= self.settings.every
 
     def finish(self) -> list[Event]:
         """End whatever goes on: no frame comes any more."""

@@ -71,7 +71,8 @@ async def follow(socket: WebSocket, answering: Answering, metrics: Metrics) -> N
                     continue
                 metrics.frames.inc()
                 people, time, fps = frame
-                events = await answering.run(partial(stream.frame, people, time=time, fps=fps))
+                take = partial(stream.frame, people, time=time, fps=fps)
+                events = await answering.run(take) if stream.decides_next else take()
             for event in events:
                 metrics.events.labels(event.event).inc()
                 await asyncio.wait_for(socket.send_json(event.to_dict()), PATIENCE)
