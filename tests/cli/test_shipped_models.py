@@ -5,7 +5,8 @@ import pytest
 import skelact
 from skelact.cli.main import main
 from skelact.errors import DataError
-from skelact.models.shipped import FOLDER, UNIVERSAL, find_model
+from skelact.models.shipped import FOLDER, UNIVERSAL, find_model, shipped_models, shipped_name
+from skelact.results.tables import group, read_entries
 
 
 def test_a_name_is_found_anywhere_and_results_stay_out_of_the_package(store_path, tmp_path, monkeypatch):
@@ -16,6 +17,17 @@ def test_a_name_is_found_anywhere_and_results_stay_out_of_the_package(store_path
     assert result.path.resolve().is_relative_to(tmp_path / UNIVERSAL / "evaluations")
     assert not (FOLDER / UNIVERSAL / "evaluations").exists()
     assert find_model(UNIVERSAL) == FOLDER / UNIVERSAL  # the folder of results is no model
+    assert str(result).startswith(f"{UNIVERSAL} on ")
+    (method,) = group(read_entries([result.path]))
+    assert method.label == UNIVERSAL
+
+
+def test_a_copy_of_a_shipped_encoder_keeps_its_name_and_other_encoders_have_none(tiny_run):
+    for name in shipped_models():
+        assert shipped_name(skelact.load(name).card) == name
+    assert skelact.load(tiny_run).name == skelact.load(tiny_run).method
+    assert shipped_name({**skelact.load(UNIVERSAL).card, "seeds": [1]}) is None
+    assert shipped_name({}) is None
 
 
 def test_a_model_on_disk_comes_before_a_shipped_one(tiny_run, tmp_path, monkeypatch):

@@ -176,6 +176,7 @@ def test_classes_may_have_names_with_signs_that_are_not_printed(tiny_run, tmp_pa
         for each in range(2):
             pose(tmp_path / "gestures" / name, f"{number}-{each}", frames(10 * number + each), "ntu-25")
     made = skelact.teach(tmp_path / "gestures", out=tmp_path / "model", from_=tiny_run)
+    assert "--up says it\nnote        such options are those of 'skelact data prepare'" in made.text
     assert sorted(made.model.classes) == ["rest", r"s\u200bit", "wave"]
 
 
@@ -189,6 +190,7 @@ def test_classes_may_have_names_with_signs_that_are_not_printed(tiny_run, tmp_pa
         ({"wave": 2, "rest": 2, "sit": 0}, r"sit: no recording in it can be used"),
         ({"wave": 2, "rest": 2, "": 1}, "lies in no sub-folder"),
         ({"wave": 2, "rest": 2}, "stick skeletons have 4 of the 25 joints .*skelact pretrain --data"),
+        ({"wave": 2, "rest": 2}, "2-D positions, .*data prepare auto .*pretrain --data STORE .* --from RUN"),
     ],
 )
 def test_folders_that_cannot_teach_are_told_in_one_line(files, message, tiny_run, tmp_path, capsys):
@@ -197,6 +199,8 @@ def test_folders_that_cannot_teach_are_told_in_one_line(files, message, tiny_run
         (tmp_path / "gestures" / name).mkdir(exist_ok=True)
         for each in range(count):
             positions = frames(10 * number + each, 4 if "stick" in message else 25)
+            if "2-D" in message:
+                positions = np.asarray(positions)[..., :2].tolist()
             topology = STICK if "stick" in message else "ntu-25"
             pose(tmp_path / "gestures" / name, f"{name}-{each}", positions, topology)
     words = ["teach", tmp_path / "gestures", "--from", tiny_run, "--out", tmp_path / "model"]

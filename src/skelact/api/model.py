@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactWarning
-from skelact.models.shipped import find_model, place_of_results
+from skelact.models.shipped import find_model, place_of_results, shipped_name
 from skelact.recognition.answers import Prediction
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import FARTHEST, SkeletonSequence
@@ -109,6 +109,11 @@ class Model:
     def method(self) -> str:
         """Name of the method that trained it."""
         return str(self.card.get("method", "unknown"))
+
+    @property
+    def name(self) -> str:
+        """What results call it: the name of the shipped model whose encoder it has, or its method."""
+        return shipped_name(self.card) or self.method
 
     @property
     def topology(self) -> Topology:

@@ -30,6 +30,12 @@ _NOT_AGAIN = ("class_names", "body_order", "first_label")
 """Settings of a preparation that do not change what recordings without a class look like."""
 
 
+_LEARN = (
+    "train an encoder on such recordings: skelact data prepare auto '{}' STORE, skelact pretrain --data "
+    "STORE --out RUN, and teach it classes: skelact teach ... --from RUN"
+)
+
+
 @dataclass(frozen=True)
 class Readable:
     """Recordings that a model can take."""
@@ -84,7 +90,7 @@ def readable(
         if found.store.num_coordinates != num_known:
             raise ConfigurationError(
                 f"{named}: {found.store.num_coordinates}-D positions, the encoder knows {num_known}-D ones, "
-                "and nothing brings the one to the other; take an encoder of such positions"
+                f"and nothing brings the one to the other; {_LEARN.format(named)}"
             )
         if as_recorded:
             from skelact.models.pretrained import Pretrained  # which needs torch
@@ -96,8 +102,8 @@ def readable(
             if len(missing) > target.num_joints / 2:
                 raise ConfigurationError(
                     f"{named}: {source.name} skeletons have {target.num_joints - len(missing)} of the "
-                    f"{target.num_joints} joints of {target.name} that the encoder knows, too few; train one "
-                    "on such skeletons (skelact pretrain --data STORE --out RUN), and take it (--from RUN)"
+                    f"{target.num_joints} joints of {target.name} that the encoder knows, too few; "
+                    f"{_LEARN.format(named)}"
                 )
             converted = convert_store(found.store, Path(scratch) / "converted", target)
             remarks = list(found.remarks)

@@ -282,6 +282,10 @@ def _account(found: Readable, named: Path, num_used: int) -> list[str]:
     people = "2-D" if store.num_coordinates == 2 else "3-D"
     lines = [f"{'recordings':<12}{named}: {num_used:,} used; {store.topology.name}, {people}"]
     lines += [f"{'note':<12}{remark}" for remark in found.remarks]
+    if any("--" in remark for remark in found.remarks):
+        lines.append(
+            f"{'note':<12}such options are those of 'skelact data prepare', whose store is taught as well"
+        )
     without = len(found.store) - num_used
     if without:
         lines.append(f"{'left out':<12}{without:,} without a class")

@@ -13,6 +13,7 @@ import ast
 import inspect
 import re
 import shutil
+import textwrap
 import types
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -142,6 +143,9 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
         width = min(shutil.get_terminal_size((110, 24)).columns, 110)
         super().__init__(prog, max_help_position=34, width=width)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)  # names stay whole
 
     def _format_action_invocation(self, action: argparse.Action) -> str:
         if not action.option_strings:

@@ -9,7 +9,7 @@ from torch import Tensor
 from skelact.clips.sampling import IntArray, Windows
 from skelact.clips.source import Clips, ClipSource
 from skelact.detection.settings import WindowConfig
-from skelact.evaluation.features import BATCH_SIZE
+from skelact.evaluation.features import batch_size_of
 from skelact.models.backbone import Backbone, features_of
 from skelact.models.heads import pool
 
@@ -24,7 +24,7 @@ def sliding_windows(num_frames: int, config: WindowConfig) -> Windows:
 
 @torch.no_grad()
 def frame_features(
-    encoder: Backbone, source: ClipSource, recording: int, config: WindowConfig, batch_size: int = BATCH_SIZE
+    encoder: Backbone, source: ClipSource, recording: int, config: WindowConfig, batch_size: int | None = None
 ) -> Tensor:
     """Embed every frame of a recording in which a body is present.
 
@@ -36,13 +36,14 @@ def frame_features(
         source: where the clips come from.
         recording: its place in the store.
         config: the windows.
-        batch_size: windows at a time; bounds the memory.
+        batch_size: windows at a time; default: :func:`skelact.evaluation.features.batch_size_of`.
 
     Returns:
         (F, D) on the CPU, for the frames of :meth:`ClipSource.frame_numbers`.
     """
     num_frames = len(source.frame_numbers(recording))
     windows = sliding_windows(num_frames, config)
+    batch_size = batch_size_of(source) if batch_size is None else batch_size
     total, count = torch.zeros(0), torch.zeros(num_frames, 1)
     for begin in range(0, len(windows.start), batch_size):
         part = Windows(*(each[begin : begin + batch_size] for each in windows))

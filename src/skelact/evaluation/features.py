@@ -55,6 +55,12 @@ def gather(share: Tensor, num: int, fabric: Fabric) -> Tensor:
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 BATCH_SIZE = 128
+_BATCH_FRAMES = 128 * BATCH_SIZE
+
+
+def batch_size_of(source: ClipSource) -> int:
+    """Return how many clips are computed at a time, fewer of long ones, so that memory is bounded."""
+    return max(1, min(BATCH_SIZE, _BATCH_FRAMES // source.settings.num_frames))
 
 
 @torch.no_grad()
@@ -67,7 +73,7 @@ def extract_features(
     encoder: Backbone,
     source: ClipSource,
     indices: Indices,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     *,
     fabric: Fabric | None = None,
     title: str = "",
@@ -79,7 +85,7 @@ def extract_features(
         encoder: the representation; it is not changed.
         source: where the clips come from.
         indices: (N,) sequences of the store.
-        batch_size: sequences at a time; bounds the memory.
+        batch_size: sequences at a time; default: :func:`batch_size_of`.
         fabric: the processes that share the work; default: this one does it all.
         title: what the progress line on a terminal calls it; none without a title.
         pooling: what stands side by side in an embedding.
@@ -92,7 +98,8 @@ def extract_features(
         return embed(encoder, source.test(indices[part]), pooling)
 
     with frozen(encoder, source.device):
-        features = in_batches(embed_test, len(indices), batch_size, fabric=fabric, title=title)
+        size = batch_size_of(source) if batch_size is None else batch_size
+        features = in_batches(embed_test, len(indices), size, fabric=fabric, title=title)
     return features, labels_of(source, indices)
 
 
@@ -118,7 +125,7 @@ def extract_poolings(
         return encode_clips(encoder, clips.positions, clips.present, clips.seen, poolings)[1]
 
     with frozen(encoder, source.device):
-        return several_in_batches(embed_test, len(indices), BATCH_SIZE, title=title)
+        return several_in_batches(embed_test, len(indices), batch_size_of(source), title=title)
 
 
 def extract_sides(
@@ -183,7 +190,7 @@ def extract_crops(
         return embed(encoder, source.train(indices[part], draws=draws[part]), pooling)
 
     with frozen(encoder, source.device):
-        return in_batches(embed_crops, len(indices), BATCH_SIZE, fabric=fabric, title=title)
+        return in_batches(embed_crops, len(indices), batch_size_of(source), fabric=fabric, title=title)
 
 
 def labels_of(source: ClipSource, indices: Indices) -> Tensor:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric  # which takes its time to load
 
 KS = (1, 10, 20)
+SMALLEST_TAU = 1e-6  # a cosine divided by it is a number in single precision, with digits to spare
 SIMILARITIES_AT_A_TIME = 2**22  # 16 MiB of float32
 
 
@@ -137,8 +138,10 @@ def check_options(ks: Sequence[int], tau: float, num_train: int) -> None:
         raise ConfigurationError(
             f"k={max(ks)}: there are only {num_train} training sequences; choose fewer (--k)"
         )
-    if not tau > 0:
-        raise ConfigurationError(f"tau={tau}: the temperature of the votes must be above 0")
+    if not tau >= SMALLEST_TAU:
+        raise ConfigurationError(
+            f"tau={tau}: the temperature of the votes must be above 0, {SMALLEST_TAU:g} or more"
+        )
 
 
 def check_features(train_features: Tensor, train_labels: Tensor, test_features: Tensor) -> None:

@@ -22,7 +22,7 @@ from skelact.density import kernel
 from skelact.density.arrays import BANDWIDTH, MOTIONLESS_CHANGE
 from skelact.density.positions import joint_density
 from skelact.errors import DataError
-from skelact.evaluation.features import BATCH_SIZE, Indices, in_batches, labels_of
+from skelact.evaluation.features import Indices, batch_size_of, in_batches, labels_of
 from skelact.models.backbone import frozen
 from skelact.models.pretrained import load_pretrained
 from skelact.pretraining.contrastive.model import ContrastiveModel
@@ -202,7 +202,7 @@ def class_prime_joints(
         return joint_sums(prime_joints(model, clips, positions), seen_joints(clips))
 
     with nullcontext() if model is None else frozen(model, source.device):
-        sums = in_batches(sums_of, len(indices), BATCH_SIZE, fabric=fabric, title=title)
+        sums = in_batches(sums_of, len(indices), batch_size_of(source), fabric=fabric, title=title)
     labels = labels_of(source, indices)
     return ClassPrimeJoints(
         class_names=tuple(source.store.class_names[label] for label in classes),

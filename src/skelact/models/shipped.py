@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+from skelact.files import read_json
 from skelact.models.card import CARD
 
 FOLDER = Path(__file__).parents[1] / "weights"
@@ -24,6 +29,21 @@ def find_model(run: Path | str) -> Path:
     if str(run) in shipped_models() and not (path / CARD).is_file():
         return FOLDER / path
     return path
+
+
+def shipped_name(card: Mapping[str, Any]) -> str | None:
+    """Return the name of the shipped model whose encoder a card is of; None of any other."""
+    return _names().get(_mark(card))
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    return {_mark(read_json(FOLDER / name / CARD)): name for name in shipped_models()}
+
+
+def _mark(card: Mapping[str, Any]) -> str:
+    """Return what tells an encoder from others: how, from what and with which seeds it learned."""
+    return json.dumps([card.get(key) for key in ("method", "data_hash", "identity", "seeds")])
 
 
 def place_of_results(run: Path) -> Path:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
-from skelact.evaluation.features import BATCH_SIZE, extract_features, several_in_batches
+from skelact.evaluation.features import batch_size_of, extract_features, several_in_batches
 from skelact.evaluation.linear_layer import LinearLayer
 from skelact.files import checked
 from skelact.models.backbone import frozen
@@ -102,7 +102,7 @@ class Recogniser:
             return [model.head(features, clips.present).float(), *embeddings]
 
         with frozen(model, source.device):
-            scores, embeddings = several_in_batches(answer, len(indices), BATCH_SIZE, title=title)
+            scores, embeddings = several_in_batches(answer, len(indices), batch_size_of(source), title=title)
         return scores, embeddings
 
     @property

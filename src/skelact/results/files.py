@@ -38,9 +38,9 @@ from skelact.files import (
 from skelact.formats.exclusions import error_text
 from skelact.limits import check_limit
 from skelact.models.pretrained import Pretrained
-from skelact.pretraining.identity import IDENTITY, LEFT_OUT, SEEDS
+from skelact.pretraining.identity import IDENTITY, LEFT_OUT, SEEDS, digest
 from skelact.provenance import code_version, package_versions
-from skelact.results.identity import result_identity, result_seeds
+from skelact.results.identity import evaluation_settings, result_identity, result_seeds
 from skelact.results.schema import ResultFile
 from skelact.store.protocols import Split
 from skelact.store.store import Store
@@ -238,7 +238,7 @@ def result_name(content: Mapping[str, Any]) -> str:
     """Return the name of a result's file, without its ending.
 
     It names what one tries side by side on one run: pooling, balance, clips where they are not usual.
-    Data of the same name but other content is kept apart by :func:`write_result`.
+    Other settings, and data of the same name but other content, are kept apart by :func:`write_result`.
     """
     start = "-".join(["trained" if content["trained"] else "untrained", *_ways(content)])
     parts = [content["evaluation"], content["data_set"], content["protocol"]]
@@ -257,9 +257,19 @@ def result_marks(content: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     """
     subset = content.get("subset")
     labels = [] if subset is None else [f"{subset['num_sequences']}labels"]
-    _, is_other, data = path.stem.rpartition("-data-")
-    other = [f"data-{data}"] if is_other and data == content["data_hash"][:8] else []
-    return (*labels, *_without(content), *_ways(content), *other)
+    endings = (_data_ending(content), _settings_ending(content))
+    others = [ending for ending in endings if f"-{ending}-" in f"{path.stem}-"]
+    return (*labels, *_without(content), *_ways(content), *others)
+
+
+def _data_ending(content: Mapping[str, Any]) -> str:
+    """Return what ends a file's name where a result of other data has the name without it."""
+    return f"data-{content['data_hash'][:8]}"
+
+
+def _settings_ending(content: Mapping[str, Any]) -> str:
+    """Return what ends a file's name where a result with other settings has the name without it."""
+    return f"settings-{digest(evaluation_settings(content))[:8]}"
 
 
 def _ways(content: Mapping[str, Any]) -> list[str]:
@@ -310,7 +320,8 @@ def write_result(
 ) -> Path:
     """Write a result under ``folder/evaluations`` and return the file's path; an older one is replaced.
 
-    One of other data is not: two stores of a name, as all recordings of one's own have, get a file each.
+    One of other data is not: two stores of a name, as all recordings of one's own have, get a file each; nor
+    is one with other settings.
 
     Of two processes that write the same result at once, the second waits: the files are those of one of them.
 
@@ -352,16 +363,23 @@ def write_result(
 
 
 def _path_of(folder: Path, content: Mapping[str, Any]) -> Path:
-    """Return where a result goes: where none of other data is."""
+    """Return where a result goes: where none of other data is, nor with other settings."""
     path = folder / f"{result_name(content)}.json"
-    if not path.is_file():
-        return path
+    before = _readable(path)
+    if before is not None and before["data_hash"] != content["data_hash"]:
+        path = path.with_stem(f"{path.stem}-{_data_ending(content)}")
+        before = _readable(path)
+    if before is not None and _settings_ending(before) != _settings_ending(content):
+        path = path.with_stem(f"{path.stem}-{_settings_ending(content)}")
+    return path
+
+
+def _readable(path: Path) -> dict[str, Any] | None:
+    """Return what a result file holds; None where there is none, or a damaged one, which is replaced."""
     try:
-        before = read_result(path)["data_hash"]
-    except DataError:  # damaged: it is replaced
-        return path
-    same = before == content["data_hash"]
-    return path if same else path.with_stem(f"{path.stem}-data-{content['data_hash'][:8]}")
+        return read_result(path) if path.is_file() else None
+    except DataError:
+        return None
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from skelact.configuration import instantiate, merge
 from skelact.detection.settings import DetectionConfig
 from skelact.errors import ConfigurationError
 from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig, RidgeConfig
+from skelact.models.shipped import shipped_name
 from skelact.pretraining.identity import (
     IDENTITY,
     LEFT_OUT,
@@ -128,7 +129,7 @@ def described(content: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     members = _members(content)
     config = {key: value for key, value in content["config"].items() if key != "members"}
     schema, subset = SCHEMAS.get(content["evaluation"]), content.get("subset")
-    settings: dict[str, Any] = {"evaluation": merge(asdict(schema()) if schema else {}, config)}
+    settings: dict[str, Any] = {"evaluation": merge(asdict(schema()) if schema else dict(USUAL), config)}
     if subset:
         settings["subset"] = {"share": f"{subset['share']:.4g}"}
     name = str(content["model"].get("method", "unknown"))
@@ -137,7 +138,9 @@ def described(content: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         for number, member in enumerate(members, 1):
             settings[f"member {number}"] = dict(zip(("method", "settings"), described(member), strict=True))
     elif content["trained"]:
-        settings["model"] = _model(content["model"])
+        shipped = shipped_name(content["model"])
+        name = shipped or name
+        settings["model"] = {} if shipped else _model(content["model"])
     else:
         backbone = getattr(getattr(run, "model", None), "backbone", "")
         name = f"untrained {backbone}".strip()

@@ -68,6 +68,7 @@ def test_a_small_temperature_neither_overflows_nor_changes_the_nearest(
     train, labels, test = clusters
     cold = knn_scores(train, labels, test, 4, ks=(1, 20), tau=1e-4)
     assert cold[20].max().isfinite()
+    assert knn_scores(train, labels, test, 4, ks=(1,), tau=knn.SMALLEST_TAU)[1].max(1).values.isfinite().all()
     assert torch.equal(cold[20].argmax(1), cold[1].argmax(1))
 
 
@@ -87,6 +88,7 @@ def test_training_sequences_find_themselves_and_length_does_not_matter(
         ((0, 5), 0.1, "at least 1"),
         ((1, 61), 0.1, "k=61: there are only 60"),
         ((1,), 0.0, "above 0"),
+        ((1,), 1e-320, "tau=1e-320: .* 1e-06 or more"),
     ],
 )
 def test_options_out_of_range_are_named(

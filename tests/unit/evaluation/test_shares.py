@@ -8,7 +8,7 @@ from lightning_fabric import Fabric
 
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
-from skelact.evaluation.features import extract_features, gather, in_batches, share_of
+from skelact.evaluation.features import batch_size_of, extract_features, gather, in_batches, share_of
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.sizes import EncoderConfig
 from skelact.store.store import Store
@@ -21,6 +21,11 @@ def test_shares_cover_all_without_overlap_and_are_even(num, world_size):
     assert covered == list(range(num))
     lengths = [share.stop - share.start for share in shares]
     assert max(lengths) - min(lengths) <= 1
+
+
+@pytest.mark.parametrize(("num_frames", "size"), [(8, 128), (128, 128), (120, 128), (512, 32), (100_000, 1)])
+def test_fewer_of_long_clips_are_computed_at_a_time(small_store, num_frames, size):
+    assert batch_size_of(ClipSource(small_store, ClipSettings(num_frames=num_frames))) == size
 
 
 def features_of(path, fabric=None):

@@ -18,6 +18,7 @@ from skelact.results.files import (
     read_result,
     read_scores,
     read_with_scores,
+    result_marks,
     write_result,
 )
 from skelact.results.tables import compare, group, read_entries
@@ -233,7 +234,7 @@ def test_the_mean_of_the_classes_stands_beside_the_top_1(tmp_path, capsys):
         assert row == ["mae", "1", "95.2", "50.0", "100.0"]
 
 
-def test_results_of_other_data_or_another_pooling_stand_side_by_side(tmp_path):
+def test_results_of_other_data_or_with_other_settings_stand_side_by_side(tmp_path):
     first = write_predictions(tmp_path, [0, 1], [0, 1])
     assert write_predictions(tmp_path, [0, 1], [1, 1]) == first  # the same again takes its place
     other = write_predictions(tmp_path, [0, 1], [0, 0], data_hash="def012345678")
@@ -242,6 +243,15 @@ def test_results_of_other_data_or_another_pooling_stand_side_by_side(tmp_path):
     pooled = write_predictions(tmp_path, [0, 1], [0, 1], config={"pooling": "joints", "balance": "loss"})
     assert "-trained-joints-balance-loss-seed0" in pooled.name
     assert [read_result(path)["metrics"]["top1"] for path in (first, other, pooled)] == [0.5, 1.0, 1.0]
+    longer = {"training": {"epochs": 7}}
+    tuned = write_predictions(tmp_path, [0, 1], [0, 1], config=longer)
+    assert tuned.stem.startswith(f"{first.stem}-settings-")
+    assert write_predictions(tmp_path, [0, 1], [1, 1], config=longer) == tuned
+    both = write_predictions(tmp_path, [0, 1], [0, 1], config=longer, data_hash="def012345678")
+    assert both.stem.startswith(f"{other.stem}-settings-")
+    assert read_result(first)["metrics"]["top1"] == 0.5
+    assert result_marks(read_result(both), both) == ("data-def01234", tuned.stem.rpartition("seed0-")[2])
+    assert result_marks(read_result(first), first) == ()
     assert read_with_scores(other)[1] is not None
     first.write_text("{")  # one that cannot be read is replaced
     assert write_predictions(tmp_path, [0, 1], [0, 1]) == first

@@ -11,6 +11,7 @@ from skelact.api.evaluations.inputs import read_left_out, warn_of_seen
 from skelact.api.evaluations.result import Result
 from skelact.api.model import Model, Run, as_model
 from skelact.configuration import PathLike
+from skelact.errors import ConfigurationError
 from skelact.evaluation.settings import Balance
 from skelact.models.sizes import Pooling
 from skelact.skeleton.view import View
@@ -184,7 +185,7 @@ class Evaluation:
             path = write_result(self.model.results, content, names, scored, beside)
         else:
             path = self.model.results / FOLDER / f"{result_name(content)}.json"
-        method = self.model.method if self.trained else "untrained"
+        method = self.model.name if self.trained else "untrained"
         default = (
             f"{method} on {self.store.data_set} {self.protocol}: "
             f"{len(self.split.train)} training, {len(self.split.test)} test sequences"
@@ -196,8 +197,10 @@ def fabric_of(devices: int, accelerator: Literal["auto", "cpu", "gpu"]) -> Fabri
     """Return the launched Fabric for features that are computed on so many devices of a kind."""
     from skelact.training.devices import make_fabric
 
+    if devices < 1:
+        raise ConfigurationError(f"--devices is {devices}, expected 1 or more")
     # of the settings of a training only the devices matter here; the batch is one that divides among them
-    return make_fabric(TrainingConfig(devices=devices, accelerator=accelerator, batch_size=max(1, devices)))
+    return make_fabric(TrainingConfig(devices=devices, accelerator=accelerator, batch_size=devices))
 
 
 def pooling_and_balance(pooling: Pooling, balance: Balance = "none") -> str:

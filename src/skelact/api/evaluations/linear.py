@@ -161,7 +161,7 @@ def ridge(
     published recipe.
 
     Args:
-        run: run folder of 'skelact pretrain'
+        run: run folder, package, or name of a shipped model
         data: store to evaluate on
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         l2: strengths of the regularisation to choose from

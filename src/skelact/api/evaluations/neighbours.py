@@ -163,7 +163,7 @@ def one_shot(
         "choice_of_examples": task.choice,
         "remark": SEEN_BEFORE if was_seen else None,
     }
-    method = model.method if subject.trained else "untrained"
+    method = model.name if subject.trained else "untrained"
     head = f"{method} on {store.data_set}: {len(task.queries)} sequences of {len(task.novel)} novel actions"
     lines = [f"  one example each ({task.choice})", *accuracy_lines(metrics)]
     if was_seen:
