@@ -168,9 +168,15 @@ def read_table(path: Path) -> dict[str, Any]:
     return content
 
 
+@cache
+def _types_of(schema: type) -> Mapping[str, Any]:
+    """Return the types of a data class's fields; kept, for a suite of results asks thousands of times."""
+    return typing.get_type_hints(schema)
+
+
 def check_keys(content: Mapping[str, Any], schema: type, where: str, prefix: str = "") -> None:
     """Raise ConfigurationError for the first key that the data class does not have or cannot have as null."""
-    types = typing.get_type_hints(schema)
+    types = _types_of(schema)
     known = [field.name for field in fields(schema)]
     for key, value in content.items():
         if key not in known:
@@ -203,7 +209,7 @@ def instantiate(schema: type[T], content: Mapping[str, Any], where: str | None =
         if field.default is MISSING and field.default_factory is MISSING and field.name not in content:
             raise ConfigurationError(f"{where or schema.__name__}: needs {field.name!r}")
     where = where or schema.__name__
-    hints, built = typing.get_type_hints(schema), {}
+    hints, built = _types_of(schema), {}
     for key, value in content.items():
         hint = hints[key]
         if is_dataclass(hint) and isinstance(value, Mapping):
