@@ -12,6 +12,7 @@ import json
 import math
 import typing
 from collections.abc import Callable, Collection, Mapping
+from copy import deepcopy
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, wraps
 from importlib.resources import files
@@ -134,6 +135,11 @@ def named_config(kind: str, name: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: there is none of this name; the message names the closest.
     """
+    return deepcopy(_shipped(kind, name))
+
+
+@cache
+def _shipped(kind: str, name: str) -> dict[str, Any]:
     folder = files("skelact") / "configs" / kind
     known = [entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")]
     if name not in known:
