@@ -25,32 +25,26 @@ def fits(content, found, hashes=None):
     return results.find(found) is not None
 
 
-@pytest.mark.parametrize(
-    ("suite", "name"),
-    [
-        ("small", LINEAR),
-        ("small", "msr-action3d-xsub/untrained/knn/seed2"),
-        ("small", "msr-action3d-xsub/mamp-sequence/linear-fast/seed1"),
-        ("small", "bandai-namco-2-xstyle/learned-weighting-sequence/linear/seed0"),
-        ("paper", "ntu120-xsub/stjd-mp/linear/seed0"),
-        ("paper", "ntu60-xsub/mamp/semi-1/seed4"),
-        ("paper", "pku1-xsub/mae/transfer-to-pku2-xsub/seed0"),
-        ("paper", "ntu60-xsub/stjd-cl-bone/linear/seed0"),
-        ("paper", "ntu60-xsub/stjd-cl-3s/linear/seed0"),
-        ("paper", "ntu60-xview/stjd-cl-3s/semi-1/seed2"),
-    ],
-)
-def test_a_cells_own_result_fits_it_and_no_other(suite, name):
-    found = cell(name, suite)
-    content = sum_of(found) if found.members else result_of(found)
+def test_a_cells_own_result_fits_it_and_no_other():
+    names = {
+        LINEAR: "small",
+        "msr-action3d-xsub/untrained/knn/seed2": "small",
+        "msr-action3d-xsub/mamp-sequence/linear-fast/seed1": "small",
+        "bandai-namco-2-xstyle/learned-weighting-sequence/linear/seed0": "small",
+        "ntu120-xsub/stjd-mp/linear/seed0": "paper",
+        "ntu60-xsub/mamp/semi-1/seed4": "paper",
+        "pku1-xsub/mae/transfer-to-pku2-xsub/seed0": "paper",
+        "ntu60-xsub/stjd-cl-bone/linear/seed0": "paper",
+        "ntu60-xsub/stjd-cl-3s/linear/seed0": "paper",
+        "ntu60-xview/stjd-cl-3s/semi-1/seed2": "paper",
+    }
     results = Results([])
-    results.take(Path("one.json"), content)
-    fitting = [
-        each.name
-        for each in cells_of_suite(read_suite("small")) + cells_of_suite(read_suite("paper"))
-        if results.find(each)
-    ]
-    assert fitting == [name]
+    for name, suite in names.items():
+        found = cell(name, suite)
+        results.take(Path(name), sum_of(found) if found.members else result_of(found))
+    cells = cells_of_suite(read_suite("small")) + cells_of_suite(read_suite("paper"))
+    fitting = {each.name: result[0] for each in cells if (result := results.find(each)) is not None}
+    assert fitting == {name: Path(name) for name in names}
 
 
 @pytest.mark.parametrize(
