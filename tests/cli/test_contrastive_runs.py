@@ -140,7 +140,9 @@ def test_prime_joints_are_drawn_of_the_run_s_own_detector(contrastive_run, store
     assert (tmp_path / "joints.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("method", ["random-cl", "moco", "mae"])
+@pytest.mark.parametrize(
+    "method", ["moco", *(pytest.param(each, marks=pytest.mark.slow) for each in ("random-cl", "mae"))]
+)
 def test_of_a_run_without_a_density_of_its_own_that_of_positions_tells(
     store_path, contrastive_run, tmp_path, method
 ):
@@ -155,8 +157,11 @@ def test_of_a_run_without_a_density_of_its_own_that_of_positions_tells(
     "options",
     [
         ["--model.backbone", "transformer"],
-        ["--clips.stream", "bone"],
-        ["--density", "fixed", "--contrast.loss", "similarity", "--contrast.detector.hard", "true"],
+        pytest.param(["--clips.stream", "bone"], marks=pytest.mark.slow),
+        pytest.param(
+            ["--density", "fixed", "--contrast.loss", "similarity", "--contrast.detector.hard", "true"],
+            marks=pytest.mark.slow,
+        ),
         ["--accumulate", "2", "--precision", "bf16", "--training.workers", "2"],
     ],
     ids=["transformer", "bone", "fixed-similarity-hard", "parts-bf16"],

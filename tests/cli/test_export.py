@@ -19,6 +19,7 @@ from skelact.recognition.onnx_file import OnnxRecogniser
 from skelact.recognition.recogniser import Recogniser
 
 pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.slow
 
 ACTIONS = {"A007": "throwing", "A010": "clapping", "A026": "hopping"}
 WITHOUT_TORCH = """

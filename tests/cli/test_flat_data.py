@@ -55,7 +55,14 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> list[Store]:
     return [write(folder / name, each) for name, each in units.items()]
 
 
-@pytest.mark.parametrize("method", ["mae", "stjd-mp-visible", "stjd-cl-positions"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param("mae", marks=pytest.mark.slow),
+        "stjd-mp-visible",
+        pytest.param("stjd-cl-positions", marks=pytest.mark.slow),
+    ],
+)
 def test_models_of_one_motion_in_three_units_say_the_same(
     stores: list[Store], method: str, tmp_path: Path
 ) -> None:
@@ -105,7 +112,7 @@ def test_supervised_training_needs_nothing_typed_either(stores: list[Store], tmp
     assert found.content["config"]["clips"]["scale"] == "body"
 
 
-@pytest.mark.parametrize("evaluation", ["transfer", "linear-fast"])
+@pytest.mark.parametrize("evaluation", [pytest.param("transfer", marks=pytest.mark.slow), "linear-fast"])
 def test_a_model_of_3d_positions_says_so_first(
     stores: list[Store], tmp_path: Path, evaluation: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

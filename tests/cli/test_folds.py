@@ -78,6 +78,7 @@ def test_folds_by_an_attribute_and_an_encoder_that_has_seen_them(sbu):
     assert single.top1 == result.content["folds"][1]["metrics"]["k=1"]["top1"]
 
 
+@pytest.mark.slow
 def test_training_the_encoder_has_a_folder_a_fold(sbu, tmp_path):
     store, run = sbu
     few = {"epochs": 1, "hidden_width": 8}

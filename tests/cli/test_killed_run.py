@@ -53,6 +53,7 @@ def test_a_killed_run_ends_in_the_weights_of_an_uninterrupted_one(
     ]
 
 
+@pytest.mark.slow
 def test_a_run_stopped_while_its_card_is_written_is_not_taken_for_finished(
     store_path, tmp_path, pretrain_arguments, monkeypatch
 ):

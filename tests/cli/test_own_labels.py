@@ -166,6 +166,7 @@ def test_classes_of_unequal_size_can_count_alike(tmp_path: Path, capsys: Capture
     assert "balance" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_joints_and_bodies_may_stand_side_by_side(tmp_path: Path, capsys: Capture) -> None:
     rows = {f"r{n}": (n % 2, f"k{n % 2}", "train" if n < 8 else "test") for n in range(12)}
     store, run = make_store(tmp_path, rows), tmp_path / "run"

@@ -134,6 +134,7 @@ def test_several_stores_are_one_data_set(store_path, tmp_path, pretrain_argument
     )
 
 
+@pytest.mark.slow
 def test_a_run_is_not_resumed_on_other_data(tiny_run, store_path, tmp_path, pretrain_arguments, capsys):
     store, run = tmp_path / "store", tmp_path / "run"
     shutil.copytree(store_path, store)
@@ -144,6 +145,7 @@ def test_a_run_is_not_resumed_on_other_data(tiny_run, store_path, tmp_path, pret
     assert "was started with data_hash" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_that_was_asked_to_stop_says_so_by_its_status(
     store_path, tmp_path, pretrain_arguments, monkeypatch
 ):
@@ -159,6 +161,7 @@ def test_a_run_that_was_asked_to_stop_says_so_by_its_status(
     assert main(pretrain_arguments(store_path, tmp_path / "run", "--resume")) == 0
 
 
+@pytest.mark.slow
 def test_a_monitored_run_with_figures_learns_the_same(tiny_run, store_path, tmp_path, pretrain_arguments):
     pytest.importorskip("tensorboard")
     run = tmp_path / "run"
@@ -198,14 +201,12 @@ def test_a_resumed_run_may_have_other_workers_but_no_other_parts(
     assert "was started with training.accumulate = 1, not 2" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("least", "is_told"), [(8, False), (100_000, True)])
 def test_recordings_that_are_too_short_to_be_cropped_are_told(
-    store_path, tmp_path, pretrain_arguments, capsys, least, is_told
+    store_path, tmp_path, pretrain_arguments, capsys
 ):
-    options = ["--epochs", "1", "--clips.min_crop_frames", str(least)]
-    assert main(pretrain_arguments(store_path, tmp_path / "run", *options)) == 0
     told = "training sequences have no more than clips.min_crop_frames = 100000 frames"
-    assert (told in capsys.readouterr().err) == is_told
-    whole = ["--out", str(tmp_path / "whole"), "--clips.min_crop_share", "1"]
-    assert main(pretrain_arguments(store_path, tmp_path / "run", *options, *whole)) == 0
-    assert told not in capsys.readouterr().err  # whole sequences are what was asked for
+    whole = ("--clips.min_crop_share", "1")  # whole sequences are what was asked for
+    for least, more, is_told in ((8, (), False), (100_000, (), True), (100_000, whole, False)):
+        options = ["--epochs", "1", "--clips.min_crop_frames", str(least), *more]
+        assert main(pretrain_arguments(store_path, tmp_path / f"{least}{len(more)}", *options)) == 0
+        assert (told in capsys.readouterr().err) == is_told

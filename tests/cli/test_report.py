@@ -197,6 +197,7 @@ def test_what_cannot_be_is_refused_in_one_line(evaluated, store_path, tmp_path, 
     assert not (tmp_path / "page.html").exists()
 
 
+@pytest.mark.slow
 def test_a_run_is_watched_stopped_and_goes_on(store_path, pretrain_arguments, tmp_path):
     run = tmp_path / "run"
     words = pretrain_arguments(store_path, run, "--epochs", "5000", "--density", "learned")

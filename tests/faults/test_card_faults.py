@@ -57,7 +57,7 @@ def use(folder):
     family_of_card(card).load(folder)
 
 
-@pytest.mark.parametrize("method", ["stjd-mp", "stjd-cl"])
+@pytest.mark.parametrize("method", ["stjd-mp", pytest.param("stjd-cl", marks=pytest.mark.slow)])
 def test_edited_cards_are_told_in_one_line(tmp_path, method, record_property):
     write_run(tmp_path, method)
     use(tmp_path)

@@ -34,7 +34,7 @@ INDICES = (
 COLUMNS = ("label", "attribute_subject", "attribute_camera")
 
 
-@pytest.fixture(params=["small_store", "fixed_store"])
+@pytest.fixture(params=["small_store", pytest.param("fixed_store", marks=pytest.mark.slow)])
 def copied(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     shutil.copytree(request.getfixturevalue(request.param).path, tmp_path / "store")
     return tmp_path / "store"

@@ -122,7 +122,7 @@ def test_no_name_of_a_method_is_a_formula(tmp_path, capfd):
     assert row.startswith("'@SUM(A1),xsub,linear,'=1+1,")
 
 
-@pytest.mark.parametrize("width", [(), ("--width", "one")])
+@pytest.mark.parametrize("width", [(), pytest.param(("--width", "one"), marks=pytest.mark.slow)])
 def test_long_names_leave_room_for_what_is_drawn(tmp_path, capfd, width):
     names = [f"{LONG}{number}" for number in range(4)]
     file = write_predictions(tmp_path, [0, 1, 2], [0, 1, 1], class_names=names)

@@ -80,6 +80,7 @@ def rig(count: int, loop: bool = False) -> dict[str, object]:
     return {"name": "rig", "joints": joints, "parents": parents | ({"j5": "j9"} if loop else {})}
 
 
+@pytest.mark.slow
 def test_a_skeleton_of_very_many_joints(monkeypatch: pytest.MonkeyPatch) -> None:
     told = r"^rig.yaml: joints: 20,000, and the most of joints of a skeleton is 1,000; --limit joints=20000 "
     with pytest.raises(ConfigurationError, match=told):
@@ -110,6 +111,7 @@ def test_a_list_of_very_many_classes(tmp_path: Path) -> None:
         class_names_setting({"class_names": "/dev/zero"})
 
 
+@pytest.mark.slow
 def test_a_manifest_of_very_many_lines() -> None:
     lines = [f"a/{number}.bvh,wave,{'train' if number % 2 else 'test'}" for number in range(100_000)]
     with deadline():

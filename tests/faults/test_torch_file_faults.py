@@ -295,7 +295,7 @@ def test_a_pickle_without_bound_is_refused(tmp_path, kind, content, message):
         read_torch_file(path)
 
 
-@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("zipped", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_every_damage_is_one_line(write, parameters, zipped, record_property):
     path = write({"model": parameters, "epoch": 3}, _use_new_zipfile_serialization=zipped)
     data, count = path.read_bytes(), 0

@@ -69,6 +69,7 @@ def test_a_worker_that_is_killed_names_its_file(
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_end_names_its_file(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,9 +24,12 @@ def waves(num):
     "config",
     [
         MaskedObjective(mask_ratio=0.5),
-        MaskedObjective(mask_ratio=0.5, masking="motion"),
+        pytest.param(MaskedObjective(mask_ratio=0.5, masking="motion"), marks=pytest.mark.slow),
         MaskedObjective(mask_ratio=0.5, masking="uniform", target="coordinates"),
-        MaskedObjective(mask_ratio=0.5, masking="uniform", normalisation="sequence"),
+        pytest.param(
+            MaskedObjective(mask_ratio=0.5, masking="uniform", normalisation="sequence"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["stjd-mp", "mamp", "mae", "sequence"],
 )

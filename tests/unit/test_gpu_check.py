@@ -61,6 +61,7 @@ def test_every_method_passes_every_check_and_speeds_are_measured(tmp_path):
     assert "skipped" not in report
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_reported_and_the_rest_is_done(gpu_check, monkeypatch, tmp_path, capsys):
     import gpu_comparisons
 

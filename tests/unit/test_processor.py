@@ -86,11 +86,13 @@ def test_a_command_gives_small_models_one_thread():
     assert (small, large, policy) == ("1", before, "PASSIVE")
 
 
+@pytest.mark.slow
 def test_a_users_number_of_threads_stays():
     before, small, large, _ = threads(command=True, OMP_NUM_THREADS="2")
     assert before == small == large
 
 
+@pytest.mark.slow
 def test_outside_of_commands_nothing_is_changed():
     before, small, large, policy = threads(command=False)
     assert (small, large, policy) == (before, before, "None")

@@ -93,6 +93,7 @@ def test_only_the_places_of_the_bodies_are_written(small_store: Store) -> None:
     assert (out[[0, 2]] == 7).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux lists them")
 def test_a_batch_loads_numba_and_starts_no_threads(small_store: Store) -> None:
     """Threads that share small steps wait for each other as soon as another process wants a core."""

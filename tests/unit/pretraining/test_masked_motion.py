@@ -138,6 +138,7 @@ def test_a_schedule_changes_how_much_is_hidden():
     assert model(*batch(), 1.0).selection.keep.shape[1] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("density", ["fixed", "learned"])
 def test_compiled_code_leaves_the_number_of_bodies_open(density):
     compilations = []

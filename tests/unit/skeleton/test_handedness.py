@@ -55,6 +55,7 @@ def test_of_synthetic_people_and_in_a_mirror(synthetic: Store, tmp_path: Path) -
     assert "left and right look exchanged: in " in remark
 
 
+@pytest.mark.slow
 def test_of_msr_action3d(shared_data_dir: Path, tmp_path: Path) -> None:
     store = prepare("msr-action3d", shared_data_dir / "msr_action3d.tar.xz", tmp_path / "store").store
     positions, seen = sampled_bodies(store)

@@ -205,6 +205,7 @@ def test_an_interrupted_export_leaves_nothing(store: Store, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_store(tmp_path: Path) -> None:
     positions = np.random.default_rng(0).normal(size=(1, 300, 25, 3)).astype(np.float32)
     given = {"name": "given", "attribute": "split_given", "train": [0], "test": [1], "published_counts": None}

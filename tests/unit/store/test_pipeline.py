@@ -185,6 +185,7 @@ def test_the_real_msr_recordings_make_566_sequences(shared_data_dir: Path, tmp_p
     assert (lengths.min(), lengths.max()) == (9, 196)
 
 
+@pytest.mark.slow
 def test_the_real_recordings_of_nw_ucla(shared_data_dir: Path, tmp_path: Path) -> None:
     outcome = prepare("nw-ucla", shared_data_dir / "nw_ucla.tar.xz", tmp_path / "store", num_workers=1)
     store = outcome.store

@@ -43,7 +43,7 @@ def expected(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
 STARTING_OVER = "an unfinished preparation of store was found and removed: starting over"
 
 
-@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize("num_workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("owner", "name", "call"),
     [

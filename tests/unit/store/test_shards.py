@@ -49,7 +49,7 @@ def raw(ntu_text: Callable[..., bytes], tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.mark.parametrize("positions", ["float32", "int16"])
-@pytest.mark.parametrize("count", [1, 3, 21])
+@pytest.mark.parametrize("count", [1, 3, pytest.param(21, marks=pytest.mark.slow)])
 def test_parts_join_to_the_whole(count: int, positions: str, raw: Path, tmp_path: Path) -> None:
     whole = prepare("ntu60", raw, tmp_path / "whole", positions=positions, num_workers=1)
     parts, joined = in_parts("ntu60", raw, tmp_path / "store", count, positions=positions)

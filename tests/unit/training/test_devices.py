@@ -57,6 +57,7 @@ fabric.barrier()
 """
 
 
+@pytest.mark.slow
 def test_processes_leave_their_group_before_python_ends(tmp_path):
     # else torch aborts now and then: the threads by which they talk are still there when Python is not
     (tmp_path / "left.py").write_text(LEFT)
