@@ -33,7 +33,8 @@ def tiny_run(store_path: Path) -> Path:
 def _pretrain_arguments(store: Path, out: Path, *more: str) -> list[str]:
     options = {"--data": store, "--protocol": "xsub", "--method": "stjd-mp", "--size": "tiny", "--out": out}
     listed = [str(word) for pair in options.items() for word in pair]
-    return ["pretrain", *listed, "--epochs", "3", "--training.checkpoint_every", "1", *more]
+    few = ["--epochs", "3", "--training.checkpoint_every", "1", "--training.tensorboard", "false"]
+    return ["pretrain", *listed, *few, *more]
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,12 @@ from skelact.store.store import Store
 def run(store_path, tmp_path_factory):
     out = tmp_path_factory.mktemp("any") / "run"
     words = ["pretrain", "--data", str(store_path), "--protocol", "xsub", "--method", "stjd-d"]
-    assert main([*words, "--size", "tiny", "--epochs", "1", "--out", str(out)]) == 0
+    assert (
+        main(
+            [*words, "--size", "tiny", "--epochs", "1", "--training.tensorboard", "false", "--out", str(out)]
+        )
+        == 0
+    )
     return out
 
 

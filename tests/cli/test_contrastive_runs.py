@@ -29,7 +29,8 @@ Float32 rounds by 1.2e-7. A channel's statistics and gradients are sums over 16 
 def arguments(store, out, *more, method="stjd-cl"):
     options = {"--data": store, "--protocol": "xsub", "--method": method, "--size": "tiny", "--out": out}
     listed = [str(word) for pair in options.items() for word in pair]
-    return ["pretrain", *listed, "--epochs", "3", "--training.checkpoint_every", "1", *more]
+    few = ["--epochs", "3", "--training.checkpoint_every", "1", "--training.tensorboard", "false"]
+    return ["pretrain", *listed, *few, *more]
 
 
 @pytest.fixture(scope="module")

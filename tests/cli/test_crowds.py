@@ -61,7 +61,7 @@ def test_pretraining_says_how_many_have_people_left_out(
 ) -> None:
     store = prepared(crowds)
     run = ["pretrain", "--data", str(store.path), "--method", "mae", "--size", "tiny", "--epochs", "1"]
-    run += ["--clips.rotation", "0"]
+    run += ["--clips.rotation", "0", "--training.tensorboard", "false"]
     assert main([*run, "--out", str(crowds.parent / "run")]) == 0
     told = "4 of 4 training sequences show more people than clips.max_bodies = 2; those beyond are left out"
     assert told in capsys.readouterr().err

@@ -28,7 +28,8 @@ METHODS = ["slim", "stjd-d"]
 def arguments(store, out, *more, method="slim"):
     options = {"--data": store, "--protocol": "xsub", "--method": method, "--size": "tiny", "--out": out}
     listed = [str(word) for pair in options.items() for word in pair]
-    return ["pretrain", *listed, "--epochs", "3", "--training.checkpoint_every", "1", *more]
+    few = ["--epochs", "3", "--training.checkpoint_every", "1", "--training.tensorboard", "false"]
+    return ["pretrain", *listed, *few, *more]
 
 
 @pytest.fixture(scope="module", params=METHODS)

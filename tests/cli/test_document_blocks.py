@@ -227,6 +227,8 @@ def smaller(words):
     trains = words[0] == "pretrain" or (words[0] == "evaluate" and words[1] in TRAINED)
     if trains and not {"--epochs", "--training.epochs"} & set(words):
         words += ["--epochs", "1"]
+    if trains and words[:2] != ["evaluate", "linear"]:  # figures take longer than training does
+        words += ["--training.tensorboard", "false"]
     if words[0] == "pretrain" and "--size" not in words:
         words += ["--size", "tiny"]
     return [*words, "--workers", "1"] if words[:2] == ["data", "prepare"] else words

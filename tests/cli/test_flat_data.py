@@ -15,6 +15,7 @@ from skelact.store.store import Store
 from skelact.store.writer import StoreWriter
 
 NUM = 24
+FEW = {"batch_size": 8, "workers": 0, "tensorboard": False}
 
 
 def write(path: Path, units: list[float], num_coordinates: int = 2) -> Store:
@@ -55,14 +56,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> list[Store]:
     return [write(folder / name, each) for name, each in units.items()]
 
 
-@pytest.mark.parametrize(
-    "method",
-    [
-        pytest.param("mae", marks=pytest.mark.slow),
-        "stjd-mp-visible",
-        pytest.param("stjd-cl-positions", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("method", ["mae", "stjd-mp-visible", "stjd-cl-positions"])
 def test_models_of_one_motion_in_three_units_say_the_same(
     stores: list[Store], method: str, tmp_path: Path
 ) -> None:
@@ -71,7 +65,7 @@ def test_models_of_one_motion_in_three_units_say_the_same(
     for number, store in enumerate(stores):
         model = skelact.pretrain(
             store, out=tmp_path / str(number), method=method, size="tiny", epochs=1, seed=0, quiet=True,
-            clips={"num_frames": 32, "min_crop_frames": 8}, training={"batch_size": 8, "workers": 0},
+            clips={"num_frames": 32, "min_crop_frames": 8}, training=FEW,
         )  # fmt: skip
         clips = model.card["config"]["clips"]
         assert (clips["rotation"], clips["scale"], model.card["clips"]["scale"]) == (0.0, "body", "body")
@@ -86,7 +80,7 @@ def test_models_of_one_motion_in_three_units_say_the_same(
 
 def test_what_is_typed_wins(stores: list[Store], tmp_path: Path) -> None:
     typed = ["pretrain", "--data", str(stores[0].path), "--size", "tiny", "--epochs", "1"]
-    typed += ["--clips.min_crop_frames", "8", "--training.batch_size", "8"]
+    typed += ["--clips.min_crop_frames", "8", "--training.batch_size", "8", "--training.tensorboard", "false"]
     scale = ["--clips.scale", "stored", "--clips.tilt", "20", "--out", str(tmp_path / "run")]
     assert main([*typed, *scale]) == 0
     clips = skelact.load(tmp_path / "run").pretrained.clips
@@ -107,19 +101,19 @@ def test_a_rotation_that_is_typed_is_refused_with_the_option(
 def test_supervised_training_needs_nothing_typed_either(stores: list[Store], tmp_path: Path) -> None:
     found = skelact.evaluate(
         "supervised", data=stores[1], protocol="xsub", out=tmp_path / "run", size="tiny", epochs=1,
-        clips={"min_crop_frames": 8}, training={"batch_size": 8, "workers": 0},
+        clips={"min_crop_frames": 8}, training=FEW,
     )  # fmt: skip
     assert found.content["config"]["clips"]["scale"] == "body"
 
 
-@pytest.mark.parametrize("evaluation", [pytest.param("transfer", marks=pytest.mark.slow), "linear-fast"])
+@pytest.mark.parametrize("evaluation", ["transfer", "linear-fast"])
 def test_a_model_of_3d_positions_says_so_first(
     stores: list[Store], tmp_path: Path, evaluation: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     solid = write(tmp_path / "solid", [1.0] * NUM, num_coordinates=3)
     run = skelact.pretrain(
         solid, out=tmp_path / "run", method="mae", size="tiny", epochs=1, quiet=True,
-        clips={"min_crop_frames": 8}, training={"batch_size": 8, "workers": 0},
+        clips={"min_crop_frames": 8}, training=FEW,
     ).run  # fmt: skip
     flat = stores[0].path
     typed = ["evaluate", evaluation, "--run", str(run), "--data", str(flat), "--protocol", "xsub"]
@@ -134,7 +128,7 @@ def test_a_model_of_3d_positions_says_so_first(
 def test_a_model_in_the_stored_unit_refuses_another(stores: list[Store], tmp_path: Path) -> None:
     model = skelact.pretrain(
         stores[0], out=tmp_path / "run", method="mae", size="tiny", epochs=1, quiet=True,
-        clips={"min_crop_frames": 8, "scale": "stored"}, training={"batch_size": 8, "workers": 0},
+        clips={"min_crop_frames": 8, "scale": "stored"}, training=FEW,
     )  # fmt: skip
     with pytest.raises(ConfigurationError, match=r"x400: bodies have a size of 2\d\d, .*--clips.scale body"):
         model.embed_store(stores[1], title="")

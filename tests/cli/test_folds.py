@@ -52,7 +52,10 @@ def test_every_fold_with_a_run_of_its_own(sbu, capsys):
     assert "top-1 of the folds ±" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("evaluation", ["linear", "linear-fast", "retrieval"])
+@pytest.mark.parametrize(
+    "evaluation",
+    [*(pytest.param(each, marks=pytest.mark.slow) for each in ("linear", "retrieval")), "linear-fast"],
+)
 def test_other_evaluations_of_the_encoder(sbu, evaluation):
     store, run = sbu
     settings = {"epochs": 1} if evaluation == "linear" else {}

@@ -46,7 +46,17 @@ def make_store(folder: Path, rows: Mapping[str, tuple[int, str, str]] | int) -> 
 
 
 def pretrain(store: Path, out: Path, *more: str) -> int:
-    options = ["--size", "tiny", "--epochs", "1", "--clips.rotation", "0", *more]
+    options = [
+        "--size",
+        "tiny",
+        "--epochs",
+        "1",
+        "--clips.rotation",
+        "0",
+        "--training.tensorboard",
+        "false",
+        *more,
+    ]
     return main(["pretrain", "--data", str(store), "--out", str(out), *options])
 
 

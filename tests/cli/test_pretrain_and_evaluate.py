@@ -134,7 +134,6 @@ def test_several_stores_are_one_data_set(store_path, tmp_path, pretrain_argument
     )
 
 
-@pytest.mark.slow
 def test_a_run_is_not_resumed_on_other_data(tiny_run, store_path, tmp_path, pretrain_arguments, capsys):
     store, run = tmp_path / "store", tmp_path / "run"
     shutil.copytree(store_path, store)
@@ -145,7 +144,6 @@ def test_a_run_is_not_resumed_on_other_data(tiny_run, store_path, tmp_path, pret
     assert "was started with data_hash" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_run_that_was_asked_to_stop_says_so_by_its_status(
     store_path, tmp_path, pretrain_arguments, monkeypatch
 ):
@@ -161,7 +159,6 @@ def test_a_run_that_was_asked_to_stop_says_so_by_its_status(
     assert main(pretrain_arguments(store_path, tmp_path / "run", "--resume")) == 0
 
 
-@pytest.mark.slow
 def test_a_monitored_run_with_figures_learns_the_same(tiny_run, store_path, tmp_path, pretrain_arguments):
     pytest.importorskip("tensorboard")
     run = tmp_path / "run"

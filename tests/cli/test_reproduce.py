@@ -30,14 +30,14 @@ tables:
   neighbours:
     title: Neighbours
     data: [synthetic]
-    pretrain: {training: {epochs: 2, checkpoint_every: 1}}
+    pretrain: {training: {epochs: 2, checkpoint_every: 1, tensorboard: false}}
     evaluate: [knn]
     seeds: [0]
   tuned:
     title: Fine-tuned
     data: [synthetic]
     rows: [stjd-mp]
-    pretrain: {training: {epochs: 2, checkpoint_every: 1}}
+    pretrain: {training: {epochs: 2, checkpoint_every: 1, tensorboard: false}}
     evaluate: [finetune]
     seeds: [0]
 """
@@ -147,7 +147,7 @@ tables:
     title: Sums
     data: [synthetic]
     rows: [both]
-    pretrain: {training: {epochs: 1}}
+    pretrain: {training: {epochs: 1, tensorboard: false}}
     evaluate: [linear]
     seeds: [0]
 """
@@ -236,6 +236,7 @@ def test_a_failed_command_and_a_foreign_run_stop_the_suite(reproduce, tmp_path, 
     run = tmp_path / "runs" / "synthetic" / "mae-seed0"
     store = str(tmp_path / "stores" / "ntu60")
     words = ["--data", store, "--protocol", "xsub", "--method", "mamp", "--size", "tiny", "--epochs", "1"]
+    words += ["--training.tensorboard", "false"]
     assert main(["pretrain", *words, "--out", str(run)]) == 0
     capsys.readouterr()
     assert reproduce("--dry-run")[0] == 2

@@ -61,7 +61,8 @@ def test_a_source_that_cannot_be_is_told_in_one_line(store_path, tmp_path, capsy
     assert told in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("told", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 def test_without_a_file_the_page_is_at_an_address_until_it_is_told_to_end(store_path, told):
     words = [sys.executable, "-m", "skelact.cli.main", "view", f"{store_path}:3", "--no-browser"]
     process = subprocess.Popen(

@@ -68,7 +68,6 @@ def test_a_run_says_what_it_started_from(started, checkpoint):
     assert load_pretrained(started).encoder.config.num_frames == 48
 
 
-@pytest.mark.slow
 def test_the_start_decides_the_weights(started, tiny_run, store_path, tmp_path, pretrain_arguments):
     assert main(pretrain_arguments(store_path, tmp_path / "run", "--clips.num_frames", "48")) == 0
     before = load_file(tiny_run / "weights.safetensors")["encoder.embed.weight"]
@@ -78,7 +77,6 @@ def test_the_start_decides_the_weights(started, tiny_run, store_path, tmp_path, 
     assert (from_start - before).norm() < 0.2 * (from_random - before).norm()
 
 
-@pytest.mark.slow
 def test_a_run_folder_is_a_start_too(started, tiny_run, store_path, tmp_path, pretrain_arguments):
     run = tmp_path / "run"
     arguments = pretrain_arguments(store_path, run, "--init", str(tiny_run), "--clips.num_frames", "48")

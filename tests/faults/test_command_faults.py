@@ -26,7 +26,9 @@ def place(tmp_path_factory):
     write_data_set(folder / "raw", sequences=62, seed=1)
     prepare("ntu60", folder / "raw", folder / "store", num_workers=1)
     arguments = ["--data", str(folder / "store"), "--protocol", "xsub", "--size", "tiny", "--epochs", "1"]
-    assert main(["pretrain", *arguments, "--out", str(folder / "run")]) == 0
+    assert (
+        main(["pretrain", *arguments, "--training.tensorboard", "false", "--out", str(folder / "run")]) == 0
+    )
     (folder / "empty").mkdir()
     for name, text in FILES.items():
         (folder / f"{name}.yaml").write_text(text + "\n")

@@ -83,6 +83,7 @@ def test_two_kills(raw: Path, tmp_path: Path, expected: dict[str, str]) -> None:
     assert digests(store) == expected
 
 
+@pytest.mark.slow
 def test_a_kill_with_16_bit_positions_and_other_options(raw: Path, tmp_path: Path) -> None:
     killed(store_writer.StoreWriter, "_append", 50, raw, tmp_path / "store", num_workers=2, centred=False)
     options: dict[str, Any] = {"positions": "int16", "num_workers": 2}

@@ -84,7 +84,7 @@ KINDS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("count", [2, 3, 6])
+@pytest.mark.parametrize("count", [2, 3, pytest.param(6, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("shift", range(6))
 def test_what_the_recordings_decide_is_decided_as_in_one_run(count: int, shift: int, tmp_path: Path) -> None:
     """Whichever comes first: skeleton, number of coordinates, names of classes and attributes, frame rate."""

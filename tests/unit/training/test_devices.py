@@ -26,6 +26,7 @@ except ConfigurationError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_job_of_one_task_with_several_devices_is_refused_instead_of_using_one():
     # a process of its own: the group of processes that starts here would be that of all later tests
     job = {f"SLURM_{name}": value for name, value in JOB.items()}
