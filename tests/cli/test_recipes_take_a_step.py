@@ -41,6 +41,7 @@ TINY_BACKBONE = {
     "transformer": ["--model.transformer.patch_frames", "8", "--model.transformer.width", "16"],
 }
 ONE_STEP = ["--epochs", "1", "--training.batch_size", str(NUM_TRAIN), "--training.workers", "0"]
+ONE_STEP += ["--training.tensorboard", "false"]
 SUITES = sorted(
     entry.name.removesuffix(".yaml") for entry in (files("skelact") / "configs" / "suite").iterdir()
 )
