@@ -68,8 +68,8 @@ def evaluate_ridge(
         title: what the progress line on a terminal calls it; none without a title.
 
     Raises:
-        DataError: a sequence without a label, no test sequence, a feature that is not finite, or training
-            sequences of one class alone.
+        DataError: a sequence without a label, no test sequence, a feature that is not finite, training
+            sequences of one class alone, or strengths to choose from and nobody to be held out.
     """
     check_labels(source, split)
     (train, labels), (test, test_labels) = extract_sides(

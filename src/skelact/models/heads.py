@@ -160,17 +160,17 @@ class FinetuneHead(nn.Module):
 
     def forward(self, features: Tensor, present: Tensor) -> Tensor:
         """Map (N, M, T', V, D) features, with (N, M) bodies present, to (N, K) class scores."""
-        per_body = self.dropout(features).mean(2).flatten(2)  # (N, M, V * D)
-        scores: Tensor = self.out(self.norm(self.hidden(_over_bodies(per_body, present, self.absent))).relu())
+        vectors = self.dropout(features).mean(2).flatten(2)  # (N, M, V * D)
+        scores: Tensor = self.out(self.norm(self.hidden(_over_bodies(vectors, present, self.absent))).relu())
         return scores
 
 
-def _over_bodies(per_body: Tensor, present: Tensor, absent: Absent) -> Tensor:
+def _over_bodies(vectors: Tensor, present: Tensor, absent: Absent) -> Tensor:
     """Return the (N, D) mean of (N, M, D) over the bodies that count; zero where none does."""
     if absent == "include":
-        return per_body.mean(1)
-    weight = present.to(per_body.dtype).unsqueeze(-1)
-    return (per_body * weight).sum(1) / weight.sum(1).clamp(min=1)
+        return vectors.mean(1)
+    weight = present.to(vectors.dtype).unsqueeze(-1)
+    return (vectors * weight).sum(1) / weight.sum(1).clamp(min=1)
 
 
 class ProjectionHead(nn.Sequential):

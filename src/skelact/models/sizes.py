@@ -1,6 +1,6 @@
-"""The sizes of a masked pre-training model, as configurations name them.
+"""The sizes of models as configurations name them.
 
-The sizes of a contrastive model, as configurations name them: two backbones to choose from, and a head.
+A masked model has an encoder and a decoder, a contrastive one a head on one of two backbones.
 """
 
 from __future__ import annotations

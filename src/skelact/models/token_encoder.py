@@ -233,9 +233,7 @@ class TokenEncoder(nn.Module):
             x = torch.where(hidden.unsqueeze(-1), mask_token.to(x.dtype), x)
         table = self.joints()
         x = x + (table if joints is None else table[joints].unsqueeze(1))
-        beside = torch.cat([self.class_token, self.register_tokens])  # (R, D)
-        num_beside = len(beside)
-        x = torch.cat([beside.to(x.dtype).expand(x.shape[0], -1, -1), x.flatten(1, 2)], 1)
+        x, num_beside = self._prefixed(x.flatten(1, 2))
         asked = None
         # a graph that is written out has to do for clips with gaps and without
         if is_there is not None and (torch.onnx.is_in_onnx_export() or not bool(is_there.all())):
@@ -263,10 +261,8 @@ class TokenEncoder(nn.Module):
         chosen, num_joints = visible.flatten(1), visible.shape[2]
         most = max(1, int(chosen.sum(1).max())) if len(chosen) else 1
         order = (~chosen).to(torch.uint8).argsort(dim=1, stable=True)[:, :most]  # (B, K)
-        beside = torch.cat([self.class_token, self.register_tokens])  # (R, D)
-        num_beside = len(beside)
         x = self.embed(gather_tokens(patches.flatten(1, 2), order)) + self.joints()[order % num_joints]
-        x = torch.cat([beside.to(x.dtype).expand(len(x), -1, -1), x], 1)
+        x, num_beside = self._prefixed(x)
         is_there = torch.cat([chosen.new_ones(len(x), num_beside), chosen.gather(1, order)], 1)
         asked = None if bool(is_there.all()) else is_there
         steps = torch.cat([order.new_zeros(len(x), num_beside), order // num_joints], 1)
@@ -275,6 +271,11 @@ class TokenEncoder(nn.Module):
             x = block(x, turns, asked)
         x = self.norm(x)
         return Visible(x[:, 0], x, asked, turns)
+
+    def _prefixed(self, tokens: Tensor) -> tuple[Tensor, int]:
+        """Return (B, R + K, D), class token and registers before (B, K, D) tokens; and their number R."""
+        beside = torch.cat([self.class_token, self.register_tokens])
+        return torch.cat([beside.to(tokens.dtype).expand(tokens.shape[0], -1, -1), tokens], 1), len(beside)
 
     def turns(self, num_steps: int, num_joints: int, num_beside: int, device: torch.device) -> Turns:
         """Return the turns of all tokens; those that belong to no time stand at step 0."""
