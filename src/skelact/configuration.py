@@ -215,7 +215,7 @@ def instantiate(schema: type[T], content: Mapping[str, Any], where: str | None =
         if field.default is MISSING and field.default_factory is MISSING and field.name not in content:
             raise ConfigurationError(f"{where or schema.__name__}: needs {field.name!r}")
     where = where or schema.__name__
-    hints, built = _types_of(schema), {}
+    hints, built = _types_of(schema), {}  # type: ignore[arg-type]
     for key, value in content.items():
         hint = hints[key]
         if is_dataclass(hint) and isinstance(value, Mapping):
