@@ -75,6 +75,7 @@ def test_edits_of_the_table_of_contents(copied: Path) -> None:
     assert found["refused"] > 1200
 
 
+@pytest.mark.slow
 def test_edits_of_the_small_arrays(copied: Path) -> None:
     store, random = Store.open(copied), Random(2)
     found: Counter[str] = Counter()

@@ -15,6 +15,8 @@ from skelact.locks import LOCK
 from skelact.synthetic import write_data_set
 from skelact.training.log import read_metrics
 
+pytestmark = pytest.mark.slow
+
 SLOW = """
 import sys, time
 from pathlib import Path
@@ -54,7 +56,7 @@ def supervised(store, out, *more):
     return [*words.split(), "--training.tensorboard", "false", *more]
 
 
-@pytest.mark.parametrize("command", [pretrain, pytest.param(supervised, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("command", [pretrain, supervised])
 def test_the_second_is_refused_while_the_first_is_at_work(store, tmp_path, command, capsys):
     run, begun, go = tmp_path / "run", tmp_path / "begun", tmp_path / "go"
     words = [sys.executable, "-c", SLOW, begun, go, *command(store, run)]
@@ -80,7 +82,6 @@ def test_the_second_is_refused_while_the_first_is_at_work(store, tmp_path, comma
     assert not (run / LOCK).exists()
 
 
-@pytest.mark.slow
 def test_of_two_fresh_runs_started_at_once_one_goes_on(store, tmp_path):
     words = [sys.executable, "-m", "skelact.cli.main", *map(str, pretrain(store, tmp_path / "run"))]
     both = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(2)]
@@ -91,7 +92,6 @@ def test_of_two_fresh_runs_started_at_once_one_goes_on(store, tmp_path):
     assert [line["epoch"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [0, 1]
 
 
-@pytest.mark.slow
 def test_a_killed_run_is_gone_on_with(store, tmp_path):
     run, begun = tmp_path / "run", tmp_path / "begun"
     words = [sys.executable, "-c", SLOW, begun, tmp_path / "never", *pretrain(store, run)]
