@@ -238,6 +238,7 @@ def test_pose_json_on_the_standard_input(ground, model, capsys, monkeypatch):
         (said,) = err.splitlines()
         assert said.startswith("skelact: -: ")
         assert "/tmp" not in said
+        assert bool(text) != ("nothing came on the standard input" in said)
 
 
 def test_arrays_in_all_shapes(ground, model):

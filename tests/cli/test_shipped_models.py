@@ -42,3 +42,13 @@ def test_a_name_that_is_none_is_told_the_shipped_ones(capsys, store_path):
     words = ["evaluate", "knn", "--run", "universal", "--data", str(store_path), "--protocol", "xsub"]
     assert main(words) == 2
     assert UNIVERSAL in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["predict", "export", "serve"])
+def test_one_that_is_asked_for_classes_is_called_by_its_name(command, store_path, tmp_path, capsys):
+    words = {"predict": [str(store_path)], "export": [str(tmp_path / "out.onnx")], "serve": []}[command]
+    assert main([command, UNIVERSAL, *words]) == 2
+    told = (
+        f"{UNIVERSAL}: knows no classes; teach it some: skelact teach FOLDER --from {UNIVERSAL} --out MODEL"
+    )
+    assert capsys.readouterr().err == f"skelact: {told}\n"

@@ -12,10 +12,13 @@ import torch
 import skelact
 from class_folders import in_class_folders
 from faults.mutations import flips, json_edits
+from skelact.api.reading import readable
 from skelact.cli.main import main
-from skelact.errors import DataError, SkelactError
+from skelact.clips.source import ClipSource
+from skelact.errors import DataError, SkelactError, SkelactWarning
 from skelact.locks import FolderLock
 from skelact.models.pretrained import load_pretrained
+from skelact.models.shipped import UNIVERSAL
 from skelact.models.tensor_file import read_tensors, write_tensors
 from skelact.recognition.package import page
 from skelact.recognition.recogniser import read_recogniser
@@ -189,6 +192,7 @@ def test_classes_may_have_names_with_signs_that_are_not_printed(tiny_run, tmp_pa
         ({"wave": 2, "Wave": 2}, "two classes of one name but for capital letters"),
         ({"wave": 2, "rest": 2, "sit": 0}, r"sit: no recording in it can be used"),
         ({"wave": 2, "rest": 2, "": 1}, "lies in no sub-folder"),
+        ({"Train": 2, "test": 2}, "folders are called Train and test, as sides of a split are, .*/Train, or"),
         ({"wave": 2, "rest": 2}, "stick skeletons have 4 of the 25 joints .*skelact pretrain --data"),
         ({"wave": 2, "rest": 2}, "2-D positions, .*data prepare auto .*pretrain --data STORE .* --from RUN"),
     ],
@@ -209,6 +213,16 @@ def test_folders_that_cannot_teach_are_told_in_one_line(files, message, tiny_run
     assert re.search(message, said), said
     assert str(tmp_path / "gestures") in said
     assert not (tmp_path / "model").exists()
+
+
+def test_messages_name_what_was_given_and_no_scratch_folder(tmp_path):
+    for name in ("wave", "rest"):
+        pose(tmp_path / "gestures" / name, name, np.zeros((12, 25, 3)).tolist())
+    model = skelact.load(UNIVERSAL).pretrained
+    with readable(model, tmp_path / "gestures", class_folders=True, as_recorded=True) as found:
+        with pytest.warns(SkelactWarning, match=f"^{tmp_path / 'gestures'}: --clips.view body: 2 of 2"):
+            ClipSource(found.store, model.clips).test(np.arange(2))
+        assert found.store.path != tmp_path / "gestures"
 
 
 def test_what_cannot_be_used_is_counted_and_a_class_of_one_recording_is_not_tested(

@@ -362,4 +362,6 @@ def _standard_input() -> bytes:
     data = sys.stdin.buffer.read(most + 1)
     if len(data) > most:
         raise DataError(f"{STANDARD_INPUT}: has {beyond('recording')}")
+    if not data.strip():
+        raise DataError(f"{STANDARD_INPUT}: nothing came on the standard input; expected one pose-JSON")
     return data

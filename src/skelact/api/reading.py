@@ -112,11 +112,9 @@ def readable(
                 f"knows them; joints that are missing: {', '.join(missing) or 'none'}"
             )
             exclusions = [*found.exclusions, *converted.exclusions]
-            found = replace(found, store=converted.store, exclusions=exclusions, remarks=remarks)
-        try:
-            check_store(model, found.store)
-        except ConfigurationError as error:
-            raise ConfigurationError(str(error).replace(str(found.store.path), str(named))) from error
+            store = replace(converted.store, called=str(named))
+            found = replace(found, store=store, exclusions=exclusions, remarks=remarks)
+        check_store(model, found.store)
         yield found
 
 
@@ -145,7 +143,7 @@ def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparatio
             settings=settings,
             on_progress=lambda now: step(now.done, total=now.total),
         )
-    found = made.store
+    found = replace(made.store, called=str(raw))
     if as_before is not None and name != AUTO and find_data_set(name).up is None and as_before.up is not None:
         found = replace(found, meta={**found.meta, "up": as_before.up})  # one recording tells less than many
     return Readable(found, found, made.exclusions, made.remarks)

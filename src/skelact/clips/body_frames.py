@@ -302,7 +302,7 @@ class BodyFrames:
             empty_PT2 = ~self._seen_in(row_PT2.numpy()).any(-1)
             name = self._store.names[int(sequences[empty_PT2.reshape(len(sequences), -1).any(1)][0])]
             raise DataError(
-                f"{self._store.path}: {name} has a body of which no joint is present; it should be absent, "
+                f"{self._store.where}: {name} has a body of which no joint is present; it should be absent, "
                 "prepare the data set again"
             ) from None
         bodies_RVC = self._joints_at(rows).view(-1, *self.body_shape)

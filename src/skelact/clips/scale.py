@@ -44,7 +44,7 @@ def sequence_factors(store: Store, scale: str) -> npt.NDArray[np.float32] | None
             heights = np.array(store.attribute(IMAGE_HEIGHT))
         if (heights <= 0).any():
             raise ConfigurationError(
-                f"{store.path}: {(heights <= 0).sum()} of {len(store)} sequences do not say how high their "
+                f"{store.where}: {(heights <= 0).sum()} of {len(store)} sequences do not say how high their "
                 "images are; use --clips.scale body"
             )
         return (1 / heights).astype(np.float32)

@@ -139,7 +139,7 @@ class ClipSource:
         if self._is_flat and (is_rotated or settings.turn):
             name = "rotation" if is_rotated else "turn"
             raise ConfigurationError(
-                f"{store.path}: holds 2-D positions, which are not rotated in space; "
+                f"{store.where}: holds 2-D positions, which are not rotated in space; "
                 f"--clips.{name} is {getattr(settings, name):g}, set it to 0"
             )
         self.store, self.settings, self.device = store, settings, torch.device(device)
@@ -217,7 +217,7 @@ class ClipSource:
         if wrong.any():
             place = int(np.flatnonzero(wrong)[0])
             raise DataError(
-                f"{self.store.path}: {self.store.names[chosen[place]]} has "
+                f"{self.store.where}: {self.store.names[chosen[place]]} has "
                 f"{self._frames.num_frames[chosen[place]]} frames with a body, "
                 f"not {windows.start[place]} to {end[place]}"
             )

@@ -38,7 +38,7 @@ def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
         try:
             return view_rotations(store.joints(rows), store.seen_joints(rows), store.topology, view, up)
         except ConfigurationError as error:
-            raise ConfigurationError(f"{store.path}: {error}") from error
+            raise ConfigurationError(f"{store.where}: {error}") from error
 
     up = up_of(store) if view == "upright" and store.num_coordinates == 3 else "y"
     parts = np.split(starts[:-1], range(_AT_A_TIME, len(store), _AT_A_TIME))
@@ -53,7 +53,7 @@ def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
         num_untold += not tells.any()
     if num_untold:
         warnings.warn(
-            f"{store.path}: --clips.view {view}: {num_untold} of {len(turns)} sequences do not tell in any "
+            f"{store.where}: --clips.view {view}: {num_untold} of {len(turns)} sequences do not tell in any "
             "frame how their bodies are turned; they stay as they are",
             SkelactWarning,
             stacklevel=2,
@@ -68,7 +68,7 @@ def up_of(store: Store) -> Axis:
     found = estimated_up(store)
     how = "taken to be y" if found is None else f"{found}, as most bodies stand"
     warnings.warn(
-        f"{store.path}: does not say which axis is up; {how}; 'skelact data prepare ... --up' says it",
+        f"{store.where}: does not say which axis is up; {how}; 'skelact data prepare ... --up' says it",
         SkelactWarning,
         stacklevel=2,
     )

@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
@@ -154,7 +154,7 @@ def raw_files(path: str | Path, most: int | None = None) -> Iterator[list[RawFil
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such folder or file; check the path of the raw recordings")
-    with tempfile.TemporaryDirectory(prefix="skelact-") as scratch:
+    with ExitStack() as stack:
         if path.is_dir():
             files = _in_folder(path, most)
             if all(file.fault or file.suffix in (".zip", ".txt") for file in files):
@@ -166,6 +166,7 @@ def raw_files(path: str | Path, most: int | None = None) -> Iterator[list[RawFil
         elif zipfile.is_zipfile(path):
             files = _in_zip(path, "")
         else:
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="skelact-"))
             files = _in_tar(path, Path(scratch))
         if not files:
             kind = "folder" if path.is_dir() else "archive"

@@ -13,6 +13,7 @@ from skelact.formats.data_set import DataSet, Item, LabelledSequence, Reader
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.manifest import MANIFEST_FILE, is_manifest, read_manifest
 from skelact.formats.notes import Note
+from skelact.formats.protocol import SIDES, side_of
 
 ADVICE = f"put every class into a sub-folder of its own, or name the classes in a {MANIFEST_FILE}"
 
@@ -43,7 +44,8 @@ def with_class_folders(data_set: DataSet, raw: Path, recordings: Sequence[RawFil
         recordings: the files that are read.
 
     Raises:
-        DataError: a recording in no folder, or two folders of one name but for capital letters.
+        DataError: a recording in no folder, two folders of one name but for capital letters, or folders that
+            are called as the sides of a split are.
     """
     seen: dict[str, str] = {}
     depth = _depth(recordings)
@@ -57,6 +59,12 @@ def with_class_folders(data_set: DataSet, raw: Path, recordings: Sequence[RawFil
                 f"{raw}: {other!r} and {folder!r}: two classes of one name but for capital letters; rename "
                 "one, or move its recordings into the other"
             )
+    if len(seen) > 1 and {side_of(folder) for folder in seen} <= {*SIDES, "val"}:
+        sides = " and ".join(sorted(seen.values()))
+        raise DataError(
+            f"{raw}: its folders are called {sides}, as sides of a split are, not classes; teach the classes "
+            f"in one of them, as {raw / min(seen.values())}, or rename them"
+        )
     return replace(data_set, class_names=None, read=partial(_read, read=data_set.read, depth=depth))
 
 

@@ -46,22 +46,22 @@ def check_store(model: Taker, store: Store) -> None:
     learned_from, again = card.get(MEASURES, {}), "prepare the recordings again"
     if store.num_coordinates != num_coordinates:
         raise ConfigurationError(
-            f"{store.path}: holds {store.num_coordinates}-D positions, the model was trained on "
+            f"{store.where}: holds {store.num_coordinates}-D positions, the model was trained on "
             f"{num_coordinates}-D ones, and nothing brings the one to the other; train a model on it: "
-            f"skelact pretrain --data {store.path} --out RUN"
+            f"skelact pretrain --data {store.where} --out RUN"
         )
     if store.topology.joints != topology.joints:
         raise ConfigurationError(
-            f"{store.path} holds {store.topology.name} skeletons, the model was trained on "
+            f"{store.where} holds {store.topology.name} skeletons, the model was trained on "
             f"{topology.name} ({topology.num_joints} joints); "
-            f"'skelact data convert {store.path} OUT --topology {topology.name}' brings the data "
+            f"'skelact data convert {store.where} OUT --topology {topology.name}' brings the data "
             "there, or train a model on it as it is"
         )
     up, unit, size = (learned_from.get(name) for name in ("up", "unit", "body_size"))
     if clips.view == "camera" and None not in (up, store.up) and up != store.up:
         view = "upright" if num_coordinates == 3 else "body"
         raise ConfigurationError(
-            f"{store.path}: {store.up} is up, but {up} in what the model learned from; train a model "
+            f"{store.where}: {store.up} is up, but {up} in what the model learned from; train a model "
             f"with --clips.view {view}, which makes them alike"
         )
     if clips.scale != "stored":
@@ -71,11 +71,11 @@ def check_store(model: Taker, store: Store) -> None:
         remedy = f"{again} with --unit, or {remedy}"
     if None not in (unit, store.unit) and unit != store.unit:
         raise ConfigurationError(
-            f"{store.path}: positions are in {store.unit}, the model learned from {unit}; {remedy}"
+            f"{store.where}: positions are in {store.unit}, the model learned from {unit}; {remedy}"
         )
     here = None if size is None else usual_body_size(store)
     if here is not None and not 1 / OTHER_UNIT < here / size < OTHER_UNIT:
         raise ConfigurationError(
-            f"{store.path}: bodies have a size of {here:.3g}, those that the model learned from of "
+            f"{store.where}: bodies have a size of {here:.3g}, those that the model learned from of "
             f"{size:.3g}, as if in another unit; {remedy}"
         )

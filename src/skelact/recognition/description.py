@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import Meta, Struct
 from skelact.errors import ConfigurationError
 from skelact.files import checked
 from skelact.models.card import TRAIN_AGAIN
+from skelact.models.shipped import place_of_results
 from skelact.models.sizes import Pooling
 
 RECOGNITION = "recognition"
@@ -105,6 +107,7 @@ def read_recognition(card: Mapping[str, Any], where: str, model: str) -> Recogni
         DataError: the card says what cannot be.
     """
     if not knows_classes(card):
+        model = str(place_of_results(Path(model)))  # of a shipped one its name
         raise ConfigurationError(
             f"{model}: knows no classes; teach it some: skelact teach FOLDER --from {model} --out MODEL"
         )

@@ -74,6 +74,8 @@ class Store:
     meta: Mapping[str, Any]
     parts_in: Path | None = field(default=None, kw_only=True, repr=False, compare=False)
     """The folder that its parts lie in, if it has some; None: the one that the store lies in."""
+    called: str = field(default="", kw_only=True, repr=False, compare=False)
+    """What it was prepared from, where its folder is one that nobody named; empty for others."""
 
     @classmethod
     @checked_arguments
@@ -127,6 +129,11 @@ class Store:
 
     def __len__(self) -> int:
         return int(self.meta["arrays"]["num_bodies"]["shape"][0])
+
+    @property
+    def where(self) -> str:
+        """How messages call it."""
+        return self.called or str(self.path)
 
     @property
     def data_set(self) -> str:
