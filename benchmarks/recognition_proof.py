@@ -39,6 +39,7 @@ from skelact.evaluation.folds import make_folds
 from skelact.files import sha256, write_json
 from skelact.models.pretrained import WEIGHTS, Pretrained, load_pretrained
 from skelact.models.sizes import Pooling
+from skelact.recognition import lesson
 from skelact.recognition.calibration import calibration_error, probabilities, threshold_of
 from skelact.recognition.choice import best_of, fit_linear, measure
 from skelact.recognition.lesson import calibrated, examples_of
@@ -105,6 +106,7 @@ class Encoded:
     def __init__(self, pretrained: Pretrained, store: skelact.Store, person: str) -> None:
         everything = np.arange(len(store))
         source = ClipSource(store, pretrained.clips)
+        lesson.MOST_NUMBERS = 1 << 40  # few are taught, but all are encoded at once
         self.labels = labels_of(source, everything)
         self.known = examples_of(pretrained, source, everything, self.labels, "features")
         self.people, self.name = np.asarray(store.attribute(person)), person
@@ -246,6 +248,7 @@ def compute(out: Path, stores: Path, run: Path | None) -> None:
                 if run is None:
                     continue
                 encoder = settings["encoder"] = sha256(run / WEIGHTS)
+                settings["pieces"] = [list(piece) for piece in lesson.PIECES]
                 settings["frames"] = load_pretrained(run).clips.num_frames
             else:
                 settings["poses"] = list(VIEWS[data])

@@ -213,7 +213,9 @@ def test_settings_are_checked(model):
     for settings in ({"window": 0}, {"every": 0}, {"begin": 0.2, "end": 0.3}, {"gap": 0}, {"smooth": 1}):
         with pytest.raises(ConfigurationError):
             model.stream(**settings)
-    assert 1 < model.stream().window < 10, "as long as the recordings that taught it"
+    usual = model.recogniser.about.seconds
+    assert 1 < usual < 10
+    assert model.stream().window == pytest.approx(0.8 * usual)
 
 
 def lines_of(row, extra=()):

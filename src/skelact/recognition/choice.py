@@ -105,7 +105,7 @@ def measure(pooling: Pooling, examples: Examples, folds: Folds) -> list[Measured
 
 def fit_linear(examples: Examples) -> LinearLayer:
     """Return the linear layer that examples teach."""
-    (layer,) = fit_ridge(examples.features, examples.labels, examples.num_classes, [L2])
+    (layer,) = fit_ridge(*examples.lessons(), examples.num_classes, [L2])
     return layer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -38,10 +39,19 @@ from skelact.recognition.description import Accuracy, Calibration, Recognition
 from skelact.recognition.finetuned import measure_finetuned, run
 from skelact.recognition.neighbours import Examples, Neighbours
 from skelact.recognition.recogniser import Recogniser, read_recogniser
+from skelact.skeleton.sequence import stretch, without_unseen_bodies
+from skelact.skeleton.view import centre
+from skelact.store.in_memory import store_in_memory
 from skelact.store.protocols import Indices, Split
+from skelact.store.store import Store
 
 MOST_NUMBERS = 1 << 24
-"""Numbers in all features up to which joints are taken apart, and their moments."""
+"""Numbers in all features up to which joints are taken apart, and their moments, and pieces teach as well."""
+
+PIECES = ((0.0, 0.75), (0.25, 1.0))
+"""Parts of each recording, from and to which share of it, that teach as the whole does: what is asked begins
+and ends elsewhere, in a stream above all. Among training people alone streams are told best so, better than
+without them or with halves as well (``benchmarks/stream_actions.py --choose``), and whole recordings too."""
 
 COPIES = 1e-4
 """Distance up to which recordings are copies, but for rounding; another class is usually at 1."""
@@ -125,13 +135,37 @@ def examples_of(
     if is_of_two and source.settings.max_bodies > 1 and 2 * numbers <= MOST_NUMBERS:
         ways.append("moments-and-bodies")
     found = extract_poolings(pretrained.encoder, source, indices, ways, title=title)
-    if not all(features.isfinite().all() for features in found):
+    cut: list[Tensor] = []
+    in_all = sum(2 if way.endswith("bodies") else 1 for way in ways) * (1 + len(PIECES)) * numbers
+    if PIECES and in_all <= MOST_NUMBERS and source.settings.scale != "image":  # which pieces do not know
+        short = ClipSource(pieces_of(source.store, indices), source.settings)
+        each = extract_poolings(pretrained.encoder, short, np.arange(len(short)), ways, title=title)
+        cut = [features.view(len(indices), len(PIECES), -1) for features in each]
+    if not all(features.isfinite().all() for features in (*found, *cut)):
         raise DataError("a recording has a feature that is not finite; did the pre-training diverge?")
     made: dict[Pooling, Examples] = {}
-    for pooling, features in zip(ways, found, strict=True):
+    for number, (pooling, features) in enumerate(zip(ways, found, strict=True)):
         if not any(torch.equal(features, other.features) for other in made.values()):  # of some encoders
-            made[pooling] = Examples(features, labels, len(source.store.class_names))
+            pieces = cut[number] if cut else None
+            made[pooling] = Examples(features, labels, len(source.store.class_names), pieces)
     return made
+
+
+def pieces_of(store: Store, indices: Indices) -> Store:
+    """Return the :data:`PIECES` of each sequence as recordings of their own.
+
+    Where nobody is seen in a piece, the whole takes its place.
+    """
+    made = []
+    for index in indices.tolist():
+        whole = store.sequence(index)
+        num = whole.num_frames
+        for begin, end in PIECES:
+            piece = stretch(whole, slice(int(begin * num), math.ceil(end * num)))
+            shown = piece.joint_present
+            seen = piece.present if shown is None else piece.present & shown.any(2)
+            made.append(centre(without_unseen_bodies(piece)) if seen.any() else whole)
+    return store_in_memory(made, store.up, store.unit)
 
 
 def _recognition(

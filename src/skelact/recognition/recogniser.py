@@ -77,6 +77,15 @@ class Recogniser:
         else:
             encoder, pooling = self.pretrained.encoder, self.about.pooling
             features, _ = extract_features(encoder, source, indices, title=title, pooling=pooling)
+        return self.answer(features, scores)
+
+    def answer(self, features: Tensor, scores: Tensor | None = None) -> Recognised:
+        """Return what (N, D) features of sequences say.
+
+        Args:
+            features: pooled as the card says.
+            scores: (N, K) where a fine-tuned head has given them already.
+        """
         with torch.autocast("cpu", enabled=False):  # whoever computes features in bfloat16 decides in float32
             features = features.float()
             if self.layer is not None:

@@ -35,6 +35,8 @@ Floats = npt.NDArray[np.float32]
 _MOST_FRAMES = 1_000
 """Of a window; of a camera that gives more, frames are left out evenly."""
 _USUAL_FPS = 30.0
+SHARE = 0.8
+"""How long a window is, as a share of the recordings that taught the model, in the median."""
 
 
 @dataclass
@@ -92,7 +94,7 @@ class Stream:
         check_top(top)
         self.settings = settings or StreamSettings()
         about = recogniser.about
-        usual = about.seconds or recogniser.takes.clips.num_frames / _USUAL_FPS
+        usual = SHARE * about.seconds if about.seconds else recogniser.takes.clips.num_frames / _USUAL_FPS
         self.window: float = self.settings.window or usual
         """Seconds that are looked at together."""
         self._recogniser, self._top = recogniser, top

@@ -20,7 +20,7 @@ class StreamSettings:
     """
 
     window: float | None = None
-    """Seconds that are looked at together; default: as long as the recordings are that taught the model."""
+    """Seconds that are looked at together; default: 0.8 of the usual length of what taught the model."""
     every: int = 10
     """Frames between two decisions."""
     begin: float = 0.5

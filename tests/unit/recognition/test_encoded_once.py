@@ -15,7 +15,7 @@ from skelact.models.sizes import EncoderConfig, STGCNConfig
 from skelact.models.token_sizes import TokenEncoderConfig
 from skelact.recognition import lesson as lesson_module
 from skelact.recognition.description import Recognition
-from skelact.recognition.lesson import learn
+from skelact.recognition.lesson import examples_of, learn
 from skelact.recognition.neighbours import Examples, Neighbours
 from skelact.recognition.recogniser import Recogniser
 from skelact.skeleton.tables import NTU_25
@@ -62,7 +62,17 @@ def test_features_pooled_together_are_those_pooled_one_by_one(pretrained, source
 def test_a_lesson_encodes_once_for_all_its_candidates(pretrained, source, runs):
     lesson = learn(pretrained, source, INDICES, {}, false_alarms=0.1, about={})
     assert {each.pooling for each in lesson.candidates} == {"moments", "moments-and-bodies"}
-    assert len(runs) == 1
+    assert len(runs) == 2, "the recordings, and their pieces"
+
+
+def test_pieces_of_many_recordings_are_not_encoded(pretrained, source, runs, monkeypatch):
+    labels, numbers = torch.arange(9), 3 * 2 * 9 * pretrained.encoder.config.width * 25
+    for most, pieces, num_runs in ((3 * numbers, 2, 2), (3 * numbers - 1, 0, 1)):
+        monkeypatch.setattr(lesson_module, "MOST_NUMBERS", most)
+        runs.clear()
+        for examples in examples_of(pretrained, source, INDICES, labels, "").values():
+            assert len(examples.lessons()[1]) == (1 + pieces) * 9
+        assert len(runs) == num_runs
 
 
 @pytest.mark.parametrize("has_examples", [True, False])
