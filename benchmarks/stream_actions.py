@@ -55,9 +55,9 @@ USUAL_FPS = 15.0
 FIXED = {"begin": 1e-9, "end": 1e-9, "smoothing": 0.0}
 POINTS: Mapping[str, dict[str, float]] = {
     "fixed window": FIXED,
-    "eager": {"begin": 0.35},
+    "eager": {"begin": 0.4},
     "**default**": {},
-    "careful": {"begin": 0.7},
+    "careful": {"begin": 0.8},
 }
 PIECES = {"whole recordings": (), "and three quarters": lesson.PIECES}
 SHARES = (0.6, 0.8, 1.0)

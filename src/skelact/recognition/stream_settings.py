@@ -15,6 +15,9 @@ SHORTEST, LONGEST = 0.05, 3600.0
 class StreamSettings:
     """How a stream of frames is looked at.
 
+    The defaults of ``begin``, ``end`` and ``smoothing`` tell most of streams of training people of MSR
+    Action3D, NW-UCLA and synthetic recordings (``benchmarks/stream_actions.py --choose``).
+
     Raises:
         ConfigurationError: a value outside its range.
     """
@@ -23,11 +26,11 @@ class StreamSettings:
     """Seconds that are looked at together; default: 0.8 of the usual length of what taught the model."""
     every: int = 10
     """Frames between two decisions."""
-    begin: float = 0.5
+    begin: float = 0.6
     """Probability, smoothed, at which an action begins."""
     end: float = 0.3
     """Probability, smoothed, below which it ends."""
-    smoothing: float = 0.5
+    smoothing: float = 0.25
     """Seconds over which probabilities are smoothed: after them, 63 % of a change are seen; 0: not at all."""
     gap: float = 1.0
     """Seconds after which a person who is not seen is taken to have gone."""
