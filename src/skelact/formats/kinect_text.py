@@ -32,7 +32,7 @@ from skelact.errors import DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import Exclusion, malformed, quote
-from skelact.formats.number_text import number_table, text_lines
+from skelact.formats.number_text import float_of, number_table, text_lines
 from skelact.formats.own_recordings import survey_recordings
 from skelact.formats.recognition import Sample, number_fields
 from skelact.formats.settings import class_names_setting, fps_setting, recorded_settings
@@ -93,8 +93,8 @@ def parse_frames(file: str, data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDA
     if not lines:
         raise malformed(file, 1, f"0 lines; expected {_EXPECTED} for every frame")
     table = number_table(file, lines, _FIELDS, _EXPECTED, len(_FIELDS))
-    numbers = table[:, 0].astype(np.float64)
-    is_wrong = (numbers != np.floor(numbers)) | (numbers < 0) | (numbers >= 1 << 24)
+    numbers = np.array([float_of(line.split(maxsplit=1)[0]) for line in lines])  # exact, as those of a clock
+    is_wrong = (numbers != np.floor(numbers)) | (numbers < 0) | (numbers >= 1 << 53)
     is_wrong[1:] |= np.diff(numbers) < 0
     if is_wrong.any():
         line = int(np.argmax(is_wrong))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 
@@ -17,11 +18,12 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def text_lines(file: str, data: bytes) -> list[bytes]:
-    """Return a text's lines, without the blank ones at its end; lines end with LF or CRLF.
+    """Return a text's lines, without a byte order mark and blank ones at the end; they end with LF or CRLF.
 
     Raises:
         UnusableRecordingError: a control character, which no text has, or a line of more than 100,000 bytes.
     """
+    data = data.removeprefix(codecs.BOM_UTF8)
     control = _CONTROL.search(data)
     if control is not None:
         line = data.count(b"\n", 0, control.start()) + 1

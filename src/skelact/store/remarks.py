@@ -41,7 +41,7 @@ def measured(store: Store) -> list[str]:
     """Return lines on how positions are measured, as far as the data set does not say it."""
     lines = flat(store)
     if find_data_set(store.data_set).up is not None:
-        return lines
+        return lines + far(store)
     if "up" not in store.meta["options"]:
         if store.up is not None:
             lines.append(f"{store.up} is up, as people stand; --up says another")
@@ -59,19 +59,28 @@ def flat(store: Store) -> list[str]:
     return [f"positions are 2-D and {done}, as --unit {unit} says; those in a picture have --unit px"]
 
 
+def far(store: Store) -> list[str]:
+    """Return a line on 3-D positions that lie where nobody goes; none for others."""
+    positions, seen = sampled_bodies(store)
+    largest = float(np.abs(np.where(seen[..., None], positions, 0)).max(initial=0))
+    if store.num_coordinates == 2 or largest <= FAR:
+        return []
+    size = float(np.nanmedian(np.append(frame_sizes(positions, seen), 0)))
+    told = f"{store.data_set} data are read as metres: convert them, if they are in another unit"
+    if find_data_set(store.data_set).up is None:
+        told = (
+            "if they are not in metres, give --unit; if the third number is no coordinate, it is a confidence"
+        )
+    return [
+        f"positions lie up to {largest:,.0f} m from where recordings begin, and bodies have a size of "
+        f"{size:,.1f} m (adults: 0.5): {told}"
+    ]
+
+
 def remarks_on(store: Store) -> list[str]:
     """Return what looks wrong in how a store is measured, a line each: unit, left and right, frame rates."""
     positions, seen = sampled_bodies(store)
-    remarks = []
-    is_flat = store.num_coordinates == 2
-    largest = float(np.abs(np.where(seen[..., None], positions, 0)).max(initial=0))
-    if not is_flat and largest > FAR:
-        size = float(np.nanmedian(np.append(frame_sizes(positions, seen), 0)))
-        remarks.append(
-            f"positions lie up to {largest:,.0f} m from where recordings begin, and bodies have a size of "
-            f"{size:,.1f} m (adults: 0.5): if they are not in metres, give --unit; if the third number is no "
-            "coordinate, it is a confidence"
-        )
+    remarks = far(store)
     facing = share_facing_forward(positions, seen, store.topology)
     if facing is not None and facing[1] >= _ENOUGH and facing[0] < _BACKWARDS:
         remarks.append(
@@ -91,7 +100,6 @@ def remarks_on(store: Store) -> list[str]:
     rates = np.array([store.fps or np.nan]) if "fps" not in store.meta["arrays"] else store.array("fps")
     odd = rates[(rates < SLOWEST) | (rates > FASTEST)]
     if len(odd):
-        remarks.append(
-            f"{odd[0]:.3g} frames a second: if times are not in seconds, write them so, or give --fps"
-        )
+        or_option = ", or give --fps" if "fps" in find_data_set(store.data_set).settings else ""
+        remarks.append(f"{odd[0]:.3g} frames a second: if times are not in seconds, write them so{or_option}")
     return remarks

@@ -28,6 +28,13 @@ def test_frames() -> None:
     np.testing.assert_allclose(read, positions, atol=1e-6)
 
 
+def test_numbers_of_a_clock_and_a_byte_order_mark() -> None:
+    first = 1_764_360_000_001
+    numbers, read = parse_frames("file", b"\xef\xbb\xbf" + text([first, first + 1], poses(2)))
+    assert numbers.tolist() == [first, first + 1]
+    np.testing.assert_allclose(read, poses(2), atol=1e-6)
+
+
 def test_a_frame_written_twice_counts_once() -> None:
     numbers, read = parse_frames("file", text([1, 1, 2], poses(3)))
     assert numbers.tolist() == [1, 2]

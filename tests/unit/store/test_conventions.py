@@ -85,6 +85,16 @@ def test_parts_find_the_unit_that_one_run_finds(tmp_path: Path) -> None:
     assert joined.content_hash == whole.content_hash
 
 
+def test_millimetres_in_a_format_of_metres_are_remarked_on(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    standing = 1000 * np.random.default_rng(0).normal((0, 0, 3), 0.3, (9, 20, 3))
+    lines = [" ".join(map(str, [frame, *row.ravel()])) for frame, row in enumerate(standing)]
+    (tmp_path / "raw" / "a.txt").write_text("\n".join(lines))
+    remarks = prepare("kinect-text", tmp_path / "raw", tmp_path / "store").remarks
+    (remark,) = (each for each in remarks if "positions lie up to" in each)
+    assert remark.endswith("kinect-text data are read as metres: convert them, if they are in another unit")
+
+
 def test_metres_that_are_kept_are_remarked_on(tmp_path: Path) -> None:
     kept = prepare("npz", npz(tmp_path / "raw.npz", 1000 * people(12)), tmp_path / "kept", unit="m")
     (remark,) = (each for each in kept.remarks if "positions lie up to" in each)
@@ -191,7 +201,7 @@ def test_recordings_are_brought_to_one_rate_by_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("rate", "is_odd"), [(1 / 33, True), (0.9, True), (1.0, False), (2500.0, True)])
 def test_a_rate_that_no_recording_has_is_told(tmp_path: Path, rate: float, is_odd: bool) -> None:
     remarks = prepare("pose-json", pose_json(tmp_path / "raw", [rate]), tmp_path / "store").remarks
-    said = f"{rate:.3g} frames a second: if times are not in seconds, write them so, or give --fps"
+    said = f"{rate:.3g} frames a second: if times are not in seconds, write them so"
     assert (said in remarks) == is_odd
 
 
