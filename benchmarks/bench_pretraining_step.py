@@ -9,7 +9,10 @@ reaches here. ``--clips`` says how many clips a step has: the more, the less of 
 stays in the cache. ``--device cuda`` does the same on a GPU with more clips, and compiled as well.
 
 On a CPU ours keeps large blocks of memory, as every command does, and the baseline has the allocator's
-defaults; ``--kept-blocks`` keeps them for both.
+defaults; ``--kept-blocks`` keeps them for both. A processor without bfloat16 has rows for float32 alone, and
+so has one that is told to do without its wider instructions:
+
+    export ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
 """
 
 import argparse
@@ -29,6 +32,7 @@ from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.processor import keep_large_blocks
 from skelact.training.config import TrainingConfig
+from skelact.training.devices import precision_here
 from skelact.training.optimisers import build_optimiser
 
 NUM_SLOTS, NUM_FRAMES, NUM_JOINTS = 2, 120, 25
@@ -199,7 +203,9 @@ def main() -> None:
     check(ours, plain, data[2])
     optimiser = build_optimiser(ours, TrainingConfig())
     plain_optimiser = torch.optim.AdamW(plain.parameters(), lr=1e-3, foreach=False)
-    rates = {dtype: matmul_rate(device, dtype) for dtype in (torch.float32, torch.bfloat16)}
+    has_bf16 = device == "cuda" or precision_here(TrainingConfig(precision="bf16")) == "bf16"
+    dtypes = (torch.float32, torch.bfloat16) if has_bf16 else (torch.float32,)
+    rates = {dtype: matmul_rate(device, dtype) for dtype in dtypes}
     for dtype, rate in rates.items():
         print(f"matrix product in {dtype}: {rate / 1e9:,.0f} GFLOP/s")
 

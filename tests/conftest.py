@@ -109,6 +109,7 @@ def either_reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 def bfloat16_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compute in bfloat16 also where the processor has no instructions for it."""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
 
 
 @pytest.fixture(scope="session")

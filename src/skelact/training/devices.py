@@ -155,12 +155,14 @@ def precision_here(config: TrainingConfig) -> Literal["32", "bf16"]:
     """Return in what a run computes: what is configured, but float32 on a processor without bfloat16.
 
     Where torch must make bfloat16 out of other instructions, published float32 code was 23 times faster.
-    Those of processors other than x86 are not known here; they compute as configured.
+    Those of processors other than x86 are not known here; they compute as configured. A processor whose wider
+    instructions torch was told to leave alone (``ATEN_CPU_CAPABILITY``) counts as one that lacks them.
     """
     on_gpu = config.accelerator != "cpu" and torch.cuda.is_available()
     if config.precision == "32" or on_gpu or platform.machine().lower() not in X86:
         return config.precision
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "32"
+    has_it = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16" if has_it and torch.backends.cpu.get_cpu_capability() == "AVX512" else "32"
 
 
 def _leave_group() -> None:

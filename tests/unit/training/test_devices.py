@@ -69,18 +69,22 @@ def test_processes_leave_their_group_before_python_ends(tmp_path):
     assert "group left False" not in done.stdout
 
 
-@pytest.mark.parametrize("has_instructions", [True, False])
-def test_bfloat16_is_computed_where_the_processor_has_it(monkeypatch, has_instructions):
+@pytest.mark.parametrize(
+    ("has_instructions", "told", "computes"),
+    [(True, "AVX512", True), (False, "AVX512", False), (True, "AVX2", False)],
+)
+def test_bfloat16_is_computed_where_the_processor_has_it(monkeypatch, has_instructions, told, computes):
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_instructions)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: told)
     config = TrainingConfig(precision="bf16", accelerator="cpu")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fabric = make_fabric(config)
-    told = [str(each.message) for each in caught if issubclass(each.category, SkelactWarning)]
-    assert any("computes in float32" in line for line in told) is not has_instructions
+    lines = [str(each.message) for each in caught if issubclass(each.category, SkelactWarning)]
+    assert any("computes in float32" in line for line in lines) is not computes
     with fabric.autocast():
         product = torch.ones(2, 2) @ torch.ones(2, 2)
-    assert product.dtype == (torch.bfloat16 if has_instructions else torch.float32)
+    assert product.dtype == (torch.bfloat16 if computes else torch.float32)
