@@ -311,6 +311,17 @@ def test_streams_are_made_of_augmented_positions():
     assert torch.equal(bone.hidden, joint.hidden)
 
 
+def test_hidden_tokens_are_asked_how_joints_move_in_every_stream():
+    joint, *others = (views_of(MOTION, stream=stream) for stream in ("joint", "bone", "motion"))
+    frames = joint.patches.unflatten(-1, (4, 3)).transpose(2, 3).flatten(1, 2)  # (B, T, V, C)
+    moved = joint.motion.unflatten(-1, (4, 3)).transpose(2, 3).flatten(1, 2)
+    torch.testing.assert_close(moved[:, :-1], frames.diff(dim=1))
+    assert not moved[:, -1].any()
+    for each in others:
+        assert torch.equal(each.motion, joint.motion)
+        assert not torch.equal(each.patches, joint.patches)
+
+
 @torch.no_grad()
 def test_bf16_gives_nearly_the_same_loss():
     for config in VARIANTS.values():

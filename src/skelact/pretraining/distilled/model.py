@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from skelact.models.backbone import Module
-from skelact.models.embedding import patchify
 from skelact.models.rotary_block import rotary_turns
 from skelact.models.token_encoder import Encoded, TokenEncoder
 from skelact.models.token_sizes import PrototypeConfig, TokenEncoderConfig
@@ -38,7 +37,6 @@ from skelact.pretraining.distilled.losses import (
 )
 from skelact.pretraining.distilled.objective import DistilledObjective
 from skelact.pretraining.distilled.views import DistilledViews, PrimeStretch, Stretch, steps_of
-from skelact.pretraining.masked.losses import motion
 from skelact.pretraining.momentum import follow
 from skelact.skeleton.topology import Topology
 
@@ -224,12 +222,10 @@ class DistilledModel(nn.Module):
 
     def _wanted(self, views: DistilledViews, whole: Encoded | None) -> tuple[Tensor, ...]:
         """Return what hidden tokens are asked for: (B, T', V, ...) of every token."""
-        if self.config.target != "motion":
-            assert whole is not None  # these come from the teacher
-            return whole.blocks or (whole.tokens,)
-        cfg = self.encoder.config
-        frames = rearrange(views.patches, "B t V (p C) -> B (t p) V C", C=cfg.num_coordinates)
-        return (standardised(patchify(motion(frames), cfg.patch_frames), views.is_there),)
+        if views.motion is not None:
+            return (standardised(views.motion, views.is_there),)
+        assert whole is not None  # these come from the teacher
+        return whole.blocks or (whole.tokens,)
 
     def _see(self, patches: Tensor, is_there: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the (B, D) class tokens of what is not hidden, and the (H, D) hidden tokens where asked for.

@@ -75,8 +75,9 @@ class DistilledObjective:
     spread_weight: float = 0.1
     """Weight of the spread of the student's class tokens."""
     target: Literal["prototypes", "regression", "motion"] = "prototypes"
-    """What hidden tokens are asked for: the teacher's prototypes of them, its features (data2vec), or the
-    motion from frame to frame, normalised over the crop."""
+    """What hidden tokens are asked for: the teacher's prototypes of them, its features (data2vec), or how
+    their joints move from frame to frame, normalised over the crop: the same in every stream, for a bone
+    alone moves by little more than the sensor's noise."""
     hiding: Literal["replace", "drop"] = "replace"
     """Hidden tokens are replaced by one that says nothing; or the student is not given them, which costs
     less, and one layer tells of them what it finds in the others."""

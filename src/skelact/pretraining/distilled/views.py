@@ -18,7 +18,7 @@ from skelact.clips.augmentation import augment
 from skelact.clips.augmentation_draws import AugmentationDraws, draw_augmentations
 from skelact.clips.distortions import exchange_joints
 from skelact.clips.source import Clips, CropDraws, draw_crops
-from skelact.clips.streams import to_stream
+from skelact.clips.streams import motion, to_stream
 from skelact.density.positions import clip_density_change
 from skelact.models.embedding import patchify
 from skelact.pretraining.distilled.objective import DistilledObjective
@@ -57,6 +57,8 @@ class DistilledViews(NamedTuple):
 
     patches: Tensor
     """(B, T', V, p C) in the stream that is learned."""
+    motion: Tensor | None
+    """(B, T', V, p C) how joints move from frame to frame, whatever the stream; None where nobody asks."""
     is_there: Tensor
     """(B, T', V) bool, True for tokens that show anything."""
     hidden: Tensor
@@ -165,7 +167,7 @@ class _Crop(NamedTuple):
     """The bodies that one crop of each sequence shows."""
 
     bodies: Tensor
-    """(B, T, V, C) in the stream that is learned."""
+    """(B, T, V, C) joint positions."""
     seen: Tensor
     """(B, T, V) bool."""
     change: Tensor | None
@@ -198,13 +200,15 @@ def make_views(
         ConfigurationError: an augmentation that these clips cannot have.
     """
     crops = [
-        _augmented(part, topology, config, stream, draws.limb_factors[:, number], draws.augmentations[number])
+        _augmented(part, topology, config, draws.limb_factors[:, number], draws.augmentations[number])
         for number, part in enumerate(clips)
     ]
     device = crops[0].bodies.device
     crop = torch.cat([torch.full((len(each.rows),), number) for number, each in enumerate(crops)]).to(device)
     sequence, slot = torch.cat([each.rows for each in crops]).unbind(1)
-    patches = patchify(torch.cat([each.bodies for each in crops]), patch_frames)
+    bodies = torch.cat([each.bodies for each in crops])
+    patches = patchify(to_stream(bodies, stream, topology), patch_frames)
+    moved = patchify(motion(bodies), patch_frames) if config.target == "motion" else None
     is_there = _by_step(torch.cat([each.seen for each in crops]), patch_frames).any(2)
     signal = logits = None
     if config.needs_density:
@@ -250,7 +254,16 @@ def make_views(
         order = change.masked_fill(~shown.any(1), -1.0).argsort(dim=1, descending=True, stable=True)
         prime = PrimeStretch(start, order)
     return DistilledViews(
-        patches, is_there, hidden, crop, sequence, len(clips[0].present), tuple(stretches), prime, progress
+        patches,
+        moved,
+        is_there,
+        hidden,
+        crop,
+        sequence,
+        len(clips[0].present),
+        tuple(stretches),
+        prime,
+        progress,
     )
 
 
@@ -275,7 +288,6 @@ def _augmented(
     clips: Clips,
     topology: Topology,
     config: DistilledObjective,
-    stream: str,
     factors: Tensor,
     draws: AugmentationDraws,
 ) -> _Crop:
@@ -295,7 +307,7 @@ def _augmented(
         is_flipped = augmented.is_flipped[rows[:, 0]]
         seen = exchange_joints(seen, is_flipped, topology)
         change = None if change is None else exchange_joints(change, is_flipped, topology)
-    return _Crop(to_stream(augmented.positions, stream, topology)[present], seen, change, rows)
+    return _Crop(augmented.positions[present], seen, change, rows)
 
 
 def scale_limbs(bodies: Tensor, factors: Tensor, topology: Topology) -> Tensor:
