@@ -20,6 +20,7 @@ LINES = tuple(
     data verify @store
     data export @store @out.npz --format padded-npz --protocol xsub
     data convert @store @other --topology kinect-20
+    data project @store @other --cameras 2
     pretrain --data @store --protocol xsub --size tiny --out @new --epochs 1 --training.tensorboard false
     pretrain --data @store --protocol xsub --size tiny --out @new --epochs 1 --method moco
     evaluate linear --run @run --data @store --protocol xsub --epochs 1

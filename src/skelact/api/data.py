@@ -15,7 +15,7 @@ from skelact.formats.exclusions import FILE_NAME, Exclusion, count_by_reason
 from skelact.progress import progress
 from skelact.skeleton.topology_file import find_topology
 from skelact.skeleton.view import Axis, NamedUnit
-from skelact.store.convert import ConvertedStore, convert_store
+from skelact.store.convert import ConvertedStore, DerivedStore, convert_store, project_store
 from skelact.store.left_out import LeftOut
 from skelact.store.prepare import prepare as prepare_store
 from skelact.store.shards import parse_shard
@@ -206,6 +206,50 @@ def convert(
             source,
             Path(out),
             find_topology(str(topology)),
+            positions=positions,
+            overwrite=overwrite,
+            on_progress=step,
+        )
+
+
+@checked_arguments
+def project(
+    store: Annotated[Data, Option(str)],
+    out: PathLike,
+    *,
+    cameras: int = 1,
+    turn: float = 90.0,
+    seed: int = 0,
+    positions: PositionType | None = None,
+    overwrite: bool = False,
+) -> DerivedStore:
+    """Write a store's sequences as cameras would show them: 2-D, in pixels.
+
+    Each sequence gets cameras of its own, drawn: in front of the first body or beside it, 2 to 5 m away,
+    looking down by up to 30 degrees or up by 10. What an encoder learns of them holds for the key points
+    that a pose estimator finds in a film.
+
+    Args:
+        store: folder of a prepared store of positions in space
+        out: folder to write; it appears when it is complete
+        cameras: how many there are of each sequence
+        turn: by how many degrees, at most, one stands beside the front of the first body; 180 is anywhere
+        seed: decides where cameras stand
+        positions: how to keep positions, exactly or in half the space (default: as in STORE)
+        overwrite: replace OUT if it is a store already
+
+    Raises:
+        ConfigurationError: a number out of range, positions that are 2-D, a skeleton without left and right.
+        DataError: no such store, OUT exists or cannot be written, or nothing is left of any sequence.
+    """
+    source = as_store(store)
+    with progress("projecting", len(source), "sequences") as step:
+        return project_store(
+            source,
+            Path(out),
+            cameras=cameras,
+            turn=turn,
+            seed=seed,
             positions=positions,
             overwrite=overwrite,
             on_progress=step,

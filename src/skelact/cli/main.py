@@ -60,6 +60,7 @@ COMMANDS = tuple(
         ("data verify", "api.data:verify", "check a store's content", "store"),
         ("data export", "api.data:export", "write a store as padded .npz or PYSKL pickle", "store out"),
         ("data convert", "api.data:convert", "write a store with another skeleton", "store out"),
+        ("data project", "api.data:project", "write a store as cameras would show it, 2-D", "store out"),
         ("pretrain", "api.pretraining:pretrain", "learn a representation without labels", ""),
         (
             "weights import",

@@ -1,12 +1,14 @@
-"""A store in another topology, made from a finished store."""
+"""Stores that are made from a finished one: in another topology, or as cameras would show it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from skelact.errors import DataError
+import numpy as np
+
+from skelact.errors import ConfigurationError, DataError
 from skelact.files import read_file
 from skelact.formats import intervals
 from skelact.formats.exclusions import (
@@ -18,27 +20,32 @@ from skelact.formats.exclusions import (
     to_csv,
 )
 from skelact.skeleton.conversion import Conversion, plan_conversion
+from skelact.skeleton.projection import PICTURE, project
+from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
+from skelact.skeleton.view import Axis, Unit
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.store import Store
 from skelact.store.writer import StoreWriter
 
 NOTHING_LEFT = "no joint of the new topology in any frame"
+MOST_CAMERAS = 100
+"""As many pictures of one sequence teach nothing more."""
 
 
 @dataclass(frozen=True)
-class ConvertedStore:
-    """What a conversion made."""
+class DerivedStore:
+    """What was made of a store."""
 
     store: Store
-    conversion: Conversion
-    """What became of each joint."""
+    report: str
+    """What was done, for people."""
     exclusions: list[Exclusion]
-    """The sequences that the new topology leaves nothing of, or that int16 positions cannot hold."""
+    """The sequences of which nothing is left, or that int16 positions cannot hold."""
 
     def __str__(self) -> str:
         lines = [
-            self.conversion.report(),
+            self.report,
             f"{'store':<10}{self.store.path}",
             f"{'content':<10}{self.store.content_hash[:16]}",
             f"{'used':<10}{len(self.store):,} sequences",
@@ -49,6 +56,30 @@ class ConvertedStore:
             reasons = count_by_reason(self.exclusions)
             lines += [f"{'':<10}{count:,}  {reason}" for reason, count in reasons.items()]
         return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class ConvertedStore(DerivedStore):
+    """What a conversion made."""
+
+    conversion: Conversion
+    """What became of each joint."""
+
+
+@dataclass(frozen=True)
+class _Making:
+    """How sequences of a new store are made of an old one's."""
+
+    make: Callable[[int], Iterable[SkeletonSequence]]
+    """Gives the new sequences of an old one, by its index; one without a present body is left out."""
+    nothing_left: str
+    """Why such a sequence is left out."""
+    topology: Topology
+    num_coordinates: int
+    unit: Unit | None
+    up: Axis | None
+    options: Mapping[str, str]
+    """What the new store's options say of it beside the old one's."""
 
 
 def convert_store(
@@ -77,64 +108,165 @@ def convert_store(
         ConfigurationError: the topologies have no joint in common, or ``positions`` is not known.
         DataError: ``path`` exists or cannot be written, or nothing is left of any sequence.
     """
-    path, conversion = Path(path), plan_conversion(source.topology, target)
+    conversion = plan_conversion(source.topology, target)
+    rounded = "" if source.position_type == FLOAT32 else f", positions {source.position_type}"
+    origin = f"{source.topology.name} (content {source.content_hash[:16]}{rounded})"
+    making = _Making(
+        make=lambda index: [conversion.apply(source.sequence(index))],
+        nothing_left=NOTHING_LEFT,
+        topology=conversion.target,
+        num_coordinates=source.num_coordinates,
+        unit=source.unit,
+        up=source.up,
+        options={"converted_from": origin},
+    )
+    store, exclusions = _write(source, Path(path), making, positions, overwrite, on_progress)
+    return ConvertedStore(store, conversion.report(), exclusions, conversion)
+
+
+def project_store(
+    source: Store,
+    path: Path | str,
+    *,
+    cameras: int = 1,
+    turn: float = 90.0,
+    seed: int = 0,
+    positions: str | None = None,
+    overwrite: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+) -> DerivedStore:
+    """Write the sequences of ``source`` as cameras would show them, 2-D.
+
+    Every sequence has cameras of its own, drawn as :func:`skelact.skeleton.projection.project` says. What is
+    seen by the second is called ``NAME-camera2``. Labels, attributes, protocols and the account go along, and
+    the intervals of recordings that are left.
+
+    Args:
+        source: a finished store of positions in space.
+        path: folder to write; it appears when it is complete.
+        cameras: how many there are of each sequence.
+        turn: by how many degrees, at most, one stands beside the front of the first body, 0 to 180.
+        seed: decides where cameras stand; those of a sequence depend on its place in the store too.
+        positions: how to keep positions, ``float32`` or ``int16``; None: as in ``source``.
+        overwrite: replace a store that is there already.
+        on_progress: called with the number of sequences done.
+
+    Raises:
+        ConfigurationError: a number out of range, positions that are 2-D, a skeleton without left and right.
+        DataError: a store that does not say which axis is up, ``path`` exists or cannot be written, or
+            nothing is left of any sequence.
+    """
+    if not 1 <= cameras <= MOST_CAMERAS:
+        raise ConfigurationError(f"cameras is {cameras}, expected 1 to {MOST_CAMERAS}")
+    if not 0 <= turn <= 180:
+        raise ConfigurationError(f"turn is {turn}, expected 0 to 180 degrees")
+    if seed < 0:
+        raise ConfigurationError(f"seed is {seed}, expected 0 or more")
+    if source.num_coordinates != 3:
+        raise ConfigurationError(
+            f"{source.path}: positions are 2-D already; only those in space are projected"
+        )
+    if source.up is None:
+        raise DataError(f"{source.path}: does not say which axis is up; prepare it again with --up")
+    up = source.up
+
+    def make(index: int) -> Iterator[SkeletonSequence]:
+        sequence = source.sequence(index)
+        for camera in range(cameras):
+            name = sequence.name if camera == 0 else f"{sequence.name}-camera{camera + 1}"
+            draws = np.random.default_rng((seed, index, camera))
+            try:
+                shown = project(sequence, up, turn, draws)
+            except DataError as error:
+                raise UnusableRecordingError("front or size not told", "", "", str(error)) from error
+            yield replace(shown, name=name)
+
+    origin = f"{source.topology.name} (content {source.content_hash[:16]}), {cameras} cameras"
+    making = _Making(
+        make=make,
+        nothing_left="nobody before the camera",
+        topology=source.topology,
+        num_coordinates=2,
+        unit="px",
+        up="-y",
+        options={"projected_from": f"{origin}, turn {turn:g}, seed {seed}"},
+    )
+    store, exclusions = _write(source, Path(path), making, positions, overwrite, on_progress)
+    width, height = PICTURE
+    report = (
+        f"{'pictures':<10}{width} x {height} pixels, {cameras} of each sequence, up to {turn:g} degrees aside"
+    )
+    return DerivedStore(store, report, exclusions)
+
+
+def _write(
+    source: Store,
+    path: Path,
+    making: _Making,
+    positions: str | None,
+    overwrite: bool,
+    on_progress: Callable[[int], None] | None,
+) -> tuple[Store, list[Exclusion]]:
     try:
-        return _write(source, path, conversion, positions or source.position_type, overwrite, on_progress)
+        return _write_files(source, path, making, positions or source.position_type, overwrite, on_progress)
     except OSError as error:
         raise DataError(
             f"{path}: cannot be written ({error.strerror or error}); choose another place"
         ) from error
 
 
-def _write(
+def _write_files(
     source: Store,
     path: Path,
-    conversion: Conversion,
+    making: _Making,
     positions: str,
     overwrite: bool,
     on_progress: Callable[[int], None] | None,
-) -> ConvertedStore:
-    rounded = "" if source.position_type == FLOAT32 else f", positions {source.position_type}"
-    origin = f"{source.topology.name} (content {source.content_hash[:16]}{rounded})"
+) -> tuple[Store, list[Exclusion]]:
     names = source.attribute_names
     values = {name: found for name in names if (found := source.attribute_values(name)) is not None}
     options = {key: value for key, value in source.meta["options"].items() if key != "positions"}
     exclusions = []
+    held: dict[str, list[str]] = {}  # what became of each sequence
     with StoreWriter(
         path,
         data_set=source.data_set,
-        topology=conversion.target,
+        topology=making.topology,
         class_names=source.class_names,
         fps=source.fps,
-        options={**options, "converted_from": origin},
+        options={**options, **making.options},
         positions=positions,
-        num_coordinates=source.array("joints").shape[2],
+        num_coordinates=making.num_coordinates,
         attribute_values=values,
         protocols=source.meta["protocols"],
-        up=source.up,
-        unit=source.unit,
+        up=making.up,
+        unit=making.unit,
         overwrite=overwrite,
     ) as writer:
         for index in range(len(source)):
-            sequence = conversion.apply(source.sequence(index))
             try:
-                if sequence.present.any():
-                    writer.add(sequence)
-                else:
-                    exclusions.append(Exclusion(sequence.name, NOTHING_LEFT))
+                for sequence in making.make(index):
+                    if sequence.present.any():
+                        writer.add(sequence)
+                        held.setdefault(source.names[index], []).append(sequence.name)
+                    else:
+                        exclusions.append(Exclusion(sequence.name, making.nothing_left))
             except UnusableRecordingError as error:
-                exclusions.append(Exclusion(sequence.name, error.reason, "", str(error)))
+                exclusions.append(Exclusion(source.names[index], error.reason, "", str(error)))
             if on_progress:
                 on_progress(index + 1)
         for name in source.meta.get("attached", {}):
             if name == intervals.FILE_NAME:
-                held = set(writer.names)
-                kept = (one for one in intervals.read_intervals(source.path) if one.recording in held)
+                kept = [
+                    replace(one, recording=made)
+                    for one in intervals.read_intervals(source.path)
+                    for made in held.get(one.recording, ())
+                ]
                 writer.attach(name, intervals.to_csv(kept))
             elif name != FILE_NAME:
                 writer.attach(name, _text(source.path / name))
         writer.attach(FILE_NAME, to_csv([*read_exclusions(source.path), *exclusions]))
-        return ConvertedStore(writer.finish(), conversion, exclusions)
+        return writer.finish(), exclusions
 
 
 def _text(path: Path) -> str:
