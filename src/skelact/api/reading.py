@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -58,7 +58,7 @@ class Readable:
 
 @contextmanager
 def readable(
-    model: Taker,
+    model: Taker | Callable[[Store], Taker],
     recordings: Data,
     *,
     class_folders: bool = False,
@@ -68,7 +68,7 @@ def readable(
     """Prepare recordings for a model, in a folder that is gone when the context ends.
 
     Args:
-        model: what takes them.
+        model: what takes them; or what chooses it when they are read.
         recordings: a store; or raw recordings in any format that ``data prepare auto`` knows.
         class_folders: whether sub-folders name the classes, where there are two or more.
         as_before: how the recordings were prepared that taught the model: what a file of the same format
@@ -86,6 +86,7 @@ def readable(
         else:
             found = _prepared(Path(recordings), Path(scratch) / "store", class_folders, as_before)
         named = recordings.path if isinstance(recordings, Store) else recordings
+        model = model(found.store) if callable(model) else model
         num_known = model.num_coordinates
         if found.store.num_coordinates != num_known:
             raise ConfigurationError(

@@ -16,7 +16,7 @@ from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, printable
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.formats.exclusions import count_by_reason
-from skelact.models.shipped import UNIVERSAL
+from skelact.models.shipped import UNIVERSAL, UNIVERSAL_2D
 from skelact.store.protocols import Indices
 from skelact.store.store import Data, Store
 
@@ -65,7 +65,7 @@ def teach(
     recordings: Annotated[Data, Option(str)],
     *,
     out: PathLike,
-    from_: Annotated[Run, Option(str)] = UNIVERSAL,
+    from_: Annotated[Run | None, Option(str)] = None,
     finetune: bool = False,
     epochs: int | None = None,
     false_alarms: float = 0.05,
@@ -82,7 +82,8 @@ def teach(
     Args:
         recordings: folder with a sub-folder a class, or a store
         out: folder to write the model into
-        from_: run folder, model, or name of a shipped model, whose encoder is taken
+        from_: run folder, model, or name of a shipped model, whose encoder is taken (default: universal-small;
+            of 2-D positions universal-2d)
         finetune: try to fine-tune the encoder, too; this takes minutes to hours
         epochs: of the fine-tuning (default: 100)
         false_alarms: share of recordings of the classes that may be called unfamiliar
@@ -112,13 +113,20 @@ def teach(
     if epochs is not None and not finetune:
         raise ConfigurationError("--epochs is of the fine-tuning; give --finetune with it, or leave it out")
     check_free(out, overwrite)
-    model = as_model(from_)
+    given = None if from_ is None else as_model(from_)
     config = _finetuning(epochs) if finetune else None
     named = recordings.path if isinstance(recordings, Store) else Path(recordings)
-    check_apart(out, model.run, "--from")
+    if given is not None:
+        check_apart(out, given.run, "--from")
     check_apart(out, named, "RECORDINGS")
-    with readable(model.pretrained, recordings, class_folders=True, as_recorded=True) as found:
+    with readable(
+        lambda store: (given or _shipped_for(store)).pretrained,
+        recordings,
+        class_folders=True,
+        as_recorded=True,
+    ) as found:
         store = found.store
+        model = given or _shipped_for(store)
         pretrained = model.pretrained.fitted(store.topology)
         indices = _labelled(store, named)
         lesson = learn(
@@ -193,6 +201,10 @@ def _finetuning(epochs: int | None) -> FinetuneConfig:
     config = training_settings("finetune", FinetuneConfig, None, {}, epochs, None)
     training = replace(config.training, tensorboard=False, checkpoint_every=config.training.epochs)
     return replace(config, training=training, test_every=config.training.epochs)
+
+
+def _shipped_for(store: Store) -> Model:
+    return as_model(UNIVERSAL_2D if store.num_coordinates == 2 else UNIVERSAL)
 
 
 def _labelled(store: Store, named: Path) -> Indices:

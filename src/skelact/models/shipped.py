@@ -15,7 +15,9 @@ FOLDER = Path(__file__).parents[1] / "weights"
 """Holds a package for each: weights, card, and the card for people."""
 
 UNIVERSAL = "universal-small"
-"""The encoder that is taken where nobody names one."""
+"""The encoder that is taken where nobody names one,"""
+UNIVERSAL_2D = "universal-2d"
+"""and where positions are in the plane."""
 
 
 def shipped_models() -> list[str]:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from skelact.skeleton.conversion import plan_conversion
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import COCO_17, H36M_17, NTU_25
 from skelact.skeleton.topology import Topology
-from skelact.store.convert import NOTHING_LEFT, convert_store
+from skelact.store.convert import NOTHING_LEFT, convert_store, project_store
 from skelact.store.protocols import split
 from skelact.store.store import Store
 from skelact.store.verify import find_problems
@@ -110,3 +111,45 @@ def test_nothing_is_written_where_nothing_fits(store: Store, tmp_path: Path) -> 
     with pytest.raises(DataError, match="exists already"):
         convert_store(store, store.path, H36M_17)
     assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_store_as_cameras_show_it(small_store: Store, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not say which axis is up"):
+        project_store(small_store, tmp_path / "flat")
+    small_store = replace(small_store, meta={**small_store.meta, "up": "y"})
+    shown = project_store(small_store, tmp_path / "flat", cameras=2, seed=3)
+    flat = shown.store
+    assert not shown.exclusions
+    assert (flat.num_coordinates, flat.unit, flat.up) == (2, "px", "-y")
+    first = list(small_store.names)
+    assert list(flat.names) == [each for name in first for each in (name, f"{name}-camera2")]
+    assert flat.labels.tolist() == np.repeat(small_store.labels, 2).tolist()
+    assert flat.attribute("subject").tolist() == np.repeat(small_store.attribute("subject"), 2).tolist()
+    one, other = flat.sequence(0).positions, flat.sequence(1).positions
+    assert not np.allclose(one, other)
+    again = project_store(small_store, tmp_path / "again", seed=3).store
+    np.testing.assert_array_equal(again.sequence(1).positions, flat.sequence(2).positions)
+    other_seed = project_store(small_store, tmp_path / "other", seed=4).store
+    assert not np.allclose(other_seed.sequence(0).positions, one)
+    assert not find_problems(flat)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cameras": 0}, "cameras is 0, expected 1 to 100"),
+        ({"turn": 181.0}, "turn is 181.0, expected 0 to 180 degrees"),
+        ({"turn": float("nan")}, "turn is nan"),
+        ({"seed": -1}, "seed is -1, expected 0 or more"),
+    ],
+)
+def test_cameras_that_cannot_be(small_store: Store, tmp_path: Path, options, message) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        project_store(small_store, tmp_path / "flat", **options)
+    assert not (tmp_path / "flat").exists()
+
+
+def test_positions_in_the_plane_are_not_projected(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=f"{store.path}: positions are 2-D already"):
+        project_store(store, tmp_path / "flat")
+    assert not (tmp_path / "flat").exists()
