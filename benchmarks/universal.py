@@ -131,6 +131,8 @@ def main() -> None:
         print(name, flush=True)
         asked = seen_by_cameras(stores) if name == "universal-2d" else stores
         card["reaches"] = reached(run, asked)
+        if asked is not stores:
+            card["reaches"] = {f"{key}, as cameras show it": value for key, value in card["reaches"].items()}
         if name != "universal-small":
             print("untrained", flush=True)
             reached(run, asked, untrained=True)
