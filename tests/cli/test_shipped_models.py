@@ -3,9 +3,10 @@
 import pytest
 
 import skelact
+from skelact.api.data import project
 from skelact.cli.main import main
 from skelact.errors import DataError
-from skelact.models.shipped import FOLDER, UNIVERSAL, find_model, shipped_models, shipped_name
+from skelact.models.shipped import FOLDER, UNIVERSAL, UNIVERSAL_2D, find_model, shipped_models, shipped_name
 from skelact.results.tables import group, read_entries
 
 
@@ -28,6 +29,15 @@ def test_a_copy_of_a_shipped_encoder_keeps_its_name_and_other_encoders_have_none
     assert skelact.load(tiny_run).name == skelact.load(tiny_run).method
     assert shipped_name({**skelact.load(UNIVERSAL).card, "seeds": [1]}) is None
     assert shipped_name({}) is None
+
+
+def test_positions_in_the_plane_are_taught_to_an_encoder_of_such(store_path, tmp_path):
+    flat = project(store_path, tmp_path / "flat", cameras=2).store
+    package = skelact.teach(flat, out=tmp_path / "model")
+    assert package.model.pretrained.num_coordinates == 2
+    assert shipped_name(skelact.load(UNIVERSAL_2D).card) == UNIVERSAL_2D
+    answers = package.model.predict(flat.sequence(0))
+    assert answers.top[0].label in flat.class_names
 
 
 def test_a_model_on_disk_comes_before_a_shipped_one(tiny_run, tmp_path, monkeypatch):
