@@ -82,8 +82,8 @@ def teach(
     Args:
         recordings: folder with a sub-folder a class, or a store
         out: folder to write the model into
-        from_: run folder, model, or name of a shipped model, whose encoder is taken (default: universal-small;
-            of 2-D positions universal-2d)
+        from_: run folder, model, or name of a shipped model, whose encoder is taken (default:
+            universal-small; of 2-D positions universal-2d)
         finetune: try to fine-tune the encoder, too; this takes minutes to hours
         epochs: of the fine-tuning (default: 100)
         false_alarms: share of recordings of the classes that may be called unfamiliar
