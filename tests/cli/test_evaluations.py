@@ -163,12 +163,10 @@ def test_a_frozen_encoder_may_be_asked_in_other_axes(tiny_run, store_path, capsy
         found[view] = json.loads(path.read_text()) | {"file": path.name}
     assert found[None]["identity"] == found["camera"]["identity"] != found["upright"]["identity"]
     assert found["upright"]["config"]["clips"]["view"] == "upright"
-    assert found["upright"]["file"] == found["camera"]["file"].replace(
-        "trained-seed0", "trained-upright-seed0"
-    )
+    assert "trained-upright-seed0" in found["upright"]["file"]
     assert main([*words, "--num-frames", "16"]) == 0
     path = Path(capsys.readouterr().out.splitlines()[-1].strip())
-    assert path.name == found["camera"]["file"].replace("trained-seed0", "trained-16frames-seed0")
+    assert "trained-16frames-seed0" in path.name
     assert json.loads(path.read_text())["identity"] != found["camera"]["identity"]
     assert main([*words, "--num-frames", "15"]) == 2
     assert "num_frames is 15, expected a multiple of" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -95,14 +96,15 @@ def test_linear_evaluation_writes_a_result_that_says_where_it_comes_from(tiny_ru
     assert result["data_hash"] == result["model"]["data_hash"]
 
 
-def test_untrained_and_trained_are_told_apart(tiny_run, store_path):
+def test_untrained_and_trained_are_told_apart(tiny_run, store_path, capsys):
     arguments = ["--run", str(tiny_run), "--data", str(store_path), "--protocol", "xsub", "--k", "[1,3]"]
-    assert main(["evaluate", "knn", *arguments]) == 0
-    assert main(["evaluate", "knn", *arguments, "--untrained"]) == 0
-    trained, untrained = (
-        json.loads((tiny_run / "evaluations" / f"knn-ntu60-xsub-{start}-seed0.json").read_text())
-        for start in ("trained", "untrained")
-    )
+    found = []
+    for name, options in (("trained", []), ("untrained", ["--untrained"])):
+        assert main(["evaluate", "knn", *arguments, *options]) == 0
+        path = Path(capsys.readouterr().out.splitlines()[-1].strip())
+        assert path.name.startswith(f"knn-ntu60-xsub-{name}-seed0")
+        found.append(json.loads(path.read_text()))
+    trained, untrained = found
     assert trained["trained"]
     assert not untrained["trained"]
     assert list(trained["metrics"]) == ["k=1", "k=3"]

@@ -101,7 +101,6 @@ def test_what_is_no_finite_number_is_an_error(word: str) -> None:
         b"1\n0\nx",
         b"1\n0\n 3\n",
         b"1 1\n0\n",
-        b"\xef\xbb\xbf1\n0\n",
         b"1\n0\n\x00",
         b"\x001\n0\n",
         b"9" * 30 + b"\n0\n",
@@ -120,6 +119,15 @@ def test_the_scanner_leaves_errors_to_the_line_reader(data: bytes) -> None:
     assert ntu_scanner.scan(data) is None
     with pytest.raises(UnusableRecordingError):
         ntu_file.parse_recording("file", data)
+
+
+def test_a_byte_order_mark_goes_to_the_line_reader(ntu_text: Writer) -> None:
+    data = ntu_text([[(5, np.ones((25, 3)))]])
+    assert ntu_scanner.scan(b"\xef\xbb\xbf" + data) is None
+    (marked,), (plain,) = (
+        ntu_file.parse_recording("file", each).tracks for each in (b"\xef\xbb\xbf" + data, data)
+    )
+    assert np.array_equal(marked.positions, plain.positions)
 
 
 def test_many_bodies_in_a_frame_are_read_all_the_same(ntu_text: Writer) -> None:
