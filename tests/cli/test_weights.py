@@ -53,7 +53,7 @@ def test_an_imported_checkpoint_is_evaluated_like_the_run_it_came_from(
     for folder in (run, tiny_run):
         options = ["--run", str(folder), "--data", str(store_path), "--protocol", "xsub", "--k", "[1]"]
         assert main(["evaluate", "knn", *options]) == 0
-        result = json.loads((folder / "evaluations" / "knn-ntu60-xsub-trained-seed0.json").read_text())
+        result = json.loads(Path(capsys.readouterr().out.splitlines()[-1].strip()).read_text())
         metrics.append(result["metrics"])
     assert metrics[0] == metrics[1]
 
