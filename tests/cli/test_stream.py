@@ -192,6 +192,11 @@ def test_memory_is_bounded_however_many_frames_and_people_come(model, monkeypatc
     [
         ({0: np.zeros((20, 3))}, {"time": 1}, r"shape \(20, 3\), expected \(25, 3\)"),
         ({0: [["x"]]}, {"time": 1}, "not an array of numbers"),
+        (
+            np.zeros((25, 3)),
+            {"time": 1},
+            "a frame is ndarray, expected the positions of each person by a name",
+        ),
         ({0: np.full((25, 3), 1e7)}, {"time": 1}, "farther than"),
         ({0: np.full((25, 3), np.inf)}, {"time": 1}, "farther than"),
         ({}, {}, "neither a time nor"),

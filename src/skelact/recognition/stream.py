@@ -127,10 +127,15 @@ class Stream:
             What was decided, the order of people kept; nothing of most frames.
 
         Raises:
-            DataError: positions of another shape, too many people, a time that does not come after the frame
-                before, or neither time nor rate. The frame is left out then.
+            DataError: positions of nobody's name or of another shape, too many people, a time that does not
+                come after the frame before, or neither time nor rate. The frame is left out then.
             ConfigurationError: bodies of a size as if in another unit.
         """
+        if not isinstance(people, Mapping):
+            raise DataError(
+                f"a frame is {type(people).__name__}, expected the positions of each person by a name of theirs, "
+                "as {0: positions}"
+            )
         frames = {name: self._checked(name, positions) for name, positions in people.items()}
         check_limit("people", len(frames.keys() | self._tracks.keys()), "people in the last seconds")
         now = self._now(time, fps)
