@@ -23,6 +23,12 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"skelact {__version__}\n"
 
 
+def test_python_runs_the_package_as_the_command():
+    words = [sys.executable, "-m", "skelact", "--version"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"skelact {__version__}\n"
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command.words))
 def test_every_command_explains_itself(command, capsys):
     shown = []

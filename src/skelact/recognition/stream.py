@@ -133,8 +133,8 @@ class Stream:
         """
         if not isinstance(people, Mapping):
             raise DataError(
-                f"a frame is {type(people).__name__}, expected the positions of each person by a name of theirs, "
-                "as {0: positions}"
+                f"a frame is {type(people).__name__}, expected the positions of each person by a name of "
+                "theirs, as {0: positions}"
             )
         frames = {name: self._checked(name, positions) for name, positions in people.items()}
         check_limit("people", len(frames.keys() | self._tracks.keys()), "people in the last seconds")
