@@ -8,6 +8,8 @@ computes again on the way back do not count. Their rate is given as a share of w
 reaches here. ``--clips`` says how many clips a step has: the more, the less of what the baseline works on
 stays in the cache. ``--device cuda`` does the same on a GPU with more clips, and compiled as well.
 
+``--profile`` says what a float32 step of each way spends on what, by operator.
+
 On a CPU ours keeps large blocks of memory, as every command does, and the baseline has the allocator's
 defaults; ``--kept-blocks`` keeps them for both. A processor without bfloat16 has rows for float32 alone, and
 so has one that is told to do without its wider instructions:
@@ -38,6 +40,8 @@ from skelact.training.optimisers import build_optimiser
 NUM_SLOTS, NUM_FRAMES, NUM_JOINTS = 2, 120, 25
 NUM_CLIPS = {"cpu": 8, "cuda": 32}
 MATRIX = {"cpu": 2048, "cuda": 8192}
+MOST_OPERATORS = 6
+"""That are told of a profile."""
 
 
 class PlainBlock(nn.Module):
@@ -182,14 +186,28 @@ def make_step(
     return step
 
 
+def print_profile(name: str, step: Callable[[], None]) -> None:
+    """Print the operators that take most of a step's own time on the CPU, in seconds."""
+    step()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        step()
+    costs = sorted(profile.key_averages(), key=lambda each: -each.self_cpu_time_total)
+    print(f"  {name}, a step of {sum(each.self_cpu_time_total for each in costs) / 1e6:.2f} s, by operator:")
+    for each in costs[:MOST_OPERATORS]:
+        print(f"    {each.key.removeprefix('aten::'):<60}{each.self_cpu_time_total / 1e6:8.2f} s")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--clips", type=int)
     parser.add_argument("--kept-blocks", action="store_true")
+    parser.add_argument("--profile", action="store_true")
     options, rest = parser.parse_known_args()
     if options.clips is not None and options.clips < 1:
         parser.error("--clips must be at least 1")
+    if options.profile and options.device != "cpu":
+        parser.error("--profile is of the CPU; leave --device out")
     device, rounds = options.device, parse_rounds(__doc__, rest)
     own_allocator = device == "cpu" and not options.kept_blocks
     if options.kept_blocks:
@@ -209,6 +227,10 @@ def main() -> None:
     for dtype, rate in rates.items():
         print(f"matrix product in {dtype}: {rate / 1e9:,.0f} GFLOP/s")
 
+    if options.profile:
+        print_profile("ours", make_step(ours, optimiser, data[2], device, False))
+        print_profile("baseline", make_step(plain, plain_optimiser, data[2], device, False))
+        return
     for compiled in (False, True) if device == "cuda" else (False,):
         model = torch.compile(ours) if compiled else ours
         for bodies in (2, 1):
