@@ -23,7 +23,7 @@ from skelact.skeleton.conversion import Conversion, plan_conversion
 from skelact.skeleton.projection import PICTURE, project
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
-from skelact.skeleton.view import Axis, Unit
+from skelact.skeleton.view import Axis, Unit, centre
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.store import Store
 from skelact.store.writer import StoreWriter
@@ -106,7 +106,8 @@ def convert_store(
 
     Raises:
         ConfigurationError: the topologies have no joint in common, or ``positions`` is not known.
-        DataError: ``path`` exists or cannot be written, or nothing is left of any sequence.
+        DataError: ``path`` exists, is ``source`` or lies in it, or cannot be written, or nothing is left of
+            any sequence.
     """
     conversion = plan_conversion(source.topology, target)
     rounded = "" if source.position_type == FLOAT32 else f", positions {source.position_type}"
@@ -138,8 +139,10 @@ def project_store(
     """Write the sequences of ``source`` as cameras would show them, 2-D.
 
     Every sequence has cameras of its own, drawn as :func:`skelact.skeleton.projection.project` says. What is
-    seen by the second is called ``NAME-camera2``. Labels, attributes, protocols and the account go along, and
-    the intervals of recordings that are left.
+    seen by the second is called ``NAME-camera2``. A store whose sequences were moved to their first body's
+    centre joint gives one whose sequences are, too: an encoder that learns of them meets key points, which
+    are centred as they are prepared. Labels, attributes, protocols and the account go along, and the
+    intervals of recordings that are left.
 
     Args:
         source: a finished store of positions in space.
@@ -153,8 +156,8 @@ def project_store(
 
     Raises:
         ConfigurationError: a number out of range, positions that are 2-D, a skeleton without left and right.
-        DataError: a store that does not say which axis is up, ``path`` exists or cannot be written, or
-            nothing is left of any sequence.
+        DataError: a store that does not say which axis is up, ``path`` exists, is ``source`` or lies in it,
+            or cannot be written, or nothing is left of any sequence.
     """
     if not 1 <= cameras <= MOST_CAMERAS:
         raise ConfigurationError(f"cameras is {cameras}, expected 1 to {MOST_CAMERAS}")
@@ -168,7 +171,7 @@ def project_store(
         )
     if source.up is None:
         raise DataError(f"{source.path}: does not say which axis is up; prepare it again with --up")
-    up = source.up
+    up, is_centred = source.up, bool(source.meta["options"].get("centred", False))
 
     def make(index: int) -> Iterator[SkeletonSequence]:
         sequence = source.sequence(index)
@@ -179,6 +182,8 @@ def project_store(
                 shown = project(sequence, up, turn, draws)
             except DataError as error:
                 raise UnusableRecordingError("front or size not told", "", "", str(error)) from error
+            if is_centred and shown.present.any():
+                shown = centre(shown)
             yield replace(shown, name=name)
 
     origin = f"{source.topology.name} (content {source.content_hash[:16]}), {cameras} cameras"
@@ -207,6 +212,8 @@ def _write(
     overwrite: bool,
     on_progress: Callable[[int], None] | None,
 ) -> tuple[Store, list[Exclusion]]:
+    if path.resolve().is_relative_to(source.path.resolve()):
+        raise DataError(f"{path}: lies in STORE, {source.path}; choose a place outside it")
     try:
         return _write_files(source, path, making, positions or source.position_type, overwrite, on_progress)
     except OSError as error:

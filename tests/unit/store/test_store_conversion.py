@@ -108,9 +108,10 @@ def test_the_same_skeleton_again_is_the_same_data(small_store: Store, tmp_path: 
 def test_nothing_is_written_where_nothing_fits(store: Store, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no joint in common"):
         convert_store(store, tmp_path / "new", Topology("cart", ("wheel", "horn"), (0, 0)))
+    (tmp_path / "other").mkdir()
     with pytest.raises(DataError, match="exists already"):
-        convert_store(store, store.path, H36M_17)
-    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+        convert_store(store, tmp_path / "other", H36M_17)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "store"]
 
 
 def test_a_store_as_cameras_show_it(small_store: Store, tmp_path: Path) -> None:
@@ -153,3 +154,27 @@ def test_positions_in_the_plane_are_not_projected(store: Store, tmp_path: Path) 
     with pytest.raises(ConfigurationError, match=f"{store.path}: positions are 2-D already"):
         project_store(store, tmp_path / "flat")
     assert not (tmp_path / "flat").exists()
+
+
+def test_what_a_camera_shows_is_centred_where_its_source_is(small_store: Store, tmp_path: Path) -> None:
+    for is_centred in (True, False):
+        options = {**small_store.meta["options"], "centred": is_centred}
+        source = replace(small_store, meta={**small_store.meta, "up": "y", "options": options})
+        flat = project_store(source, tmp_path / f"flat-{is_centred}").store
+        assert flat.meta["options"]["centred"] is is_centred
+        one = flat.sequence(0)
+        middle = one.positions[0, 0, flat.topology.centre]
+        assert np.allclose(middle, 0) == is_centred
+        assert np.ptp(one.positions[one.present]) > 100  # pixels
+
+
+def test_a_store_is_not_made_where_its_source_is(small_store: Store, tmp_path: Path) -> None:
+    kept = small_store.content_hash
+    source = replace(small_store, meta={**small_store.meta, "up": "y"})
+    for out in (source.path, source.path / "flat"):
+        with pytest.raises(DataError, match=r"lies in STORE, .*; choose a place outside it"):
+            project_store(source, out, overwrite=True)
+        with pytest.raises(DataError, match="lies in STORE"):
+            convert_store(source, out, source.topology, overwrite=True)
+    assert Store.open(small_store.path).content_hash == kept
+    assert not (small_store.path / "flat").exists()
