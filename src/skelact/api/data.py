@@ -198,7 +198,8 @@ def convert(
 
     Raises:
         ConfigurationError: the topologies have no joint in common.
-        DataError: no such store, OUT exists or cannot be written, or nothing is left of any sequence.
+        DataError: no such store, OUT exists, lies in STORE or cannot be written, or nothing is left of any
+            sequence.
     """
     source = as_store(store)
     with progress("converting", len(source), "sequences") as step:
@@ -240,7 +241,8 @@ def project(
 
     Raises:
         ConfigurationError: a number out of range, positions that are 2-D, a skeleton without left and right.
-        DataError: no such store, OUT exists or cannot be written, or nothing is left of any sequence.
+        DataError: no such store, OUT exists, lies in STORE or cannot be written, or nothing is left of any
+            sequence.
     """
     source = as_store(store)
     with progress("projecting", len(source), "sequences") as step:
