@@ -40,7 +40,7 @@ class ClipsInGraph(nn.Module):
     Args:
         settings: how a sequence becomes a clip.
         topology: the skeleton.
-        up: the axis of 3-D positions that points up; only the view ``upright`` asks for it.
+        up: the axis of positions that points up; positions in the plane and the view ``upright`` ask for it.
         centred: move the origin to the first body's centre joint, as preparations do.
 
     Raises:
@@ -190,9 +190,8 @@ class ClipsInGraph(nn.Module):
         turns = torch.stack(rows, -2).flatten(1, 2)  # (N, M T, C, C)
         tells, first = _first_true(usable.flatten(1))
         found = turns.gather(1, first[:, None, None, None].expand(-1, 1, *turns.shape[2:]))[:, 0]
-        as_it_is = torch.eye(num_coordinates, dtype=torch.float64)
-        if view == "upright":
-            as_it_is = torch.from_numpy(upright(self.up))
+        up = self.up if view == "upright" or num_coordinates == 2 else "y"
+        as_it_is = torch.from_numpy(upright(up, num_coordinates))
         return torch.where(tells[:, None, None], found, as_it_is).float()
 
 

@@ -20,7 +20,8 @@ def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
 
     It is that of the first body, in the first frame in which its hips (and for ``body`` its shoulders) were
     seen; where they never were, of the next body. All bodies of a sequence are turned together. Sequences in
-    which no body ever tells are not turned, but ``upright`` makes y their vertical; a warning counts them.
+    which no body ever tells are not turned, but in the plane and for ``upright`` y becomes their vertical; a
+    warning counts them.
 
     Args:
         store: the prepared data set.
@@ -40,12 +41,10 @@ def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
         except ConfigurationError as error:
             raise ConfigurationError(f"{store.where}: {error}") from error
 
-    up = up_of(store) if view == "upright" and store.num_coordinates == 3 else "y"
+    up = up_of(store) if view == "upright" or store.num_coordinates == 2 else "y"
     parts = np.split(starts[:-1], range(_AT_A_TIME, len(store), _AT_A_TIME))
     turns, usable = (np.concatenate(found) for found in zip(*map(rotations, parts), strict=True))
-    as_it_is = np.eye(store.num_coordinates)
-    if view == "upright":
-        as_it_is = upright(up)
+    as_it_is = upright(up, store.num_coordinates)
     num_untold = 0
     for index in np.flatnonzero(~usable):
         found, tells = rotations(np.arange(starts[index], starts[index + 1]))
@@ -54,7 +53,7 @@ def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
     if num_untold:
         warnings.warn(
             f"{store.where}: --clips.view {view}: {num_untold} of {len(turns)} sequences do not tell in any "
-            "frame how their bodies are turned; they stay as they are",
+            "frame how their bodies are turned; they stay as they are, but for what is up",
             SkelactWarning,
             stacklevel=2,
         )
@@ -62,9 +61,12 @@ def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
 
 
 def up_of(store: Store) -> Axis:
-    """Return the axis of a 3-D store that is up: as it says, or else as its bodies stand, with a warning."""
-    if store.up is not None:
-        return store.up
+    """Return the axis of a store that is up: as it says, or else as its bodies stand, with a warning.
+
+    In the plane it is y where a store does not say it.
+    """
+    if store.up is not None or store.num_coordinates == 2:
+        return store.up or "y"
     found = estimated_up(store)
     how = "taken to be y" if found is None else f"{found}, as most bodies stand"
     warnings.warn(
@@ -75,8 +77,10 @@ def up_of(store: Store) -> Axis:
     return found or "y"
 
 
-def upright(up: Axis) -> npt.NDArray[np.float64]:
-    """Return the (3, 3) rotation that brings the axis ``up`` to y by the shortest way."""
-    y = up_vector(up)
+def upright(up: Axis, num_coordinates: int = 3) -> npt.NDArray[np.float64]:
+    """Return the (C, C) rotation that brings the axis ``up`` to y; in space by the shortest way."""
+    y = up_vector(up, num_coordinates)
+    if num_coordinates == 2:
+        return np.array([[y[1], -y[0]], y])
     x = np.array([1.0, 0, 0]) if up[-1] != "x" else np.array([0.0, 0, 1])
     return np.stack([x, y, np.cross(x, y)])

@@ -27,7 +27,7 @@ class PositionsToProbabilities(nn.Module):
 
     Args:
         recogniser: what tells the classes apart.
-        up: the axis of 3-D positions that points up; only the view ``upright`` asks for it.
+        up: the axis of positions that points up; positions in the plane and the view ``upright`` ask for it.
 
     Raises:
         ConfigurationError: clips that positions alone do not make.

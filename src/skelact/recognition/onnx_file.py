@@ -49,7 +49,7 @@ class About(Struct, frozen=True):
     format: str
     card: dict[str, Any]
     up: Axis
-    """The axis of 3-D positions that points up."""
+    """The axis of positions that points up."""
     quantized: str | None = None
     """``int8`` where the weights are."""
     largest_difference: Annotated[float, Meta(ge=0)] | None = None
@@ -141,9 +141,10 @@ class OnnxRecogniser:
 
     def _turn(self, store: Store) -> npt.NDArray[np.float32]:
         """Return the (C, C) turn that brings the axis which is up in a store to the graph's."""
-        if self.clips.view != "upright":
-            return np.eye(self.num_coordinates, dtype=np.float32)
-        turn = upright(self.exported.up).T @ upright(up_of(store))
+        num_coordinates = self.num_coordinates
+        if self.clips.view == "camera" or (self.clips.view == "body" and num_coordinates == 3):
+            return np.eye(num_coordinates, dtype=np.float32)
+        turn = upright(self.exported.up, num_coordinates).T @ upright(up_of(store), num_coordinates)
         return turn.astype(np.float32)
 
 

@@ -186,7 +186,7 @@ def project_store(
                 shown = centre(shown)
             yield replace(shown, name=name)
 
-    origin = f"{source.topology.name} (content {source.content_hash[:16]}), {cameras} cameras"
+    origin = f"{source.topology.name} (content {source.content_hash[:16]}), cameras {cameras}"
     making = _Making(
         make=make,
         nothing_left="nobody before the camera",

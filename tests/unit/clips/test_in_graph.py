@@ -1,5 +1,7 @@
 """Clips by whole tensors are those that a clip source makes of a store."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import TOPOLOGIES
-from skelact.skeleton.view import centre
+from skelact.skeleton.view import Axis, centre
 from skelact.store.in_memory import store_in_memory
 
 NTU = TOPOLOGIES["ntu-25"]
@@ -33,6 +35,14 @@ def recording(
     return SkeletonSequence(f"r{seed}", positions, present, NTU, seen if gaps else None)
 
 
+def without_hips(sequence: SkeletonSequence) -> SkeletonSequence:
+    """Return a recording that tells nowhere how its body is turned."""
+    assert sequence.joint_present is not None
+    seen = sequence.joint_present.copy()
+    seen[..., [NTU.index("HipLeft"), NTU.index("HipRight")]] = False
+    return replace(sequence, positions=np.where(seen[..., None], sequence.positions, 0), joint_present=seen)
+
+
 @pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize(
     "settings",
@@ -49,7 +59,10 @@ def test_the_clips_of_a_store_and_of_positions_are_the_same(settings: ClipSettin
     num_coordinates = 2 if settings.rotation == 0 else 3
     sizes = [(1, 40), (2, 9), (3, 70), (1, 1)]
     recordings = [recording(seed, *size, num_coordinates, gaps) for seed, size in enumerate(sizes)]
-    store = store_in_memory([centre(each) for each in recordings], "-z")
+    if gaps:
+        recordings.append(without_hips(recording(4, 1, 30, num_coordinates, gaps)))
+    up: Axis = "-y" if num_coordinates == 2 else "-z"
+    store = store_in_memory([centre(each) for each in recordings], up)
     expected = ClipSource(store, settings).test(range(len(recordings)))
     shape = (len(recordings), 3, 70, NTU.num_joints, num_coordinates)
     positions = np.full(shape, np.nan, np.float32)
@@ -59,7 +72,7 @@ def test_the_clips_of_a_store_and_of_positions_are_the_same(settings: ClipSettin
             seen = seen & each.joint_present
         bodies, frames = each.present.shape
         positions[number, :bodies, :frames] = np.where(seen[..., None], each.positions, np.nan)
-    made = ClipsInGraph(settings, NTU, "-z")(torch.from_numpy(positions))
+    made = ClipsInGraph(settings, NTU, up)(torch.from_numpy(positions))
     held = min(3, settings.max_bodies)
     torch.testing.assert_close(made.present, expected.present[:, :held])
     torch.testing.assert_close(made.positions, expected.positions[:, :held], atol=2e-5, rtol=1e-5)

@@ -148,6 +148,19 @@ def test_another_body_tells_where_the_first_never_does_and_a_line_counts_the_res
     np.testing.assert_array_equal(turns[1], np.eye(3))
 
 
+def test_people_in_a_picture_whose_trunk_is_never_seen_stand_upright(tmp_path: Path) -> None:
+    seen = np.ones((1, 30, 20), np.bool_)
+    seen[:, :, [LEFT, RIGHT]] = False
+    flat = person(0)[..., :2] * [1, -1]  # y downwards
+    never = recording("never", flat, seen=seen)
+    store = write(tmp_path / "store", never, up="-y")
+    with pytest.warns(SkelactWarning, match="1 of 1 sequences do not tell"):
+        (turn,) = sequence_turns(store, "body")
+    np.testing.assert_array_equal(turn, -np.eye(2))
+    whole = write(tmp_path / "whole", recording("whole", flat), up="-y")
+    np.testing.assert_allclose(sequence_turns(whole, "body")[0], turn, atol=0.4)  # nearly the same
+
+
 @pytest.mark.parametrize(
     ("up", "axes"), [("z", [[1, 0, 0], [0, 0, -1], [0, 1, 0]]), ("-y", [[1, 0, 0], [0, -1, 0], [0, 0, -1]])]
 )
