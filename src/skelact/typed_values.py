@@ -58,6 +58,8 @@ def fitted(value: Any, hint: Any, where: str) -> Any:
 def from_text(text: str, hint: Any, where: str) -> Any:
     """Return what was typed as the annotation has it; what is no text is typed as in YAML: ``[1,2]``.
 
+    Of a list of numbers the brackets may be left out: ``1,2``.
+
     Raises:
         ConfigurationError: it does not fit.
     """
@@ -72,6 +74,12 @@ def from_text(text: str, hint: Any, where: str) -> Any:
     except ConfigurationError:
         value = text
     found, reason = _fit(value, hint)
+    if reason and text.strip() and not takes_texts and not text.lstrip().startswith(("[", "{")):
+        try:
+            listed = _fit(parse_yaml(f"[{text}]", where), hint)
+        except ConfigurationError:
+            listed = (None, reason)
+        found, reason = listed if not listed[1] else (found, reason)
     if reason:
         raise ConfigurationError(f"{where} is {shown(text)}, {reason}")
     return found

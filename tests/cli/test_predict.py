@@ -335,6 +335,10 @@ def test_other_skeletons_are_converted_or_refused(model, store_path, tmp_path, c
     assert {joint.joint for _, one in found.found for joint in one.prime_joints} <= set(
         skelact.Store.open(tmp_path / "kinect").topology.joints
     )
+    assert [note for note in found.notes if "were brought from kinect-20" in note and "ThumbLeft" in note]
+    capsys.readouterr()
+    assert main(["predict", str(model), str(tmp_path / "kinect"), "--json"]) == 0
+    assert capsys.readouterr().err.count(f"note: {tmp_path / 'kinect'}: skeletons were brought from") == 1
     flat = pose(np.zeros((1, 4, 17, 2)) + np.arange(17)[:, None])
     (tmp_path / "flat.json").write_text(json.dumps({**flat, "topology": "coco-17"}))
     assert main(["predict", str(model), str(tmp_path / "flat.json")]) == 2

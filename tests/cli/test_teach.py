@@ -220,7 +220,7 @@ def test_messages_name_what_was_given_and_no_scratch_folder(tmp_path):
         pose(tmp_path / "gestures" / name, name, np.zeros((12, 25, 3)).tolist())
     model = skelact.load(UNIVERSAL).pretrained
     with readable(model, tmp_path / "gestures", class_folders=True, as_recorded=True) as found:
-        with pytest.warns(SkelactWarning, match=f"^{tmp_path / 'gestures'}: --clips.view body: 2 of 2"):
+        with pytest.warns(SkelactWarning, match=f"^{tmp_path / 'gestures'}: view body: 2 of 2"):
             ClipSource(found.store, model.clips).test(np.arange(2))
         assert found.store.path != tmp_path / "gestures"
 

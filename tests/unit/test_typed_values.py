@@ -111,6 +111,8 @@ def test_a_list_that_holds_itself_is_told():
         ("3", str, "3"),
         ("[1,2]", list[int], [1, 2]),
         ("[1,2]", tuple[int, ...], (1, 2)),
+        ("1, 2", tuple[int, ...], (1, 2)),
+        ("5", list[int] | None, [5]),
         ('["drink water", no, 5]', list[str], ["drink water", "no", "5"]),
         ("null", list[str] | None, None),
         ("true", bool, True),

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,6 +35,9 @@ _SHOWN_JOINTS = 3
 _NO_RECORDING = ("not a ",)
 """How reasons begin of files in a folder that are no recordings, as a page of notes; they are no fault."""
 
+_FOUND = "found "
+"""How the remark begins that tells a file's format, which is no news to who asks about it."""
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -48,6 +51,8 @@ class Predictions:
     """``table``, ``json`` or ``csv``."""
     annotated: Path | None = None
     """The page or film that was written."""
+    notes: list[str] = field(default_factory=list)
+    """How the files were understood, each with its file: units, axes, joints that are missing."""
 
     @property
     def exit_status(self) -> int:
@@ -174,14 +179,22 @@ def predict(
         raise ConfigurationError("--csv has no room for what --explain tells; give --json instead")
     if save_annotated is not None:
         _check_annotated(save_annotated, files)
+    from skelact.api.reading import OPTIONS_ARE, names_option
+
     asked = as_taught(model)
     _ = asked.recogniser  # a model without classes is told before anything is read
     found: list[tuple[str, Prediction]] = []
     problems: list[str] = []
+    notes: dict[str, str] = {}
 
     def tell(problem: str) -> None:
         problems.append(problem)
         print(f"skelact: {printable(problem)}", file=sys.stderr)
+
+    def note(remark: str, name: str = "") -> None:
+        if remark not in notes:  # as with the files before
+            notes[remark] = f"{name}: {remark}" if name else remark
+            print(f"note: {printable(notes[remark])}", file=sys.stderr)
 
     if follow:
         from skelact.api.following import follow_stream
@@ -193,15 +206,22 @@ def predict(
     for name in map(str, files):
         try:
             with _on_disk(name) as path:
-                told, refused = ask(asked, path, name, top, explain=explain, annotated=save_annotated)
+                told, refused, remarks = ask(
+                    asked, path, name, top, explain=explain, annotated=save_annotated
+                )
         except SkelactError as error:
             tell(str(error))
             continue
         found += told
+        for each in remarks:
+            note(each, name)
         for each in refused:
             tell(each)
     written = Path(save_annotated) if save_annotated is not None and found else None
-    return Predictions(found, problems, "json" if json else "csv" if csv else "table", written)
+    form = "json" if json else "csv" if csv else "table"
+    if any(map(names_option, notes)):
+        note(OPTIONS_ARE)
+    return Predictions(found, problems, form, written, list(notes.values()))
 
 
 def _check_annotated(out: PathLike, files: Sequence[PathLike]) -> None:
@@ -245,8 +265,8 @@ def ask(
     *,
     explain: bool = False,
     annotated: PathLike | None = None,
-) -> tuple[list[tuple[str, Prediction]], list[str]]:
-    """Return what the recordings at a path show, each with its file, and what could not be used of them.
+) -> tuple[list[tuple[str, Prediction]], list[str], list[str]]:
+    """Return what recordings at a path show, each with its file, what could not be used, and remarks.
 
     Args:
         model: that was taught classes.
@@ -262,6 +282,7 @@ def ask(
     from skelact.api.reading import readable
     from skelact.recognition.occlusion import explain_all
     from skelact.recognition.prediction import predict_store
+    from skelact.store.prepare import NO_CLASS
 
     recogniser = model.recogniser
     with readable(model.takes, path, as_before=recogniser.about.preparation) as found:
@@ -276,9 +297,12 @@ def ask(
             predictions = [replace(predictions[0], explanation=told)] if explain else predictions
         elif explain:
             predictions = explain_all(recogniser, found.store, predictions, title="explaining")
-        return [(files.get(one.recording, named), one) for one in predictions], [
-            _at(path, named, each) for each in found.exclusions if not each.reason.startswith(_NO_RECORDING)
-        ]
+        refused = [each for each in found.exclusions if not each.reason.startswith(_NO_RECORDING)]
+        return (
+            [(files.get(one.recording, named), one) for one in predictions],
+            [_at(path, named, each) for each in refused],
+            [remark for remark in found.remarks if not remark.startswith((_FOUND, NO_CLASS))],
+        )
 
 
 def _at(path: Path, named: str, exclusion: Exclusion) -> str:

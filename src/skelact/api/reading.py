@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from skelact.errors import ConfigurationError
+from skelact.errors import ConfigurationError, DataError
 from skelact.formats.archives import raw_files
 from skelact.formats.class_folders import have_class_folders
 from skelact.formats.exclusions import Exclusion
@@ -29,6 +30,8 @@ from skelact.store.store import Data, Store, as_store
 _NOT_AGAIN = ("class_names", "body_order", "first_label")
 """Settings of a preparation that do not change what recordings without a class look like."""
 
+
+OPTIONS_ARE = "such options are those of 'skelact data prepare', whose store is taken as well"
 
 _LEARN = (
     "train an encoder on such recordings: skelact data prepare auto '{}' STORE, skelact pretrain --data "
@@ -119,6 +122,11 @@ def readable(
         yield found
 
 
+def names_option(text: str) -> bool:
+    """Return whether a text tells of an option, as ``--up``."""
+    return re.search(r"(^|[ (])--[a-z]", text) is not None
+
+
 def _missing(source: Topology, target: Topology) -> tuple[str, ...]:
     """Return the joints of ``target`` that nothing of ``source`` makes."""
     try:
@@ -134,16 +142,21 @@ def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparatio
             class_folders = class_folders and have_class_folders(files)
             if as_before is not None and find_out(raw, files)[0].name == as_before.data_set:
                 name, settings = as_before.data_set, _settings(as_before)
-    with progress("reading", unit="files") as step:
-        made = prepare(
-            name,
-            raw,
-            store,
-            num_workers=1,
-            class_folders=class_folders,
-            settings=settings,
-            on_progress=lambda now: step(now.done, total=now.total),
-        )
+    try:
+        with progress("reading", unit="files") as step:
+            made = prepare(
+                name,
+                raw,
+                store,
+                num_workers=1,
+                class_folders=class_folders,
+                settings=settings,
+                on_progress=lambda now: step(now.done, total=now.total),
+            )
+    except (DataError, ConfigurationError) as error:
+        if names_option(str(error)):
+            error.args = (f"{error}; {OPTIONS_ARE}",)
+        raise
     found = replace(made.store, called=str(raw))
     if as_before is not None and name != AUTO and find_data_set(name).up is None and as_before.up is not None:
         found = replace(found, meta={**found.meta, "up": as_before.up})  # one recording tells less than many

@@ -80,7 +80,7 @@ def reproduce(
         out: folder that gets runs/, results/ and jobs/
         only: cells that fit, e.g. 'ntu60-xsub/*/linear/*'; repeatable
         only_table: one of its tables; repeatable
-        seeds: instead of the suite's, e.g. [0,1,2]
+        seeds: instead of the suite's, e.g. 0,1,2
         dry_run: show the commands and how long they take
         launcher: local, slurm: submit jobs, one for each pre-training with all that is evaluated of it
         jobs: commands or jobs side by side; default: one command, all jobs

@@ -52,7 +52,7 @@ def sequence_turns(store: Store, view: View) -> npt.NDArray[np.float32]:
         num_untold += not tells.any()
     if num_untold:
         warnings.warn(
-            f"{store.where}: --clips.view {view}: {num_untold} of {len(turns)} sequences do not tell in any "
+            f"{store.where}: view {view}: {num_untold} of {len(turns)} sequences do not tell in any "
             "frame how their bodies are turned; they stay as they are, but for what is up",
             SkelactWarning,
             stacklevel=2,

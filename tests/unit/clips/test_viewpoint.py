@@ -141,7 +141,7 @@ def test_another_body_tells_where_the_first_never_does_and_a_line_counts_the_res
     both = recording("both", person(0) @ turn.T, person(1) @ turn.T, seen=hidden)
     never = recording("never", person(2) @ turn.T, seen=hidden[:1])
     store = write(tmp_path / "store", both, never, up="y")
-    with pytest.warns(SkelactWarning, match="--clips.view body: 1 of 2 sequences do not tell"):
+    with pytest.warns(SkelactWarning, match="view body: 1 of 2 sequences do not tell"):
         turns = sequence_turns(store, "body")
     alone = write(tmp_path / "alone", recording("second", person(1) @ turn.T))
     np.testing.assert_allclose(turns[0], sequence_turns(alone, "body")[0], atol=1e-6)
