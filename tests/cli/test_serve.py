@@ -84,6 +84,10 @@ def test_a_file_and_pose_json_are_answered_as_predict_does(client, model, record
     assert one["file"] == recording.name
     (as_pose,) = client.post("/predict", json=pose).json()["recordings"]
     assert as_pose["top"][0]["label"] == one["top"][0]["label"]
+    (body,) = pose["bodies"]
+    shown = {"topology": "kinect-20", "bodies": [{"positions": np.array(body["positions"])[:, :20].tolist()}]}
+    answered = client.post("/predict", json=shown).json()
+    assert [note for note in answered["notes"] if note.startswith("skeletons were brought from kinect-20")]
 
 
 @pytest.mark.parametrize(

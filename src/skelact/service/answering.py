@@ -82,12 +82,13 @@ class Answering:
                 return printable(re.sub(rf"{places}|{own}|/\S*skelact-\S+", lambda _: shown, text))
 
             try:
-                found, problems = ask(self.model, path, shown, top)
+                found, problems, notes = ask(self.model, path, shown, top)
             except SkelactError as error:
                 raise SkelactError(as_named(str(error))) from None
             return {
                 "recordings": [{"file": as_named(file), **one.to_dict()} for file, one in found],
                 "problems": list(map(as_named, problems)),
+                "notes": list(map(as_named, notes)),
             }
 
     def close(self) -> None:

@@ -46,6 +46,8 @@ class Predictions(BaseModel):
     recordings: list[Recording]
     problems: list[str]
     """Why recordings of it could not be used, a line each."""
+    notes: list[str]
+    """How it was understood: its unit, what is up, joints that are missing."""
 
 
 class Refusal(BaseModel):

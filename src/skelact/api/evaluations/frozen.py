@@ -134,6 +134,14 @@ class Evaluation:
         """Whether this process writes and prints; of several only the first does."""
         return self.fabric.global_rank == 0
 
+    def ways(self, pooling: Pooling, balance: Balance = "none") -> str:
+        """Return what the printed lines say of pooling and balance; nothing of the usual ones."""
+        own = getattr(self.pretrained.encoder.config, "pooling", "mean")  # an encoder of tokens has its own
+        way = own if pooling == "mean" else pooling
+        told = {"mean": "", "class": ", the class token", "both": ", the class token beside the mean"}
+        beside = told.get(way, f", {way.replace('-', ' ')} side by side")
+        return beside + ("" if balance == "none" else f", classes balanced by {balance}")
+
     def write(
         self,
         evaluation: str,
@@ -201,9 +209,3 @@ def fabric_of(devices: int, accelerator: Literal["auto", "cpu", "gpu"]) -> Fabri
         raise ConfigurationError(f"--devices is {devices}, expected 1 or more")
     # of the settings of a training only the devices matter here; the batch is one that divides among them
     return make_fabric(TrainingConfig(devices=devices, accelerator=accelerator, batch_size=devices))
-
-
-def pooling_and_balance(pooling: Pooling, balance: Balance = "none") -> str:
-    """Return what the printed lines say of pooling and balance; nothing of the usual ones."""
-    beside = "" if pooling == "mean" else f", {pooling.replace('-', ' ')} side by side"
-    return beside + ("" if balance == "none" else f", classes balanced by {balance}")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Literal, Unpack
 
 from skelact.api.evaluations.folds import over_folds
-from skelact.api.evaluations.frozen import Evaluation, FrozenOptions, pooling_and_balance
+from skelact.api.evaluations.frozen import Evaluation, FrozenOptions
 from skelact.api.evaluations.inputs import training_settings
 from skelact.api.evaluations.result import Result, accuracy_lines
 from skelact.api.model import Run
@@ -82,7 +82,7 @@ def linear(
         pooling=chosen.pooling,
     )
     about = f"linear evaluation, last of {settings.epochs} epochs, seed {settings.seed}"
-    about += pooling_and_balance(chosen.pooling, chosen.balance)
+    about += subject.ways(chosen.pooling, chosen.balance)
     configuration = {"seed": settings.seed, **asdict(chosen)}
     return subject.write("linear", configuration, metrics, [about, *accuracy_lines(metrics)])
 
@@ -137,7 +137,7 @@ def linear_fast(
         title="features",
     )
     about = f"logistic regression, l2 {metrics.l2:g} of {len(settings.l2)} strengths, seed {settings.seed}"
-    lines = [about + pooling_and_balance(pooling, balance)]
+    lines = [about + subject.ways(pooling, balance)]
     if not metrics.converged:
         lines.append(f"  not converged after {settings.max_iterations} steps; try a larger --max-iterations")
     return subject.write("linear-fast", asdict(settings), metrics, [*lines, *accuracy_lines(metrics)])
@@ -188,5 +188,5 @@ def ridge(
     if metrics.held_out_accuracy:
         held_out = 100 * metrics.held_out_accuracy[metrics.l2]
         about += f" of {len(settings.l2)} strengths ({metrics.folds}: {held_out:.1f} %)"
-    lines = [about + pooling_and_balance(pooling), *accuracy_lines(metrics)]
+    lines = [about + subject.ways(pooling), *accuracy_lines(metrics)]
     return subject.write("ridge", asdict(settings), metrics, lines)

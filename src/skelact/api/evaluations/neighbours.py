@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Unpack
 
 from skelact.api.evaluations.folds import over_folds
-from skelact.api.evaluations.frozen import Evaluation, FrozenOptions, pooling_and_balance
+from skelact.api.evaluations.frozen import Evaluation, FrozenOptions
 from skelact.api.evaluations.result import Result, accuracy_lines
 from skelact.api.model import Run, as_model
 from skelact.configuration import Option, checked_arguments
@@ -68,7 +68,7 @@ def knn(
         f"mean of classes {100 * each.mean_class_accuracy:5.1f} %"
         for number, each in metrics.items()
     ]
-    ways = (pooling_and_balance(pooling) + (", standardised" if standardise else "")).removeprefix(", ")
+    ways = (subject.ways(pooling) + (", standardised" if standardise else "")).removeprefix(", ")
     lines = [f"  {ways}", *lines] if ways else lines
     configuration = {"seed": options.get("seed", 0), "k": list(ks), "tau": tau, **_recorded(pooling)}
     configuration |= {"standardise": True} if standardise else {}
