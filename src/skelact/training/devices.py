@@ -9,7 +9,8 @@ import platform
 import sys
 import threading
 import warnings
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
 
 import torch
 import torch.distributed
@@ -24,6 +25,8 @@ from skelact.training.config import TrainingConfig
 from skelact.training.watch import Watch
 
 X86 = ("x86_64", "amd64")
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 MOST_PROCESSES = 256
 """Processes that share the work on the CPUs of one machine."""
 OBSERVER = "child-process-observer"
@@ -179,6 +182,26 @@ def _leave_group() -> None:
 def is_first_process() -> bool:
     """Say whether this process is the one of a run that speaks and writes."""
     return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def beside_steps(make: Callable[[Item], Made], device: torch.device) -> Callable[[Item], Made]:
+    """Return ``make`` for a thread that makes the next batches while ``device`` computes a step.
+
+    On a GPU it has a stream of its own. In that of the steps each of its copies, and each number that it asks
+    for, would wait until all that was begun there is done. What it returns is ready for every stream; it must
+    be kept until the step that reads it is done, for its memory goes back to this stream.
+    """
+    if device.type != "cuda":
+        return make
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    def make_beside(item: Item) -> Made:
+        with torch.cuda.stream(stream):
+            made = make(item)
+            stream.synchronize()
+        return made
+
+    return make_beside
 
 
 def compile_model(model: nn.Module, device: torch.device) -> nn.Module:

@@ -19,7 +19,7 @@ from skelact.errors import DataError, SkelactError
 from skelact.progress import progress
 from skelact.training.checkpoints import Progress, Sums, load_newest_checkpoint, save_checkpoint
 from skelact.training.config import TrainingConfig
-from skelact.training.devices import compile_model, make_fabric, precision_here
+from skelact.training.devices import beside_steps, compile_model, make_fabric, precision_here
 from skelact.training.log import RunLog, open_log
 from skelact.training.optimisers import build_optimiser
 from skelact.training.randomness import derive_seed
@@ -135,6 +135,9 @@ def fit(
             )
     history: list[dict[str, float]] = []
 
+    def make(parts: list[Step]) -> list[Batch]:
+        return [task.batch(part) for part in parts]
+
     def save() -> None:
         if folder is not None and is_first:
             state = Progress(done, sums)
@@ -168,7 +171,7 @@ def fit(
         )
         signals = stack.enter_context(stop_signals())
         steps = stack.enter_context(
-            prefetch(lambda parts: [task.batch(part) for part in parts], plan.steps(done), config.workers)
+            prefetch(beside_steps(make, fabric.device), plan.steps(done), config.workers)
         )
         for epoch in range(done // per_epoch, config.epochs):
             started, begun_at, must_stop = time.perf_counter(), done, False

@@ -10,7 +10,7 @@ import torch
 
 from skelact.errors import SkelactWarning
 from skelact.training.config import TrainingConfig
-from skelact.training.devices import make_fabric
+from skelact.training.devices import beside_steps, make_fabric
 
 JOB = {"NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0", "JOB_ID": "7", "JOB_NAME": "ntu60"}
 CODE = """
@@ -88,3 +88,33 @@ def test_bfloat16_is_computed_where_the_processor_has_it(monkeypatch, has_instru
     with fabric.autocast():
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if computes else torch.float32)
+
+
+def test_batches_are_made_in_a_stream_of_their_own_and_ready_when_they_are_given(monkeypatch):
+    did = []
+
+    class Stream:
+        def __init__(self, device):
+            did.append(f"stream of {device}")
+
+        def __enter__(self):
+            did.append("in it")
+
+        def __exit__(self, *_):
+            did.append("out of it")
+
+        def synchronize(self):
+            did.append("all is done")
+
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: stream)
+
+    def make(item):
+        did.append(f"made {item}")
+        return -item
+
+    beside = beside_steps(make, torch.device("cuda", 1))
+    assert [beside(1), beside(2)] == [-1, -2]
+    each = [["in it", f"made {item}", "all is done", "out of it"] for item in (1, 2)]
+    assert did == ["stream of cuda:1", *each[0], *each[1]]
+    assert beside_steps(make, torch.device("cpu")) is make
