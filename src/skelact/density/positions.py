@@ -50,6 +50,12 @@ def body_size(positions: Tensor) -> Tensor:
     return torch.as_tensor(size, dtype=positions.dtype, device=positions.device)
 
 
+def _whole_body_size(positions: Tensor) -> Tensor:
+    """Do the same, up to rounding, on the positions' device, where all joints are seen in all frames."""
+    centred = positions - positions.mean(-2, keepdim=True)
+    return centred.square().sum(-1).mean(-1).sqrt().median(-1).values
+
+
 @overload
 def joint_density(positions: Tensor, *, bandwidth: float = ...) -> Tensor: ...
 @overload
@@ -142,7 +148,8 @@ def clip_density_change(bodies: Tensor, bandwidth: float = BANDWIDTH) -> Tensor:
     Returns:
         (B, T, V).
     """
-    size = body_size(bodies)[:, None, None, None]
+    on_cpu = bodies.device.type == "cpu"
+    size = (body_size(bodies) if on_cpu else _whole_body_size(bodies))[:, None, None, None]
     scaled = bodies / (torch.where(size > 0, size, 1.0) * bandwidth)
     density = log_joint_density(scaled.float()).exp() / bodies.shape[2]
     return joint_change(density, first="copy")

@@ -8,7 +8,14 @@ from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
 from skelact.density import arrays
 from skelact.density.arrays import BANDWIDTH
-from skelact.density.positions import body_size, density_change, joint_density, prime_joints, rank_joints
+from skelact.density.positions import (
+    _whole_body_size,
+    body_size,
+    density_change,
+    joint_density,
+    prime_joints,
+    rank_joints,
+)
 from skelact.errors import ConfigurationError, DataError
 from skelact.skeleton.tables import NTU_25
 from skelact.store.prepare import prepare
@@ -161,6 +168,13 @@ def test_a_frame_that_went_wrong_does_not_change_the_size():
     assert size == pytest.approx(float((positions[0] - positions[0].mean(0)).norm() / 7**0.5))
     positions[4, FOOT] = 40.0
     assert body_size(positions) == pytest.approx(size)
+
+
+@pytest.mark.parametrize("num_frames", [1, 8, 9])
+def test_on_a_gpu_bodies_have_the_size_that_they_have_on_a_cpu(num_frames):
+    bodies = torch.from_numpy(np.random.default_rng(0).normal(1.0, 0.5, (4, num_frames, 7, 3))).float()
+    bodies[1] = bodies[1, :1, :1]  # all joints in one place
+    torch.testing.assert_close(_whole_body_size(bodies), body_size(bodies), rtol=1e-5, atol=1e-6)
 
 
 def test_what_cannot_be_is_refused():
