@@ -1,6 +1,7 @@
 """Several machines: agents of torchrun over the loopback, one killed; and processes of which one is gone."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -53,29 +54,46 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def agent(number: int, port: int, script: Path, arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a machine's agent of elastic torchrun, in a session of its own."""
-    meet = ["--rdzv-backend", "c10d", "--rdzv-id", "7", "--rdzv-endpoint", f"127.0.0.1:{port}"]
-    meet += ["--rdzv-conf", f"is_host={int(number == 0)},join_timeout=120,last_call_timeout=1"]
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nnodes",
-        "1:2",
-        "--nproc-per-node",
-        "1",
-        *meet,
-    ]
-    settings = {**os.environ, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+def torchrun(
+    words: list[str], script: Path, arguments: list[str], log: Path, **settings: str
+) -> subprocess.Popen[bytes]:
+    """Start a machine's agent of torchrun, with one process at work, in a session of its own."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "1", *words]
     with log.open("wb") as file:
         return subprocess.Popen(
-            [*command, "--max-restarts", "3", str(script), *arguments],
+            [*command, str(script), *arguments],
             stdout=file,
             stderr=subprocess.STDOUT,
-            env=settings,
+            env={**os.environ, **settings},
             start_new_session=True,
         )
+
+
+def agent(number: int, port: int, script: Path, arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start an agent of elastic torchrun."""
+    meet = ["--rdzv-backend", "c10d", "--rdzv-id", "7", "--rdzv-endpoint", f"127.0.0.1:{port}"]
+    meet += ["--rdzv-conf", f"is_host={int(number == 0)},join_timeout=120,last_call_timeout=1"]
+    words = ["--nnodes", "1:2", *meet, "--max-restarts", "3"]
+    return torchrun(words, script, arguments, log, TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1")
+
+
+def kill_in_second_epoch(agents: list[subprocess.Popen[bytes]], out: Path, log: Path) -> None:
+    """Kill the second agent and its process once an epoch is done."""
+    deadline = time.monotonic() + 200
+    while not (out / "metrics.jsonl").exists() or not read_metrics(out / "metrics.jsonl"):
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+    at_work = subprocess.run(["ps", "-o", "pid=", "--ppid", str(agents[1].pid)], capture_output=True)
+    agents[1].kill()
+    os.kill(int(at_work.stdout), signal.SIGKILL)
+
+
+def assert_same_losses(out: Path, alone: Path) -> None:
+    """Compare two runs epoch by epoch."""
+    ours, others = (read_metrics(folder / "metrics.jsonl") for folder in (out, alone))
+    assert [line["step"] for line in ours] == [line["step"] for line in others]
+    for a, b in zip(ours, others, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
 
 
 def test_a_run_goes_on_by_itself_when_one_of_two_machines_is_gone(
@@ -88,13 +106,7 @@ def test_a_run_goes_on_by_itself_when_one_of_two_machines_is_gone(
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
     agents = [agent(number, port, script, arguments, logs[number]) for number in range(2)]
     try:
-        deadline = time.monotonic() + 200
-        while not (out / "metrics.jsonl").exists() or not read_metrics(out / "metrics.jsonl"):
-            assert time.monotonic() < deadline, logs[0].read_text()
-            time.sleep(0.1)
-        at_work = subprocess.run(["ps", "-o", "pid=", "--ppid", str(agents[1].pid)], capture_output=True)
-        agents[1].kill()
-        os.kill(int(at_work.stdout), signal.SIGKILL)
+        kill_in_second_epoch(agents, out, logs[0])
         assert agents[0].wait(200) == 0, logs[0].read_text()
     finally:
         for each in agents:
@@ -104,10 +116,51 @@ def test_a_run_goes_on_by_itself_when_one_of_two_machines_is_gone(
     assert "MEMBER: 1/2" in said
     assert "process 1 (of 0 to 1) ended before the work was done" in said
     assert (out / "card.json").exists()
-    alone, both = (read_metrics(folder / "metrics.jsonl") for folder in (tiny_run, out))
-    assert [line["step"] for line in both] == [line["step"] for line in alone]
-    for a, b in zip(alone, both, strict=True):
-        assert b["loss"] == pytest.approx(a["loss"], rel=1e-5)
+    assert_same_losses(out, tiny_run)
+
+
+def test_machines_that_are_not_elastic_end_when_one_is_gone_and_one_alone_goes_on(
+    tiny_run, store_path, tmp_path, pretrain_arguments
+):
+    script, out, port = tmp_path / "slowly.py", tmp_path / "run", str(free_port())
+    script.write_text(SLOWLY)
+    arguments = pretrain_arguments(store_path, out, "--training.accelerator", "cpu", "--resume", "auto")
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    meet = ["--nnodes", "2", "--master-addr", "127.0.0.1", "--master-port", port]
+    agents = [
+        torchrun([*meet, "--node-rank", str(number)], script, [*arguments, "--nodes", "2"], logs[number])
+        for number in range(2)
+    ]
+    try:
+        kill_in_second_epoch(agents, out, logs[0])
+        assert agents[0].wait(60) == 1, logs[0].read_text()  # that of torchrun
+    finally:
+        for each in agents:
+            if each.poll() is None:
+                os.killpg(each.pid, signal.SIGKILL)
+    said = logs[0].read_text()
+    assert "process 1 (of 0 to 1) ended before the work was done" in said
+    assert re.search(r"exitcode\s*: 3\b", said), said
+    assert len(read_metrics(out / "metrics.jsonl")) < 3
+    command = [sys.executable, "-m", "skelact.cli.main", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert_same_losses(out, tiny_run)
+
+
+def test_two_tasks_of_slurm_train_as_one_process(tiny_run, store_path, tmp_path, pretrain_arguments):
+    out, port = tmp_path / "run", str(free_port())
+    arguments = pretrain_arguments(store_path, out, "--training.accelerator", "cpu", "--nodes", "2")
+    job = {"JOB_ID": "7", "JOB_NAME": "ntu60", "NTASKS": "2", "NTASKS_PER_NODE": "1", "NNODES": "2"}
+    job = {f"SLURM_{name}": value for name, value in {**job, "NODELIST": "localhost,other"}.items()}
+    tasks = []
+    for number in ("0", "1"):  # as srun starts them, here on one machine
+        own = {"SLURM_PROCID": number, "SLURM_NODEID": number, "SLURM_LOCALID": "0", "MASTER_PORT": port}
+        command = [sys.executable, "-m", "skelact.cli.main", *arguments]
+        tasks.append(subprocess.Popen(command, env={**os.environ, **job, **own}, stderr=subprocess.PIPE))
+    said = [task.communicate(timeout=200)[1] for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0], said
+    assert_same_losses(out, tiny_run)
 
 
 @pytest.mark.parametrize(("fails", "status"), [("0", 2), ("1", 3)])
