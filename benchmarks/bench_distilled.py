@@ -39,18 +39,19 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def clips_of(num: int, num_frames: int, seed: int) -> Clips:
+def clips_of(num: int, num_frames: int, seed: int, device: str = "cpu") -> Clips:
     """Return clips of two people who move at random."""
     generator = torch.Generator().manual_seed(seed)
     positions = torch.randn(num, 2, num_frames, 25, 3, generator=generator).cumsum(2) * 0.02
-    where = torch.arange(num)
-    return Clips(positions, torch.ones(num, 2, dtype=torch.bool), where, where)
+    where = torch.arange(num, device=device)
+    present = torch.ones(num, 2, dtype=torch.bool, device=device)
+    return Clips(positions.to(device), present, where, where)
 
 
-def model_of(method: str) -> MaskedModel | DistilledModel:
-    """Return an untrained model of a method in its published size."""
+def model_of(method: str, size: str = "base") -> MaskedModel | DistilledModel:
+    """Return an untrained model of a method, by default in its published size."""
     family = find_method(method).family
-    settings = find_method(method).settings("base", {"data": ["none"], "protocol": ["none"]})
+    settings = find_method(method).settings(size, {"data": ["none"], "protocol": ["none"]})
     config = instantiate(family.settings, settings)
     encoder = config.model.encoder(25, 3, config.clips.num_frames)
     model: MaskedModel | DistilledModel = family.model(
@@ -59,9 +60,9 @@ def model_of(method: str) -> MaskedModel | DistilledModel:
     return model
 
 
-def views_of(model: DistilledModel, num: int) -> DistilledViews:
+def views_of(model: DistilledModel, num: int, num_frames: int = 64, device: str = "cpu") -> DistilledViews:
     """Return the views of a batch."""
-    pair = [clips_of(num, 64, seed) for seed in (0, 1)]
+    pair = [clips_of(num, num_frames, seed, device) for seed in (0, 1)]
     shape = tuple(pair[0].positions.shape)
     patch_frames, generator = model.encoder.config.patch_frames, torch.Generator().manual_seed(0)
     draws = draw_views(shape, patch_frames, model.config, NTU_25, generator)  # type: ignore[arg-type]

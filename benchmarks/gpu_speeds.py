@@ -1,10 +1,12 @@
-"""How fast a device trains at the published sizes, with what memory, and how fast clips are made for it."""
+"""How fast a device trains at the published sizes, with what memory, what a step spends its time on, how fast
+clips are made for it, and what that comes to.
+"""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,21 +15,36 @@ from typing import Any, NamedTuple
 import torch
 
 import bench_contrastive_step
+import bench_distilled
 import bench_pretraining_step
 from alternate import most_memory
 from bench_pretraining_step import make_data, make_step, matmul_rate, useful_operations, wait
+from skelact.clips.mixture import MixedSource
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource, draw_crops
 from skelact.configuration import instantiate, named_config
+from skelact.formats.protocol import PROTOCOLS
+from skelact.models.embedding import patchify
 from skelact.models.sizes import MaskedSizes
+from skelact.pretraining.distilled.model import DistilledModel
 from skelact.pretraining.masked.objective import MaskedObjective
 from skelact.pretraining.methods import find_method
 from skelact.pretraining.run import pretrain
+from skelact.store.prepare import prepare
+from skelact.store.protocols import split
 from skelact.store.store import Store
+from skelact.synthetic import write_data_set
 from skelact.training.config import TrainingConfig
 from skelact.training.log import METRICS, read_metrics
 from skelact.training.optimisers import build_optimiser
+from skelact.training.steps import Plan
 
+LOOPS = ("stjd-mp", "stjd-cl", "stjd-d")
+"""Methods whose batches and training loops are measured."""
+SHARE = 0.4
+"""Of the rate of large matrix products in bfloat16, what pre-training at the published sizes should reach."""
+HOURS = {"stjd-mp": 3.0, "stjd-d": 1.0}
+"""In which pre-training on NTU-60 xsub, as many epochs as published, should end."""
 SECONDS, MOST_ROUNDS = 2.0, 10
 """How long, and how often, a step is timed at most."""
 
@@ -47,7 +64,30 @@ class Measured(NamedTuple):
     baseline_mebibytes: float | None = None
 
 
-Measurement = tuple[str, Callable[[], list[Measured]]]
+class Spent(NamedTuple):
+    """What a step spends its time on."""
+
+    what: str
+    seconds: float
+    """Of the step, when nobody looks."""
+    busy: float
+    """Share of it in which the device computes; in the rest it waits for its host. 0 where nothing tells."""
+    costs: tuple[tuple[str, float], ...]
+    """The operators that take most, with their shares of what the device computes."""
+    hiding: float | None = None
+    """Share of it for joint density and masks; None where that was not timed."""
+
+
+class Aim(NamedTuple):
+    """What a figure should be, and is."""
+
+    what: str
+    found: str
+    aim: str
+    is_reached: bool
+
+
+Measurement = tuple[str, Callable[[], Sequence[Measured | Spent]]]
 
 
 def seconds_of(step: Callable[[], object], device: str) -> float:
@@ -70,6 +110,8 @@ class Sizes:
 
     size: str
     clips: tuple[int, ...]
+    sequences: int
+    """Recordings in the store, of which every other trains."""
 
     @cached_property
     def model(self) -> MaskedSizes:
@@ -82,7 +124,9 @@ class Sizes:
         return int(named_config("size", self.size)["clips"]["num_frames"])
 
 
-PUBLISHED, TINY = Sizes("base", (128, 32)), Sizes("tiny", (16, 8))
+PUBLISHED, TINY = Sizes("base", (128, 32), 800), Sizes("tiny", (16, 8), 64)
+ACTIONS = ("A006", "A010", "A022", "A023", "A026", "A055")
+"""Of a sixth of the recordings, two people, about as in NTU RGB+D."""
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -151,6 +195,21 @@ class MaskedSteps:
             )
         ]
 
+    def profile(self) -> list[Spent]:
+        """Tell what a step in bfloat16 spends its time on, density and masks apart."""
+        ours, _, (clips, present, uniform), _ = self.sides
+        optimiser = build_optimiser(ours, TrainingConfig())
+        step = make_step(ours, optimiser, [clips, present, uniform], self.device, bf16=True)
+        what = f"STJD-MP step, {self.bodies} of 2 bodies, {self.clips} clips, bf16"
+        patches = patchify(clips[present], ours.encoder.config.patch_frames)
+
+        @torch.no_grad()
+        def hide() -> None:
+            ours.select(uniform[present], ours.logits(patches, present[present], progress=1.0))
+
+        found = spent(what, step, self.device)
+        return [found._replace(hiding=seconds_of(hide, self.device) / found.seconds)]
+
 
 def contrastive_steps(device: str, clips: int) -> list[Measured]:
     """Time a step of STJD-CL at the published sizes, against the plain one of ``bench_contrastive_step``."""
@@ -170,15 +229,68 @@ def contrastive_steps(device: str, clips: int) -> list[Measured]:
     return found
 
 
-def training_loop(
-    device: str, sizes: Sizes, store: Store, folder: Path, method: str, precision: str
-) -> list[Measured]:
-    """Train a dozen steps by ``pretrain``, clips from the store: what a user gets."""
+def distilled_steps(
+    device: str, sizes: Sizes, rates: Callable[[torch.dtype], float]
+) -> list[Measured | Spent]:
+    """Time a step of STJD-D, views at hand, and tell what it spends its time on."""
+    model = bench_distilled.model_of("stjd-d", sizes.size)
+    assert isinstance(model, DistilledModel)
+    num_frames = int(named_config("size-distilled", sizes.size)["clips"]["num_frames"])
+    few, num = bench_distilled.views_of(model, 4, num_frames), sizes.clips[0]
+    operations = bench_distilled.operations(lambda: model(few).loss.backward()) * num / 4
+    model.zero_grad(set_to_none=True)
+    model = model.to(device)
+    views = bench_distilled.views_of(model, num, num_frames, device)
+    optimiser = build_optimiser(model, TrainingConfig())
+    found: list[Measured | Spent] = []
+    for precision, dtype in PRECISIONS.items():
+
+        def step(dtype: torch.dtype = dtype) -> None:
+            with torch.autocast(device, torch.bfloat16, enabled=dtype == torch.bfloat16):
+                loss = model(views).loss
+            loss.backward()
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            model.advance(views.progress)
+            wait(device)
+
+        seconds = seconds_of(step, device)
+        rate, held = num / seconds, most_memory(step, device) / 2**20
+        what = "STJD-D step, 2 of 2 bodies"
+        found.append(
+            Measured(what, num, precision, rate, None, operations / seconds / rates(dtype), held, None)
+        )
+    return [*found, spent(f"{what}, {num} clips, {precision}", step, device)]
+
+
+def spent(what: str, step: Callable[[], object], device: str, most: int = 8) -> Spent:
+    """Tell what a step that waits for the device spends its time on."""
+    kinds = torch.profiler.ProfilerActivity
+    seconds = seconds_of(step, device)
+    with torch.profiler.profile(
+        activities=[kinds.CPU, kinds.CUDA] if device == "cuda" else [kinds.CPU]
+    ) as seen:
+        step()
+    times = {"cuda": "self_device_time_total"}.get(device, "self_cpu_time_total")
+    operators, elsewhere = [], 0.0  # a kernel's time is that of its operator, and once more its own
+    for event in seen.key_averages():
+        if event.device_type == torch.autograd.DeviceType.CPU:
+            operators.append((event.key.removeprefix("aten::"), getattr(event, times) / 1e6))
+        elif not event.is_user_annotation:
+            elsewhere += event.self_device_time_total / 1e6
+    total = sum(cost for _, cost in operators)
+    computing = total if device == "cpu" else elsewhere
+    largest = sorted(operators, key=lambda each: -each[1])[:most] if total else []
+    return Spent(what, seconds, computing / seconds, tuple((name, cost / total) for name, cost in largest))
+
+
+def run_of(device: str, sizes: Sizes, store: Store, method: str, precision: str) -> Any:
+    """Return the configuration of a run of some epochs."""
     own = {
-        "data": [str(store.path)] * 5,  # the small store several times, for whole batches
+        "data": [str(store.path)],
         "protocol": ["xsub"],
         "training": {
-            "epochs": 12,
+            "epochs": 8,
             "batch_size": sizes.clips[0],
             "precision": {"float32": "32"}.get(precision, precision),
             "tensorboard": False,
@@ -186,43 +298,105 @@ def training_loop(
         },
     }
     settings = find_method(method).settings(sizes.size, own)
-    config = instantiate(find_method(method).family.settings, settings)
+    return instantiate(find_method(method).family.settings, settings)
+
+
+def training_loop(
+    device: str, sizes: Sizes, store: Store, folder: Path, method: str, precision: str
+) -> list[Measured]:
+    """Train some steps by ``pretrain``, clips from the store: what a user gets."""
     out = folder / f"loop-{method}-{precision}"
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    pretrain(config, out, title="")
-    epochs = read_metrics(out / METRICS)[4:]
+    pretrain(run_of(device, sizes, store, method, precision), out, title="")
+    epochs = read_metrics(out / METRICS)[3:]
     rate = statistics.median(epoch["clips_per_second"] for epoch in epochs)
     share = statistics.median(epoch["matmul_share"] for epoch in epochs)
     held = 1024 * epochs[-1]["peak_memory_gib"] if device == "cuda" else None
     return [Measured(f"training loop, {method}", sizes.clips[0], precision, rate, None, share, held)]
 
 
+def make_store(folder: Path, sizes: Sizes) -> Store:
+    """Write and prepare a data set that trains some steps of the largest batch."""
+    write_data_set(folder / "raw-speeds", sequences=sizes.sequences, seed=0, actions=ACTIONS)
+    prepare("synthetic", folder / "raw-speeds", folder / "store-speeds")
+    return Store.open(folder / "store-speeds")
+
+
 def loader(device: str, sizes: Sizes, store: Store) -> list[Measured]:
-    """Make training clips from the store in one thread, as the loop does while the device computes."""
+    """Make training clips from the store, and whole batches, in one thread, as the loop does meanwhile."""
     generator = torch.Generator().manual_seed(0)
     num = sizes.clips[0]
     indices = torch.randint(len(store), (num,), generator=generator)
+    source = ClipSource(store, ClipSettings(num_frames=sizes.num_frames))
+
+    def make() -> None:
+        source.train(indices, draw_crops(num, generator))
+
+    found = [Measured("clips from the store to the cpu", num, "float32", num / seconds_of(make, "cpu"))]
+    for method in LOOPS:
+        config = run_of(device, sizes, store, method, "float32")
+        family = find_method(method).family
+        mixed = MixedSource([ClipSource(store, family.clips(config), device)])
+        task = family.task(family.build(config, mixed), mixed)
+        steps = Plan(split(store, "xsub").train, config.training).steps(0)
+        make_next = partial(_make_next, task, steps)
+        rate = num / seconds_of(make_next, device)
+        found.append(Measured(f"batches to the {device}, {method}", num, "float32", rate))
+    return found
+
+
+def _make_next(task: Any, steps: Iterator[Any]) -> None:
+    for part in next(steps):
+        task.batch(part)
+
+
+def aims(measured: Sequence[Measured], spent: Sequence[Spent]) -> list[Aim]:
+    """Return what the figures come to, beside what they should."""
+    in_bf16 = [each for each in measured if each.arithmetic == "bf16"]
+    most_clips = max((each.clips for each in in_bf16), default=0)
     found = []
-    for where in dict.fromkeys(("cpu", device)):
-        source = ClipSource(store, ClipSettings(num_frames=sizes.num_frames), where)
-
-        def make(source: ClipSource = source) -> None:
-            source.train(indices, draw_crops(num, generator))
-
-        seconds = seconds_of(make, where)
-        found.append(Measured(f"clips from the store to the {where}", num, "float32", num / seconds))
+    for each in in_bf16:
+        is_masked = each.what.startswith("STJD-MP") or each.what == "training loop, stjd-mp"
+        if is_masked and each.clips == most_clips and each.share_of_peak is not None:
+            reached = each.share_of_peak
+            what = f"{each.what}: of the rate of matrix products"
+            found.append(Aim(what, f"{reached:.0%}", f"{SHARE:.0%} or more", reached >= SHARE))
+    loops = {each.what: each.clips_per_second for each in in_bf16}
+    made = {each.what.split(", ")[-1]: each.clips_per_second for each in measured if "batches" in each.what}
+    train = next(each for each in PROTOCOLS["ntu60"] if each.name == "xsub").published_counts
+    assert train is not None
+    for method in LOOPS:
+        rate = loops.get(f"training loop, {method}")
+        if rate is None:
+            continue
+        if method in HOURS:
+            own = {"data": ["none"], "protocol": ["none"]}
+            epochs = find_method(method).settings(PUBLISHED.size, own)["training"]["epochs"]
+            hours = epochs * train[0] / rate / 3600
+            what = f"{method}, NTU-60 xsub, {epochs} epochs of {train[0]:,} clips, computed: hours"
+            found.append(Aim(what, f"{hours:.1f}", f"under {HOURS[method]:g}", hours < HOURS[method]))
+        if method in made:
+            times = made[method] / rate
+            what = f"{method}: batches that one thread makes, to those that the loop takes"
+            found.append(Aim(what, f"{times:.1f}", "more than 1", times > 1))
+    for step in spent:
+        if step.hiding is not None:
+            what = f"{step.what}: time for density and masks"
+            found.append(Aim(what, f"{step.hiding:.1%}", "under 5%", step.hiding < 0.05))
+        what = f"{step.what}: time in which the device computes"
+        found.append(Aim(what, f"{step.busy:.0%}", "90% or more", step.busy >= 0.9))
     return found
 
 
 def measurements(
-    device: str, store: Store, folder: Path
+    device: str, sizes: Sizes, folder: Path
 ) -> tuple[dict[str, float], list[Measurement], list[Measurement]]:
     """Return the rates of large matrix products, all measurements with their names, and those that compile.
 
     The rates are filled in as measurements need them.
     """
-    sizes = PUBLISHED if device == "cuda" else TINY
+    store = make_store(folder, sizes)
     peaks: dict[str, float] = {}
 
     def rate(dtype: torch.dtype) -> float:
@@ -238,6 +412,8 @@ def measurements(
                 for precision in PRECISIONS:
                     name = f"STJD-MP, {clips} clips, {bodies} of 2 bodies, {precision}"
                     yield name, partial(steps.measure, precision)
+                if clips == sizes.clips[0]:
+                    yield f"STJD-MP, {clips} clips, {bodies} of 2 bodies, profile", steps.profile
 
     def compiled() -> list[Measured]:
         return MaskedSteps(device, sizes, 1, sizes.clips[0], rate).measure("bf16", compiled=True)
@@ -246,13 +422,14 @@ def measurements(
     plain = [
         ("loader", partial(loader, device, sizes, store)),
         *masked(),
+        ("STJD-D", partial(distilled_steps, device, sizes, rate)),
         (f"STJD-CL, {batch} clips", partial(contrastive_steps, device, batch)),
         *(
             (
                 f"loop, {method}, {precision}",
                 partial(training_loop, device, sizes, store, folder, method, precision),
             )
-            for method in ("stjd-mp", "stjd-cl")
+            for method in LOOPS
             for precision in PRECISIONS
         ),
     ]

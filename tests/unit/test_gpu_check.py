@@ -52,12 +52,17 @@ def test_every_method_passes_every_check_and_speeds_are_measured(tmp_path):
     measured = rows(report, "Speed and memory")
     assert {(row[0].split(",")[0], row[2]) for row in measured} == {
         ("clips from the store to the cpu", "float32"),
+        ("batches to the cpu", "float32"),
         *(
             (what, arithmetic)
             for arithmetic in ("float32", "bf16")
-            for what in ("STJD-MP step", "STJD-CL step", "training loop")
+            for what in ("STJD-MP step", "STJD-CL step", "STJD-D step", "training loop")
         ),
     }
+    comes_to = {row[0]: row[2] for row in rows(report, "What it comes to, at size tiny")}
+    assert comes_to["stjd-mp, NTU-60 xsub, 400 epochs of 40,091 clips, computed: hours"] == "under 3"
+    assert comes_to["stjd-d, NTU-60 xsub, 150 epochs of 40,091 clips, computed: hours"] == "under 1"
+    assert "- STJD-D step, 2 of 2 bodies, 16 clips, bf16, " in report.split("## What steps spend")[1]
     assert "skipped" not in report
 
 
@@ -104,6 +109,27 @@ def test_a_deviation_that_is_no_number_is_not_ok(gpu_check):
     assert Compared("loss", 1e-3, 1e-3).is_ok
     assert not Compared("loss", 1.1e-3, 1e-3).is_ok
     assert not Compared("loss", float("nan"), 1e-3).is_ok
+
+
+def test_what_figures_come_to(gpu_check):
+    from gpu_speeds import Measured, Spent, aims
+
+    measured = [
+        Measured("STJD-MP step, 2 of 2 bodies", 128, "bf16", 3000, share_of_peak=0.41),
+        Measured("STJD-MP step, 2 of 2 bodies", 32, "bf16", 1000, share_of_peak=0.2),
+        Measured("STJD-MP step, 2 of 2 bodies", 128, "float32", 900, share_of_peak=0.9),
+        Measured("training loop, stjd-mp", 128, "bf16", 2000, share_of_peak=0.39),
+        Measured("batches to the cuda, stjd-mp", 128, "float32", 1000),
+    ]
+    found = aims(measured, [Spent("a step", 0.1, 0.8, (), hiding=0.02)])
+    assert [(each.found, each.is_reached) for each in found] == [
+        ("41%", True),
+        ("39%", False),
+        ("2.2", True),  # 400 x 40,091 / 2,000 / 3,600
+        ("0.5", False),
+        ("2.0%", True),
+        ("80%", False),
+    ]
 
 
 def test_a_method_that_is_not_known_is_refused(gpu_check, capsys):
