@@ -3,7 +3,7 @@
     python tests/attack [--minutes 10] [--seed N] [--jobs 2] [--only PART] [--case N]
 
 ``--only chaos`` are all parts that disturb commands at work: kills, full and slow disks, removed stores,
-jumps of the clock, processes that are stopped for a while.
+damaged checkpoints, jumps of the clock, processes that are stopped for a while.
 
 Every case is work in a child process with a bound of time and memory. It must end in a result or in one line;
 a traceback, a signal, work without end, or other bytes than those of an undisturbed run are faults. They are

@@ -13,7 +13,7 @@ import resource
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -26,8 +26,8 @@ import numpy as np
 from attack.in_child import Ended, in_child
 from attack.parts import PREPARE, PRETRAIN, SUITE, Found, Part, World, in_folder, words_of
 
-PAUSE = 2.0
-"""Seconds for which a process is stopped; what is stopped does not know how long."""
+PAUSE, LONG_PAUSE = 2.0, 60.0
+"""Seconds for which a process is stopped."""
 RERUN = 300.0
 """Seconds after which work that is repeated undisturbed counts as one without end."""
 TOLD_TO_STOP = (3, 143)
@@ -136,16 +136,15 @@ def _work(place: Path, line: str, before: Callable[[], None] | None = None) -> C
     return work
 
 
-def _later(seconds: float, *signals: int) -> None:
+def _later(seconds: float, *signals: int, pause: float = PAUSE) -> None:
     """Let another process send signals to this one: the first after some time, the next a pause later."""
     aim = os.getpid()
     if os.fork() == 0:
-        pause = seconds
         for number in signals:
-            time.sleep(pause)
+            time.sleep(seconds)
             with suppress(ProcessLookupError):
                 os.kill(aim, number)
-            pause = PAUSE
+            seconds = pause
         os._exit(0)
 
 
@@ -227,10 +226,12 @@ def clock(random: Random, place: Path, command: Disturbed, seconds: float) -> It
     yield "jumps", in_child(_work(place, command.line, partial(_jumping, random)), place.parent, RERUN)
 
 
-def stopped(random: Random, place: Path, command: Disturbed, seconds: float) -> Iterator[tuple[str, Ended]]:
+def stopped(
+    random: Random, place: Path, command: Disturbed, seconds: float, pause: float = PAUSE
+) -> Iterator[tuple[str, Ended]]:
     """Stop the process for a while."""
     moment = random.uniform(0, seconds)
-    before = partial(_later, moment, signal.SIGSTOP, signal.SIGCONT)
+    before = partial(_later, moment, signal.SIGSTOP, signal.SIGCONT, pause=pause)
     yield f"after {moment:.2f} s", in_child(_work(place, command.line, before), place.parent, RERUN)
 
 
@@ -248,12 +249,33 @@ def removed(random: Random, place: Path, command: Disturbed, seconds: float) -> 
     yield f"{name} after {moment:.2f} s", ended
 
 
+def damaged(random: Random, place: Path, command: Disturbed, seconds: float) -> Iterator[tuple[str, Ended]]:
+    """Kill a training, and damage its newest checkpoint; the one before it is left."""
+    moment = random.uniform(seconds / 2, seconds)
+    ended = in_child(_work(place, command.line, partial(_later, moment, signal.SIGKILL)), place.parent, RERUN)
+    run = place / Path(command.makes[0]).parts[0]
+    checkpoints, what = sorted((run / "checkpoints").glob("*.safetensors")), "no second checkpoint"
+    if len(checkpoints) > 1:
+        data = bytearray(checkpoints[-1].read_bytes())
+        byte = random.randrange(len(data))
+        if random.random() < 0.5:
+            data[byte] ^= 1 << random.randrange(8)
+        else:
+            del data[byte:]
+        checkpoints[-1].write_bytes(data)
+        what = f"{checkpoints[-1].name} damaged at byte {byte:,}"
+    fault = ended.status not in (0, -signal.SIGKILL)
+    yield f"killed after {moment:.2f} s, {what}", ended if fault else Ended(0, "")
+
+
 Disturbance = Callable[[Random, Path, Disturbed, float], Iterator[tuple[str, Ended]]]
 
 
-def case(disturb: Disturbance, world: World, random: Random, _: int) -> Found:
-    """Disturb a command, let it run to its end, and compare."""
-    name = random.choices(list(COMMANDS), [each.weight for each in COMMANDS.values()])[0]
+def case(
+    disturb: Disturbance, world: World, random: Random, _: int, names: Sequence[str] = tuple(COMMANDS)
+) -> Found:
+    """Disturb one of these commands, let it run to its end, and compare."""
+    name = random.choices(names, [COMMANDS[name].weight for name in names])[0]
     command = COMMANDS[name]
     wanted, seconds, known = expected(world, name)
     place, what, faults = _place(world, command), [], []
@@ -284,6 +306,8 @@ DISTURBANCES = {
     "slow disks": Part(15, partial(case, slow)),
     "clock jumps": Part(15, partial(case, clock)),
     "stops": Part(15, partial(case, stopped)),
+    "long stops": Part(2, partial(case, partial(stopped, pause=LONG_PAUSE))),
+    "checkpoints": Part(15, partial(case, damaged, names=("pretrain", "finetune"))),
     "removals": Part(25, partial(case, removed)),
 }
 """The parts of ``make chaos``."""

@@ -14,6 +14,8 @@ import pytest
 from skelact.training.log import read_metrics
 
 pytestmark = pytest.mark.slow
+STOPPED_FOR = 8.0
+"""Seconds: longer than processes wait for each other when one ends."""
 SLOWLY = """
 import sys, time
 from skelact.cli.main import main
@@ -77,12 +79,18 @@ def agent(number: int, port: int, script: Path, arguments: list[str], log: Path)
     return torchrun(words, script, arguments, log, TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1")
 
 
-def kill_in_second_epoch(agents: list[subprocess.Popen[bytes]], out: Path, log: Path) -> None:
-    """Kill the second agent and its process once an epoch is done."""
+def wait_for_an_epoch(out: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the first epoch of a run is done."""
     deadline = time.monotonic() + 200
     while not (out / "metrics.jsonl").exists() or not read_metrics(out / "metrics.jsonl"):
-        assert time.monotonic() < deadline, log.read_text()
+        assert process.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+def kill_in_second_epoch(agents: list[subprocess.Popen[bytes]], out: Path) -> None:
+    """Kill the second agent and its process once an epoch is done."""
+    wait_for_an_epoch(out, agents[0])
     at_work = subprocess.run(["ps", "-o", "pid=", "--ppid", str(agents[1].pid)], capture_output=True)
     agents[1].kill()
     os.kill(int(at_work.stdout), signal.SIGKILL)
@@ -106,7 +114,7 @@ def test_a_run_goes_on_by_itself_when_one_of_two_machines_is_gone(
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
     agents = [agent(number, port, script, arguments, logs[number]) for number in range(2)]
     try:
-        kill_in_second_epoch(agents, out, logs[0])
+        kill_in_second_epoch(agents, out)
         assert agents[0].wait(200) == 0, logs[0].read_text()
     finally:
         for each in agents:
@@ -132,7 +140,7 @@ def test_machines_that_are_not_elastic_end_when_one_is_gone_and_one_alone_goes_o
         for number in range(2)
     ]
     try:
-        kill_in_second_epoch(agents, out, logs[0])
+        kill_in_second_epoch(agents, out)
         assert agents[0].wait(60) == 1, logs[0].read_text()  # that of torchrun
     finally:
         for each in agents:
@@ -145,6 +153,27 @@ def test_machines_that_are_not_elastic_end_when_one_is_gone_and_one_alone_goes_o
     command = [sys.executable, "-m", "skelact.cli.main", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
+    assert_same_losses(out, tiny_run)
+
+
+def test_a_process_that_is_stopped_for_a_while_is_waited_for(
+    tiny_run, store_path, tmp_path, pretrain_arguments
+):
+    script, out = tmp_path / "slowly.py", tmp_path / "run"
+    script.write_text(SLOWLY)
+    more = ["--devices", "2", "--training.accelerator", "cpu"]
+    command = [sys.executable, str(script), *pretrain_arguments(store_path, out, *more)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as first:
+        wait_for_an_epoch(out, first)
+        found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(first.pid)], capture_output=True)
+        second = int(found.stdout.split()[0])  # started by the first
+        os.kill(second, signal.SIGSTOP)
+        time.sleep(STOPPED_FOR)
+        at_work = first.poll() is None
+        os.kill(second, signal.SIGCONT)
+        said = first.communicate(timeout=200)[1]
+    assert at_work
+    assert first.returncode == 0, said
     assert_same_losses(out, tiny_run)
 
 
