@@ -20,11 +20,13 @@ from skelact.configuration import instantiate, merge
 from skelact.detection.settings import WindowConfig
 from skelact.detection.windows import frame_features
 from skelact.evaluation.fast_linear import evaluate_fast_linear
+from skelact.evaluation.features import extract_crops, extract_poolings
 from skelact.evaluation.finetune import finetune
 from skelact.evaluation.knn_monitor import KnnMonitor
 from skelact.evaluation.linear import evaluate_linear
 from skelact.evaluation.prime_joints import class_prime_joints
-from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig
+from skelact.evaluation.ridge import evaluate_ridge
+from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, RidgeConfig
 from skelact.models.pretrained import Pretrained
 from skelact.pretraining.methods import find_method
 from skelact.reports.training_figures import TrainingFigures
@@ -109,6 +111,9 @@ def evaluate(store, model, clips, fabric, folder):
     TrainingFigures(store, int(sides.train[0]), clips)(1, model)
     model.eval()
     evaluate_fast_linear(model.encoder, source, sides, FastLinearConfig(l2=(1e-3,)), fabric=fabric)
+    evaluate_ridge(model.encoder, source, sides, RidgeConfig(l2=(0.1,), pooling="moments"), {}, fabric=fabric)
+    extract_poolings(model.encoder, source, sides.test, ["mean", "joints"])
+    extract_crops(model.encoder, source, sides.test, 0, 0)
     frame_features(model.encoder, source, 0, WindowConfig(length=32, stride=16))
     has_detector = getattr(model, "detector", None) is not None and model.density is not None
     class_prime_joints(model if has_detector else None, source, sides.test, [0])
