@@ -41,6 +41,8 @@ from skelact.training.steps import Plan
 
 LOOPS = ("stjd-mp", "stjd-cl", "stjd-d")
 """Methods whose batches and training loops are measured."""
+DISTILLED = {"stjd-d": "STJD-D", "slim": "SLiM"}
+"""Methods without a decoder, without a teacher and with one, and what they are called."""
 SHARE = 0.4
 """Of the rate of large matrix products in bfloat16, what pre-training at the published sizes should reach."""
 HOURS = {"stjd-mp": 3.0, "stjd-d": 1.0}
@@ -230,10 +232,10 @@ def contrastive_steps(device: str, clips: int) -> list[Measured]:
 
 
 def distilled_steps(
-    device: str, sizes: Sizes, rates: Callable[[torch.dtype], float]
+    device: str, sizes: Sizes, rates: Callable[[torch.dtype], float], method: str, compiled: bool = False
 ) -> list[Measured | Spent]:
-    """Time a step of STJD-D, views at hand, and tell what it spends its time on."""
-    model = bench_distilled.model_of("stjd-d", sizes.size)
+    """Time a step without a decoder, views at hand; blocks compiled in bfloat16, or all and what it costs."""
+    model = bench_distilled.model_of(method, sizes.size)
     assert isinstance(model, DistilledModel)
     num_frames = int(named_config("size-distilled", sizes.size)["clips"]["num_frames"])
     few, num = bench_distilled.views_of(model, 4, num_frames), sizes.clips[0]
@@ -242,8 +244,11 @@ def distilled_steps(
     model = model.to(device)
     views = bench_distilled.views_of(model, num, num_frames, device)
     optimiser = build_optimiser(model, TrainingConfig())
+    if compiled:
+        for block in {*model.learner.blocks, *model.encoder.blocks}:
+            block.compile(dynamic=True)  # the number of tokens differs from batch to batch
     found: list[Measured | Spent] = []
-    for precision, dtype in PRECISIONS.items():
+    for precision, dtype in {"bf16": torch.bfloat16}.items() if compiled else PRECISIONS.items():
 
         def step(dtype: torch.dtype = dtype) -> None:
             with torch.autocast(device, torch.bfloat16, enabled=dtype == torch.bfloat16):
@@ -256,11 +261,13 @@ def distilled_steps(
 
         seconds = seconds_of(step, device)
         rate, held = num / seconds, most_memory(step, device) / 2**20
-        what = "STJD-D step, 2 of 2 bodies"
+        what = f"{DISTILLED[method]} step, 2 of 2 bodies{', blocks compiled' if compiled else ''}"
         found.append(
             Measured(what, num, precision, rate, None, operations / seconds / rates(dtype), held, None)
         )
-    return [*found, spent(f"{what}, {num} clips, {precision}", step, device)]
+    if not compiled:
+        found.append(spent(f"{what}, {num} clips, {precision}", step, device))
+    return found
 
 
 def spent(what: str, step: Callable[[], object], device: str, most: int = 8) -> Spent:
@@ -422,7 +429,7 @@ def measurements(
     plain = [
         ("loader", partial(loader, device, sizes, store)),
         *masked(),
-        ("STJD-D", partial(distilled_steps, device, sizes, rate)),
+        *((name, partial(distilled_steps, device, sizes, rate, each)) for each, name in DISTILLED.items()),
         (f"STJD-CL, {batch} clips", partial(contrastive_steps, device, batch)),
         *(
             (
@@ -433,4 +440,8 @@ def measurements(
             for precision in PRECISIONS
         ),
     ]
-    return peaks, plain, [("STJD-MP, compiled", compiled)]
+    late = [
+        (f"{name}, compiled", partial(distilled_steps, device, sizes, rate, each, compiled=True))
+        for each, name in DISTILLED.items()
+    ]
+    return peaks, plain, [("STJD-MP, compiled", compiled), *late]

@@ -56,9 +56,11 @@ def test_every_method_passes_every_check_and_speeds_are_measured(tmp_path):
         *(
             (what, arithmetic)
             for arithmetic in ("float32", "bf16")
-            for what in ("STJD-MP step", "STJD-CL step", "STJD-D step", "training loop")
+            for what in ("STJD-MP step", "STJD-CL step", "STJD-D step", "SLiM step", "training loop")
         ),
     }
+    compiled = {row[0].split(",")[0] for row in measured if row[0].endswith("compiled")}
+    assert compiled == {"STJD-MP step", "STJD-D step", "SLiM step"}
     comes_to = {row[0]: row[2] for row in rows(report, "What it comes to, at size tiny")}
     assert comes_to["stjd-mp, NTU-60 xsub, 400 epochs of 40,091 clips, computed: hours"] == "under 3"
     assert comes_to["stjd-d, NTU-60 xsub, 150 epochs of 40,091 clips, computed: hours"] == "under 1"
