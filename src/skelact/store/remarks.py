@@ -20,6 +20,9 @@ SLOWEST, FASTEST = 1.0, 2000.0
 _ENOUGH = 20
 _BACKWARDS = 0.2
 
+STANDS = " is up, as people stand; --up says another"
+"""How the remark ends that tells what was found to be up."""
+
 
 def crowded(store: Store) -> list[str]:
     """Return a line on the sequences with more people than a clip holds, if there are any."""
@@ -44,7 +47,7 @@ def measured(store: Store) -> list[str]:
         return lines + far(store)
     if "up" not in store.meta["options"]:
         if store.up is not None:
-            lines.append(f"{store.up} is up, as people stand; --up says another")
+            lines.append(f"{store.up}{STANDS}")
         elif store.num_coordinates == 3:  # nothing turns a picture about a vertical
             lines.append("nothing tells which axis is up, nor does a person who stands upright; --up says it")
     return lines + remarks_on(store)
