@@ -220,6 +220,8 @@ def project(
     *,
     cameras: int = 1,
     turn: float = 90.0,
+    jitter: float = 0.0,
+    hidden: float = 0.0,
     seed: int = 0,
     positions: PositionType | None = None,
     overwrite: bool = False,
@@ -235,7 +237,9 @@ def project(
         out: folder to write; it appears when it is complete
         cameras: how many there are of each sequence
         turn: by how many degrees, at most, one stands beside the front of the first body; 180 is anywhere
-        seed: decides where cameras stand
+        jitter: the most that the standard deviation of key points' errors is, in sizes of the body (0.5 m)
+        hidden: the largest share of its time for which a joint is missed, in stretches
+        seed: decides where cameras stand, and the errors
         positions: how to keep positions, exactly or in half the space (default: as in STORE)
         overwrite: replace OUT if it is a store already
 
@@ -251,6 +255,8 @@ def project(
             Path(out),
             cameras=cameras,
             turn=turn,
+            jitter=jitter,
+            hidden=hidden,
             seed=seed,
             positions=positions,
             overwrite=overwrite,

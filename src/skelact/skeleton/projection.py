@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import DataError
+from skelact.skeleton.joint_names import common_names
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.view import ADULT, Axis, body_size, view_rotations
 
@@ -28,6 +29,10 @@ ROLL = 5.0
 """By how many degrees, at most, it is turned in the plane of the picture."""
 NEAREST = 0.2
 """Joints that are less deep before the camera, or behind it, are not seen; metres of an adult."""
+LASTING = 0.6
+"""The correlation of an estimator's errors in one frame and the next."""
+STRETCHES = (4, 15)
+"""For how many frames it misses a joint, from and to."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,6 +93,51 @@ def project(
     present = seen.any(-1)
     has_gaps = bool((~seen & present[..., None]).any())
     return replace(sequence, positions=pixels, present=present, joint_present=seen if has_gaps else None)
+
+
+def with_errors(
+    sequence: SkeletonSequence, jitter: float, hidden: float, draws: np.random.Generator
+) -> SkeletonSequence:
+    """Return a sequence with errors as an estimator of key points makes them.
+
+    How large they are, and how often joints are missed, is drawn once for the sequence, from none to the
+    most. Errors last for some frames, as an estimator's do: each is three fifths of the one before.
+
+    Args:
+        sequence: (M, T, V, C) positions.
+        jitter: the most that the standard deviation of a coordinate may be, in sizes of the body.
+        hidden: the largest share of its time for which a joint may be missed, in stretches of 4 to 15 frames;
+            hips, shoulders and the topology's centre are found always.
+        draws: what both are drawn from.
+    """
+    shape = sequence.positions.shape
+    seen = np.repeat(sequence.present[:, :, None], shape[2], 2)
+    if sequence.joint_present is not None:
+        seen &= sequence.joint_present
+    deviation, share = draws.random(2) * (jitter, hidden)
+    sizes = np.nan_to_num(body_size(sequence.positions, seen))
+    errors = draws.standard_normal((shape[1], shape[0], *shape[2:]))
+    for frame in range(1, shape[1]):
+        errors[frame] = LASTING * errors[frame - 1] + np.sqrt(1 - LASTING**2) * errors[frame]
+    moved = sequence.positions + deviation * sizes[:, None, None, None] * errors.swapaxes(0, 1)
+    names = common_names(sequence.topology.joints)
+    found = {index for name, index in names.items() if name.startswith(("Hip", "Shoulder"))}
+    found.add(sequence.topology.centre)
+    for body, joint in np.ndindex(shape[0], shape[2]):
+        frame = 0
+        while joint not in found and frame < shape[1]:
+            length = int(draws.integers(*STRETCHES, endpoint=True))
+            if draws.random() < share:
+                seen[body, frame : frame + length, joint] = False
+            frame += length
+    present = np.asarray(seen.any(-1))
+    has_gaps = bool((~seen & present[..., None]).any())
+    return replace(
+        sequence,
+        positions=np.where(seen[..., None], moved, 0.0).astype(np.float32),
+        present=present,
+        joint_present=seen if has_gaps else None,
+    )
 
 
 def _about(axis: int, degrees: float) -> Floats:

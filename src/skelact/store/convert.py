@@ -20,7 +20,7 @@ from skelact.formats.exclusions import (
     to_csv,
 )
 from skelact.skeleton.conversion import Conversion, plan_conversion
-from skelact.skeleton.projection import PICTURE, project
+from skelact.skeleton.projection import PICTURE, project, with_errors
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit, centre
@@ -131,6 +131,8 @@ def project_store(
     *,
     cameras: int = 1,
     turn: float = 90.0,
+    jitter: float = 0.0,
+    hidden: float = 0.0,
     seed: int = 0,
     positions: str | None = None,
     overwrite: bool = False,
@@ -149,7 +151,9 @@ def project_store(
         path: folder to write; it appears when it is complete.
         cameras: how many there are of each sequence.
         turn: by how many degrees, at most, one stands beside the front of the first body, 0 to 180.
-        seed: decides where cameras stand; those of a sequence depend on its place in the store too.
+        jitter, hidden: the most that errors of key points are, as of
+            :func:`skelact.skeleton.projection.with_errors`; 0 to 1.
+        seed: decides where cameras stand, and the errors; a sequence's place in the store decides with it.
         positions: how to keep positions, ``float32`` or ``int16``; None: as in ``source``.
         overwrite: replace a store that is there already.
         on_progress: called with the number of sequences done.
@@ -163,6 +167,9 @@ def project_store(
         raise ConfigurationError(f"cameras is {cameras}, expected 1 to {MOST_CAMERAS}")
     if not 0 <= turn <= 180:
         raise ConfigurationError(f"turn is {turn}, expected 0 to 180 degrees")
+    for name, share in (("jitter", jitter), ("hidden", hidden)):
+        if not 0 <= share <= 1:
+            raise ConfigurationError(f"{name} is {share}, expected 0 to 1")
     if seed < 0:
         raise ConfigurationError(f"seed is {seed}, expected 0 or more")
     if source.num_coordinates != 3:
@@ -182,11 +189,14 @@ def project_store(
                 shown = project(sequence, up, turn, draws)
             except DataError as error:
                 raise UnusableRecordingError("front or size not told", "", "", str(error)) from error
+            if jitter or hidden:
+                shown = with_errors(shown, jitter, hidden, draws)
             if is_centred and shown.present.any():
                 shown = centre(shown)
             yield replace(shown, name=name)
 
     origin = f"{source.topology.name} (content {source.content_hash[:16]}), cameras {cameras}"
+    errors = f", jitter {jitter:g}, hidden {hidden:g}" if jitter or hidden else ""
     making = _Making(
         make=make,
         nothing_left="nobody before the camera",
@@ -194,12 +204,13 @@ def project_store(
         num_coordinates=2,
         unit="px",
         up="-y",
-        options={"projected_from": f"{origin}, turn {turn:g}, seed {seed}"},
+        options={"projected_from": f"{origin}, turn {turn:g}{errors}, seed {seed}"},
     )
     store, exclusions = _write(source, Path(path), making, positions, overwrite, on_progress)
     width, height = PICTURE
     report = (
         f"{'pictures':<10}{width} x {height} pixels, {cameras} of each sequence, up to {turn:g} degrees aside"
+        f"{errors and ', with errors'}"
     )
     return DerivedStore(store, report, exclusions)
 

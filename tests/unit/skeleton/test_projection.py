@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skelact.errors import DataError
-from skelact.skeleton.projection import FOCAL_LENGTH, PICTURE, project
+from skelact.skeleton.projection import FOCAL_LENGTH, LASTING, PICTURE, STRETCHES, project, with_errors
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 from skelact.skeleton.view import ADULT, body_size
@@ -118,3 +118,35 @@ def test_a_sequence_that_tells_no_front_is_refused():
     head = replace(sequence, joint_present=seen)
     with pytest.raises(DataError, match="one: no frame shows which way its first body faces"):
         project(head, "y", 90, Draws())
+
+
+def test_errors_of_key_points_are_as_large_and_last_as_long_as_they_say():
+    shown = project(person(frames=2000), "y", 90, Draws())
+    deviation, share = np.random.default_rng(5).random(2) * (0.2, 0.5)
+    wrong = with_errors(shown, 0.2, 0.5, np.random.default_rng(5))
+    size = float(body_size(shown.positions[0], np.ones((2000, 25), np.bool_)))
+    assert wrong.joint_present is not None
+    found = wrong.joint_present[0]
+    errors = (wrong.positions - shown.positions)[0, :, NTU_25.index("HipLeft")] / size
+    assert errors.std() == pytest.approx(deviation, rel=0.1)
+    assert np.corrcoef(errors[1:, 0], errors[:-1, 0])[0, 1] == pytest.approx(LASTING, abs=0.08)
+    hand = found[:, NTU_25.index("HandLeft")]
+    assert 1 - hand.mean() == pytest.approx(share, abs=0.1)
+    assert not wrong.positions[0][~found].any()
+    starts = np.flatnonzero(np.diff(hand.astype(int)))
+    assert np.diff(starts).min() >= STRETCHES[0]
+    always = ("HipLeft", "HipRight", "ShoulderLeft", "ShoulderRight", "SpineMid")
+    assert found[:, [NTU_25.index(joint) for joint in always]].all()
+
+
+def test_what_is_missing_already_stays_missing_and_no_errors_are_none():
+    shown = project(person(frames=50), "y", 90, Draws())
+    np.testing.assert_array_equal(
+        with_errors(shown, 0.0, 0.0, np.random.default_rng(1)).positions, shown.positions
+    )
+    present = shown.present.copy()
+    present[0, :10] = False
+    gone = replace(shown, positions=np.where(present[..., None, None], shown.positions, 0), present=present)
+    wrong = with_errors(gone, 0.1, 0.2, np.random.default_rng(1))
+    np.testing.assert_array_equal(wrong.present, present)
+    assert not wrong.positions[0, :10].any()

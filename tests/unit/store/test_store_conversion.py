@@ -133,6 +133,11 @@ def test_a_store_as_cameras_show_it(small_store: Store, tmp_path: Path) -> None:
     other_seed = project_store(small_store, tmp_path / "other", seed=4).store
     assert not np.allclose(other_seed.sequence(0).positions, one)
     assert not find_problems(flat)
+    rough = project_store(small_store, tmp_path / "rough", cameras=2, seed=3, jitter=0.1, hidden=0.3)
+    assert "with errors" in rough.report
+    assert "jitter 0.1, hidden 0.3" in rough.store.meta["options"]["projected_from"]
+    assert any(rough.store.sequence(index).joint_present is not None for index in range(len(rough.store)))
+    assert not find_problems(rough.store)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +147,8 @@ def test_a_store_as_cameras_show_it(small_store: Store, tmp_path: Path) -> None:
         ({"turn": 181.0}, "turn is 181.0, expected 0 to 180 degrees"),
         ({"turn": float("nan")}, "turn is nan"),
         ({"seed": -1}, "seed is -1, expected 0 or more"),
+        ({"jitter": 1.5}, "jitter is 1.5, expected 0 to 1"),
+        ({"hidden": float("nan")}, "hidden is nan, expected 0 to 1"),
     ],
 )
 def test_cameras_that_cannot_be(small_store: Store, tmp_path: Path, options, message) -> None:
