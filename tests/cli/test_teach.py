@@ -181,6 +181,8 @@ def test_classes_may_have_names_with_signs_that_are_not_printed(tiny_run, tmp_pa
     made = skelact.teach(tmp_path / "gestures", out=tmp_path / "model", from_=tiny_run)
     assert "--up says it\nnote        such options are those of 'skelact data prepare'" in made.text
     assert sorted(made.model.classes) == ["rest", r"s\u200bit", "wave"]
+    # what teaching said of the axis that is up is no news
+    assert skelact.predict(made.model, [tmp_path / "gestures" / "wave" / "0-0.json"]).notes == []
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from skelact.skeleton.topology import Topology
 from skelact.store.convert import convert_store
 from skelact.store.metadata import META
 from skelact.store.prepare import prepare
-from skelact.store.remarks import STANDS
+from skelact.store.remarks import STANDS, UP_UNTOLD
 from skelact.store.remote import is_remote
 from skelact.store.store import Data, Store, as_store
 
@@ -158,11 +158,15 @@ def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparatio
         if names_option(str(error)):
             error.args = (f"{error}; {OPTIONS_ARE}",)
         raise
-    found = replace(made.store, called=str(raw))
-    if as_before is not None and name != AUTO and find_data_set(name).up is None and as_before.up is not None:
-        found = replace(found, meta={**found.meta, "up": as_before.up})  # one recording tells less than many
-    known = set() if as_before is None else {f"{as_before.up}{STANDS}"}  # as in what taught the model
-    return Readable(found, found, made.exclusions, [each for each in made.remarks if each not in known])
+    found, remarks = replace(made.store, called=str(raw)), made.remarks
+    if as_before is not None:
+        if name != AUTO and find_data_set(name).up is None and as_before.up is not None:
+            found = replace(
+                found, meta={**found.meta, "up": as_before.up}
+            )  # one recording tells less than many
+        if found.up == as_before.up:  # no news
+            remarks = [each for each in remarks if each != UP_UNTOLD and not each.endswith(STANDS)]
+    return Readable(found, found, made.exclusions, remarks)
 
 
 def _settings(before: Preparation) -> dict[str, Any]:

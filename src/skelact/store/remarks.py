@@ -19,9 +19,9 @@ SLOWEST, FASTEST = 1.0, 2000.0
 """Frames a second that recordings of movement have."""
 _ENOUGH = 20
 _BACKWARDS = 0.2
-
 STANDS = " is up, as people stand; --up says another"
 """How the remark ends that tells what was found to be up."""
+UP_UNTOLD = "nothing tells which axis is up, nor does a person who stands upright; --up says it"
 
 
 def crowded(store: Store) -> list[str]:
@@ -49,7 +49,7 @@ def measured(store: Store) -> list[str]:
         if store.up is not None:
             lines.append(f"{store.up}{STANDS}")
         elif store.num_coordinates == 3:  # nothing turns a picture about a vertical
-            lines.append("nothing tells which axis is up, nor does a person who stands upright; --up says it")
+            lines.append(UP_UNTOLD)
     return lines + remarks_on(store)
 
 
