@@ -161,9 +161,8 @@ def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparatio
     found, remarks = replace(made.store, called=str(raw)), made.remarks
     if as_before is not None:
         if name != AUTO and find_data_set(name).up is None and as_before.up is not None:
-            found = replace(
-                found, meta={**found.meta, "up": as_before.up}
-            )  # one recording tells less than many
+            # one recording tells less than the many that taught the model
+            found = replace(found, meta={**found.meta, "up": as_before.up})
         if found.up == as_before.up:  # no news
             remarks = [each for each in remarks if each != UP_UNTOLD and not each.endswith(STANDS)]
     return Readable(found, found, made.exclusions, remarks)
