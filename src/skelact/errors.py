@@ -55,6 +55,20 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
+def width_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes; a wide letter, as a Chinese one, takes two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def padded(text: str, width: int) -> str:
+    """Return a text with blanks behind it, so that it takes ``width`` columns of a terminal."""
+    return text + " " * (width - width_of(text))
+
+
 def spreadsheet_cell(text: str) -> str:
     """Return a name for a cell of CSV; spreadsheets would compute one that begins as formulas do."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

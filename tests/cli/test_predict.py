@@ -326,6 +326,18 @@ def test_an_encoder_alone_says_what_to_do(tiny_run, capsys):
     assert "knows no classes; teach it some: skelact teach FOLDER --from" in said
 
 
+def test_names_in_wide_letters_stand_in_columns(model, store_path, tmp_path, capsys):
+    names = (tmp_path / "\u6325\u624b.json", tmp_path / "wave.json")
+    one = pose(skelact.Store.open(store_path).sequence(0).positions[:1])
+    for name in names:
+        name.write_text(json.dumps(one))
+    assert main(["predict", str(model), *map(str, names)]) == 0
+    wide, _, narrow, _ = capsys.readouterr().out.splitlines()
+    guess = wide.split("  ", 1)[1]
+    assert narrow.endswith(guess)
+    assert wide.index(guess) + 2 == narrow.index(guess)  # two letters take two columns each
+
+
 def test_other_skeletons_are_converted_or_refused(model, store_path, tmp_path, capsys):
     main(["data", "convert", str(store_path), str(tmp_path / "kinect"), "--topology", "kinect-20"])
     main(["data", "convert", str(store_path), str(tmp_path / "flat"), "--topology", "coco-17"])

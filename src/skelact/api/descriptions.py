@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from skelact.errors import DataError
+from skelact.errors import DataError, padded, width_of
 from skelact.formats.exclusions import count_by_reason, read_exclusions
 from skelact.formats.notes import read_notes, summary
 from skelact.formats.protocol import FOLDS
@@ -142,9 +142,9 @@ def _columns(counts: Mapping[str, int], width: int) -> list[str]:
     """Return names and counts in as many columns as fit, read downwards."""
     if not counts:
         return []
-    longest, digits = max(map(len, counts)), len(f"{max(counts.values()):,}")
+    longest, digits = max(map(width_of, counts)), len(f"{max(counts.values()):,}")
     width -= len(_MARGIN)
-    cells = [f"{name:<{longest}} {count:>{digits},}" for name, count in counts.items()]
-    num_columns = max(1, width // (len(cells[0]) + 2))
+    cells = [f"{padded(name, longest)} {count:>{digits},}" for name, count in counts.items()]
+    num_columns = max(1, width // (width_of(cells[0]) + 2))
     num_rows = -(-len(cells) // num_columns)
     return [_MARGIN + "  ".join(cells[row::num_rows]).rstrip() for row in range(num_rows)]

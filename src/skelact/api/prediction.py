@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from skelact.api.model import Run, as_taught
 from skelact.api.video import write_poses
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
-from skelact.errors import ConfigurationError, DataError, SkelactError, printable, spreadsheet_cell
+from skelact.errors import (
+    ConfigurationError,
+    DataError,
+    SkelactError,
+    padded,
+    printable,
+    spreadsheet_cell,
+    width_of,
+)
 from skelact.limits import beyond, limit
 from skelact.recognition.answers import Answer, Explanation, Prediction, PrimeJoint, check_top
 from skelact.recognition.stream_settings import StreamSettings
@@ -84,10 +92,10 @@ class Predictions:
             file if Path(file).stem == one.recording or file == STANDARD_INPUT else f"{file}: {one.recording}"
             for file, one in self.found
         ]
-        width = max(map(len, names), default=0)
+        width = max(map(width_of, names), default=0)
         lines = []
         for name, (_, one) in zip(names, self.found, strict=True):
-            lines.append(f"{name:<{width}}  {_guesses(one)}")
+            lines.append(f"{padded(name, width)}  {_guesses(one)}")
             lines += [f"{'':<{width}}  prime joints: {_joints(one.prime_joints, one.fps)}"] * bool(
                 one.prime_joints
             )

@@ -13,7 +13,7 @@ from msgspec import structs
 from skelact.api.evaluations.inputs import training_settings
 from skelact.api.model import Model, Run, as_model
 from skelact.configuration import Option, PathLike, checked_arguments
-from skelact.errors import ConfigurationError, DataError, printable
+from skelact.errors import ConfigurationError, DataError, padded, printable, width_of
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.formats.exclusions import count_by_reason
 from skelact.models.shipped import UNIVERSAL, UNIVERSAL_2D
@@ -322,7 +322,7 @@ def _found(lesson: Lesson, about: Recognition) -> list[str]:
     from skelact.recognition.choice import table
 
     chosen, lines = lesson.chosen, [f"{'classes':<12}recordings, recognised when held out"]
-    width = max(map(len, about.class_names))
+    width = max(map(width_of, about.class_names))
     guesses = chosen.scores.argmax(1)
     empty = about.num_examples.count(0)
     for number, (name, count) in enumerate(zip(about.class_names, about.num_examples, strict=True)):
@@ -334,7 +334,7 @@ def _found(lesson: Lesson, about: Recognition) -> list[str]:
             f"{right:>4} of {tested}" if tested else "   not tested, for one recording or one person is all"
         )
         few = "   few: five or more make it surer" if count < FEW else ""
-        lines.append(f"  {name:<{width}}  {count:>4} {said}{few}")
+        lines.append(f"  {padded(name, width)}  {count:>4} {said}{few}")
     if empty:
         lines.append(f"  {empty:,} without a recording are never recognised")
     assert about.calibration is not None  # whatever is taught is calibrated

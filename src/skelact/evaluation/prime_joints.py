@@ -21,7 +21,7 @@ from skelact.clips.source import Clips, ClipSource
 from skelact.density import kernel
 from skelact.density.arrays import BANDWIDTH, MOTIONLESS_CHANGE
 from skelact.density.positions import joint_density
-from skelact.errors import DataError
+from skelact.errors import DataError, padded, width_of
 from skelact.evaluation.features import Indices, batch_size_of, in_batches, labels_of
 from skelact.models.backbone import frozen
 from skelact.models.pretrained import load_pretrained
@@ -49,13 +49,13 @@ class ClassPrimeJoints:
 
     def table(self, topology: Topology, number: int) -> list[str]:
         """Return aligned lines: each class with its ``number`` most prime joints and their mean masks."""
-        class_width = max(map(len, ("class", *self.class_names)))
+        class_width = max(map(width_of, ("class", *self.class_names)))
         joint_width = max(map(len, topology.joints))
         lines = [f"  {'class':<{class_width}}  most prime joints (mean mask)"]
         for name, means, joints in zip(self.class_names, self.means, self.most_prime(number), strict=True):
             seen = joints[~np.isnan(means[joints])]
             cells = [f"{topology.joints[joint]:<{joint_width}} {means[joint]:.2f}" for joint in seen]
-            lines.append("  ".join([f"  {name:<{class_width}}", *cells]))
+            lines.append("  ".join([f"  {padded(name, class_width)}", *cells]))
         return lines
 
 

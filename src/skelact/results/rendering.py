@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
-from skelact.errors import spreadsheet_cell
+from skelact.errors import padded, spreadsheet_cell, width_of
 from skelact.results.statistics import MeanInterval
 from skelact.results.tables import OVERLAP, Comparison, Method
 
@@ -50,11 +50,11 @@ class TextTable:
     def text(self) -> str:
         """Return aligned columns under the title."""
         lines = [self.columns, *self.rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
 
         def line(row: tuple[str, ...]) -> str:
             cells = [
-                cell.ljust(width) if column < self.num_words else cell.rjust(width)
+                padded(cell, width) if column < self.num_words else cell.rjust(width)
                 for column, (cell, width) in enumerate(zip(row, widths, strict=True))
             ]
             return "  " + "  ".join(cells).rstrip()
