@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,17 @@ def kill_in_second_epoch(agents: list[subprocess.Popen[bytes]], out: Path) -> No
     os.kill(int(at_work.stdout), signal.SIGKILL)
 
 
+@contextmanager
+def gone_at_last(agents: list[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """Kill the agents that are left, with their processes, whatever becomes of the test."""
+    try:
+        yield
+    finally:
+        for each in agents:
+            if each.poll() is None:
+                os.killpg(each.pid, signal.SIGKILL)
+
+
 def assert_same_losses(out: Path, alone: Path) -> None:
     """Compare two runs epoch by epoch."""
     ours, others = (read_metrics(folder / "metrics.jsonl") for folder in (out, alone))
@@ -113,13 +126,9 @@ def test_a_run_goes_on_by_itself_when_one_of_two_machines_is_gone(
     arguments, port = pretrain_arguments(store_path, out, *more), free_port()
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
     agents = [agent(number, port, script, arguments, logs[number]) for number in range(2)]
-    try:
+    with gone_at_last(agents):
         kill_in_second_epoch(agents, out)
         assert agents[0].wait(200) == 0, logs[0].read_text()
-    finally:
-        for each in agents:
-            if each.poll() is None:
-                os.killpg(each.pid, signal.SIGKILL)
     said = logs[0].read_text()
     assert "MEMBER: 1/2" in said
     assert "process 1 (of 0 to 1) ended before the work was done" in said
@@ -139,13 +148,9 @@ def test_machines_that_are_not_elastic_end_when_one_is_gone_and_one_alone_goes_o
         torchrun([*meet, "--node-rank", str(number)], script, [*arguments, "--nodes", "2"], logs[number])
         for number in range(2)
     ]
-    try:
+    with gone_at_last(agents):
         kill_in_second_epoch(agents, out)
         assert agents[0].wait(60) == 1, logs[0].read_text()  # that of torchrun
-    finally:
-        for each in agents:
-            if each.poll() is None:
-                os.killpg(each.pid, signal.SIGKILL)
     said = logs[0].read_text()
     assert "process 1 (of 0 to 1) ended before the work was done" in said
     assert re.search(r"exitcode\s*: 3\b", said), said

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from skelact.configuration import PathLike, checked_arguments
-from skelact.errors import DataError, SkelactError, SkelactWarning, printable
+from skelact.errors import DataError, SkelactError, SkelactWarning, padded, printable, width_of
 from skelact.locks import holder_of
 from skelact.models.card import CARD, read_card
 from skelact.models.pretrained import WEIGHTS
@@ -85,12 +85,12 @@ class Runs:
             return f"{self.folder}: no runs (folders with {CONFIG})"
         head = ("run", "state", "method", "epochs", "clips/s", "left", "")
         rows = [head, *(_row(run) for run in self.runs)]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
+        widths = [max(width_of(row[column]) for row in rows) for column in range(len(head) - 1)]
         right = (3, 4, 5)
         lines = []
         for row in rows:
             cells = [
-                cell.rjust(width) if column in right else cell.ljust(width)
+                cell.rjust(width) if column in right else padded(cell, width)
                 for column, (cell, width) in enumerate(zip(row, widths, strict=False))
             ]
             lines.append("  ".join([*cells, row[-1]]).rstrip())

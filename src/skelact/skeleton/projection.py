@@ -101,7 +101,8 @@ def with_errors(
     """Return a sequence with errors as an estimator of key points makes them.
 
     How large they are, and how often joints are missed, is drawn once for the sequence, from none to the
-    most. Errors last for some frames, as an estimator's do: each is three fifths of the one before.
+    most. Errors last for some frames, as an estimator's do: a Gaussian process of first order, whose
+    correlation from frame to frame is :data:`LASTING`. It is a model of ours, fitted to no estimator.
 
     Args:
         sequence: (M, T, V, C) positions.
@@ -109,6 +110,10 @@ def with_errors(
         hidden: the largest share of its time for which a joint may be missed, in stretches of 4 to 15 frames;
             hips, shoulders and the topology's centre are found always.
         draws: what both are drawn from.
+
+    Returns:
+        (M, T, V, C) positions in the unit of the sequence's; those of a missed joint are zero, and a body all
+        of whose joints are missed is absent.
     """
     shape = sequence.positions.shape
     seen = np.repeat(sequence.present[:, :, None], shape[2], 2)
