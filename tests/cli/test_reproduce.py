@@ -192,7 +192,11 @@ def test_a_part_is_chosen_and_later_known_from_its_files_elsewhere(reproduce, tm
     status, ran = reproduce("--only", "*/untrained/*")
     assert status == 0
     assert len(ran) == 2
-    capsys.readouterr()
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split("; ")[:2] for line in told if "commands left" in line] == [
+        ["1 cells, 0 done", "2 commands left"],
+        ["1 cells, 0 done", "1 commands left"],
+    ]
     other = tmp_path / "other"
     status, ran = reproduce(
         "--out", str(other), "--only", "*/untrained/*", "--collect", str(tmp_path / "runs")

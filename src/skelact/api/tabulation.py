@@ -196,7 +196,7 @@ def write_documents(path: Path, suite: str, tables: tuple[Table, ...], results: 
 
 def plan_of(cells: list[Cell], workspace: Workspace, results: Results) -> str:
     """Return the commands that are left, and how long they take."""
-    from skelact.reproduction.pending import expected_time, missing_stores, pending_commands
+    from skelact.reproduction.pending import missing_stores, pending_commands, what_is_left
 
     pending = pending_commands(cells, workspace, results)
     lines = [
@@ -205,10 +205,7 @@ def plan_of(cells: list[Cell], workspace: Workspace, results: Results) -> str:
         for line in (f"# {command.title}", command_line(command.arguments(workspace, results)))
     ]
     lines += [f"# {path} is not there yet: skelact data prepare" for path in missing_stores(cells, workspace)]
-    computing = {command.title for command in pending} & {cell.name for cell in cells}
-    lines.append(f"# {len(cells)} cells, {len(cells) - len(computing)} done; {len(pending)} commands left")
-    if pending:
-        lines.append(f"# {expected_time(pending, cells, workspace, results)}")
+    lines += [f"# {line}" for line in what_is_left(pending, cells, workspace, results)]
     return "\n".join(lines)
 
 

@@ -31,6 +31,7 @@ from skelact.reproduction.pending import (
     not_collected,
     pending_commands,
     pretraining_state,
+    what_is_left,
 )
 from skelact.results.files import FOLDER, has_scores
 from skelact.training.loop import RunStoppedError
@@ -96,7 +97,8 @@ class _Workers:
                 if not pending:
                     return
                 ready = [each for each in pending if not each.waits_for and each.title not in self.own]
-                done = next((each for each in ready if self.start(each)), None)
+                left = "; ".join(what_is_left(pending, self.cells, self.workspace, self.results))
+                done = next((each for each in ready if self.start(each, left)), None)
                 if done is None:
                     if not waiting and not self.own:
                         waiting = True
@@ -110,15 +112,21 @@ class _Workers:
             if self.results.find(cell) is None and not_collected(cell, self.workspace, self.results):
                 collect_result(cell, self.workspace, self.results)
 
-    def start(self, command: PendingCommand) -> bool:
-        """Run a command, unless somebody else has claimed it; return whether it was run."""
+    def start(self, command: PendingCommand, left: str) -> bool:
+        """Run a command, unless somebody else has claimed it; return whether it was run.
+
+        Args:
+            command: what to run.
+            left: what is told beside it of the commands that are left, this one among them.
+        """
         claim = self.workspace.out / "claims" / f"{command.title.replace('/', '-').replace(' ', '-')}.json"
         with claimed(claim) as is_mine:
             if not is_mine:
                 return False
             self.own.add(command.title)
             arguments = command.arguments(self.workspace, self.results)
-            print(f"\n{command.title}\n{command_line(arguments)}", file=sys.stderr, flush=True)
+            told = f"\n{command.title}\n{command_line(arguments)}\n{left}"
+            print(told, file=sys.stderr, flush=True)
             self.changed.release()
             try:
                 status = run_command(arguments, one_thread=self.one_thread)

@@ -270,7 +270,16 @@ def _difference(card: Mapping[str, Any], pretraining: Pretraining) -> str:
     return "of another seed, data, protocol, or other weights to start from"
 
 
-def expected_time(
+def what_is_left(
+    pending: Sequence[PendingCommand], cells: Sequence[Cell], workspace: Workspace, results: Results
+) -> list[str]:
+    """Return how many cells are done and commands left, and where some are, how long these take."""
+    computing = {command.title for command in pending} & {cell.name for cell in cells}
+    lines = [f"{len(cells)} cells, {len(cells) - len(computing)} done; {len(pending)} commands left"]
+    return lines + ([_expected_time(pending, cells, workspace, results)] if pending else [])
+
+
+def _expected_time(
     pending: Sequence[PendingCommand], cells: Sequence[Cell], workspace: Workspace, results: Results
 ) -> str:
     """Return in one line how long the rest takes, from the mean seconds of finished commands of its kind."""
