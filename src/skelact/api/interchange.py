@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from skelact.configuration import PathLike, checked_arguments
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.formats.named_joints import sequence_of_points, skeleton_of
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology_file import find_topology
@@ -37,7 +38,7 @@ def from_xarray(
             attribute ``fps``, where it is known
         name: what the recording is called
         topology: name of the skeleton, or a .yaml file with one, whose joints are among the keypoints;
-            default: the known skeleton with exactly these keypoints
+            default: the known skeleton with these keypoints
         min_confidence: a joint with a confidence below it, or of 0, is missing
 
     Returns:
@@ -63,6 +64,8 @@ def from_xarray(
     if confidence is not None and np.isnan(confidence).all():
         confidence = None
     skeleton = skeleton_of(name, keypoints, None if topology is None else find_topology(str(topology)))
+    if skeleton.remark:
+        warnings.warn(f"{name}: {skeleton.remark}", SkelactWarning, stacklevel=2)
     return sequence_of_points(
         name,
         name,

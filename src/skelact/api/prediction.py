@@ -358,7 +358,7 @@ def _on_disk(name: str) -> Iterator[Path]:
             path = Path(folder) / "standard-input.json"
             path.write_bytes(_standard_input())
         elif recording is not None:
-            path = Path(folder) / "store"
+            path = Path(folder) / f"{Path(folder).name}-store"  # in no name of what was given
             _write_one(Store.open(place), recording, path)
         else:
             path = Path(folder) / f"{Path(name).stem}.json"

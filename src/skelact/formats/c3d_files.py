@@ -83,13 +83,15 @@ def read_c3d(file: str, name: str, data: bytes, *, topology: Topology | None = N
     sequence = sequence_of_points(
         file,
         name,
-        np.stack([points[:, body.places] for body in bodies]),
+        np.stack([body.of(points, 1) for body in bodies]),
         skeleton,
         fps=rate if 0 < rate < 1e6 else None,
     )
-    left_out = num_points - num_others - len(bodies) * skeleton.topology.num_joints
+    left_out = num_points - num_others - sum(np.count_nonzero(body.places >= 0) for body in bodies)
     counted = ((POINTS_LEFT_OUT, left_out), (_OTHERS, num_others))
-    return LabelledSequence(sequence, notes=[Note(file, what, count) for what, count in counted if count])
+    notes = [Note(file, what, count) for what, count in counted if count]
+    notes += [Note(file, remark) for remark in dict.fromkeys(body.remark for body in bodies) if remark]
+    return LabelledSequence(sequence, notes=notes)
 
 
 def _bodies(file: str, labels: Sequence[str], topology: Topology | None) -> tuple[list[NamedSkeleton], int]:
@@ -107,7 +109,8 @@ def _bodies(file: str, labels: Sequence[str], topology: Topology | None) -> tupl
             others += len(places)
             continue
         if not found or one.topology == found[0].topology:
-            found.append(NamedSkeleton(one.topology, np.array(places)[one.places]))
+            there = np.where(one.places < 0, -1, np.array(places)[one.places])
+            found.append(NamedSkeleton(one.topology, there))
     if not found:
         assert first_error is not None  # there is at least one group of points
         raise first_error

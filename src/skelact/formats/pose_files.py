@@ -88,7 +88,8 @@ def read_pose(
     if num_coordinates == 2 and min(size) > 0:
         sequence = replace(sequence, attributes=dict(zip((HEIGHT, WIDTH), size, strict=True)))
     others = len(components) - 1
-    return LabelledSequence(sequence, notes=[Note(file, COMPONENTS_LEFT_OUT, others)] if others else [])
+    notes = [Note(file, COMPONENTS_LEFT_OUT, others)] if others else []
+    return LabelledSequence(sequence, notes=notes + ([Note(file, skeleton.remark)] if skeleton.remark else []))
 
 
 def _component(

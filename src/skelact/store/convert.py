@@ -93,8 +93,8 @@ def convert_store(
 ) -> ConvertedStore:
     """Write the sequences of ``source`` as skeletons of ``target``.
 
-    Positions are not moved: a centred store keeps its origin, which is the centre joint of the old topology.
-    Labels, attributes, protocols and the account go along, and the intervals of recordings that are left.
+    A store whose sequences were moved to their first body's centre joint gives one whose sequences are at
+    that of the new topology, where recordings would be that were prepared in it; else positions stay. Labels, attributes, protocols and the account go along, and the intervals of recordings that are left.
 
     Args:
         source: a finished store.
@@ -112,8 +112,14 @@ def convert_store(
     conversion = plan_conversion(source.topology, target)
     rounded = "" if source.position_type == FLOAT32 else f", positions {source.position_type}"
     origin = f"{source.topology.name} (content {source.content_hash[:16]}{rounded})"
+    moves = _is_centred(source) and target.joints != source.topology.joints
+
+    def make(index: int) -> Iterator[SkeletonSequence]:
+        converted = conversion.apply(source.sequence(index))
+        yield centre(converted) if moves and converted.present.any() else converted
+
     making = _Making(
-        make=lambda index: [conversion.apply(source.sequence(index))],
+        make=make,
         nothing_left=NOTHING_LEFT,
         topology=conversion.target,
         num_coordinates=source.num_coordinates,
@@ -178,7 +184,7 @@ def project_store(
         )
     if source.up is None:
         raise DataError(f"{source.path}: does not say which axis is up; prepare it again with --up")
-    up, is_centred = source.up, bool(source.meta["options"].get("centred", False))
+    up, is_centred = source.up, _is_centred(source)
 
     def make(index: int) -> Iterator[SkeletonSequence]:
         sequence = source.sequence(index)
@@ -213,6 +219,11 @@ def project_store(
         f"{errors and ', with errors'}"
     )
     return DerivedStore(store, report, exclusions)
+
+
+def _is_centred(store: Store) -> bool:
+    """Return whether a store's sequences were moved to their first body's centre joint."""
+    return bool(store.meta["options"].get("centred", False))
 
 
 def _write(

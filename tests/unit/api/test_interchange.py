@@ -7,7 +7,7 @@ import pytest
 import xarray
 
 import skelact
-from skelact.errors import ConfigurationError, DataError
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.skeleton.tables import COCO_17
 from skelact.store.protocols import split
 
@@ -74,6 +74,14 @@ def test_a_skeleton_of_ones_own_from_some_of_the_keypoints(tmp_path: Path) -> No
 def test_mistakes_are_named(dataset: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
         skelact.from_xarray(dataset)
+
+
+def test_keypoints_that_are_missing_are_told() -> None:
+    fewer = poses().isel(keypoints=slice(1, None))
+    with pytest.warns(SkelactWarning, match=f"recording: coco-17 without {COCO_17.joints[0]}, taken as not"):
+        sequence = skelact.from_xarray(fewer)
+    assert sequence.joint_present is not None
+    assert not sequence.joint_present[..., 0].any()
 
 
 def test_sequences_become_a_store(tmp_path: Path) -> None:

@@ -77,6 +77,36 @@ def test_points_beyond_a_skeleton_are_counted() -> None:
     assert found.notes == [Note("a.csv", "points that are no joints of the skeleton, left out", 1)]
 
 
+def test_joints_that_no_point_is_called_were_not_seen() -> None:
+    numbers = np.arange(1, 9, dtype=np.float64).reshape(2, 2, 2)
+    found = read(wide(("head", "hand_left"), numbers, "xy"))
+    assert found.sequence.joint_present is not None
+    assert found.sequence.joint_present[0].tolist() == [[False, True, True]] * 2
+    np.testing.assert_array_equal(found.sequence.positions[0, 1], [[0, 0], [5, 6], [7, 8]])
+    assert found.notes == [Note("a.csv", "stick without hips, taken as not seen")]
+
+
+def test_the_known_skeleton_with_the_fewest_other_joints() -> None:
+    found = read(wide(COCO[:-1], np.full((2, 16, 2), 50), "xy"), topology=None)
+    assert found.sequence.topology == COCO_17
+    assert found.notes == [Note("a.csv", "coco-17 without AnkleRight, taken as not seen")]
+
+
+@pytest.mark.parametrize(
+    ("names", "candidates"),
+    [
+        (("nose", "left_eye"), "coco-17, mediapipe-33, openpose-18, openpose-25"),
+        (COCO[5:], "coco-17, h36m-17, kinect-20, mediapipe-33"),  # as many are missing in the first two
+    ],
+)
+def test_names_that_several_skeletons_have_do_not_tell_which_is_meant(
+    names: tuple[str, ...], candidates: str
+) -> None:
+    text = wide(names, np.ones((2, len(names), 2)), "xy")
+    with pytest.raises(UnusableRecordingError, match=f"some joints of {candidates}.*: {names[0]}.*; name it"):
+        read(text, topology=None)
+
+
 def test_joints_by_number() -> None:
     text = "frame,joint,x,y\n0,2,5,6\n0,0,1,2\n0,1,3,4\n"
     np.testing.assert_array_equal(read(text).sequence.positions[0, 0], [[1, 2], [3, 4], [5, 6]])
@@ -110,7 +140,7 @@ def test_semicolons_and_seconds_give_the_rate(sign: str) -> None:
             "frame,joint,x,y\n0,hips,1,2\n0,hips,1,2\n" + REST,
             "line 3: 'hips' of a body is there twice in one frame; leave one out",
         ),
-        ("frame,joint,x,y\n0,hips,1,2\n0,head,1,2\n", "no hand_left, which stick has: hips, head; name it"),
+        ("frame,joint,x,y\n0,head,1,2\n", "no hips, hand_left, which stick has: head; at least half of the"),
         ("frame,joint,x,y\n0,hips,,\n0,head,,\n0,hand_left,,\n", "at least one joint that was seen"),
         ("frame,joint,x,y\n0,hips,1e39,0\n0,head,1,1\n0,hand_left,1,1\n", "joint hips: expected finite"),
         ('frame,joint,x,y\n0,"hips,1,2\n', "not CSV"),

@@ -46,7 +46,7 @@ def test_two_people_by_their_names() -> None:
     ("data", "message"),
     [
         (b"", "not a whole C3D file"),
-        (c3d_file(["a", "b", "c", "d"], POINTS), "no hips, head, which stick has: a, b, c, d; name it with"),
+        (c3d_file(["a", "b", "c", "d"], POINTS), "no hips, head, which stick has: a, b, c, d; at least half"),
         (c3d_file(["hips", "head", "c", "d"], POINTS)[:-1600], "export it again"),
         (
             c3d_file(["hips", "head", "c", "d"], POINTS, unit="furl"),

@@ -13,6 +13,7 @@ from skelact.skeleton.conversion import plan_conversion
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import COCO_17, H36M_17, NTU_25
 from skelact.skeleton.topology import Topology
+from skelact.skeleton.view import centre
 from skelact.store.convert import NOTHING_LEFT, convert_store, project_store
 from skelact.store.protocols import split
 from skelact.store.store import Store
@@ -77,12 +78,18 @@ def test_all_goes_along_but_the_skeleton(store: Store, tmp_path: Path) -> None:
     assert done == [1, 2, 3, 4]
 
 
-def test_sequences_are_those_of_the_plan(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("centred", [True, False])
+def test_sequences_are_those_of_the_plan_and_centred_where_they_were(
+    store: Store, tmp_path: Path, centred: bool
+) -> None:
     plan = plan_conversion(COCO_17, H36M_17)
+    store = replace(store, meta={**store.meta, "options": {"centred": centred}})
     new = convert_store(store, tmp_path / "new", H36M_17).store
     for index in range(3):
         expected, found = plan.apply(store.sequence(index)), new.sequence(index)
-        np.testing.assert_array_equal(found.positions, expected.positions)
+        positions = centre(expected).positions if centred else expected.positions
+        np.testing.assert_array_equal(found.positions, positions)
+        assert centred == (not found.positions[0, 0, H36M_17.centre].any())
         assert expected.joint_present is not None
         np.testing.assert_array_equal(found.joint_present, expected.joint_present)
 
