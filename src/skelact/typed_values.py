@@ -26,6 +26,7 @@ _NAMES: dict[Any, str] = {
     type(None): "null",
     Path: "a path",
 }
+_PLURALS: dict[Any, str] = {int: "whole numbers", float: "numbers", str: "texts"}
 _OTHER = "another type"
 _LISTS = (list, Sequence, Collection, Iterable)
 LARGEST = 3.4e38
@@ -107,11 +108,10 @@ def _described(kind: Any) -> list[str]:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Literal:
         return list(map(repr, inner))
-    if origin in _LISTS:
-        return [f"a list, of {described(inner[0])} each"]
-    if origin is tuple:
-        number = "" if inner[-1] is Ellipsis else f"{len(inner)} values, "
-        return [f"a list of {number}{described(inner[0])} each"]
+    if origin is tuple and inner[-1] is not Ellipsis:
+        return [f"a list of {len(inner)} values, {described(inner[0])} each"]
+    if origin in _LISTS or origin is tuple:
+        return [f"a list of {_PLURALS.get(inner[0]) or f'{described(inner[0])} each'}"]
     if _is_table(kind):
         return ["a table of settings"]
     return [_NAMES[kind] if kind in _NAMES else f"a {getattr(kind, '__name__', kind)}"]

@@ -74,7 +74,7 @@ def test_what_fits_comes_back_as_the_annotation_has_it(value, hint, expected):
         ("a\0b", str | Path | None, r"x is 'a\x00b', expected a path, which has no NUL character"),
         ("\ud800", str | Path, r"x is '\ud800', expected a path, and this one has half a character"),
         ("n" * 300, str | Path, "expected a path whose names have up to 255 bytes"),
-        ("ab", Sequence[str], "x is 'ab', expected a list, of a text each"),
+        ("ab", Sequence[str], "x is 'ab', expected a list of texts"),
         ([1, "b"], list[int], "x is [1, 'b'], and holds 'b': expected a whole number"),
         ([1], tuple[float, float], "x is [1], expected a list of 2 values, a number each"),
         (3, Mapping[str, Any] | None, "x is 3, expected a table of settings or null"),

@@ -87,7 +87,7 @@ def read_c3d(file: str, name: str, data: bytes, *, topology: Topology | None = N
         skeleton,
         fps=rate if 0 < rate < 1e6 else None,
     )
-    left_out = num_points - num_others - sum(np.count_nonzero(body.places >= 0) for body in bodies)
+    left_out = num_points - num_others - sum(int(np.count_nonzero(body.places >= 0)) for body in bodies)
     counted = ((POINTS_LEFT_OUT, left_out), (_OTHERS, num_others))
     notes = [Note(file, what, count) for what, count in counted if count]
     notes += [Note(file, remark) for remark in dict.fromkeys(body.remark for body in bodies) if remark]

@@ -197,7 +197,7 @@ def read_csv(
         confidence=table[..., -1] if columns.has_confidence else None,
         min_confidence=min_confidence,
     )
-    left_out = len(points) - np.count_nonzero(skeleton.places >= 0)
+    left_out = len(points) - int(np.count_nonzero(skeleton.places >= 0))
     notes += [Note(file, skeleton.remark)] if skeleton.remark else []
     notes += [Note(file, POINTS_LEFT_OUT, left_out)] if left_out else []
     notes += [Note(file, OTHER_COLUMNS, columns.num_others)] if columns.num_others else []

@@ -89,7 +89,9 @@ def read_pose(
         sequence = replace(sequence, attributes=dict(zip((HEIGHT, WIDTH), size, strict=True)))
     others = len(components) - 1
     notes = [Note(file, COMPONENTS_LEFT_OUT, others)] if others else []
-    return LabelledSequence(sequence, notes=notes + ([Note(file, skeleton.remark)] if skeleton.remark else []))
+    return LabelledSequence(
+        sequence, notes=notes + ([Note(file, skeleton.remark)] if skeleton.remark else [])
+    )
 
 
 def _component(

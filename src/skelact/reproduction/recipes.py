@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from skelact.errors import ConfigurationError
 from skelact.formats.protocol import FOLDS
@@ -95,7 +96,7 @@ class TableSpec:
     """A table as a suite's file gives it.
 
     Raises:
-        ConfigurationError: something else than a list where a list is expected, or a seed below 0.
+        ConfigurationError: a list without anything in it, or a seed below 0.
     """
 
     title: str
@@ -121,7 +122,7 @@ class TableSpec:
         if self.rows is not None:
             _check_list("rows", self.rows)
         for seed in [*self.seeds, *([] if self.pretrain_seed is None else [self.pretrain_seed])]:
-            if not isinstance(seed, int) or seed < 0:
+            if seed < 0:
                 raise ConfigurationError(f"seed {seed!r}, expected whole numbers from 0")
 
 
@@ -164,6 +165,6 @@ class Table:
         return [EVALUATIONS[name] for name in self.plan.evaluate]
 
 
-def _check_list(name: str, value: object) -> None:
-    if not isinstance(value, list) or not value:
-        raise ConfigurationError(f"{name} is {value!r}, expected a list")
+def _check_list(name: str, value: list[Any]) -> None:
+    if not value:
+        raise ConfigurationError(f"{name} is {value!r}, expected a list with something in it")

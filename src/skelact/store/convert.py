@@ -94,7 +94,8 @@ def convert_store(
     """Write the sequences of ``source`` as skeletons of ``target``.
 
     A store whose sequences were moved to their first body's centre joint gives one whose sequences are at
-    that of the new topology, where recordings would be that were prepared in it; else positions stay. Labels, attributes, protocols and the account go along, and the intervals of recordings that are left.
+    that of the new topology, where recordings would be that were prepared in it; else positions stay. Labels,
+    attributes, protocols and the account go along, and the intervals of recordings that are left.
 
     Args:
         source: a finished store.

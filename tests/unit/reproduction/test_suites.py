@@ -171,9 +171,24 @@ tables:
     [
         ("size: tiny\n", "", "'size' is missing"),
         ("size: tiny", "size: tinny", "no size 'tinny'.*did you mean 'tiny'"),
-        ("method: mae", "method: maae", "no method 'maae'"),
+        ("method: mae", "method: maae", "own.yaml: row mae: no method 'maae'"),
         ("start: mae", "start: mea", "row other: needs 'mea'"),
-        ("start: mae", "start: other", "row other: needs 'other'"),
+        ("start: mae", "start: other", "row other: needs itself .other -> other."),
+        ("{method: mae}", "{method: mae, start: other}", "row mae: needs itself .mae -> other -> mae."),
+        ("{method: mae}", "", "own.yaml: row mae is None, expected a table of settings"),
+        ("{method: mae}", "mae", "own.yaml: row mae is 'mae', expected a table of settings"),
+        ("method: mae}", "method: [mae]}", r"row mae: method is \['mae'\], expected a text or null"),
+        ("method: mae}", "method: mae, pretrain: 5}", "row mae: pretrain is 5, expected a table of settings"),
+        ("start: mae", "start: [mae]", r"row other: start is \['mae'\], expected a text"),
+        ("  mae: {", "  ../mae: {", "row ../mae: a name of letters"),
+        ("  mae: {method: mae}\n  other: {method: mamp, start: mae}", "  {}", "'rows' is missing"),
+        ("size: tiny", "size: [tiny]", r"own.yaml: size is \['tiny'\], expected a text"),
+        ("size: tiny", "size: tiny\nvariant: 3", "own.yaml: variant is 3, expected a text or null"),
+        ("size: tiny", "size: tiny\ninclude: [5]", "include is .5., and holds 5: expected a text"),
+        ("size: tiny", "size: tiny\ninclude: [other]", "no suite 'other'"),
+        ("data: [ntu60-xsub]", "data: [5]", "table first: data is .5., and holds 5: expected a text"),
+        ("data: [ntu60-xsub]", "data: []", "table first: data is .., expected a list with something"),
+        ("evaluate: [knn]", "evaluate: [[knn]]", "table first: evaluate is .* expected a text"),
         (
             "start: mae",
             "untrained_of: mae",
@@ -191,7 +206,7 @@ tables:
         ("evaluate: [knn]", "evaluate: knn", "evaluate is 'knn', expected a list"),
         ("seeds: [0]", "seeds: [-1]", "seed -1"),
         ("seeds: [0]", "sedes: [0]", "no 'sedes'.*did you mean 'seeds'"),
-        ("data: [ntu60-xsub]", "data: [ntu60-xsup]", "no data 'ntu60-xsup'"),
+        ("data: [ntu60-xsub]", "data: [ntu60-xsup]", "own.yaml: table first: no data 'ntu60-xsup'"),
         ("title: First, ", "", "'title' is missing"),
         ("title: First, ", "title: First, rows: [maa], ", "no 'maa'"),
         ("tables:", "tables: 3\nrest:", "no 'rest'"),
@@ -211,6 +226,16 @@ def test_a_mistake_in_a_suite_is_named(tmp_path, old, new, message):
     path.write_text(SUITE.replace(old, new))
     with pytest.raises(ConfigurationError, match=message):
         cells_of_suite(read_suite(str(path)))
+
+
+def test_suites_that_include_each_other_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.yaml").write_text("include: [b.yaml]")
+    Path("b.yaml").write_text("include: [small, a.yaml]")
+    with pytest.raises(ConfigurationError, match="a.yaml: includes itself .a.yaml -> b.yaml -> a.yaml."):
+        read_suite("a.yaml")
+    Path("b.yaml").write_text("include: [small, small]")  # twice is no circle
+    assert len(read_suite("a.yaml")) == 2 * len(read_suite("small"))
 
 
 SUM = """
