@@ -37,7 +37,7 @@ def prepared(raw: Path, *options: str) -> Store:
 def test_who_moves_comes_first_and_a_line_says_so(crowds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = prepared(crowds)
     printed = capsys.readouterr().out
-    assert "4 of 4 sequences show more than 2 people, up to 5; clips hold the first 2 (--clips.max" in printed
+    assert "4 of 4 sequences show more than 2 people, up to 5; clips hold the first 2" in printed
     assert "those who move most" in printed
     for index in range(4):
         sequence = store.sequence(index)
@@ -48,7 +48,7 @@ def test_who_moves_comes_first_and_a_line_says_so(crowds: Path, capsys: pytest.C
 
 def test_the_order_of_the_files_is_an_option(crowds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = prepared(crowds, "--body-order", "given")
-    assert "(--clips.max_bodies): in the order of the files" in capsys.readouterr().out
+    assert "(pre-training has --clips.max_bodies): in the order of the files" in capsys.readouterr().out
     assert store.sequence(0).present.sum(1).tolist() == [5, 40, 40, 40, 40]
     assert np.ptp(store.sequence(0).positions[3, :, 9], 0).min() > 30
     assert store.meta["options"]["body_order"] == "given"

@@ -76,7 +76,7 @@ def test_overwriting_spares_runs_and_what_it_is_made_of(taught, gestures, tiny_r
         (["package", str(model), str(model)], "model: lies in RUN"),
         ([*teach[:2], "--from", str(model), "--out", str(model)], "model: lies in --from"),
         ([*teach, str(inside)], "clapping/model: lies in RECORDINGS"),
-        ([*package, str(gestures)], "exists and is no package"),
+        ([*package, str(gestures)], "exists already and is no package"),
     ):
         assert main([*words, "--overwrite"]) == 2, words
         assert reason in capsys.readouterr().err
@@ -192,11 +192,16 @@ def test_classes_may_have_names_with_signs_that_are_not_printed(tiny_run, tmp_pa
         ({"wave": 3}, "no class in 3 recordings that can be used"),
         ({"wave": 1, "rest": 1}, "one recording of every class; give two or more"),
         ({"wave": 2, "Wave": 2}, "two classes of one name but for capital letters"),
+        ({"wave": 2, "wave ": 2}, "'wave ' and 'wave': two classes of one name but"),
+        ({"caf\u00e9": 2, "cafe\u0301": 2}, "two classes of one name but .* how accents are kept"),
         ({"wave": 2, "rest": 2, "sit": 0}, r"sit: no recording in it can be used"),
         ({"wave": 2, "rest": 2, "": 1}, "lies in no sub-folder"),
         ({"Train": 2, "test": 2}, "folders are called Train and test, as sides of a split are, .*/Train, or"),
         ({"wave": 2, "rest": 2}, "stick skeletons have 4 of the 25 joints .*skelact pretrain --data"),
-        ({"wave": 2, "rest": 2}, "2-D positions, .*data prepare auto .*pretrain --data STORE .* --from RUN"),
+        (
+            {"wave": 2, "rest": 2},
+            "2-D positions, the encoder knows 3-D ones; take .* as universal-2d",
+        ),
     ],
 )
 def test_folders_that_cannot_teach_are_told_in_one_line(files, message, tiny_run, tmp_path, capsys):

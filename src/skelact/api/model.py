@@ -151,10 +151,10 @@ class Model:
 
         Args:
             positions: one recording or a list of them, of any lengths: (T, V, C) of one body or (M, T, V, C)
-                of several, in metres (2-D: pixels), the same axis up as in pre-training. NaN is a joint that
-                was not seen; a body of which no joint was seen in a frame is absent there. Or a
-                sequence, e.g. of :func:`skelact.from_xarray`; where the encoder knows joints by their names,
-                of any skeleton, one in a list.
+                of several, in metres (2-D: pixels), the same axis up as in pre-training. NaN, or what a
+                masked array masks, is a joint that was not seen; a body of which no joint was seen in a frame
+                is absent there. Or a sequence, e.g. of :func:`skelact.from_xarray`; where the encoder knows
+                joints by their names, of any skeleton, one in a list.
             fps: frames a second, where known.
 
         Returns:
@@ -281,11 +281,7 @@ class Model:
                 topology = positions.topology
             name, fps = positions.name, fps or positions.fps
             positions = self._of_sequence(positions, topology)
-        try:
-            with np.errstate(over="ignore"):  # what is too large for float32 is infinite, and refused below
-                array = np.asarray(positions, np.float32)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{name}: not an array of numbers ({error}); give (T, V, C) positions") from error
+        array = _numbers(name, positions)
         num_coordinates = self.takes.num_coordinates
         expected = f"(T, {topology.num_joints}, {num_coordinates}) or (M, T, ...) with the joints of "
         if array.ndim == 3:
@@ -398,3 +394,21 @@ def as_taught(model: Run) -> Model:
             ".onnx file of 'skelact export'"
         )
     return as_model(model)
+
+
+def _numbers(name: str, positions: Positions) -> npt.NDArray[np.float32]:
+    """Return positions as an array, NaN where a masked one masks them.
+
+    Raises:
+        DataError: they are no array of real numbers.
+    """
+    remedy = "give (T, V, C) positions"
+    try:
+        array = positions if np.ma.isMaskedArray(positions) else np.asarray(positions)
+        if array.dtype.kind not in "iufO":
+            raise DataError(f"{name}: an array of {array.dtype}, not of real numbers; {remedy}")
+        with np.errstate(over="ignore"):  # what is too large for float32 is infinite, and refused later
+            array = array.astype(np.float32)
+        return array.filled(np.nan) if np.ma.isMaskedArray(array) else array
+    except (TypeError, ValueError, RuntimeError) as error:  # the last of tensors that gradients flow to
+        raise DataError(f"{name}: not an array of numbers ({error}); {remedy}") from error

@@ -15,7 +15,7 @@ from skelact.formats.archives import raw_files
 from skelact.formats.class_folders import have_class_folders
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.known import AUTO, find_data_set, find_out
-from skelact.models.fitting import Taker, check_store
+from skelact.models.fitting import Taker, check_store, other_coordinates
 from skelact.progress import progress
 from skelact.recognition.description import Preparation
 from skelact.skeleton.conversion import plan_conversion
@@ -33,11 +33,6 @@ _NOT_AGAIN = ("class_names", "body_order", "first_label")
 
 
 OPTIONS_ARE = "such options are those of 'skelact data prepare', whose store is taken as well"
-
-_LEARN = (
-    "train an encoder on such recordings: skelact data prepare auto '{}' STORE, skelact pretrain --data "
-    "STORE --out RUN, and teach it classes: skelact teach ... --from RUN"
-)
 
 
 @dataclass(frozen=True)
@@ -86,16 +81,16 @@ def readable(
     with tempfile.TemporaryDirectory(prefix="skelact-") as scratch:
         if isinstance(recordings, Store) or is_remote(recordings) or (Path(recordings) / META).is_file():
             opened = as_store(recordings)
-            found = Readable(opened, opened)
+            found, prepared = Readable(opened, opened), f"'{opened.where}'"
         else:
+            prepared = "STORE"
             found = _prepared(Path(recordings), Path(scratch) / "store", class_folders, as_before)
         named = recordings.path if isinstance(recordings, Store) else recordings
         model = model(found.store) if callable(model) else model
-        num_known = model.num_coordinates
-        if found.store.num_coordinates != num_known:
+        if found.store.num_coordinates != model.num_coordinates:
             raise ConfigurationError(
-                f"{named}: {found.store.num_coordinates}-D positions, the encoder knows {num_known}-D ones, "
-                f"and nothing brings the one to the other; {_LEARN.format(named)}"
+                f"{named}: {found.store.num_coordinates}-D positions, the encoder knows "
+                f"{model.num_coordinates}-D ones; {other_coordinates(found.store.num_coordinates, prepared)}"
             )
         if as_recorded:
             from skelact.models.pretrained import Pretrained  # which needs torch
@@ -105,10 +100,12 @@ def readable(
             source, target = found.store.topology, model.topology
             missing = _missing(source, target)
             if len(missing) > target.num_joints / 2:
+                first = "" if prepared != "STORE" else f"skelact data prepare auto '{named}' STORE, "
                 raise ConfigurationError(
                     f"{named}: {source.name} skeletons have {target.num_joints - len(missing)} of the "
-                    f"{target.num_joints} joints of {target.name} that the encoder knows, too few; "
-                    f"{_LEARN.format(named)}"
+                    f"{target.num_joints} joints of {target.name} that the encoder knows, too few; train one "
+                    f"on such recordings: {first}skelact pretrain --data {prepared} --out RUN, and teach it "
+                    "classes: skelact teach ... --from RUN"
                 )
             converted = convert_store(found.store, Path(scratch) / "converted", target)
             remarks = list(found.remarks)
@@ -124,8 +121,8 @@ def readable(
 
 
 def names_option(text: str) -> bool:
-    """Return whether a text tells of an option, as ``--up``."""
-    return re.search(r"(^|[ (])--[a-z]", text) is not None
+    """Return whether a text tells of an option of a preparation, as ``--up``."""
+    return re.search(r"(^|[ (])--(?!clips\b)[a-z]", text) is not None
 
 
 def _missing(source: Topology, target: Topology) -> tuple[str, ...]:

@@ -15,9 +15,11 @@ from skelact.api.model import Model, Run, as_model
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, padded, printable, width_of
 from skelact.evaluation.settings import FinetuneConfig
+from skelact.formats.class_folders import ADVICE, ALIKE, plain_name
 from skelact.formats.exclusions import count_by_reason
-from skelact.models.shipped import UNIVERSAL, UNIVERSAL_2D
+from skelact.models.shipped import UNIVERSAL, UNIVERSAL_2D, place_of_results
 from skelact.store.protocols import Indices
+from skelact.store.recordings import counted
 from skelact.store.store import Data, Store
 
 if TYPE_CHECKING:
@@ -128,7 +130,7 @@ def teach(
         store = found.store
         model = given or _shipped_for(store)
         pretrained = model.pretrained.fitted(store.topology)
-        indices = _labelled(store, named)
+        indices = _labelled(found, named)
         lesson = learn(
             pretrained,
             ClipSource(store, pretrained.clips),
@@ -144,11 +146,17 @@ def teach(
             preparation=found.preparation,
             seconds=_seconds(found.recorded),
             data=named.name,
+            encoder=place_of_results(model.run).name,
             data_hash=found.recorded.content_hash,
         )
         recogniser = replace(lesson.recogniser, about=about)
         path, card = _write(recogniser, Path(out), overwrite)
-        lines = [*_account(found, named, len(indices)), *_found(lesson, about), f"{'model':<12}{path}"]
+        lines = [
+            *_account(found, named, len(indices)),
+            f"{'encoder':<12}{about.encoder}",
+            *_found(lesson, about),
+            f"{'model':<12}{path}",
+        ]
         return Package(path, card, "\n".join(lines))
 
 
@@ -207,28 +215,30 @@ def _shipped_for(store: Store) -> Model:
     return as_model(UNIVERSAL_2D if store.num_coordinates == 2 else UNIVERSAL)
 
 
-def _labelled(store: Store, named: Path) -> Indices:
+def _labelled(found: Readable, named: Path) -> Indices:
     """Return the sequences with a class.
 
     Raises:
         DataError: there is too little to learn from; the message says what to add.
     """
+    store = found.store
     labels = np.asarray(store.labels)
     indices = np.flatnonzero(labels >= 0)
     counts = {name: int((labels == number).sum()) for number, name in enumerate(store.class_names)}
     taught = [name for name, count in counts.items() if count]
     if len(taught) < 2:
-        found = f"one class, {taught[0]!r}" if taught else "no class"
-        raise DataError(
-            f"{named}: {found} in {len(store):,} recordings that can be used; expected two classes or more: "
-            "put every class into a sub-folder of its own, or name the classes in a manifest.csv"
-        )
-    alike = [names for names in _by_small_letters(taught) if len(names) > 1]
-    if alike:
-        first, second = alike[0][:2]
-        raise DataError(
-            f"{named}: {first!r} and {second!r}: two classes of one name but for capital letters; rename one"
-        )
+        told = f"one class, {taught[0]!r}" if taught else "no class"
+        remedy = ADVICE
+        if found.exclusions:
+            others = counted(len(found.exclusions), "other")
+            remedy = f"{others} cannot be used, as {found.exclusions[0]}; mend or remove them"
+        used = counted(len(store), "recording")
+        raise DataError(f"{named}: {told} in {used} that can be used; expected two classes or more: {remedy}")
+    by_name: dict[str, str] = {}
+    for name in taught:
+        other = by_name.setdefault(plain_name(name), name)
+        if other != name:
+            raise DataError(f"{named}: {other!r} and {name!r}: {ALIKE}; rename one")
     if named.is_dir():
         inside = [path for path in named.iterdir() if path.is_dir() and not path.name.startswith(".")]
         folders = {printable(path.name) for path in inside}  # as classes are called
@@ -242,13 +252,6 @@ def _labelled(store: Store, named: Path) -> Indices:
             f"{named}: one recording of every class; give two or more, so that what is learned can be tested"
         )
     return indices
-
-
-def _by_small_letters(names: list[str]) -> list[list[str]]:
-    found: dict[str, list[str]] = {}
-    for name in names:
-        found.setdefault(name.casefold(), []).append(name)
-    return list(found.values())
 
 
 def _seconds(store: Store) -> float | None:
@@ -310,10 +313,12 @@ def _account(found: Readable, named: Path, num_used: int) -> list[str]:
     if not seen.all():
         shares = seen.mean(0)
         worst = int(shares.argmin())
-        lines.append(
-            f"{'missing':<12}{100 * (1 - seen.mean()):.1f} % of the joints were not seen; "
+        told = (
             f"{store.topology.joints[worst]} most often, in {100 * (1 - shares[worst]):.0f} % of the frames"
         )
+        if never := [store.topology.joints[joint] for joint in np.flatnonzero(shares == 0)]:
+            told = f"never {', '.join(never)}"
+        lines.append(f"{'missing':<12}{100 * (1 - seen.mean()):.1f} % of the joints were not seen; {told}")
     return lines
 
 

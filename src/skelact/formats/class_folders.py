@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from skelact.formats.manifest import MANIFEST_FILE, is_manifest, read_manifest
 from skelact.formats.notes import Note
 from skelact.formats.protocol import SIDES, side_of
 
+ALIKE = "two classes of one name but for capital letters, blanks or how accents are kept"
 ADVICE = f"put every class into a sub-folder of its own, or name the classes in a {MANIFEST_FILE}"
 
 
@@ -44,8 +46,8 @@ def with_class_folders(data_set: DataSet, raw: Path, recordings: Sequence[RawFil
         recordings: the files that are read.
 
     Raises:
-        DataError: a recording in no folder, two folders of one name but for capital letters, or folders that
-            are called as the sides of a split are.
+        DataError: a recording in no folder, two folders whose names look alike, or folders that are called as
+            the sides of a split are.
     """
     seen: dict[str, str] = {}
     depth = _depth(recordings)
@@ -53,11 +55,10 @@ def with_class_folders(data_set: DataSet, raw: Path, recordings: Sequence[RawFil
         folder = _folder(file.name, depth)
         if not folder:
             raise DataError(f"{raw / file.name}: lies in no sub-folder, which would name its class; {ADVICE}")
-        other = seen.setdefault(folder.casefold(), folder)
+        other = seen.setdefault(plain_name(folder), folder)
         if other != folder:
             raise DataError(
-                f"{raw}: {other!r} and {folder!r}: two classes of one name but for capital letters; rename "
-                "one, or move its recordings into the other"
+                f"{raw}: {other!r} and {folder!r}: {ALIKE}; rename one, or move its recordings into the other"
             )
     if len(seen) > 1 and {side_of(folder) for folder in seen} <= {*SIDES, "val"}:
         sides = " and ".join(sorted(seen.values()))
@@ -66,6 +67,11 @@ def with_class_folders(data_set: DataSet, raw: Path, recordings: Sequence[RawFil
             f"in one of them, as {raw / min(seen.values())}, or rename them"
         )
     return replace(data_set, class_names=None, read=partial(_read, read=data_set.read, depth=depth))
+
+
+def plain_name(name: str) -> str:
+    """Return a class's name without what nobody sees: capitals, blanks around it, how accents are kept."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 def _depth(files: Sequence[RawFile]) -> int:

@@ -9,6 +9,7 @@ from skelact.clips.scale import usual_body_size
 from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError
 from skelact.models.card import MEASURES
+from skelact.models.shipped import UNIVERSAL, UNIVERSAL_2D
 from skelact.skeleton.topology import Topology
 from skelact.store.store import Store
 
@@ -36,6 +37,20 @@ class Taker(Protocol):
         """All that its card says."""
 
 
+def other_coordinates(found: int, store: str) -> str:
+    """Return what to do with positions of so many coordinates that a model of others cannot take.
+
+    Args:
+        found: of the positions, 2 or 3.
+        store: that they lie in, as one types it.
+    """
+    if found == 2:
+        other = f"train one on them: skelact pretrain --data {store} --out RUN"
+        return f"take a model of 2-D positions, as {UNIVERSAL_2D}, or {other}"
+    other = f"make pictures of them: skelact data project {store} FLAT"
+    return f"take a model of 3-D positions, as {UNIVERSAL}, or {other}"
+
+
 def check_store(model: Taker, store: Store) -> None:
     """Raise ConfigurationError unless ``store`` holds positions that the model knows.
 
@@ -47,8 +62,7 @@ def check_store(model: Taker, store: Store) -> None:
     if store.num_coordinates != num_coordinates:
         raise ConfigurationError(
             f"{store.where}: holds {store.num_coordinates}-D positions, the model was trained on "
-            f"{num_coordinates}-D ones, and nothing brings the one to the other; train a model on it: "
-            f"skelact pretrain --data {store.where} --out RUN"
+            f"{num_coordinates}-D ones; {other_coordinates(store.num_coordinates, str(store.where))}"
         )
     if store.topology.joints != topology.joints:
         raise ConfigurationError(

@@ -145,7 +145,7 @@ def load_pretrained(folder: Path | str) -> Pretrained:
     if not (folder / CARD).exists():
         raise DataError(
             f"{folder}: holds no finished model ({CARD} is missing); if its training was stopped, go on with "
-            "'skelact pretrain ... --resume'"
+            "'skelact pretrain ... --resume'; if it was taught, copy or teach it again"
         )
     card = read_card(folder / CARD)
     if card.get("format") != FORMAT:

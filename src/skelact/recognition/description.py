@@ -14,6 +14,7 @@ from skelact.files import checked
 from skelact.models.card import TRAIN_AGAIN
 from skelact.models.shipped import place_of_results
 from skelact.models.sizes import Pooling
+from skelact.skeleton.view import Axis
 
 RECOGNITION = "recognition"
 """Key of what a card says of the classes that a model was taught."""
@@ -50,7 +51,7 @@ class Preparation(Struct, frozen=True):
 
     data_set: str
     options: dict[str, Any]
-    up: str | None = None
+    up: Axis | None = None
     unit: str | None = None
 
 
@@ -74,9 +75,15 @@ class Recognition(Struct, frozen=True):
     preparation: Preparation | None = None
     seconds: Positive | None = None
     """How long the recordings are that taught it, in the median; None: not known."""
+    encoder: str = ""
+    """Name of the run folder, package or shipped model that was taught."""
     data: str = ""
     """Name of the folder or store that taught it."""
     data_hash: str = ""
+
+    def __post_init__(self) -> None:
+        if self.num_examples and len(self.num_examples) != len(self.class_names):
+            raise ValueError(f"num_examples has {len(self.num_examples)} numbers, one a class is expected")
 
     def is_unfamiliar(self, distance: float) -> bool | None:
         """Tell whether something so far from all examples is none of the classes; None: not known."""

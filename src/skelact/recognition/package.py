@@ -108,15 +108,16 @@ def check_free(out: Path | str, overwrite: bool) -> None:
     """
     out = Path(out)
     beside(out, "")
-    if out.exists() and not overwrite:
-        raise DataError(f"{out}: exists already; choose another name or overwrite it (--overwrite)")
-    check_place(out)
     if not out.exists():
+        check_place(out)
         return
     with writing(out, "check the path"):
         found = {path.name for path in out.iterdir()} if out.is_dir() else set()
     if not found >= _FILES:
-        raise DataError(f"{out}: exists and is no package, so it is not overwritten; choose another name")
+        raise DataError(f"{out}: exists already and is no package; choose another name")
+    if not overwrite:
+        raise DataError(f"{out}: exists already; choose another name or overwrite it (--overwrite)")
+    check_place(out)
     if more := sorted(found - _FILES):
         raise DataError(
             f"{out}: holds {printable(more[0])}, which no package does, so it is not overwritten; choose "
@@ -216,9 +217,10 @@ def _worth(about: Mapping[str, Any]) -> list[str]:
         )
         said.append(f"Expected calibration error of its probabilities: {calibration['after']:.3f}; {beside}.")
     if about.get("threshold") is not None:
+        share = about.get("false_alarms")
+        known = "" if share is None else f"; of known recordings that was to be {100 * share:g} %"
         said.append(
-            f"Unfamiliar is what lies farther than {about['threshold']:.3g} from every example; of known "
-            f"recordings that was to be {100 * about['false_alarms']:g} %."
+            f"Unfamiliar is what lies farther than {about['threshold']:.3g} from every example{known}."
         )
     else:
         said.append("What is unfamiliar it cannot tell.")

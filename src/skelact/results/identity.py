@@ -147,6 +147,9 @@ def described(content: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         settings["model"] = (
             {key: each for key, each in asdict(run).items() if key in ("clips", "model")} if run else {}
         )
+    pooled_by_itself = getattr(getattr(run, "model", None), "pooling", None)
+    if pooled_by_itself and settings["evaluation"].get("pooling") == "mean":  # which then stands for it
+        settings["evaluation"]["pooling"] = pooled_by_itself
     flat = telling(settings)
     return name, {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in sorted(flat.items())

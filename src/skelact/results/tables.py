@@ -146,7 +146,7 @@ def _method(members: list[ResultEntry], groups: Sequence[list[ResultEntry]]) -> 
         for key in sorted({*own, *seen})
         if any(other.settings.get(key) != own.get(key) for other in others)
     ]
-    if any(other.data_hash != first.data_hash for other in others):
+    if any(other[0].table == first.table and other[0].data_hash != first.data_hash for other in groups):
         parts.append(f"data {first.data_hash[:8]}")
     if others and not parts:  # such as weights that were imported from different files
         parts.append(first.identity[:8])

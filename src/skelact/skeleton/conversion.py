@@ -105,9 +105,7 @@ class Conversion:
                 f"{sequence.name}: a {sequence.topology.name} skeleton; expected one of {self.source.name}, "
                 "from which this conversion goes"
             )
-        seen = sequence.present[:, :, None] & np.ones(self.source.num_joints, np.bool_)
-        if sequence.joint_present is not None:
-            seen &= sequence.joint_present
+        seen = sequence.seen
         is_needed = self.shares > 0
         num_missing = (~seen).astype(np.float32) @ is_needed.T.astype(np.float32)
         joint_present = (num_missing == 0) & is_needed.any(1)

@@ -59,9 +59,7 @@ def project(
         ConfigurationError: a skeleton without left and right.
         DataError: no frame tells which way the first body faces, or how large it is.
     """
-    seen = np.broadcast_to(sequence.present[:, :, None], sequence.positions.shape[:3])
-    if sequence.joint_present is not None:
-        seen = seen & sequence.joint_present
+    seen = sequence.seen
     bodies = np.flatnonzero(seen.any((1, 2)))
     if not bodies.size:
         raise DataError(f"{sequence.name}: not one joint is seen")

@@ -91,12 +91,15 @@ class SkeletonSequence:
         """Number of frames T, those in which no body is present included."""
         return int(self.positions.shape[1])
 
+    @property
+    def seen(self) -> npt.NDArray[np.bool_]:
+        """(M, T, V): whether the body was there and the joint was seen."""
+        seen = np.broadcast_to(self.present[..., None], self.positions.shape[:3])
+        return seen if self.joint_present is None else seen & self.joint_present
+
     def with_nan(self) -> npt.NDArray[np.float32]:
         """Return the (M, T, V, C) positions with NaN for what was not seen."""
-        seen = self.present[..., None]
-        if self.joint_present is not None:
-            seen = seen & self.joint_present
-        return np.where(seen[..., None], self.positions, np.float32(np.nan))
+        return np.where(self.seen[..., None], self.positions, np.float32(np.nan))
 
 
 def stretch(sequence: SkeletonSequence, frames: slice) -> SkeletonSequence:

@@ -59,9 +59,7 @@ def centre(sequence: SkeletonSequence) -> SkeletonSequence:
     Raises:
         DataError: not one joint is seen.
     """
-    seen = np.broadcast_to(sequence.present[:, :, None], sequence.positions.shape[:3])
-    if sequence.joint_present is not None:
-        seen = seen & sequence.joint_present
+    seen = sequence.seen
     bodies = np.flatnonzero(seen.any((1, 2)))
     if not bodies.size:
         raise DataError(f"{sequence.name}: no joint of any body is seen, so there is no origin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,8 +71,9 @@ class ConvertedStore(DerivedStore):
 class _Making:
     """How sequences of a new store are made of an old one's."""
 
-    make: Callable[[int], Iterable[SkeletonSequence]]
-    """Gives the new sequences of an old one, by its index; one without a present body is left out."""
+    make: Callable[[int], Iterable[SkeletonSequence | Exclusion]]
+    """Gives the new sequences of an old one, by its index, or why there is none; one without a present body
+    is left out."""
     nothing_left: str
     """Why such a sequence is left out."""
     topology: Topology
@@ -171,31 +173,36 @@ def project_store(
             or cannot be written, or nothing is left of any sequence.
     """
     if not 1 <= cameras <= MOST_CAMERAS:
-        raise ConfigurationError(f"cameras is {cameras}, expected 1 to {MOST_CAMERAS}")
+        raise ConfigurationError(f"--cameras is {cameras}, expected 1 to {MOST_CAMERAS}")
     if not 0 <= turn <= 180:
-        raise ConfigurationError(f"turn is {turn}, expected 0 to 180 degrees")
+        raise ConfigurationError(f"--turn is {turn:g}, expected 0 to 180 degrees")
     for name, share in (("jitter", jitter), ("hidden", hidden)):
         if not 0 <= share <= 1:
-            raise ConfigurationError(f"{name} is {share}, expected 0 to 1")
+            raise ConfigurationError(f"--{name} is {share:g}, expected 0 to 1")
     if seed < 0:
-        raise ConfigurationError(f"seed is {seed}, expected 0 or more")
+        raise ConfigurationError(f"--seed is {seed}, expected 0 or more")
     if source.num_coordinates != 3:
         raise ConfigurationError(
             f"{source.path}: positions are 2-D already; only those in space are projected"
         )
     if source.up is None:
         raise DataError(f"{source.path}: does not say which axis is up; prepare it again with --up")
+    _check_names(source, cameras)
     up, is_centred = source.up, _is_centred(source)
+    num_joints = Counter[str]()
 
-    def make(index: int) -> Iterator[SkeletonSequence]:
+    def make(index: int) -> Iterator[SkeletonSequence | Exclusion]:
         sequence = source.sequence(index)
         for camera in range(cameras):
-            name = sequence.name if camera == 0 else f"{sequence.name}-camera{camera + 1}"
+            name = _picture_name(sequence.name, camera)
             draws = np.random.default_rng((seed, index, camera))
             try:
                 shown = project(sequence, up, turn, draws)
             except DataError as error:
-                raise UnusableRecordingError("front or size not told", "", "", str(error)) from error
+                yield Exclusion(name, "front or size not told", "", str(error))
+                continue
+            num_joints["all"] += int(np.count_nonzero(sequence.seen))
+            num_joints["before"] += int(np.count_nonzero(shown.seen))
             if jitter or hidden:
                 shown = with_errors(shown, jitter, hidden, draws)
             if is_centred and shown.present.any():
@@ -215,11 +222,32 @@ def project_store(
     )
     store, exclusions = _write(source, Path(path), making, positions, overwrite, on_progress)
     width, height = PICTURE
-    report = (
+    lines = [
         f"{'pictures':<10}{width} x {height} pixels, {cameras} of each sequence, up to {turn:g} degrees aside"
         f"{errors and ', with errors'}"
-    )
-    return DerivedStore(store, report, exclusions)
+    ]
+    if behind := num_joints["all"] - num_joints["before"]:
+        percent = f"{100 * behind / num_joints['all']:.2g} %"
+        lines.append(f"{'not seen':<10}{behind:,} joints behind a camera, {percent} of those that were seen")
+    return DerivedStore(store, "\n".join(lines), exclusions)
+
+
+def _picture_name(name: str, camera: int) -> str:
+    """Return what a recording as a camera sees it is called; cameras are numbered from 0."""
+    return name if camera == 0 else f"{name}-camera{camera + 1}"
+
+
+def _check_names(source: Store, cameras: int) -> None:
+    """Raise DataError where a picture would be called as another recording is."""
+    taken = set(source.names)
+    for name in source.names:
+        for camera in range(1, cameras):
+            picture = _picture_name(name, camera)
+            if picture in taken:
+                raise DataError(
+                    f"{source.path}: has a recording {picture!r}, and the picture of {name!r} by camera "
+                    f"{camera + 1} would be called so too; give --cameras {camera}, or rename the recording"
+                )
 
 
 def _is_centred(store: Store) -> bool:
@@ -276,7 +304,9 @@ def _write_files(
         for index in range(len(source)):
             try:
                 for sequence in making.make(index):
-                    if sequence.present.any():
+                    if isinstance(sequence, Exclusion):
+                        exclusions.append(sequence)
+                    elif sequence.present.any():
                         writer.add(sequence)
                         held.setdefault(source.names[index], []).append(sequence.name)
                     else:

@@ -100,12 +100,10 @@ class PartialFolder:
         self._lock.release()  # last: the next process may begin from here on
 
     def _check_target(self, overwrite: bool) -> None:
+        if self.path.exists() and not (self.path / META).is_file():
+            raise DataError(f"{self.path}: exists already and is no store; choose another name")
         if self.path.exists() and not overwrite:
             raise DataError(f"{self.path}: exists already; choose another name or overwrite it (--overwrite)")
-        if self.path.exists() and not (self.path / META).is_file():
-            raise DataError(
-                f"{self.path}: exists and is no store, so it is not overwritten; choose another name"
-            )
 
     def _refusal(self, holder: str) -> DataError:
         return DataError(

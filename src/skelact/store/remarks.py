@@ -34,9 +34,10 @@ def crowded(store: Store) -> list[str]:
         rule = "in the order of the files"
     else:
         rule = "those seen most of the time, and of them those who move most"
+    held = f"clips hold the first {CLIP_BODIES} (pre-training has --clips.max_bodies)"
     return [
         f"{num_crowded:,} of {counted(len(store), 'sequence')} show more than {CLIP_BODIES} people, up to "
-        f"{num_bodies.max()}; clips hold the first {CLIP_BODIES} (--clips.max_bodies): {rule}"
+        f"{num_bodies.max()}; {held}: {rule}"
     ]
 
 
@@ -92,13 +93,14 @@ def remarks_on(store: Store) -> list[str]:
         )
     if "fps" in store.meta["arrays"]:
         rates = store.array("fps")
-        known = np.unique(rates[rates > 0])
+        known, counts = np.unique(rates[rates > 0], return_counts=True)
         if len(known) > 1 or (len(known) and np.isnan(rates).any()):
             shown = ", ".join(f"{rate:g}" for rate in known[:5]) + (", ..." if len(known) > 5 else "")
             unknown = int(np.isnan(rates).sum())
             some = f", and {unknown:,} sequences do not say" if unknown else ""
+            usual = f"{known[counts.argmax()]:g}"
             remarks.append(
-                f"frame rates differ ({shown} a second{some}); --resample {known.min():g} brings all to one"
+                f"frame rates differ ({shown} a second{some}); --resample {usual} brings all to one"
             )
     rates = np.array([store.fps or np.nan]) if "fps" not in store.meta["arrays"] else store.array("fps")
     odd = rates[(rates < SLOWEST) | (rates > FASTEST)]

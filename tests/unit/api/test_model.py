@@ -122,6 +122,8 @@ def test_a_joint_that_was_not_seen_is_not_one_at_the_origin(model):
     missing, zero = positions.copy(), positions.copy()
     missing[:, 7], zero[:, 7] = np.nan, 0
     assert np.abs(model.embed(missing) - model.embed(zero)).max() > 1e-3
+    masked = np.ma.masked_array(positions, np.isnan(missing))
+    np.testing.assert_array_equal(model.embed(masked), model.embed(missing))
     assert np.isfinite(model.embed(missing)).all()
 
 
@@ -136,7 +138,11 @@ def test_a_joint_that_was_not_seen_is_not_one_at_the_origin(model):
         ),
         (np.full((30, 25, 3), np.inf), r"recording 0: body 0, frame 0, joint 0 .* farther than"),
         ([], "no recording to embed"),
-        ("x", "recording 0: not an array of numbers"),
+        ("x", "recording 0: an array of <U1, not of real numbers"),
+        ([[1.0, "x"]], "recording 0: "),
+        (np.ones((30, 25, 3), complex), "recording 0: an array of complex128, not of real numbers"),
+        (np.ones((30, 25, 3), bool), "recording 0: an array of bool, not of real numbers"),
+        (torch.ones(30, 25, 3, requires_grad=True), "recording 0: not an array of numbers .*detach"),
         (None, "recording 0: "),
         (np.zeros((0, 25, 3)), "recording 0: no joint"),
     ],

@@ -167,7 +167,9 @@ def test_results_without_scores_are_tabulated_but_not_tested(tmp_path):
     assert pair.p is None
     content["data_hash"] = "older"
     first.write_text(json.dumps(content))
-    assert compare(group(read_entries([first, second]))) == []
+    methods = group(read_entries([first, second]))
+    assert compare(methods) == []
+    assert [method.label.rpartition(" (")[2] for method in methods] == ["data older)", "data abc)"]
 
 
 def precisions(map_a, map_v):

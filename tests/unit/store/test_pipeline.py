@@ -137,7 +137,7 @@ def test_an_existing_store_is_replaced_only_on_request(raw: Path, tmp_path: Path
 
 def test_a_folder_that_is_no_store_is_never_overwritten(raw: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    with pytest.raises(DataError, match="no store, so it is not overwritten"):
+    with pytest.raises(DataError, match="exists already and is no store"):
         prepare("ntu60", raw, tmp_path / "photos", num_workers=1, overwrite=True)
 
 

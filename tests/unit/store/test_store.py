@@ -96,7 +96,7 @@ def test_overwriting_needs_a_store(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="exists already"):
         writer(path)
     (path / "meta.json").unlink()
-    with pytest.raises(DataError, match="no store, so it is not overwritten"):
+    with pytest.raises(DataError, match="exists already and is no store"):
         writer(path, overwrite=True)
 
 

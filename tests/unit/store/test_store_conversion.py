@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skelact.api.interchange import write_store
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
@@ -151,7 +152,7 @@ def test_a_store_as_cameras_show_it(small_store: Store, tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"cameras": 0}, "cameras is 0, expected 1 to 100"),
-        ({"turn": 181.0}, "turn is 181.0, expected 0 to 180 degrees"),
+        ({"turn": 181.0}, "turn is 181, expected 0 to 180 degrees"),
         ({"turn": float("nan")}, "turn is nan"),
         ({"seed": -1}, "seed is -1, expected 0 or more"),
         ({"jitter": 1.5}, "jitter is 1.5, expected 0 to 1"),
@@ -162,6 +163,36 @@ def test_cameras_that_cannot_be(small_store: Store, tmp_path: Path, options, mes
     with pytest.raises(ConfigurationError, match=message):
         project_store(small_store, tmp_path / "flat", **options)
     assert not (tmp_path / "flat").exists()
+
+
+def test_a_picture_is_not_called_as_another_recording_is(small_store: Store, tmp_path: Path) -> None:
+    first, second = small_store.names[:2]
+    sequences = [
+        replace(small_store.sequence(0), name=name, label=None, attributes={})
+        for name in (first, f"{first}-camera3", second)
+    ]
+    source = write_store(sequences, tmp_path / "source", up="y")
+    with pytest.raises(DataError, match=f"a recording '{first}-camera3', and the picture .*--cameras 2"):
+        project_store(source, tmp_path / "flat", cameras=3)
+    assert not (tmp_path / "flat").exists()
+    assert len(project_store(source, tmp_path / "flat", cameras=2).store) == 6
+
+
+def test_every_picture_that_cannot_be_made_and_joints_behind_a_camera_are_told(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    body = random.normal(0, 0.3, (1, 1, 25, 3)).astype(np.float32)
+    walks = np.concatenate([body, body + np.float32([0, 0, 90])], 1)  # from before a camera to behind it
+    all_in_one_place = np.zeros((1, 2, 25, 3), np.float32)
+    sequences = [
+        SkeletonSequence(name, positions, np.ones((1, 2), np.bool_), NTU_25)
+        for name, positions in (("walks", walks), ("nowhere", all_in_one_place))
+    ]
+    source = write_store(sequences, tmp_path / "source", up="y", centre=False)
+    made = project_store(source, tmp_path / "flat", cameras=2, seed=1)
+    assert [entry.file for entry in made.exclusions] == ["nowhere", "nowhere-camera2"]
+    num_behind = 2 * 2 * 25 - sum(int(made.store.sequence(index).seen.sum()) for index in range(2))
+    assert num_behind > 0
+    assert f"not seen  {num_behind} joints behind a camera" in made.report
 
 
 def test_positions_in_the_plane_are_not_projected(store: Store, tmp_path: Path) -> None:

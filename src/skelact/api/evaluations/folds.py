@@ -81,11 +81,15 @@ def _each(
         out = run.run if isinstance(run, Model) else Path(str(run).replace(FOLD, protocol))
     path, content = join_folds(protocol, [each.path for each in results], Path(out))
     method = content["model"].get("method", "unknown") if content["trained"] else "untrained"
+    if run is not None and FOLD not in str(run) and content["trained"]:
+        method = as_model(run).name  # of a shipped model that which it is known by
     tested = f"{len(folds)} folds, {content['num_test']} test sequences"
     lines = [f"{method} on {store.data_set} {protocol}: {tested}"]
     width = max(len(fold.name) for fold in folds)
-    lines += [_fold_line(f"{fold.name:<{width}}", each) for fold, each in zip(folds, results, strict=True)]
     variants = {"": content["metrics"]} if "top1" in content["metrics"] else content["metrics"]
+    first = next(iter(variants))  # what a result's numbers are where there are several variants
+    for fold, each in zip(folds, results, strict=True):
+        lines.append(_fold_line(f"{fold.name:<{width}}  {f'{first}: ' if first else ''}", each))
     for name, metrics in variants.items():
         lines.append(f"  {f'{name}: ' if name else ''}{_mean(metrics)}")
     return Result(path, content, "\n".join([*lines, f"  {path}"]))
@@ -93,7 +97,7 @@ def _each(
 
 def _fold_line(name: str, result: Result) -> str:
     top1, mean_class = 100 * result.top1, 100 * result.mean_class
-    return f"  {name}  top-1 {top1:5.1f} %   mean of classes {mean_class:5.1f} %"
+    return f"  {name}top-1 {top1:5.1f} %   mean of classes {mean_class:5.1f} %"
 
 
 def _mean(metrics: Mapping[str, Any]) -> str:

@@ -92,6 +92,8 @@ class Evaluation:
         """
         from skelact.clips.source import ClipSource
 
+        if seed < 0:
+            raise ConfigurationError(f"--seed is {seed}, expected 0 or more")
         store = as_store(data)
         sides = sides or labelled(store, split(store, protocol))
         sides = without(store, sides, read_left_out(left_out, store))
