@@ -100,7 +100,7 @@ class Stream:
         self._recogniser, self._top = recogniser, top
         measures = recogniser.takes.card.get(MEASURES, {})
         prepared = about.preparation
-        self._up: Axis | None = (prepared and prepared.up) or measures.get("up")  # type: ignore[assignment]  # of a card
+        self._up: Axis | None = (prepared and prepared.up) or measures.get("up")  # of a card
         self._unit: Unit = "m" if recogniser.takes.num_coordinates == 3 else "px"
         self._tracks: dict[Name, _Track] = {}
         self._doing: dict[Name | None, _Doing] = {}
