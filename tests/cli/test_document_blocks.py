@@ -86,7 +86,8 @@ def ground(tmp_path_factory):
     command("data", "synth", folder / "other-ntu", "--sequences", 62, "--seed", 2)
     store = folder / "stores" / "ntu"
     made = [("ntu60", "ntu", "ntu"), ("ntu60", "other-ntu", "other"), ("msr-action3d", "RAW", "msr")]
-    for data_set, raw, name in [*made, ("bandai-namco-2", "RAW", "bandai")]:
+    made += [("bandai-namco-2", "RAW", "bandai"), ("sbu", "sbu", "sbu")]
+    for data_set, raw, name in made:
         command("data", "prepare", data_set, folder / raw, folder / "stores" / name, "--workers", 1)
     long = ("pku1", folder / "pku_raw" / "v1", folder / "stores" / "long", "--untrimmed")
     command("data", "prepare", *long, "--workers", 1)
@@ -123,7 +124,7 @@ def ground(tmp_path_factory):
 
 
 def kind_of_store(name):
-    kinds = {"msr": "msr", "bandai": "bandai", "long": "long", "other": "other"}
+    kinds = {"msr": "msr", "bandai": "bandai", "long": "long", "other": "other", "sbu": "sbu"}
     return next((kind for part, kind in kinds.items() if part in name), "ntu")
 
 
