@@ -58,7 +58,7 @@ def test_a_run_without_recordings_is_another_run(
     said = capsys.readouterr().err
     card, before = (json.loads((run / "card.json").read_text()) for run in (tmp_path / "run", tiny_run))
     num = before["num_training_sequences"]
-    assert f"skelact: 1 of {num} training sequences are left out by {path}" in said
+    assert f"note: 1 of {num} training sequences are left out by {path}" in said
     assert card["num_training_sequences"] == before["num_training_sequences"] - 1
     assert card["left_out"]["num_sequences"] == 2
     assert "left_out" not in before

@@ -203,7 +203,7 @@ def test_a_masked_method_knows_no_contrast(store_path, tmp_path, capsys):
 
 def test_a_bank_of_a_whole_epoch_is_warned_of(store_path, tmp_path, capsys):
     assert main(arguments(store_path, tmp_path / "run", "--epochs", "1", "--contrast.bank", "500")) == 0
-    assert "skelact: contrast.bank is 500, but an epoch has" in capsys.readouterr().err
+    assert "note: contrast.bank is 500, but an epoch has" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ def test_the_packages_own_warnings_are_one_line_and_others_stay_as_they_are(monk
     with pytest.warns(UserWarning, match="of another package") as told:
         assert main(["data", "info", "any"]) == 0
     assert [str(warning.message) for warning in told] == ["of another package"]
-    assert capsys.readouterr().err == "skelact: mind the gap\n"
+    assert capsys.readouterr().err == "note: mind the gap\n"
 
 
 def test_what_may_not_be_read_is_one_line(monkeypatch, capsys):

@@ -142,9 +142,7 @@ def test_a_folder_that_cannot_be_listed_is_told(folder, capsys, monkeypatch):
     assert main(["runs", str(folder)]) == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
-    assert err.startswith(
-        f"skelact: {folder / 'more'}: cannot be read (Permission denied), so its runs are not"
-    )
+    assert err.startswith(f"note: {folder / 'more'}: cannot be read (Permission denied), so its runs are not")
     closed[0] = folder
     assert main(["runs", str(folder)]) == 2
     assert capsys.readouterr().err.startswith(f"skelact: {folder}: cannot be read (Permission denied)")

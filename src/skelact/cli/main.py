@@ -233,11 +233,11 @@ def parse(arguments: Sequence[str]) -> tuple[Callable[..., Any], dict[str, Any]]
 
 
 def in_one_line(others: Callable[..., None]) -> Callable[..., None]:
-    """Return what prints the package's own warnings as errors are printed; ``others`` shows any other."""
+    """Return what prints the package's own warnings as notes, in a line each; ``others`` shows any other."""
 
     def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
         if issubclass(category, SkelactWarning):
-            print(f"skelact: {printable(str(message))}", file=sys.stderr)
+            print(f"note: {printable(str(message))}", file=sys.stderr)
         else:
             others(message, category, *where)
 
