@@ -15,7 +15,7 @@ from skelact.api.recordings import (
 )
 from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, printable
-from skelact.files import ELSEWHERE, check_new, write_file
+from skelact.files import ELSEWHERE, check_new, write_file, writing
 from skelact.skeleton.sequence import stretch
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ HEIGHT = 1150
 """Pixels of a page in a notebook."""
 ENDINGS = (".html", ".htm")
 FILMS = (".gif", ".mp4")
+MARK = '<meta name="generator" content="skelact">'
+"""Stands in the head of a page, which another page may replace; no other file is replaced by one."""
+_HEAD = 1 << 16
+"""Bytes of a page that hold this line."""
 FASTEST = 1e6
 """Frames a second that no recording reaches."""
 
@@ -210,14 +214,16 @@ def check_view_name(path: str | Path) -> None:
         ConfigurationError: a film, and what makes it is not installed.
     """
     ending = Path(path).suffix.lower()
-    if ending in FILMS:
-        from skelact.reports.film import check_can_film
-
-        check_can_film(path)
-    elif ending not in ENDINGS:
+    if ending in ENDINGS:
+        check_page_name(path)
+        return
+    if ending not in FILMS:
         raise DataError(
             f"{path}: pages are written as .html, films as .gif or .mp4; give the file such an ending"
         )
+    from skelact.reports.film import check_can_film
+
+    check_can_film(path)
     check_new(path, makes_folders=False)
 
 
@@ -226,6 +232,16 @@ def check_page_name(path: str | Path) -> None:
     if Path(path).suffix.lower() not in ENDINGS:
         raise DataError(f"{path}: pages are written as .html; give the file this ending")
     check_new(path, makes_folders=False)
+    page = Path(path)
+    if page.is_file() and page.stat().st_size and not _is_page(page):
+        raise DataError(
+            f"{path}: exists already and is no page of skelact; choose another name, or remove it"
+        )
+
+
+def _is_page(path: Path) -> bool:
+    with writing(path, ELSEWHERE), path.open("rb") as file:
+        return MARK.encode() in file.read(_HEAD)
 
 
 def check_only_written(port: int, browser: bool) -> None:

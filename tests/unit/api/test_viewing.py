@@ -83,6 +83,18 @@ def test_the_command_writes_the_page(small_store, tmp_path, capsys):
     assert str(out) in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["view", "browse"])
+def test_a_page_takes_the_place_of_pages_alone(command, small_store, tmp_path, capsys):
+    out, place = tmp_path / "notes.html", f"{small_store.path}{':2' if command == 'view' else ''}"
+    out.write_text("<!doctype html><p>precious")
+    assert main([command, place, "--out", str(out)]) == 2
+    assert "notes.html: exists already and is no page of skelact" in capsys.readouterr().err
+    assert out.read_text() == "<!doctype html><p>precious"
+    out.unlink()
+    for _ in range(2):
+        assert main([command, place, "--out", str(out)]) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
