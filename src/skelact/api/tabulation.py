@@ -103,7 +103,11 @@ def reproduce(
 
     tables = chosen_tables(read_suite(suite), only_table)
     workspace = Workspace(Path(stores), Path(out), devices, accelerator)
-    cells = choose(cells_of_suite(tables, seeds), only or [])
+    try:
+        cells = cells_of_suite(tables, seeds)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{suite}: {error}") from error
+    cells = choose(cells, only or [])
     writes = [f"--{name}" for name, value in (("collect", collect), ("table", table)) if value is not None]
     if writes and dry_run:
         raise ConfigurationError(f"{writes[0]} writes, --dry-run does not: give one of them")

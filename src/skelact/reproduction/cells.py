@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -201,7 +201,7 @@ def cells_of_suite(tables: Iterable[Table], seeds: Sequence[int] | None = None) 
     """Return the cells of all tables, each once.
 
     Raises:
-        ConfigurationError: two tables mean different things by one name.
+        ConfigurationError: two tables mean different things by one name, or a setting out of range.
     """
     cells: dict[str, Cell] = {}
     files: dict[Path, Cell] = {}
@@ -222,7 +222,19 @@ def cells_of_suite(tables: Iterable[Table], seeds: Sequence[int] | None = None) 
                     f"tables {table} and {cell.table} mean different things by {cell.name}; "
                     "give the row another name in one of them"
                 )
+    for table, run in runs.values():
+        _checked(f"table {table}: row {run.row.name} on {run.data.name}", lambda run=run: run.config("", None))
+    for cell in cells.values():
+        _checked(f"table {cell.table}: {cell.name}", lambda cell=cell: cell.expected)
     return list(cells.values())
+
+
+def _checked(where: str, make: Callable[[], object]) -> None:
+    """Let settings be checked, so that hours do not pass before a wrong one is met."""
+    try:
+        make()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from error
 
 
 def choose(cells: Iterable[Cell], patterns: Sequence[str]) -> list[Cell]:

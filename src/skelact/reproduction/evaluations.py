@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from skelact.configuration import instantiate, merge, named_config
-from skelact.evaluation.knn import KS
+from skelact.errors import ConfigurationError
+from skelact.evaluation.knn import KS, check_options
 from skelact.evaluation.settings import FastLinearConfig, FinetuneConfig, LinearConfig, RidgeConfig
 from skelact.models.sizes import Pooling
 from skelact.pretraining.identity import changed
@@ -19,7 +20,12 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class KnnSettings:
-    """What decides a result of 'evaluate knn'; the defaults are the command's."""
+    """What decides a result of 'evaluate knn'; the defaults are the command's.
+
+    Raises:
+        ConfigurationError: no number of neighbours in ``k``, not 1 among them, which tables show, or a value
+            out of range.
+    """
 
     k: list[int] = field(default_factory=lambda: list(KS))
     """Numbers of neighbours."""
@@ -29,6 +35,11 @@ class KnnSettings:
     """What stands side by side in an embedding."""
     standardise: bool = False
     """Whether each feature is measured in its spread."""
+
+    def __post_init__(self) -> None:
+        check_options(self.k, self.tau, max(self.k, default=0))
+        if 1 not in self.k:
+            raise ConfigurationError(f"k is {self.k}, expected 1 among them, which tables show")
 
 
 @dataclass(frozen=True)

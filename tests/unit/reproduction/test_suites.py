@@ -318,6 +318,26 @@ def test_two_recipes_of_one_side_of_one_data_set_cannot_share_a_result_file(tmp_
         cells_of_suite(read_suite(str(path)))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("epochs: 7", "epochs: 0", "table first: mine/mae/finetune/seed3: training.epochs is 0"),
+        ("finetune: {", "knn: {k: [0]}\n      finetune: {", "mine/mae/knn/seed3: .*neighbours"),
+        ("finetune: {", "knn: {k: [5]}\n      finetune: {", "mine/mae/knn/seed3: k is .5., expected 1 among"),
+        ("    evaluate:", "    pretrain: {training: {epochs: -1}}\n    evaluate:", "on mine: training.epochs"),
+    ],
+)
+def test_values_are_checked_before_anything_is_computed(tmp_path, old, new, message):
+    path = tmp_path / "own.yaml"
+    suite = SUM.replace("[ntu60-xsub]", "[mine]").replace("linear, knn", "finetune, knn") + OWN_DATA
+    path.write_text(suite)
+    cells_of_suite(read_suite(str(path)))
+    assert old in suite
+    path.write_text(suite.replace(old, new, 1))
+    with pytest.raises(ConfigurationError, match=message):
+        cells_of_suite(read_suite(str(path)))
+
+
 def test_few_labels_of_the_public_sets_give_three_hundred_steps():
     sequences = {"msr-action3d-xsub": 291, "bandai-namco-2-xstyle": 1829}
     cells = [each for each in cells_of_suite(read_suite("small")) if each.evaluation.share is not None]
