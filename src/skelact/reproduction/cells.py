@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -223,16 +224,19 @@ def cells_of_suite(tables: Iterable[Table], seeds: Sequence[int] | None = None) 
                     "give the row another name in one of them"
                 )
     for table, run in runs.values():
-        _checked(f"table {table}: row {run.row.name} on {run.data.name}", lambda run=run: run.config("", None))
+        with _told_as(f"table {table}: row {run.row.name} on {run.data.name}"):
+            run.config("", None)
     for cell in cells.values():
-        _checked(f"table {cell.table}: {cell.name}", lambda cell=cell: cell.expected)
+        with _told_as(f"table {cell.table}: {cell.name}"):
+            cell.evaluation.settings(cell.settings)
     return list(cells.values())
 
 
-def _checked(where: str, make: Callable[[], object]) -> None:
-    """Let settings be checked, so that hours do not pass before a wrong one is met."""
+@contextmanager
+def _told_as(where: str) -> Iterator[None]:
+    """Name the place of a wrong setting; it is met here, not after hours of other commands."""
     try:
-        make()
+        yield
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}: {error}") from error
 
