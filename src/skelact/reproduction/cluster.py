@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any, Literal
 from skelact.errors import ConfigurationError, SkelactError, install
 from skelact.reproduction.cells import Cell, Pretraining
 from skelact.reproduction.commands import Workspace
+from skelact.reproduction.execution import run_all, shares_of_gpus, stop_commands
+from skelact.reproduction.pending import Results, check_stores
 
 Cluster = Literal["local", "slurm"]
 MINUTES = 24 * 60
@@ -24,12 +27,13 @@ class Job:
 
     cells: Sequence[Cell]
     workspace: Workspace
+    gpus: str | None = None
+    """GPUs of this machine that it may use, as CUDA_VISIBLE_DEVICES names them; None: those it is given."""
 
     def __call__(self) -> None:
         """Compute the cells."""
-        from skelact.reproduction.execution import run_all
-        from skelact.reproduction.pending import Results, check_stores
-
+        if self.gpus is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = self.gpus
         hashes = check_stores(self.cells, self.workspace)
         run_all(self.cells, self.workspace, Results([self.workspace.results], hashes))
 
@@ -37,10 +41,8 @@ class Job:
         """Stop at a checkpoint and ask for another turn: the time is over, or somebody else's turn comes."""
         from submitit.helpers import DelayedSubmission
 
-        from skelact.reproduction.execution import stop_commands
-
         stop_commands(wait=True)
-        return DelayedSubmission(Job(self.cells, self.workspace))
+        return DelayedSubmission(self)
 
 
 def submit(
@@ -67,13 +69,15 @@ def submit(
     workspace = Workspace(
         workspace.stores.resolve(), workspace.out.resolve(), workspace.devices, workspace.accelerator
     )
-    gpus = {} if workspace.accelerator == "cpu" else {"gpus_per_node": workspace.devices}
+    devices = {} if workspace.accelerator == "cpu" else {"gpus_per_node": workspace.devices}
     try:
         executor = submitit.AutoExecutor(workspace.out / "jobs", cluster=cluster, slurm_max_num_timeout=20)
     except RuntimeError as error:
         raise ConfigurationError(f"--launcher {cluster}: {error}") from error
-    executor.update_parameters(timeout_min=MINUTES if cluster == "slurm" else 365 * MINUTES, **gpus)
+    executor.update_parameters(timeout_min=MINUTES if cluster == "slurm" else 365 * MINUTES, **devices)
     submitted: dict[str, Any] = {}
+    places: dict[str, int] = {}
+    shares = shares_of_gpus(workspace, jobs or 1) if cluster == "local" else []
     for name, members in group(cells).items():
         if cluster == "slurm":
             depends = _dependencies(members, submitted, jobs)
@@ -84,8 +88,11 @@ def submit(
                 slurm_additional_parameters={**depends, **own},
             )
         else:
-            _wait(submitted, fewer_than=jobs or 1)
-        submitted[name] = executor.submit(Job(members, workspace))
+            _wait(submitted, fewer_than=len(shares))
+            taken = {places[other] for other, job in submitted.items() if not job.done()}
+            places[name] = next(place for place in range(len(shares)) if place not in taken)
+        gpus = shares[places[name]] if cluster == "local" else None
+        submitted[name] = executor.submit(Job(members, workspace, gpus))
     if cluster == "local":
         _wait(submitted, fewer_than=1)
         for name, job in submitted.items():

@@ -7,7 +7,6 @@ from its run folder to where the results of all cells are.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,13 +14,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from skelact.errors import DataError, SkelactError
-from skelact.files import write_json, writing
+import torch
+
+from skelact.errors import SkelactError
+from skelact.files import read_file, replacing, write_json
 from skelact.reproduction.cells import Cell
 from skelact.reproduction.claims import claimed
 from skelact.reproduction.commands import Workspace, command_line
@@ -53,7 +54,8 @@ def run_all(cells: Sequence[Cell], workspace: Workspace, results: Results, jobs:
         cells: what is wanted.
         workspace: where.
         results: the results that are there already; the new ones are added.
-        jobs: commands that run side by side; several get a thread of computation each.
+        jobs: commands that run side by side; several get a thread of computation each, and their share of
+            this machine's GPUs.
 
     Raises:
         RunStoppedError: it was asked to stop; the same command goes on.
@@ -62,11 +64,30 @@ def run_all(cells: Sequence[Cell], workspace: Workspace, results: Results, jobs:
     workers = _Workers(cells, workspace, results, one_thread=jobs > 1)
     with passed_on(workers.stop):
         if jobs == 1:
-            workers.work()
+            workers.work(None)
             return
+        shares = shares_of_gpus(workspace, jobs)
         with ThreadPoolExecutor(jobs) as pool:
-            for done in as_completed([pool.submit(workers.work) for _ in range(jobs)]):
+            for done in as_completed([pool.submit(workers.work, gpus) for gpus in shares]):
                 done.result()
+
+
+def shares_of_gpus(workspace: Workspace, jobs: int) -> list[str | None]:
+    """Return what CUDA_VISIBLE_DEVICES is to each of several jobs on this machine; None: what it is now.
+
+    Jobs get GPUs of their own as far as there are some, and are dealt out evenly among them where not.
+
+    Args:
+        workspace: says how many devices a job takes, and of what kind.
+        jobs: how many run side by side.
+    """
+    num = 0 if workspace.accelerator == "cpu" or jobs == 1 else torch.cuda.device_count()
+    if num < workspace.devices or num < 2:
+        return [None] * jobs
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = [str(number) for number in range(num)] if given is None else given.split(",")[:num]
+    each = workspace.devices
+    return [",".join(names[(job * each + place) % num] for place in range(each)) for job in range(jobs)]
 
 
 class _Workers:
@@ -79,62 +100,80 @@ class _Workers:
         self.changed = threading.Condition()
         self.own: set[str] = set()
         """Titles of the commands that these workers are running."""
-        self.failed = self.stopped = False
+        self.failed = self.stopped = self.waits = False
 
     def stop(self) -> None:
         """Start nothing more."""
         self.stopped = True
 
-    def work(self) -> None:
-        """Do what is ready and free until nothing is left."""
-        waiting = False
-        while not self.failed:
-            with self.changed:
-                if self.stopped:
-                    raise RunStoppedError("stopped; run the same command to go on")
-                self.collect_finished()
-                pending = pending_commands(self.cells, self.workspace, self.results)
-                if not pending:
-                    return
-                ready = [each for each in pending if not each.waits_for and each.title not in self.own]
-                left = "; ".join(what_is_left(pending, self.cells, self.workspace, self.results))
-                done = next((each for each in ready if self.start(each, left)), None)
-                if done is None:
-                    if not waiting and not self.own:
-                        waiting = True
-                        print("the rest is being computed by others; waiting for them", file=sys.stderr)
-                    self.changed.wait(LOOK_AGAIN_AFTER)
-                    self.results.look_again()
+    def work(self, gpus: str | None) -> None:
+        """Do what is ready and free until nothing is left, on GPUs as :func:`shares_of_gpus` names them."""
+        with self.changed:
+            try:
+                while not self.failed and self.do_next(gpus):
+                    pass
+            except BaseException:
+                self.failed = True
+                raise
+            finally:
+                self.changed.notify_all()
+
+    def do_next(self, gpus: str | None) -> bool:
+        """Do the first command that is ready and free, or wait for others; return whether any is left."""
+        self.check_stopped()
+        self.collect_finished()
+        pending = pending_commands(self.cells, self.workspace, self.results)
+        if not pending:
+            return False
+        ready = [each for each in pending if not each.waits_for and each.title not in self.own]
+        left = "; ".join(what_is_left(pending, self.cells, self.workspace, self.results))
+        if not any(self.start(each, left, gpus) for each in ready):
+            if not self.waits and not self.own:
+                self.waits = True
+                print("the rest is being computed by others; waiting for them", file=sys.stderr)
+            self.changed.wait(LOOK_AGAIN_AFTER)
+            self.results.look_again()
+        return True
+
+    def check_stopped(self) -> None:
+        """Raise RunStoppedError where nothing more is to be started."""
+        if self.stopped:
+            raise RunStoppedError("stopped; run the same command to go on")
+
+    def claim(self, title: str) -> AbstractContextManager[bool]:
+        """Claim a command by its title."""
+        return claimed(self.workspace.out / "claims" / f"{title.replace('/', '-').replace(' ', '-')}.json")
 
     def collect_finished(self) -> None:
-        """Copy results that commands left in run folders."""
+        """Copy results that commands left in run folders, unless whose command it is does so."""
         for cell in self.cells:
             if self.results.find(cell) is None and not_collected(cell, self.workspace, self.results):
-                collect_result(cell, self.workspace, self.results)
+                with self.claim(cell.name) as is_mine:
+                    if is_mine:
+                        collect_result(cell, self.workspace, self.results)
 
-    def start(self, command: PendingCommand, left: str) -> bool:
+    def start(self, command: PendingCommand, left: str, gpus: str | None) -> bool:
         """Run a command, unless somebody else has claimed it; return whether it was run.
 
         Args:
             command: what to run.
             left: what is told beside it of the commands that are left, this one among them.
+            gpus: those that it may use; None: all.
         """
-        claim = self.workspace.out / "claims" / f"{command.title.replace('/', '-').replace(' ', '-')}.json"
-        with claimed(claim) as is_mine:
+        with self.claim(command.title) as is_mine:
             if not is_mine:
                 return False
+            self.check_stopped()
             self.own.add(command.title)
             arguments = command.arguments(self.workspace, self.results)
             told = f"\n{command.title}\n{command_line(arguments)}\n{left}"
             print(told, file=sys.stderr, flush=True)
             self.changed.release()
             try:
-                status = run_command(arguments, one_thread=self.one_thread)
+                status = run_command(arguments, self.one_thread, gpus, lambda: self.stopped)
             finally:
                 self.changed.acquire()
                 self.own.remove(command.title)
-                self.failed = True  # unless what follows goes well
-                self.changed.notify_all()
             if status in STOP_STATUSES:
                 raise RunStoppedError(f"stopped at {command.title}; run the same command to go on")
             if status != 0:
@@ -149,7 +188,7 @@ class _Workers:
                     f"{self.workspace.run(command.what)}: no finished run, though its command ended well; "
                     "remove the folder and run the same command again"
                 )
-            self.failed = False
+            self.changed.notify_all()
             return True
 
 
@@ -165,17 +204,12 @@ def collect(found: Path, content: Mapping[str, Any], to: Path) -> Path:
         DataError: the scores that it names are not there, or the copy cannot be written.
     """
     copied = dict(content)
-    with writing(to):
-        to.parent.mkdir(parents=True, exist_ok=True)
     if has_scores(content):
         scores = to.with_suffix(".npz")
-        try:
-            shutil.copyfile(found.with_name(content["scores"]["file"]), scores)
-        except OSError as error:
-            raise DataError(
-                f"{found} cannot be copied to {to} ({error.strerror or error}: {error.filename}); "
-                "if its scores are missing, remove it and run the same command again"
-            ) from error
+        remedy = "remove the result that names them, and run the same command again"
+        data = read_file(found.with_name(content["scores"]["file"]), "scores", remedy)
+        with replacing(scores) as partial:
+            partial.write_bytes(data)
         copied["scores"] = {**content["scores"], "file": scores.name}
     write_json(to, copied)
     return to
@@ -199,21 +233,36 @@ def collect_result(cell: Cell, workspace: Workspace, results: Results) -> None:
     results.add(path)
 
 
-def run_command(arguments: Sequence[str], one_thread: bool = False) -> int:
+def run_command(
+    arguments: Sequence[str],
+    one_thread: bool = False,
+    gpus: str | None = None,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> int:
     """Run ``skelact`` with ``arguments`` and return its exit status.
 
     Args:
         arguments: what comes after ``skelact``.
         one_thread: compute with a single thread, as commands side by side are fastest.
+        gpus: those that it may use, as CUDA_VISIBLE_DEVICES names them; None: all.
+        is_stopped: whether the command is asked to stop as soon as it runs.
     """
     # with SLURM_NTASKS, Lightning takes srun to have started a process for each device
     environment = {key: value for key, value in os.environ.items() if key != "SLURM_NTASKS"}
     if one_thread:
         environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    if gpus is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = gpus
     command = [sys.executable, "-m", "skelact.cli.main", *arguments]
     with subprocess.Popen(command, env=environment) as process:
         _running.add(process)
+        if is_stopped():  # since then, or before it could be found among those that run
+            process.send_signal(signal.SIGTERM)
         try:
+            # a thread waits, so that a signal's handler, which runs in this one, can see that it has ended
+            waiter = threading.Thread(target=process.wait, daemon=True)
+            waiter.start()
+            waiter.join()
             return process.wait()
         finally:
             _running.discard(process)
@@ -224,7 +273,7 @@ def stop_commands(*, wait: bool = False) -> None:
     processes = tuple(_running)
     for process in processes:
         process.send_signal(signal.SIGTERM)
-    while wait and any(process.poll() is None for process in processes):
+    while wait and any(process.returncode is None for process in processes):
         time.sleep(0.1)
 
 
