@@ -1,6 +1,7 @@
 """A protocol of several folds in one command: every fold evaluated, mean and spread printed and written."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import skelact
 from skelact.cli.main import main
 from skelact.errors import ConfigurationError
+from skelact.store.protocols import split
 from small_data_sets import write_sbu
 
 FEW = {"size": "tiny", "epochs": 1, "training": {"workers": 0, "tensorboard": False}}
@@ -81,6 +83,29 @@ def test_folds_by_an_attribute_and_an_encoder_that_has_seen_them(sbu):
     assert single.top1 == result.content["folds"][1]["metrics"]["k=1"]["top1"]
 
 
+def test_a_shipped_model_has_one_place_for_the_folds_and_what_they_join_to(sbu, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store, _ = sbu
+    for model in ("universal-small", skelact.load("universal-small")):
+        result = skelact.evaluate("knn", model, store, "by-pair-in-2", k=[1])
+        assert result.path.resolve().parent == tmp_path / "universal-small" / "evaluations"
+        assert len(list(result.path.parent.glob("*.json"))) == 3
+
+
+def test_neighbours_of_folds_that_a_list_shortens(sbu, tmp_path):
+    store, run = sbu
+    one = str(run).replace("{fold}", "fold1")
+    names = [name for name, pair in zip(store.names, store.attribute("pair"), strict=True) if pair % 2]
+    (tmp_path / "list.csv").write_text("\n".join(["name", *names[:-1]]))
+    sizes = [len(split(store, f"by-pair-{n}-of-2").train) for n in (1, 2)]
+    assert min(sizes) >= 20
+    with pytest.warns(match="have no 20 nearest"):
+        result = skelact.evaluate(
+            "knn", one, store, "by-pair-in-2", untrained=True, without=tmp_path / "list.csv"
+        )
+    assert "k=20" not in result.content["metrics"]
+
+
 @pytest.mark.slow
 def test_training_the_encoder_has_a_folder_a_fold(sbu, tmp_path):
     store, run = sbu
@@ -94,7 +119,10 @@ def test_training_the_encoder_has_a_folder_a_fold(sbu, tmp_path):
         "fold4",
         "fold5",
     ]
-    again = skelact.evaluate("finetune", str(run), store, "folds", out=tmp_path / "tuned", resume=True, **few)
+    shutil.rmtree(tmp_path / "tuned" / "fold5")  # as if it had not begun
+    again = skelact.evaluate(
+        "finetune", str(run), store, "folds", out=tmp_path / "tuned", resume="auto", **few
+    )
     assert again.top1 == tuned.top1
     scratch = skelact.evaluate(
         "supervised", None, store, "by-pair-in-2", out=tmp_path / "scratch", size="tiny", **few
@@ -109,5 +137,9 @@ def test_what_takes_one_fold_says_so(sbu, tmp_path):
         skelact.pretrain(store, "folds", out=tmp_path / "run", method="mae", **FEW)
     with pytest.raises(ConfigurationError, match="folds has 5 folds, which are evaluated on one device"):
         skelact.evaluate("knn", one, store, "folds", devices=2, untrained=True)
+    (tmp_path / "two.yaml").write_text("training: {devices: 2}")
+    for more in ({"config": tmp_path / "two.yaml"}, {"training": {"nodes": 2}}):
+        with pytest.raises(ConfigurationError, match="folds has 5 folds, which are evaluated on one device"):
+            skelact.evaluate("linear", one, store, "folds", untrained=True, **more)
     with pytest.raises(ConfigurationError, match=r"each with labels of its own; give one, e\.g\. fold1"):
         skelact.evaluate("transfer", one, store, "folds", out=tmp_path / "few", share=0.5)

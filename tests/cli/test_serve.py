@@ -238,6 +238,10 @@ def test_pages_of_elsewhere_and_other_names_may_not_ask(client, pose):
     assert client.post("/predict", json=pose, headers={"Origin": "http://evil.org"}).status_code == 403
     assert client.post("/predict", json=pose, headers={"Host": "evil.org:8000"}).status_code == 403
     assert client.post("/predict", json=pose, headers={"Origin": ADDRESS}).status_code == 200
+    broken = client.get("/health", headers={"Origin": "http://["})
+    assert broken.status_code == 403
+    assert "pages of elsewhere may not ask" in broken.text
+    assert broken.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def told_by_the_stream(client, *messages, query=""):

@@ -158,6 +158,19 @@ def test_a_hole_of_some_frames_changes_little(model, takes):
     assert events[0].probability == pytest.approx(whole.probability, abs=0.2)
 
 
+def test_who_is_away_for_a_while_is_absent_there_as_in_a_recording(model, takes, monkeypatch):
+    (_, positions), asked = takes[0], []
+    stream = model.stream(window=(len(positions) - 1) / FPS, every=len(positions))
+    recogniser = type(stream._recogniser)
+    ask = recogniser.ask
+    monkeypatch.setattr(
+        recogniser, "ask", lambda of, store: asked.append(store.sequence(0)) or ask(of, store)
+    )
+    for number, frame in enumerate(positions):
+        stream.frame({} if 10 <= number < 20 else {0: frame + (number >= 20)}, fps=FPS)
+    assert np.flatnonzero(~asked[0].present[0]).tolist() == list(range(10, 20))
+
+
 def test_everybody_together_is_one(model, takes):
     first, second = takes[0][1], takes[8][1]
     length = min(len(first), len(second))

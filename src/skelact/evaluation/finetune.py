@@ -32,6 +32,7 @@ from skelact.models.pretrained import WEIGHTS, Pretrained, model_card
 from skelact.models.tensor_file import write_tensors
 from skelact.pretraining.identity import (
     IDENTITY,
+    LEFT_OUT,
     SEEDS,
     card_seeds,
     changed,
@@ -204,6 +205,7 @@ def _identity(
         protocol=about.get("protocol", ""),
         encoder=encoder_identity(pretrained.card, trained),
         num_labelled=len(split.train) if subset else None,
+        left_out=about.get(LEFT_OUT, {}).get("sha256"),
     )
     seeds = [config.training.seed, *([subset["seed"]] if subset else [])]
     return {IDENTITY: identity, SEEDS: seeds + (card_seeds(pretrained.card) if trained else [])}

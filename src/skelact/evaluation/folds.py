@@ -56,7 +56,10 @@ def make_folds(labels: npt.NDArray[Any], people: Mapping[str, npt.NDArray[Any]])
     """
     why = "who was recorded is not known"
     for name, column in people.items():
-        if (column < 0).any() or len(np.unique(column)) < 2:
+        if (column < 0).any():
+            continue
+        if len(np.unique(column)) < 2:
+            why = f"there is one {name} only"
             continue
         if all(len(np.unique(column[labels == label])) > 1 for label in np.unique(labels)):
             number = _grouped(column)

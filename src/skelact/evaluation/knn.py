@@ -65,11 +65,15 @@ def knn_scores(
     for begin in range(0, len(test), step):
         cosine, neighbour = (test[begin : begin + step] @ train.T).topk(max(ks), dim=1)
         label = train_labels.long()[neighbour]
-        strongest = cosine[:, :1] / tau  # taken out of the exponent, which would overflow at a small tau
-        votes = torch.exp(cosine / tau - strongest)
         for k, table in scores.items():
-            sums = votes.new_zeros(len(votes), num_classes).scatter_add_(1, label[:, :k], votes[:, :k])
-            table[begin : begin + step] = sums.log() + strongest
+            of, votes = label[:, :k], cosine[:, :k] / tau
+            # a class's strongest vote is taken out of its exponents, which leave the range at a small tau
+            strongest = votes.new_full((len(votes), num_classes), -torch.inf)
+            strongest.scatter_reduce_(1, of, votes, "amax")
+            shares = torch.exp(votes - strongest.gather(1, of))
+            table[begin : begin + step] = (
+                torch.zeros_like(strongest).scatter_add_(1, of, shares).log() + strongest
+            )
     return scores
 
 

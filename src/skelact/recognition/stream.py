@@ -21,7 +21,7 @@ import numpy.typing as npt
 from skelact.errors import DataError
 from skelact.limits import check_limit
 from skelact.models.card import MEASURES
-from skelact.models.fitting import check_store
+from skelact.models.fitting import Taker, check_store
 from skelact.recognition.answers import Event, Guess, check_top
 from skelact.recognition.frames import Name
 from skelact.recognition.prediction import TOP, Asked
@@ -41,12 +41,16 @@ SHARE = 0.8
 
 @dataclass
 class _Track:
-    """The last frames of a person."""
+    """The last frames of a person, from the first that showed them on."""
 
+    seen: float = 0.0
+    """Time of the last one that shows them."""
     times: deque[float] = field(default_factory=deque)
     positions: deque[Floats] = field(default_factory=deque)
 
     def add(self, time: float, positions: Floats, window: float) -> None:
+        if not np.isnan(positions).all():
+            self.seen = time
         while self.times and self.times[0] < time - window:
             self.times.popleft()
             self.positions.popleft()
@@ -104,6 +108,7 @@ class Stream:
         self._unit: Unit = "m" if recogniser.takes.num_coordinates == 3 else "px"
         self._tracks: dict[Name, _Track] = {}
         self._doing: dict[Name | None, _Doing] = {}
+        self._nowhere = np.full(_shape(recogniser.takes), np.nan, np.float32)
         self._time: float | None = None
         self._waiting = 0
         self._is_checked = False
@@ -143,7 +148,9 @@ class Stream:
         events = self._leave(now)
         for name, positions in frames.items():
             if not np.isnan(positions).all():
-                self._tracks.setdefault(name, _Track()).add(now, positions, self.window)
+                self._tracks.setdefault(name, _Track())
+        for name, track in self._tracks.items():
+            track.add(now, frames.get(name, self._nowhere), self.window)
         decides = self.decides_next
         self._waiting += 1
         if decides:
@@ -162,7 +169,7 @@ class Stream:
 
     def _checked(self, name: Name, positions: npt.NDArray[np.generic]) -> Floats:
         takes = self._recogniser.takes
-        expected = (takes.topology.num_joints, takes.num_coordinates)
+        expected = _shape(takes)
         try:
             with np.errstate(over="ignore"):
                 array = np.array(positions, np.float32)
@@ -195,11 +202,11 @@ class Stream:
 
     def _leave(self, now: float) -> list[Event]:
         """Forget who has not been seen for some time."""
-        gone = [name for name, track in self._tracks.items() if track.times[-1] < now - self.settings.gap]
-        last_seen = max((track.times[-1] for track in self._tracks.values()), default=0.0)
+        gone = [name for name, track in self._tracks.items() if track.seen < now - self.settings.gap]
+        last_seen = max((track.seen for track in self._tracks.values()), default=0.0)
         events = []
         for name in gone:
-            seen = self._tracks.pop(name).times[-1]
+            seen = self._tracks.pop(name).seen
             events += self._end(name, self._doing.pop(name, _Doing()), seen)
         if None in self._doing and not self._tracks:
             events += self._end(None, self._doing.pop(None), last_seen)
@@ -294,6 +301,11 @@ class Stream:
             fps=(len(grid) - 1) / (now - start),
         )
         return centre(crowd_in_order(sequence))
+
+
+def _shape(takes: Taker) -> tuple[int, int]:
+    """Return that of the positions of one person in a frame."""
+    return takes.topology.num_joints, takes.num_coordinates
 
 
 def _resampled(track: _Track, grid: npt.NDArray[np.float64], step: float) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 
 from skelact.errors import DataError
 from skelact.files import checked
-from skelact.pretraining.identity import digest
+from skelact.pretraining.identity import LEFT_OUT, digest, encoder_identity
 from skelact.results.schema import Sizes
 from skelact.results.statistics import MeanInterval, mean_interval
 from skelact.results.tables import ResultEntry, check_same_test, group
@@ -87,7 +87,9 @@ def _check_fits(first: ResultEntry, entry: ResultEntry) -> None:
 
 def _without(entry: ResultEntry, setting: str) -> ResultEntry:
     settings = {key: value for key, value in entry.settings.items() if key != setting}
-    alike = digest({"method": entry.method, "data": entry.data_hash, "settings": settings})
+    encoder = encoder_identity(entry.content["model"], entry.content["trained"])
+    left_out = entry.content.get(LEFT_OUT, {}).get("sha256")
+    alike = digest({"encoder": encoder, "data": entry.data_hash, "left out": left_out, "settings": settings})
     table = (*entry.table[:2], "any share of labels")
     return replace(entry, table=table, identity=alike, settings=settings)
 

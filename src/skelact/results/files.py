@@ -269,7 +269,10 @@ def _data_ending(content: Mapping[str, Any]) -> str:
 
 def _settings_ending(content: Mapping[str, Any]) -> str:
     """Return what ends a file's name where a result with other settings has the name without it."""
-    return f"settings-{digest(evaluation_settings(content))[:8]}"
+    told: Any = evaluation_settings(content)
+    if "members" in content["config"]:
+        told = {"sum": result_identity(content), "seeds": result_seeds(content)}
+    return f"settings-{digest(told)[:8]}"
 
 
 def _ways(content: Mapping[str, Any]) -> list[str]:
@@ -321,7 +324,7 @@ def write_result(
     """Write a result under ``folder/evaluations`` and return the file's path; an older one is replaced.
 
     One of other data is not: two stores of a name, as all recordings of one's own have, get a file each; nor
-    is one with other settings.
+    is one with other settings, nor a sum of other results.
 
     Of two processes that write the same result at once, the second waits: the files are those of one of them.
 

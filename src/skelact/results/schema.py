@@ -94,6 +94,12 @@ class Sizes(Struct):
     num_test: Count
 
 
+class Spread(Struct):
+    """Standard deviations over folds."""
+
+    top1: Share
+
+
 class Accuracies(Struct):
     """The numbers of a classification."""
 
@@ -102,6 +108,7 @@ class Accuracies(Struct):
     mean_class_accuracy: Share | UnsetType = UNSET
     per_class: list[Share | None] | UnsetType = UNSET
     confusion: list[list[Annotated[int, Meta(ge=0, le=1 << 31)]]] | UnsetType = UNSET
+    spread: Spread | UnsetType = UNSET
 
 
 class AtOverlaps(Struct):

@@ -151,7 +151,15 @@ def _method(members: list[ResultEntry], groups: Sequence[list[ResultEntry]]) -> 
     if others and not parts:  # such as weights that were imported from different files
         parts.append(first.identity[:8])
     label = f"{first.method} ({', '.join(parts)})" if parts else first.method
-    return Method(first.table, printable(label), tuple(sorted(members, key=lambda each: str(each.seeds))))
+    return Method(first.table, printable(label), tuple(sorted(members, key=_by_seeds)))
+
+
+def _by_seeds(entry: ResultEntry) -> list[tuple[bool, int, str]]:
+    """Return what puts results into the order of their seeds: none, numbers, hashes of lists of labels."""
+    return [
+        (seed is not None, seed, "") if isinstance(seed, int) else (seed is not None, 0, str(seed))
+        for seed in entry.seeds
+    ]
 
 
 def compare(methods: Sequence[Method]) -> list[Comparison]:

@@ -35,6 +35,14 @@ PARAMETERS = {"file", "top"}
 """What may be said in the address of a question."""
 
 
+def _is_of(origin: str, host: str) -> bool:
+    """Return whether an ``Origin`` is a page of this host; one that is no address is not."""
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:
+        return False
+
+
 def build_app(model: Model, *, token: str | None = None, any_host: bool = False) -> FastAPI:
     """Return the service of a model, as an ASGI application.
 
@@ -60,7 +68,7 @@ def build_app(model: Model, *, token: str | None = None, any_host: bool = False)
         if not any_host and not names_loopback(host):
             return 403, "this service answers under the names of this machine's loopback alone"
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and not _is_of(origin, host):
             return 403, "pages of elsewhere may not ask"
         if token is not None and path not in OPEN:
             sent = headers.get("authorization", "").removeprefix("Bearer ").encode()

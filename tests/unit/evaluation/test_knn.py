@@ -72,6 +72,14 @@ def test_a_small_temperature_neither_overflows_nor_changes_the_nearest(
     assert torch.equal(cold[20].argmax(1), cold[1].argmax(1))
 
 
+def test_a_weak_vote_is_less_than_a_strong_one_and_more_than_none():
+    angles = torch.tensor([0.0, 0.6, 3.0])
+    train = torch.stack([angles.cos(), angles.sin()], 1)
+    [scores] = knn_scores(train, torch.tensor([0, 1, 2]), train[:1], 3, ks=(2,), tau=1e-3).values()
+    torch.testing.assert_close(scores[0, :2], angles[:2].cos() * 1000)
+    assert scores[0, 2] == -torch.inf
+
+
 def test_training_sequences_find_themselves_and_length_does_not_matter(
     clusters: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
 ) -> None:

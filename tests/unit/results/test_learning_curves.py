@@ -33,6 +33,16 @@ def test_other_settings_are_other_curves(tmp_path):
     assert [curve.label for curve in learning_curves(read_entries(files))] == ["mae (lr=0.1)", "mae (lr=0.2)"]
 
 
+def test_imported_weights_of_two_files_are_two_curves(tmp_path):
+    files = [
+        write_share(tmp_path / name, num, right, model={"method": "mamp", "imported": {"sha256": name}})
+        for name, right in (("a", 8), ("b", 16))
+        for num in (2, 20)
+    ]
+    curves = learning_curves(read_entries(files))
+    assert [[point.top1.mean for point in curve.points] for curve in curves] == [[40, 40], [80, 80]]
+
+
 def test_epochs_that_go_with_the_labels_are_one_curve(tmp_path):
     def written(num, epochs, **config):
         settings = {"seed": 0, "test_every": epochs, "training": {"epochs": epochs}, **config}

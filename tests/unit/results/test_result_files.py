@@ -105,6 +105,47 @@ def test_an_ensemble_adds_scores(tmp_path):
         combine(members, [1, 2])
 
 
+def test_sums_of_other_members_or_seeds_stand_side_by_side(tmp_path):
+    found = {}
+    for number, method in enumerate(("mae", "mamp", "stjd-mp")):
+        for seed in range(2):
+            path = write(tmp_path / f"{method}{seed}", number, method=method, config={"seed": seed})
+            found[method, seed] = find_member(path, "linear")
+    sums = [
+        (("mae", 0), ("mamp", 0)),
+        (("mae", 0), ("stjd-mp", 0)),
+        (("mae", 0), ("mamp", 1)),
+        (("mae", 0), ("mamp", 0)),  # once more
+    ]
+    paths = []
+    for names in sums:
+        members = [found[name] for name in names]
+        metrics = combine(members)
+        content = ensemble_result(members, [1, 1], metrics, 0.1)
+        paths.append(write_result(tmp_path / "out", content, NAMES, {"": metrics}))
+    assert len(set(paths)) == 3
+    assert paths[3] == paths[0]
+    for names, path in zip(sums, paths, strict=True):
+        assert [each["seed"] for each in read_result(path)["config"]["members"]] == [
+            seed for _, seed in names
+        ]
+
+
+def test_seeds_are_paired_in_the_order_of_numbers(tmp_path):
+    files = [write(tmp_path / str(seed), seed) for seed in (10, 2, 1)]
+    (method,) = group(read_entries(files))
+    assert [entry.seeds[-1] for entry in method.entries] == [1, 2, 10]
+
+
+def test_a_damaged_spread_is_named(tmp_path):
+    path = write(tmp_path)
+    content = json.loads(path.read_text())
+    content["metrics"]["spread"] = 0.1
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"metrics: .*spread.*evaluate again"):
+        read_entries([path])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

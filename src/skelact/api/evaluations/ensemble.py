@@ -35,7 +35,7 @@ def ensemble(
     from skelact.results.files import write_result
 
     started = time.perf_counter()
-    folders = [each.run if isinstance(each, Model) else Path(each) for each in runs]
+    folders = [each.results if isinstance(each, Model) else Path(each) for each in runs]
     members = [find_member(folder, evaluation) for folder in folders]
     factors = weights or [1.0] * len(members)
     metrics = combine(members, factors)

@@ -9,11 +9,13 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
+from skelact.api.evaluations.inputs import read_left_out
 from skelact.api.evaluations.result import Result
 from skelact.api.model import Model, as_model
+from skelact.configuration import read_table
 from skelact.errors import ConfigurationError, SkelactWarning
 from skelact.formats.protocol import Protocol
-from skelact.store.protocols import folds_of, labelled, split
+from skelact.store.protocols import folds_of, labelled, split, without
 from skelact.store.store import Store, as_store
 
 FOLD = "{fold}"
@@ -54,8 +56,7 @@ def _each(
         raise ConfigurationError(
             f"{protocol} has {len(folds)} folds, each with labels of its own; give one, e.g. {folds[0].name}"
         )
-    devices = max(given.get("devices", 1), (given.get("training") or {}).get("devices", 1))
-    if devices > 1:
+    if _num_processes(given) > 1:
         raise ConfigurationError(
             f"{protocol} has {len(folds)} folds, which are evaluated on one device; leave the devices out, "
             f"or give one fold, e.g. {folds[0].name}"
@@ -65,7 +66,9 @@ def _each(
     if "k" in inspect.signature(evaluate).parameters and given.get("k") is None:
         from skelact.evaluation.knn import possible_ks
 
-        sizes = [len(labelled(store, split(store, fold.name), warn=False).train) for fold in folds]
+        left_out = read_left_out(given.get("without"), store)
+        sides = [without(store, split(store, fold.name), left_out) for fold in folds]
+        sizes = [len(labelled(store, each, warn=False).train) for each in sides]
         given = {**given, "k": list(possible_ks(min(sizes)))}  # the same neighbours in every fold
     results = []
     for fold in folds:
@@ -74,11 +77,13 @@ def _each(
             own["run"] = run if isinstance(run, Model) else str(run).replace(FOLD, fold.name)
         if out is not None:
             own["out"] = Path(out) / fold.name
-            own["resume"] = given.get("resume", False) and own["out"].exists()
+            resume = given.get("resume", False)
+            own["resume"] = own["out"].exists() if resume is True else resume  # auto says so itself
         results.append(evaluate(**{**given, **own}))
     if out is None:
         assert run is not None  # an evaluation without a run has a folder
-        out = run.run if isinstance(run, Model) else Path(str(run).replace(FOLD, protocol))
+        of_each = not isinstance(run, Model) and FOLD in str(run)
+        out = Path(str(run).replace(FOLD, protocol)) if of_each else as_model(run).results
     path, content = join_folds(protocol, [each.path for each in results], Path(out))
     method = content["model"].get("method", "unknown") if content["trained"] else "untrained"
     if run is not None and FOLD not in str(run) and content["trained"]:
@@ -93,6 +98,14 @@ def _each(
     for name, metrics in variants.items():
         lines.append(f"  {f'{name}: ' if name else ''}{_mean(metrics)}")
     return Result(path, content, "\n".join([*lines, f"  {path}"]))
+
+
+def _num_processes(given: Mapping[str, Any]) -> int:
+    """Return the most processes that an option or a file of settings asks for."""
+    file = {} if given.get("config") is None else read_table(Path(given["config"])).get("training")
+    tables = [table for table in (given, file, given.get("training")) if isinstance(table, Mapping)]
+    told = [table.get(key) for table in tables for key in ("devices", "nodes")]
+    return max((number for number in told if isinstance(number, int)), default=1)
 
 
 def _fold_line(name: str, result: Result) -> str:
