@@ -288,6 +288,23 @@ def test_a_store_of_another_skeleton_is_converted(store_path, tiny_run, tmp_path
     assert skelact.load(tmp_path / "model").topology.name == "ntu-25"
 
 
+def test_folders_go_before_the_numbers_of_classes_that_files_tell(tmp_path):
+    frames = [{"frame_index": number, "skeleton": []} for number in range(1, 11)]
+    for number, folder in enumerate(("wave", "jump")):
+        (tmp_path / "all" / folder).mkdir(parents=True)
+        for each in range(2):
+            places = np.random.default_rng([number, each]).uniform(0.2, 0.8, 36).tolist()
+            people = [{"pose": places, "score": [0.9] * 18}]
+            content = {
+                "data": [{**frame, "skeleton": people} for frame in frames],
+                "label": "x",
+                "label_index": 0,
+            }
+            (tmp_path / "all" / folder / f"{folder}{each}.json").write_text(json.dumps(content))
+    made = skelact.teach(tmp_path / "all", out=tmp_path / "model")
+    assert made.card["recognition"]["class_names"] == ["jump", "wave"]
+
+
 def test_labels_of_a_manifest_go_before_folders(gestures, tiny_run, tmp_path):
     """The recordings of two folders, whose classes a table names otherwise."""
     lines = ["file,label"]

@@ -108,15 +108,3 @@ def check_classes(labels: Tensor, num_classes: int) -> None:
             f"sequence {place} has label {int(labels[place])}, which is not one of the classes "
             f"0 to {num_classes - 1}; leave out sequences without a label"
         )
-
-
-def summarise(metrics: ClassificationMetrics) -> str:
-    """Return the accuracies as aligned lines of text."""
-    num_classes = len(metrics.per_class)
-    occurring = int((~np.isnan(metrics.per_class)).sum())
-    rows = [
-        ("top-1", metrics.top1, f"{metrics.num_sequences} sequences"),
-        (f"top-{min(TOP, num_classes)}", metrics.top5, ""),
-        ("mean of classes", metrics.mean_class_accuracy, f"{occurring} of {num_classes} classes occur"),
-    ]
-    return "\n".join(f"{name:<16}{100 * share:5.1f} %  {note}".rstrip() for name, share, note in rows)

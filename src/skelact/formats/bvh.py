@@ -30,6 +30,7 @@ from skelact.formats.notes import Note
 from skelact.formats.number_text import float_of
 from skelact.formats.own_recordings import survey_recordings
 from skelact.formats.recognition import Sample
+from skelact.formats.settings import meant_rate
 from skelact.limits import beyond, limit
 from skelact.skeleton.sequence import SkeletonSequence
 
@@ -43,7 +44,6 @@ NOT_UTF8 = {
 _OTHER_LINES = 100_000  # of the hierarchy of the most joints, and blank ones
 _SECONDS = (1e-6, 1e6)  # what the time of a frame may be
 _FRAMES_AT_A_TIME = 1024
-_RATE_ROUNDING = 5e-4  # less than what tells 29.97 from 30 frames a second
 
 
 def read_sequence(
@@ -98,7 +98,7 @@ def _read(
             file, frame_lines[frame], "a joint is infinitely far away; expected lengths of a body"
         )
     present = np.ones(positions.shape[:2], np.bool_)
-    return SkeletonSequence(name, positions, present, topology, fps=_rate(seconds)), hierarchy
+    return SkeletonSequence(name, positions, present, topology, fps=meant_rate(1 / seconds)), hierarchy
 
 
 def motion_lines(file: str, lines: list[bytes], hierarchy: Hierarchy) -> tuple[float, list[int]]:
@@ -173,12 +173,6 @@ def _header_number(file: str, line: int, words: list[bytes], title: str) -> floa
 
 def _no_number(file: str, line: int, word: bytes) -> UnusableRecordingError:
     return malformed(file, line, f"found {quote(word)}; expected a finite number")
-
-
-def _rate(seconds: float) -> float:
-    """Return frames a second: the whole number meant, since files round the time of a frame."""
-    rate = 1 / seconds
-    return float(round(rate)) if abs(rate - round(rate)) < _RATE_ROUNDING * rate else rate
 
 
 Floats = npt.NDArray[np.float64]

@@ -94,4 +94,9 @@ def _read(file: RawFile, *, read: Reader, depth: int) -> Iterator[Item]:
             yield item
             continue
         told = item if isinstance(item, LabelledSequence) else LabelledSequence(item)
-        yield replace(told, sequence=replace(told.sequence, label=None), names={**told.names, **label})
+        yield replace(
+            told,
+            sequence=replace(told.sequence, label=None),
+            names={**told.names, **label},
+            class_number=None,
+        )

@@ -35,11 +35,14 @@ from skelact.formats.number_text import decoded_table, float_of, separator_of
 from skelact.formats.own_recordings import NO_CONFIDENCES, read_content, survey_recordings
 from skelact.formats.people import ImageSize, frame_steps, in_pixels
 from skelact.formats.recognition import Sample
+from skelact.formats.settings import meant_rate
 from skelact.limits import check_limit
 from skelact.skeleton.topology import Topology
 
 SUFFIX = ".csv"
 OTHER_COLUMNS = "columns that are not read, left out"
+_TOLD_TO = 1e-3  # seconds; rounding to milliseconds is usual
+NO_IMAGE = "positions are in space, of which no image tells the size (--image-size)"
 
 _SAME = {
     **dict.fromkeys(("frame", "frame_id", "frame_number", "frame_index", "fnum"), "frame"),
@@ -148,9 +151,19 @@ def read_csv(
     if np.isnan(times).any():
         raise _malformed(file, lines[int(np.argmax(np.isnan(times)))], "no frame; expected one on every line")
     if columns.is_time:
-        instants, steps = np.unique(times, return_inverse=True)
-        if fps is None and len(instants) > 1:
-            fps = _rate(float(np.median(np.diff(instants))))
+        instants, which = np.unique(times, return_inverse=True)
+        if len(instants) > 1:
+            apart = np.diff(instants)
+            # an instant that is missing is a frame in which nobody was seen
+            numbers_of = np.append(0, np.cumsum(np.maximum(1, np.rint(apart / np.median(apart)))))
+            if numbers_of[-1] > 1 << 53:
+                raise _malformed(file, lines[0], "seconds too far apart to be those of one video")
+            steps = frame_steps(file, numbers_of.astype(np.int64), "time")[which]
+            if fps is None:
+                seconds = float(instants[-1] - instants[0])
+                fps = meant_rate(float(steps.max()) / seconds, _TOLD_TO / seconds)
+        else:
+            steps = which
     else:
         odd = (times != np.round(times)) | (np.abs(times) > 1 << 53)
         if odd.any():
@@ -188,6 +201,8 @@ def read_csv(
     if columns.num_coordinates == 2:
         seen = ~np.isnan(positions).any(-1)
         positions, attributes, notes = in_pixels(positions, seen, file, image_size)
+    elif image_size is not None:
+        notes = [Note(file, NO_IMAGE)]
     sequence = sequence_of_points(
         file,
         name,
@@ -250,12 +265,6 @@ def _numbered(rows: list[list[str]], place: int | None) -> tuple[npt.NDArray[np.
     numbers: dict[str, int] = {}
     found = [numbers.setdefault(row[place].strip(), len(numbers)) for row in rows]
     return np.array(found, np.intp), tuple(numbers)
-
-
-def _rate(seconds: float) -> float | None:
-    rate = 1 / seconds if seconds > 0 else 0
-    rate = float(round(rate)) if abs(rate - round(rate)) < 0.02 * rate and round(rate) else rate
-    return rate if 0 < rate < 1e6 else None
 
 
 def _malformed(file: str, line: int, detail: str) -> UnusableRecordingError:

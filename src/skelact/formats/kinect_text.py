@@ -210,8 +210,13 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
 
 def _recording(stem: str) -> str:
     """Return the name ``sXX_eYY`` of a recording whose file is called so; else what cannot be listed."""
-    match = _NAME.fullmatch(stem)
+    match = _facts(stem)
     return match[1] if match else ""
+
+
+def _facts(stem: str) -> re.Match[str] | None:
+    """Return what the name of a file says; of those in several folders the folder stands before it."""
+    return _NAME.fullmatch(stem.rpartition("/")[2])
 
 
 def _described(file: RawFile, *, fps: float | None) -> LabelledSequence:
@@ -225,7 +230,7 @@ def _read_actions(
     """Yield a recording's actions, called ``s01_e01_walk``."""
     recording = _recording(file.stem)
     numbers, positions = parse_frames(file.name, file.read())
-    facts = _NAME.fullmatch(file.stem)
+    facts = _facts(file.stem)
     assert facts is not None  # the survey has listed it
     for action in actions[recording]:
         if action is None:

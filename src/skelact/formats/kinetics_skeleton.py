@@ -173,7 +173,7 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
             for video, (words, number) in read_labels(file.name, file.read()).items():
                 if words and number is not None:
                     numbers.check(f"{file.name}: {video[:40]}", words["label"], number)
-                if sides.setdefault(video, (side, words))[0] != side:
+                if sides.setdefault(video, (side, words, number))[0] != side:
                     raise DataError(f"{file.name}: {video} trains and tests; it can do one of them")
     others = [file for file in files if file.name not in tables]
     used = survey_recordings(data_set, others, read=partial(_read, sides))
@@ -186,8 +186,8 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     return replace(used, side_files=used.side_files | set(tables))
 
 
-LabelledSide = tuple[int, Mapping[str, str]]
-"""A video's side of the split, and its class."""
+LabelledSide = tuple[int, Mapping[str, str], int | None]
+"""A video's side of the split, and its class, by name and by number."""
 
 
 def read_labels(file: str, data: bytes) -> dict[str, tuple[dict[str, str], int | None]]:
@@ -212,9 +212,13 @@ def _read(sides: Mapping[str, LabelledSide], file: RawFile, **settings: Any) -> 
     found = read_content(read_video, file, **settings)
     if file.stem not in sides:
         return found
-    side, words = sides[file.stem]
+    side, words, number = sides[file.stem]
     sequence = found.sequence
     attributes = {**sequence.attributes, attribute_of(GIVEN): side}
+    if not words and number is not None:  # the class has a number alone, whatever the video says
+        sequence = replace(sequence, attributes=attributes, label=number)
+        names = {name: word for name, word in found.names.items() if name != "label"}
+        return replace(found, sequence=sequence, names=names, class_number=None)
     label = None if words else sequence.label
     return replace(
         found,

@@ -114,6 +114,7 @@ def read_video(
         fps=fps,
         num_frames=int(steps[-1]) + 1,
         image_size=image_size,
+        are_shares=True,
     )
     if kind == "image" and np.nan_to_num(table[..., 2]).any():
         notes.append(Note(file, NO_DEPTHS))

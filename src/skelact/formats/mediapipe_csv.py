@@ -4,7 +4,8 @@
 - With a line a landmark there are columns ``frame``, ``landmark`` (its name or number), ``x``, ``y`` and,
   where told, ``z`` and ``visibility``.
 
-A column ``frame`` (or ``frame_index`` and the like) numbers frames; otherwise lines do. An empty field is
+A column ``frame`` (or ``frame_index`` and the like) numbers frames; otherwise lines of a frame each do, and
+lines of a landmark each are of one frame, of one person. An empty field is
 what was not found. Other columns are not read. Fields are separated as in
 :mod:`skelact.formats.keypoint_csv`.
 """
@@ -78,7 +79,10 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
     is_plain = body.isascii() and not set(body) & {"_", '"'}  # as in numbers that only Python knows
     at_once = _all_values(header, len(lines), body, separator) if is_plain else None
     values = _values(file, header, lines, read) if at_once is None else at_once
-    numbers = range(len(lines)) if frame is None else _frame_numbers(file, values[:, frame])
+    numbers: Sequence[int] = range(len(lines)) if landmark is None else [0] * len(lines)
+    if frame is not None:
+        numbers = _frame_numbers(file, values[:, frame])
+    told: set[tuple[int, int]] = set()
     poses: dict[int, list[Table]] = {}
     for line, (number, row) in enumerate(zip(numbers, values, strict=True)):
         if landmark is None:
@@ -90,6 +94,11 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
         joint = joint_of(lines[line][landmark])
         if joint is None or joint >= NUM_JOINTS:
             _fail(file, line + 2, f"{lines[line][landmark][:40]!r} is no landmark's name or number")
+        if (number, joint) in told:
+            word = lines[line][landmark][:40]
+            remedy = "number the frames in a column frame" if frame is None else "keep one person"
+            _fail(file, line + 2, f"{word!r} is there twice in frame {number}; {remedy}")
+        told.add((number, joint))
         pose = poses.setdefault(number, [np.full((NUM_JOINTS, 4), np.nan)])[0]
         pose[joint, list(fields.values())] = row[list(fields)]
     found = [(number, pose) for number in sorted(poses) for pose in poses[number]]

@@ -52,6 +52,7 @@ class People:
 ImageSize = tuple[int, int]
 """Width and height of an image in pixels."""
 SHARES = "positions are shares of an image of unknown size; --image-size gives them its proportions"
+_INSIDE = 0.9
 ASSUMED = "positions are shares of an image, taken as {}x{} pixels (--image-size)"
 
 
@@ -61,20 +62,29 @@ def seen_joints(confidences: Positions, min_confidence: float) -> Flags:
 
 
 def in_pixels(
-    positions: Positions, seen: Flags, file: str, image_size: ImageSize | None
+    positions: Positions,
+    seen: Flags,
+    file: str,
+    image_size: ImageSize | None,
+    are_shares: bool | None = None,
 ) -> tuple[Positions, dict[str, int], list[Note]]:
     """Return positions in pixels, the attributes that hold the image's size, and notes on what was taken.
 
-    Positions that all lie within 0 to 1 are shares of the image; with its size they become pixels.
+    Shares of the image become pixels with its size. Where it is not known whether positions are shares, they
+    are if nine of ten numbers lie within 0 to 1 and the others not far beyond, as of feet below the picture.
 
     Args:
         positions: (..., V, 2).
         seen: (..., V) which joints were found.
         file: how notes call the file.
         image_size: where it is known.
+        are_shares: whether they are shares of the image; None: unknown.
     """
     found = positions[seen]
-    is_share = found.size > 0 and bool(((found >= 0) & (found <= 1)).all())
+    is_share = are_shares
+    if is_share is None:
+        is_inside = (found >= 0) & (found <= 1)
+        is_share = found.size > 0 and is_inside.mean() >= _INSIDE and bool((np.abs(found - 0.5) <= 1.5).all())
     if image_size is None:
         return positions, {}, [Note(file, SHARES)] if is_share else []
     attributes = {HEIGHT: image_size[1], WIDTH: image_size[0]}
@@ -115,6 +125,7 @@ def sequence_of(
     fps: float | None,
     num_frames: int = 0,
     image_size: ImageSize | None = None,
+    are_shares: bool | None = None,
 ) -> tuple[SkeletonSequence, list[Note]]:
     """Return the sequence of a video, and notes on who was left out of it and on its pixels.
 
@@ -125,7 +136,7 @@ def sequence_of(
         topology: what the joints are.
         fps: frames a second, where known.
         num_frames: frames of the video; more where somebody is found later.
-        image_size: of the video, see :func:`in_pixels`; 3-D people need none.
+        image_size, are_shares: of the video, see :func:`in_pixels`; 3-D people need none.
 
     Raises:
         UnusableRecordingError: nobody was found.
@@ -133,7 +144,7 @@ def sequence_of(
     attributes: dict[str, int] = {}
     notes: list[Note] = []
     if people.positions.shape[2] == 2:
-        pixels, attributes, notes = in_pixels(people.positions, people.seen, file, image_size)
+        pixels, attributes, notes = in_pixels(people.positions, people.seen, file, image_size, are_shares)
         people = replace(people, positions=pixels)
     people = _somebody(people, file)
     if len(np.unique(people.frames)) == len(people.frames):

@@ -177,3 +177,15 @@ def _hash(content: object) -> str:
 def numbered_classes(num_classes: int) -> tuple[str, ...]:
     """Return names for classes that have none: ``class 1``, ``class 2``, ..."""
     return tuple(f"class {number + 1}" for number in range(num_classes))
+
+
+def meant_rate(rate: float, rounding: float = 0.0) -> float | None:
+    """Return frames a second as they were meant: a whole number where times were rounded; None: no rate.
+
+    Args:
+        rate: as times tell it.
+        rounding: by what share it may be wrong; at least 0.0005 is, less than what tells 29.97 from 30.
+    """
+    whole = float(round(rate))
+    meant = whole if whole and abs(rate - whole) < max(5e-4, rounding) * rate else rate
+    return meant if 0 < meant < 1e6 else None

@@ -92,7 +92,7 @@ class Answering:
             }
 
     def close(self) -> None:
-        """Wait for what is being done, and take no more."""
+        """Take no more; what is being done ends, and nobody waits for it."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 

@@ -46,11 +46,12 @@ VOCABULARY = frozenset(NAMES)
 """The same, to look names up."""
 
 _BY_PART = {name.removesuffix("Left").removesuffix("Right").lower(): name for name in sorted(VOCABULARY)}
+_WITHOUT_SIDE = {part: name for part, name in _BY_PART.items() if part == name.lower()}
 
 # Other names of joints in the middle of the body. A chain of spine joints has no fixed number of members; the
 # one called plainly Spine stands for SpineMid.
 _MIDDLE = {
-    **dict.fromkeys(("hipcenter", "hips", "pelvis", "midhip"), "SpineBase"),
+    **dict.fromkeys(("hip", "hipcenter", "hips", "pelvis", "midhip"), "SpineBase"),
     "spine": "SpineMid",
     **dict.fromkeys(("shouldercenter", "thorax"), "SpineShoulder"),
 }
@@ -107,14 +108,15 @@ def common_names(joints: Sequence[str]) -> dict[str, int]:
 
     Letter case, signs and where the side stands do not matter. Where a name for an arm's bone occurs, limbs
     are taken to be named after their bones, as in motion capture: a hand is then a wrist and a foot an ankle.
-    Of two joints that mean the same, the first counts.
+    Of two joints that mean the same, the first counts. One without a side is in the middle of the body, or
+    not known.
     """
     sided = [split_side(joint) for joint in joints]
     after_bones = any(part in _ARM_BONES for part, _ in sided)
     places: dict[str, int] = {}
     for number, (part, side) in enumerate(sided):
         if not side:
-            name = _MIDDLE.get(part) or _BY_PART.get(part, "")
+            name = _MIDDLE.get(part) or _WITHOUT_SIDE.get(part, "")
         elif after_bones and part in _AFTER_BONES:
             name = _AFTER_BONES[part] + side
         else:

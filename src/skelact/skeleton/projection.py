@@ -24,7 +24,7 @@ FOCAL_LENGTH = 1000.0
 DISTANCE = (2.0, 5.0)
 """From where to where the camera stands from the middle of all bodies; metres of an adult."""
 TILT = (-10.0, 30.0)
-"""By how many degrees it looks down."""
+"""By how many degrees it looks up."""
 ROLL = 5.0
 """By how many degrees, at most, it is turned in the plane of the picture."""
 NEAREST = 0.2

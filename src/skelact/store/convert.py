@@ -302,17 +302,18 @@ def _write_files(
         overwrite=overwrite,
     ) as writer:
         for index in range(len(source)):
-            try:
-                for sequence in making.make(index):
-                    if isinstance(sequence, Exclusion):
-                        exclusions.append(sequence)
-                    elif sequence.present.any():
+            for sequence in making.make(index):
+                if isinstance(sequence, Exclusion):
+                    exclusions.append(sequence)
+                elif sequence.present.any():
+                    try:
                         writer.add(sequence)
-                        held.setdefault(source.names[index], []).append(sequence.name)
+                    except UnusableRecordingError as error:
+                        exclusions.append(Exclusion(sequence.name, error.reason, "", str(error)))
                     else:
-                        exclusions.append(Exclusion(sequence.name, making.nothing_left))
-            except UnusableRecordingError as error:
-                exclusions.append(Exclusion(source.names[index], error.reason, "", str(error)))
+                        held.setdefault(source.names[index], []).append(sequence.name)
+                else:
+                    exclusions.append(Exclusion(sequence.name, making.nothing_left))
             if on_progress:
                 on_progress(index + 1)
         for name in source.meta.get("attached", {}):

@@ -28,6 +28,7 @@ from skelact.formats.settings import GIVEN_ORDER
 from skelact.limits import beyond, limit
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.resampling import resampled
+from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.view import centre
 from skelact.store.packing import BAD_POSITIONS, PackedSequence, check_reach, pack
 
@@ -73,7 +74,7 @@ class ReadJob:
                 for item in self.data_set.read(file):
                     yield self._packed(file, item)
         except UnusableRecordingError as error:
-            instead = hint(file, self.data_set.name)
+            instead = hint(file, self.data_set.name) if self.data_set.recognises else None
             yield Exclusion(file.name, OTHER_FORMAT, "", instead) if instead else Exclusion.of(error)
         except DataError as error:  # what SkeletonSequence itself refuses
             yield Exclusion(file.name, BAD_POSITIONS, "", str(error))
@@ -101,6 +102,16 @@ class ReadJob:
         if not sequence.present.any():
             detail = "all joints of all bodies are zero; expected a body in at least one frame"
             return Exclusion(file.name, ALL_ZERO, "" if sequence.name == file.stem else sequence.name, detail)
+        try:
+            return self._processed(file, named, sequence)
+        except UnusableRecordingError as error:
+            return Exclusion(file.name, error.reason, "", str(error))
+        except DataError as error:
+            place = "" if sequence.name == file.stem else sequence.name
+            return Exclusion(file.name, BAD_POSITIONS, place, str(error))
+
+    def _processed(self, file: RawFile, named: LabelledSequence, sequence: SkeletonSequence) -> Outcome:
+        """Return a sequence with positions as the store has them, packed, or why there is none."""
         if self.factor != 1:
             sequence = replace(sequence, positions=sequence.positions * np.float32(self.factor))
         if self.resample is not None:
@@ -108,15 +119,17 @@ class ReadJob:
                 detail = f"{sequence.name}: cannot be brought to {self.resample:g} frames a second"
                 return Exclusion(file.name, NO_RATE, "", detail)
             sequence = resampled(sequence, self.resample)
+            if not sequence.present.any():
+                detail = (
+                    f"{sequence.name}: nobody is seen in the frames that {self.resample:g} a second leave"
+                )
+                return Exclusion(file.name, ALL_ZERO, "", detail)
         if self.data_set.settings.get("body_order") != GIVEN_ORDER:
             sequence = crowd_in_order(sequence)
         if self.centred:
             sequence = centre(sequence)
-        try:
-            packed = pack(sequence, named.names, position_type=self.position_type)
-            return replace(packed, record=replace(packed.record, class_number=named.class_number))
-        except UnusableRecordingError as error:
-            return Exclusion(file.name, error.reason, "", str(error))
+        packed = pack(sequence, named.names, position_type=self.position_type)
+        return replace(packed, record=replace(packed.record, class_number=named.class_number))
 
 
 @dataclass(frozen=True)
@@ -238,8 +251,8 @@ def _result(future: Future[list[FileResult]], job: ReadJob, board: _Board) -> li
         try:
             return future.result(timeout=1)
         except TimeoutError:
-            if future.done():  # the reader's own
-                raise
+            if future.done():  # since then, or the error is the reader's own
+                return future.result()
         before, reading = reading, board.files()
         for process, file in reading.items():
             seconds[process] = seconds.get(process, 0) + 1 if before.get(process) == file else 0

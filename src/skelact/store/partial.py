@@ -50,7 +50,8 @@ class PartialFolder:
     """
 
     def __init__(self, path: Path, overwrite: bool) -> None:
-        self.path, self._partial = path, beside(path, ".partial")
+        self.path = path.resolve() if path.is_symlink() else path  # the link stays, to the new store
+        self._partial = beside(self.path, ".partial")
         self.folder = self._partial / "store"
         """What becomes the store."""
         self.had_leftover = False
@@ -73,7 +74,7 @@ class PartialFolder:
             with contextlib.suppress(OSError):  # on a full disk the folder may be there, and empty
                 self._partial.rmdir()
             raise DataError(
-                f"{self._partial}: cannot be made ({error.strerror}); choose another place"
+                f"{self._partial}: cannot be made ({error.strerror or error}); choose another place"
             ) from error
 
     def publish(self) -> None:
@@ -112,6 +113,8 @@ class PartialFolder:
 
     def _restore(self) -> None:
         """Undo a replacement that was stopped between its two renames, or end it when it was done."""
+        if self._replaced.is_symlink():  # an older version took links for folders
+            self._replaced.unlink()
         if self._replaced.is_dir():
             if self.path.exists():
                 shutil.rmtree(self._replaced)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from skelact.errors import DataError
-from skelact.evaluation.metrics import evaluate_scores, summarise
+from skelact.evaluation.metrics import evaluate_scores
 
 
 def test_six_sequences_by_hand() -> None:
@@ -48,14 +48,6 @@ def test_metrics_survive_json() -> None:
     assert table["confusion"] == [[1, 1, 0], [0, 0, 0], [0, 0, 0]]
     assert table["top1"] == table["mean_class_accuracy"] == 0.5
     assert table["num_sequences"] == 2
-
-
-def test_summary_is_aligned() -> None:
-    lines = summarise(evaluate_scores(torch.eye(3)[[0, 1]], torch.tensor([0, 0]), 3)).splitlines()
-    assert [line.split()[0] for line in lines] == ["top-1", "top-3", "mean"]
-    assert len({line.index("%") for line in lines}) == 1
-    assert "50.0 %" in lines[0]
-    assert "1 of 3 classes" in lines[2]
 
 
 @pytest.mark.parametrize(

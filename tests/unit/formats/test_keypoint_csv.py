@@ -6,7 +6,7 @@ import pytest
 from skelact.errors import DataError
 from skelact.formats.data_set import LabelledSequence
 from skelact.formats.exclusions import UnusableRecordingError
-from skelact.formats.keypoint_csv import read_csv
+from skelact.formats.keypoint_csv import NO_IMAGE, read_csv
 from skelact.formats.notes import Note
 from skelact.formats.people import SHARES
 from skelact.skeleton.tables import COCO_17, KINECT_20
@@ -182,3 +182,28 @@ def test_bodies_seen_in_few_frames_do_not_fill_the_memory() -> None:
     rows = [f"{number},{number},hips,1,2" for number in range(900)]
     with pytest.raises(DataError, match="900 bodies in 900 frames, most of them in few"):
         read("\n".join(["frame,body,joint,x,y", *rows, "0,0,head,1,2", "0,0,hand_left,1,2"]))
+
+
+def timed(instants: list[float]) -> str:
+    rows = [f"{instant},{number},2,3,4,5,6" for number, instant in enumerate(instants)]
+    names = [f"{joint}_{axis}" for joint in STICK.joints for axis in "xy"]
+    return "\n".join([",".join(["time", *names]), *rows])
+
+
+def test_instants_without_a_line_are_frames_in_which_nobody_was_seen() -> None:
+    found = read(timed([0, 0.1, 0.21, 0.3, 2.3, 2.4, 2.5])).sequence
+    assert (found.num_frames, found.fps) == (26, 10)
+    assert np.flatnonzero(found.present[0]).tolist() == [0, 1, 2, 3, 23, 24, 25]
+    assert found.positions[0, found.present[0], 0, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("rate", [25, 29.97, 30, 100 / 3, 400 / 7, 59.94, 12.5])
+def test_a_rate_is_that_of_the_times_told_to_milliseconds(rate: float) -> None:
+    found = read(timed([round(number / rate, 3) for number in range(1000)])).sequence
+    assert found.fps == pytest.approx(rate, rel=1e-4)
+    assert found.num_frames == 1000
+
+
+def test_an_image_says_nothing_of_positions_in_space() -> None:
+    text = "frame,joint,x,y,z\n0,hips,1,2,3\n0,head,1,2,3\n0,hand_left,1,2,3\n"
+    assert [note.what for note in read(text, image_size=(200, 100)).notes] == [NO_IMAGE]

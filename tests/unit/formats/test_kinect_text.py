@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skelact.errors import DataError
-from skelact.formats.exclusions import UnusableRecordingError
+from skelact.formats.exclusions import REPEATED, UnusableRecordingError
 from skelact.formats.kinect_text import LabelledAction, parse_actions, parse_frames
 from skelact.store.prepare import prepare
 from skelact.store.verify import find_problems
@@ -113,3 +113,14 @@ def test_a_folder_with_a_manifest(tmp_path: Path) -> None:
     assert [store.class_names[label] for label in store.labels] == ["wave", "clap"]
     assert store.fps == 30
     assert store.attribute("subject").tolist() == [3, 4]
+
+
+def test_a_recording_that_is_there_twice_is_told(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    for folder in ("A", "B"):
+        (raw / folder).mkdir(parents=True)
+        (raw / folder / "joints_s01_e01.txt").write_bytes(text(list(range(252, 452, 2)), poses(100)))
+    (raw / "actionLabel.txt").write_bytes(ACTIONS)
+    outcome = prepare("kinect-text", raw, tmp_path / "store", num_workers=1)
+    assert outcome.store.names == ["s01_e01_walk"]
+    assert REPEATED in [entry.reason for entry in outcome.exclusions]

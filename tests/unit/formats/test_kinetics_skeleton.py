@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import skelact
 from skelact.errors import DataError
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.kinetics_skeleton import read_labels, read_video
@@ -145,3 +146,17 @@ def test_names_and_numbers_of_classes_that_do_not_fit_are_an_error(
     (raw / "kinetics_train_label.json").unlink()
     (raw / "manifest.csv").write_text("file,label\na,one\nb,two\n")  # goes before the files
     assert len(prepare("kinetics-skeleton", raw, tmp_path / "store", num_workers=1).store) == 2
+
+
+def test_a_table_of_numbers_alone_gives_the_classes(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name in ("a", "b"):
+        (raw / f"{name}.json").write_text(json.dumps(video(*[[person()]] * 3, label="x", label_index=7)))
+    labels = {"a": {"label_index": 1}, "b": {"label_index": 0}}
+    (raw / "kinetics_train_label.json").write_text(json.dumps(labels))
+    (tmp_path / "classes.txt").write_text("wave\njump\n")
+    made = skelact.prepare(
+        "kinetics-skeleton", raw, tmp_path / "store", class_names=tmp_path / "classes.txt", workers=1
+    )
+    assert made.labels.tolist() == [1, 0]

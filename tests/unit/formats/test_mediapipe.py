@@ -218,3 +218,23 @@ def test_the_case_of_a_table(shared_cases_dir: Path, tmp_path: Path) -> None:
 def test_the_case_of_pose_json(shared_cases_dir: Path, tmp_path: Path) -> None:
     store = prepare("auto", shared_cases_dir / "c50_mediapipe", tmp_path / "store", num_workers=1).store
     assert (store.data_set, store.topology, len(store)) == ("pose-json", MEDIAPIPE_33, 1)
+
+
+def test_landmarks_beyond_the_picture_are_shares_of_it_too() -> None:
+    image = IMAGE[..., :2].copy()
+    image[:, 25:] += (0, 1.2)  # knees and feet
+    frames = [[[*point, 0.0, VISIBLE] for point in frame] for frame in image.tolist()]
+    found = read({"frames": [{"landmarks": frame} for frame in frames]}, image_size=(100, 50)).sequence
+    np.testing.assert_allclose(found.positions[0], image * (100, 50), rtol=1e-5)
+    assert SHARES in [note.what for note in read({"frames": [{"landmarks": frames[0]}]}).notes]
+
+
+def test_a_line_a_landmark_without_frames_is_one_frame_of_one_person() -> None:
+    lines = [[name, *point] for name, point in zip(FILE_JOINTS, WORLD[0].tolist(), strict=True)]
+    found = read(table(["landmark", "x", "y", "z"], lines), "a.csv").sequence
+    np.testing.assert_allclose(found.positions[0], WORLD[:1], rtol=1e-6)
+    with pytest.raises(UnusableRecordingError, match="line 35: 'nose' is there twice in frame 0; number the"):
+        read(table(["landmark", "x", "y", "z"], lines * 2), "a.csv")
+    numbered = [[5, *line] for line in lines * 2]
+    with pytest.raises(UnusableRecordingError, match="line 35: 'nose' is there twice in frame 5; keep one"):
+        read(table(["frame", "landmark", "x", "y", "z"], numbered), "a.csv")

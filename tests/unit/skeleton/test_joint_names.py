@@ -60,3 +60,8 @@ def test_motion_capture_names_joints_after_bones() -> None:
 
 def test_of_two_joints_that_mean_the_same_the_first_counts() -> None:
     assert common_names(("Pelvis", "Hips")) == {"SpineBase": 0}
+
+
+def test_a_joint_without_a_side_is_in_the_middle_or_not_known() -> None:
+    joints = ("Hip", "RHip", "LHip", "knee", "Hand", "head")
+    assert common_names(joints) == {"SpineBase": 0, "HipRight": 1, "HipLeft": 2, "Head": 5}

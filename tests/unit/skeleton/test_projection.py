@@ -150,3 +150,14 @@ def test_what_is_missing_already_stays_missing_and_no_errors_are_none():
     wrong = with_errors(gone, 0.1, 0.2, np.random.default_rng(1))
     np.testing.assert_array_equal(wrong.present, present)
     assert not wrong.positions[0, :10].any()
+
+
+@pytest.mark.parametrize(("down", "sign"), [(0.0, 1), (1.0, -1)])
+def test_the_camera_looks_from_ten_degrees_down_to_thirty_up(down, sign):
+    """Seen from above shoulders are nearer than ankles, and so wider; seen from below ankles are."""
+    shown = project(person(), "y", 90, Draws(down=down))
+    shoulders, ankles = (
+        abs(pixels(shown, f"{joint}Left")[0] - pixels(shown, f"{joint}Right")[0])
+        for joint in ("Shoulder", "Ankle")
+    )
+    assert np.sign(shoulders - ankles) == sign

@@ -1,6 +1,7 @@
 """Units, the axis that is up and frame rates: given, found and said at preparation."""
 
 import json
+import pickle
 import warnings
 from pathlib import Path
 
@@ -214,3 +215,19 @@ def test_rates_of_the_case(tmp_path: Path) -> None:
     told = {path.stem: json.loads(path.read_text()).get("fps") for path in raw.glob("r*.json")}
     assert {name: store.fps_of(index) for index, name in enumerate(store.names)} == told
     assert any("frame rates differ" in remark for remark in store.remarks)
+
+
+def test_what_a_lower_rate_leaves_nothing_of_does_not_take_the_rest_of_its_file(tmp_path: Path) -> None:
+    positions = np.random.default_rng(0).normal(0, 0.3, (1, 30, 17, 2)).astype(np.float32) * 100 + 500
+    annotations = []
+    for number in range(4):
+        scores = np.ones((1, 30, 17), np.float32)
+        if number == 1:
+            scores[:, np.arange(30) != 1] = 0
+        shown = {"frame_dir": f"a{number}", "label": 0, "total_frames": 30, "img_shape": (1080, 1920)}
+        annotations.append(shown | {"keypoint": positions * scores[..., None], "keypoint_score": scores})
+    names = [each["frame_dir"] for each in annotations]
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"split": {"train": names}, "annotations": annotations}))
+    made = prepare("pyskl", tmp_path / "a.pkl", tmp_path / "store", fps=30.0, resample=10)
+    assert made.names == ["a0", "a2", "a3"]
+    assert [entry.reason for entry in made.exclusions] == ["all joints zero"]

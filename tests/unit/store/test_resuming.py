@@ -120,6 +120,24 @@ def test_a_kill_while_a_store_is_replaced(
     assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
 
 
+def test_a_link_to_a_store_stays_one_when_the_store_is_replaced(
+    raw: Path, tmp_path: Path, expected: dict[str, str]
+) -> None:
+    disk, link = tmp_path / "disk", tmp_path / "store"
+    disk.mkdir()
+    prepare("ntu60", raw, disk / "large", num_workers=1, centred=False)
+    link.symlink_to(disk / "large")
+    for _ in range(2):
+        prepare("ntu60", raw, link, num_workers=1, overwrite=True)
+        assert link.is_symlink()
+        assert digests(disk / "large") == expected
+    assert sorted(entry.name for entry in tmp_path.rglob("*") if entry.parent != disk / "large") == [
+        "disk",
+        "large",
+        "store",
+    ]
+
+
 def test_the_old_store_returns_where_the_new_one_fails(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

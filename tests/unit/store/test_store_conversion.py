@@ -223,3 +223,17 @@ def test_a_store_is_not_made_where_its_source_is(small_store: Store, tmp_path: P
             convert_store(source, out, source.topology, overwrite=True)
     assert Store.open(small_store.path).content_hash == kept
     assert not (small_store.path / "flat").exists()
+
+
+def test_a_picture_too_wide_for_whole_numbers_leaves_the_others(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    body = random.normal(0, 0.3, (1, 25, 3)).astype(np.float32)
+    walk = np.stack([body[0] + np.float32([0, 0, shift]) for shift in np.linspace(-8, 8, 200)])[None]
+    sequences = [
+        SkeletonSequence(f"walk{number}", walk, np.ones((1, 200), np.bool_), NTU_25) for number in range(3)
+    ]
+    source = write_store(sequences, tmp_path / "source", up="y", centre=False)
+    made = project_store(source, tmp_path / "flat", cameras=4, positions="int16")
+    told = [*made.store.names, *(entry.file for entry in made.exclusions)]
+    assert len(told) == len(set(told)) == 12
+    assert made.exclusions

@@ -23,7 +23,7 @@ class Result:
     path: Path
     """The result file."""
     content: Mapping[str, Any]
-    """All that the file says: numbers, configuration, data, code."""
+    """What the file says: numbers, configuration, data, code; all but where its scores lie."""
     text: str
     """The lines that the command prints."""
 
