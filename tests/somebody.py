@@ -26,6 +26,16 @@ def a_person(num_frames=30, seed=0):
 def until(page, condition, seconds=20):
     """Wait until an expression is true; Playwright's own way needs what the page's policy forbids."""
     end = time.monotonic() + seconds
-    while not page.evaluate(condition):
+    while not _holds(page, condition):
         assert time.monotonic() < end, condition
         page.wait_for_timeout(20)
+
+
+def _holds(page, condition):
+    """Return whether an expression is true; in a frame that is just being filled it is not yet."""
+    try:
+        return page.evaluate(condition)
+    except Exception as error:  # Playwright need not be there to say its name
+        if "context was destroyed" not in str(error):
+            raise
+        return False

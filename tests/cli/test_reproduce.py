@@ -51,7 +51,7 @@ def reproduce(tmp_path, store_path, monkeypatch):
     (tmp_path / "own.yaml").write_text(SUITE)
     ran = []
 
-    def run_command(words, one_thread=False):
+    def run_command(words, *others):
         ran.append(words)
         return main(words)
 
@@ -230,10 +230,10 @@ def test_a_part_is_chosen_and_later_known_from_its_files_elsewhere(reproduce, tm
 
 
 def test_a_failed_command_and_a_foreign_run_stop_the_suite(reproduce, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(execution, "run_command", lambda words, one_thread: 2)
+    monkeypatch.setattr(execution, "run_command", lambda words, *others: 2)
     assert reproduce()[0] == 2
     assert "ended with status 2" in capsys.readouterr().err
-    monkeypatch.setattr(execution, "run_command", lambda words, one_thread: 0)  # says done, but wrote nothing
+    monkeypatch.setattr(execution, "run_command", lambda words, *others: 0)  # says done, but wrote nothing
     assert reproduce("--only", "*/mae/knn/*")[0] == 2
     assert "mae-seed0: no finished run" in capsys.readouterr().err
     monkeypatch.undo()

@@ -38,7 +38,7 @@ def commands(monkeypatch, tmp_path):
     """Let ``run_all`` find commands of two kinds, and note those that it runs."""
     ran, left = [], [Command(title="bad", what=None), Command(title="slow", what=None)]
 
-    def run(arguments, one_thread, gpus, is_stopped):
+    def run(arguments, *others):
         ran.append(arguments[0])
         time.sleep(0.1 if arguments[0] == "bad" else 0.4)
         if arguments[0] == "bad":
