@@ -74,12 +74,12 @@ def project(
     middle = places[seen].mean(0)
     # x to the body's right, y up, z to its back, and then as the camera is placed
     upright = (places - middle) @ rotations[int(is_told.argmax())].T * (ADULT / size)
-    around, down, far, roll = draws.random(4)
+    around, tilt, far, roll = draws.random(4)
     camera = (
         upright
         @ (
             _about(2, ROLL * (2 * roll - 1))
-            @ _about(0, TILT[0] + (TILT[1] - TILT[0]) * down)
+            @ _about(0, TILT[0] + (TILT[1] - TILT[0]) * tilt)
             @ _about(1, turn * (2 * around - 1))
         ).T
     )

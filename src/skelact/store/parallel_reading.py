@@ -35,6 +35,7 @@ from skelact.store.packing import BAD_POSITIONS, PackedSequence, check_reach, pa
 OTHER_FORMAT = "a file of another format"
 ALL_ZERO = "all joints zero"
 NO_RATE = "no frame rate"
+NOBODY_LEFT = "nobody in the frames that are left"
 
 _CHUNK = 32  # files a task
 _NO_FILE = -1
@@ -120,10 +121,8 @@ class ReadJob:
                 return Exclusion(file.name, NO_RATE, "", detail)
             sequence = resampled(sequence, self.resample)
             if not sequence.present.any():
-                detail = (
-                    f"{sequence.name}: nobody is seen in the frames that {self.resample:g} a second leave"
-                )
-                return Exclusion(file.name, ALL_ZERO, "", detail)
+                detail = f"{sequence.name}: nobody is seen in any of {self.resample:g} frames a second"
+                return Exclusion(file.name, NOBODY_LEFT, "", detail)
         if self.data_set.settings.get("body_order") != GIVEN_ORDER:
             sequence = crowd_in_order(sequence)
         if self.centred:

@@ -113,13 +113,13 @@ class PartialFolder:
 
     def _restore(self) -> None:
         """Undo a replacement that was stopped between its two renames, or end it when it was done."""
-        if self._replaced.is_symlink():  # an older version took links for folders
-            self._replaced.unlink()
         if self._replaced.is_dir():
-            if self.path.exists():
-                shutil.rmtree(self._replaced)
-            else:
+            if not self.path.exists():
                 os.replace(self._replaced, self.path)
+            elif self._replaced.is_symlink():  # an older version took links for folders
+                self._replaced.unlink()
+            else:
+                shutil.rmtree(self._replaced)
 
     def _remove_leftovers(self) -> None:
         for entry in self._partial.iterdir():

@@ -230,4 +230,4 @@ def test_what_a_lower_rate_leaves_nothing_of_does_not_take_the_rest_of_its_file(
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"split": {"train": names}, "annotations": annotations}))
     made = prepare("pyskl", tmp_path / "a.pkl", tmp_path / "store", fps=30.0, resample=10)
     assert made.names == ["a0", "a2", "a3"]
-    assert [entry.reason for entry in made.exclusions] == ["all joints zero"]
+    assert [entry.reason for entry in made.exclusions] == ["nobody in the frames that are left"]
