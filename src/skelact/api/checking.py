@@ -67,7 +67,7 @@ class Check:
 
     def __str__(self) -> str:
         one = self.sequence
-        seen = self._seen()
+        seen = self.sequence.seen
         share = float(seen[one.present].mean())
         label = self.names.get("label")
         if label is None and one.label is not None:
@@ -116,11 +116,6 @@ class Check:
     def _up(self) -> Axis | None:
         return estimated_up(store_in_memory([self.sequence]))
 
-    def _seen(self) -> npt.NDArray[np.bool_]:
-        """Return (M, T, V) which joints were seen."""
-        seen = np.broadcast_to(self.sequence.present[..., None], self.sequence.positions.shape[:3])
-        return seen if self.sequence.joint_present is None else seen & self.sequence.joint_present
-
     def _known(self) -> Iterator[str]:
         """Yield what is known of the recording beside its class: subject, side of a split."""
         sides = {protocol.attribute: protocol.name for protocol in reversed(self.data_set.given_protocols)}
@@ -135,7 +130,7 @@ class Check:
     def upright(self) -> npt.NDArray[np.float64]:
         """Return all bodies: (M, T, V, 2) to the right and upwards; NaN is unseen."""
         points = self.sequence.positions.astype(np.float64)
-        points[~self._seen()] = np.nan
+        points[~self.sequence.seen] = np.nan
         flat = points.shape[3] == 2
         up = self.data_set.up or self._up() or ("-y" if flat else "y")
         right, upwards = _UP[up[-1]]
@@ -146,7 +141,7 @@ class Check:
 
     def _moment(self) -> tuple[int, npt.NDArray[np.intp]]:
         """Return the middle one of the frames that show the most people, and the numbers of those."""
-        shown: npt.NDArray[np.bool_] = np.any(self._seen(), 2)
+        shown: npt.NDArray[np.bool_] = np.any(self.sequence.seen, 2)
         counts = shown.sum(0)
         frames = np.flatnonzero(counts == counts.max())
         moment = int(frames[len(frames) // 2])

@@ -169,7 +169,7 @@ class MixedSource:
         back = torch.cat([places for places, _ in made]).argsort().to(self.device)
         joint_present = None
         if any(clips.joint_present is not None for _, clips in made):
-            joint_present = torch.cat([_joint_present(clips) for _, clips in made])[back]
+            joint_present = torch.cat([clips.seen_joints for _, clips in made])[back]
         seen = None
         if any(clips.seen is not None for _, clips in made):
             seen = torch.cat([_seen(clips) for _, clips in made])[back]
@@ -185,13 +185,6 @@ class MixedSource:
     def _store_of(self, indices: Tensor) -> Tensor:
         """Return the number of the store of each sequence."""
         return torch.searchsorted(self._starts, indices, right=True) - 1
-
-
-def _joint_present(clips: Clips) -> Tensor:
-    """Return (N, M, V): what the clips say, or all joints of the bodies that are there."""
-    if clips.joint_present is not None:
-        return clips.joint_present
-    return clips.present[..., None].expand(*clips.present.shape, clips.positions.shape[3])
 
 
 def _seen(clips: Clips) -> Tensor:

@@ -49,6 +49,12 @@ class Clips(NamedTuple):
     """(N, M, T, V) bool: True where the joint was there in the nearer of the two frames that the clip's frame
     is made of; None where every body of the store has all joints in all frames."""
 
+    @property
+    def seen_joints(self) -> Tensor:
+        """(N, M, V) bool: True for joints of bodies that are there, seen in one frame of the crop or more."""
+        there = self.present.unsqueeze(-1).expand(*self.present.shape, self.positions.shape[3])
+        return there if self.joint_present is None else there & self.joint_present
+
 
 @dataclass(frozen=True)
 class CropDraws:

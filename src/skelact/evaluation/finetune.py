@@ -17,10 +17,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from skelact.clips.scale import measures
-from skelact.clips.source import Clips, ClipSource, draw_crops
-from skelact.evaluation.balance import order_of, weighted_loss, weights_of
+from skelact.clips.source import Clips, ClipSource
+from skelact.evaluation.balance import order_of, weights_of
 from skelact.evaluation.features import check_labels, in_batches, labels_of
-from skelact.evaluation.linear import LastEpochMetrics, TestMonitor, follow_first_process
+from skelact.evaluation.linear import ClassifierTask, LastEpochMetrics, TestMonitor, follow_first_process
 from skelact.evaluation.metrics import ClassificationMetrics, evaluate_scores
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.files import write_file, write_json
@@ -43,7 +43,7 @@ from skelact.processor import choose_threads
 from skelact.store.protocols import Split
 from skelact.training.config import Resume
 from skelact.training.log import GO_ON, METRICS, read_metrics
-from skelact.training.loop import Indices, Step, fit
+from skelact.training.loop import Indices, fit
 from skelact.training.optimisers import layer_decay_scales
 from skelact.training.randomness import derive_seed
 from skelact.training.run_folder import beginning, run_folder
@@ -51,28 +51,10 @@ from skelact.training.run_folder import beginning, run_folder
 TEST_BATCH_SIZE = 64
 
 
-class ClassifierTask:
-    """What the training loop is given: clips and labels of a share of the batch, and the loss."""
-
-    def __init__(
-        self, model: Classifier, source: ClipSource, label_smoothing: float, weights: Tensor | None = None
-    ) -> None:
-        self.model, self.source, self.label_smoothing, self.weights = model, source, label_smoothing, weights
-
-    def batch(self, step: Step) -> Clips:
-        """Make the clips of a share of the batch."""
-        draws = draw_crops(len(step.indices), step.generator)
-        return self.source.train(step.indices[step.share], draws=draws[step.share])
-
-    def loss(self, model: nn.Module, batch: Clips) -> tuple[Tensor, int]:
-        """Return the mean cross-entropy of a batch."""
-        scores = model(batch.positions, batch.present, batch.seen)
-        loss = weighted_loss(scores, batch.labels, self.weights, self.label_smoothing)
-        return loss, len(batch.labels)
-
-    def names(self, indices: Indices) -> list[str]:
-        """Return what sequences are called in the store."""
-        return [self.source.store.names[index] for index in indices.tolist()]
+def scores_of(model: nn.Module, clips: Clips) -> Tensor:
+    """Return the (N, K) class scores that a classifier gives to a batch of clips."""
+    scores: Tensor = model(clips.positions, clips.present, clips.seen)
+    return scores
 
 
 def build_classifier(pretrained: Pretrained, num_classes: int, config: FinetuneConfig) -> Classifier:
@@ -156,7 +138,11 @@ def finetune(
         monitor = TestMonitor(score, epochs, config.test_every, before)
         fit(
             ClassifierTask(
-                model, source, config.label_smoothing, weights_of(config.balance, seen, len(class_names))
+                model,
+                source,
+                scores_of,
+                weights_of(config.balance, seen, len(class_names)),
+                config.label_smoothing,
             ),
             split.train,
             config.training,
@@ -232,8 +218,7 @@ def classify(
 
     def score(part: slice) -> Tensor:
         clips = source.test(indices[part])
-        scores: Tensor = model(clips.positions, clips.present, clips.seen)
-        return scores.float()
+        return scores_of(model, clips).float()
 
     with frozen(model, source.device):
         return in_batches(score, len(indices), TEST_BATCH_SIZE, fabric=fabric, title=title)

@@ -111,19 +111,27 @@ def follow_first_process(model: nn.Module, fabric: Fabric) -> None:
             buffer.copy_(fabric.broadcast(buffer))
 
 
-class LinearTask:
-    """Trains the head; the encoder only looks."""
+class ClassifierTask:
+    """Feeds a classifier clips and their labels.
+
+    Args:
+        model: what is trained.
+        source: where the clips come from.
+        score: (N, K) scores of the model, as the devices want it called, for a batch of clips.
+        weights: (K,) how much each class counts; None: alike.
+        label_smoothing: share of the target that all classes have in common.
+    """
 
     def __init__(
         self,
-        encoder: Backbone,
-        head: LinearHead,
+        model: nn.Module,
         source: ClipSource,
+        score: Callable[[nn.Module, Clips], Tensor],
         weights: Tensor | None = None,
-        pooling: Pooling = "mean",
+        label_smoothing: float = 0.0,
     ) -> None:
-        self.encoder, self.model, self.source = encoder, head, source
-        self.weights, self.pooling = weights, pooling
+        self.model, self.source, self.score = model, source, score
+        self.weights, self.label_smoothing = weights, label_smoothing
 
     def batch(self, step: Step) -> Clips:
         """Make the clips of a share of the batch."""
@@ -132,8 +140,8 @@ class LinearTask:
 
     def loss(self, model: nn.Module, batch: Clips) -> tuple[Tensor, int]:
         """Return the mean cross-entropy of a batch."""
-        scores = model(embed(self.encoder, batch, self.pooling))
-        return weighted_loss(scores, batch.labels, self.weights), len(batch.labels)
+        loss = weighted_loss(self.score(model, batch), batch.labels, self.weights, self.label_smoothing)
+        return loss, len(batch.labels)
 
     def names(self, indices: Indices) -> list[str]:
         """Return what sequences are called in the store."""
@@ -190,7 +198,12 @@ def evaluate_linear(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(config.seed, "head"))
             head = LinearHead(embeddings.shape[1], num_classes)
-        task = LinearTask(encoder, head, source, weights_of(balance, seen, num_classes), pooling)
+        task = ClassifierTask(
+            head,
+            source,
+            lambda model, clips: model(embed(encoder, clips, pooling)),
+            weights_of(balance, seen, num_classes),
+        )
         fit(
             task,
             split.train,

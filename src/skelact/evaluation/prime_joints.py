@@ -111,7 +111,7 @@ def prime_joints(model: ContrastiveModel | None, clips: Clips, positions: Tensor
         ConfigurationError: clips of other sizes than the model's.
         DataError: positions or features that are not finite.
     """
-    seen = seen_joints(clips)
+    seen = clips.seen_joints
     if model is not None:
         model.encoder.check(clips.positions)
         assert model.detector is not None  # as loaded
@@ -133,12 +133,6 @@ def prime_joints(model: ContrastiveModel | None, clips: Clips, positions: Tensor
         tau=detector.tau,
         smallest=MOTIONLESS_CHANGE * density.flatten(1).sum(1) / places.flatten(1).sum(1).clamp(min=1),
     )
-
-
-def seen_joints(clips: Clips) -> Tensor:
-    """Return (N, M, V) bool, True for joints of bodies that are there and were seen."""
-    seen = clips.present.unsqueeze(-1).expand(*clips.present.shape, clips.positions.shape[3])
-    return seen if clips.joint_present is None else seen & clips.joint_present
 
 
 def joint_sums(mask: Tensor, seen: Tensor) -> Tensor:
@@ -199,7 +193,7 @@ def class_prime_joints(
     def sums_of(part: slice) -> Tensor:
         clips = source.test(indices[part])
         positions = clips.positions if shows_joints else joints.test(indices[part]).positions
-        return joint_sums(prime_joints(model, clips, positions), seen_joints(clips))
+        return joint_sums(prime_joints(model, clips, positions), clips.seen_joints)
 
     with nullcontext() if model is None else frozen(model, source.device):
         sums = in_batches(sums_of, len(indices), batch_size_of(source), fabric=fabric, title=title)

@@ -68,7 +68,7 @@ def explain(recogniser: Asked, store: Store, index: int) -> Explanation:
         index: the sequence's number there.
     """
     sequence = store.sequence(index)
-    topology, seen = sequence.topology, _seen(sequence)
+    topology, seen = sequence.topology, sequence.seen
     ever: Bools = np.asarray(seen.any((0, 1)))
     there: Bools = np.asarray(sequence.present.any(0))
     groups: list[tuple[int, ...]] = [(joint,) for joint, _ in sorted(topology.bones)]
@@ -120,7 +120,7 @@ def holding_still(sequence: SkeletonSequence, joints: Sequence[int]) -> Skeleton
         sequence: the recording.
         joints: their numbers, from the root outwards. The root, which hangs on nothing, moves on.
     """
-    seen, positions = _seen(sequence), sequence.positions.copy()
+    seen, positions = sequence.seen, sequence.positions.copy()
     for joint in joints:
         parent = sequence.topology.parents[joint]
         both: Bools = seen[..., joint] & seen[..., parent] if parent != joint else np.zeros_like(seen[..., 0])
@@ -133,7 +133,7 @@ def holding_still(sequence: SkeletonSequence, joints: Sequence[int]) -> Skeleton
 
 def gliding(sequence: SkeletonSequence, first: int, end: int) -> SkeletonSequence:
     """Return a sequence with straight lines for what joints do from a frame to the one before ``end``."""
-    seen, positions = _seen(sequence), sequence.positions.astype(np.float64)
+    seen, positions = sequence.seen, sequence.positions.astype(np.float64)
     for body, joint in np.argwhere(seen[:, first:end].any(1)).tolist():
         outside = seen[body, :, joint].copy()
         outside[first:end] = False
@@ -143,12 +143,6 @@ def gliding(sequence: SkeletonSequence, first: int, end: int) -> SkeletonSequenc
         else:
             path[first:end] = path[first:end][seen[body, first:end, joint]].mean(0)
     return replace(sequence, positions=np.where(seen[..., None], positions, 0).astype(np.float32))
-
-
-def _seen(sequence: SkeletonSequence) -> Bools:
-    """Return (M, T, V) where joints were seen."""
-    there = np.broadcast_to(sequence.present[..., None], sequence.positions.shape[:3])
-    return there if sequence.joint_present is None else there & sequence.joint_present
 
 
 def _ask(recogniser: Asked, store: Store, variants: Iterator[SkeletonSequence], at_once: int) -> Floats:

@@ -109,9 +109,7 @@ def _of_class(source: ClipSource, label: int) -> PrimeBodies:
 
 def _places(clips: Clips) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Return (N, M, T, V, C) positions, NaN where a joint was not seen, and (N, M, V) whether it was."""
-    seen = clips.present.unsqueeze(-1).expand(*clips.present.shape, clips.positions.shape[3])
-    if clips.joint_present is not None:
-        seen = seen & clips.joint_present
+    seen = clips.seen_joints
     places = torch.where(seen[:, :, None, :, None], clips.positions.double(), torch.nan)
     return places.numpy(), seen.numpy()
 

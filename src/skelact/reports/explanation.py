@@ -154,9 +154,7 @@ def _with_prime_mask(played: Played, run: Path, source: ClipSource) -> Played:
     sequence, steps = played.sequence, step_of_frames(source, mask.shape[1], played.sequence.num_frames)
     values = _for_all(mask[clips.present[0]].numpy(), clips.present[0].numpy(), sequence)
     prime = np.nan_to_num(values)[:, np.maximum(steps, 0)] > 0.5
-    prime &= (steps >= 0)[:, None] & sequence.present[..., None]
-    if sequence.joint_present is not None:
-        prime &= sequence.joint_present
+    prime &= (steps >= 0)[:, None] & sequence.seen
     about = "; ".join(definition(model).capitalize().split("\n")) + "."
     layer = Layer("prime", "Prime joints of the run", about, values, 1.0, steps, is_share=True)
     return replace(played, layers=[*played.layers, layer], prime=prime, prime_about="those of the run")

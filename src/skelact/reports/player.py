@@ -169,9 +169,7 @@ def player_data(played: Played, *, bare: bool = False) -> dict[str, Any]:
 
 def places_of(sequence: SkeletonSequence) -> tuple[Floats, Bools]:
     """Return (M, T, V, C) positions, NaN where nothing was seen, and (M, T, V) where something was."""
-    seen: Bools = np.broadcast_to(sequence.present[..., None], sequence.positions.shape[:3])
-    if sequence.joint_present is not None:
-        seen = seen & sequence.joint_present
+    seen = sequence.seen
     return np.where(seen[..., None], sequence.positions, np.nan).astype(np.float64), seen
 
 

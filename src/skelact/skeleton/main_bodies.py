@@ -46,12 +46,9 @@ def main_bodies_first(sequence: SkeletonSequence) -> SkeletonSequence:
 
 
 def _order(sequence: SkeletonSequence) -> npt.NDArray[np.int64]:
-    seen = np.broadcast_to(sequence.present[:, :, None], sequence.positions.shape[:3])
-    if sequence.joint_present is not None:
-        seen = seen & sequence.joint_present
     frames = sequence.present.sum(1)
     is_often = frames >= OFTEN * frames.max(initial=0)
-    motion = np.array([measure_motion(*body) for body in zip(sequence.positions, seen, strict=True)])
+    motion = np.array([measure_motion(*body) for body in zip(sequence.positions, sequence.seen, strict=True)])
     return np.lexsort((np.where(is_often, -motion.round(_DIGITS), -frames.astype(float)), ~is_often))
 
 

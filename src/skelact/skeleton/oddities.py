@@ -58,9 +58,7 @@ class Oddity:
 
 def find_oddities(sequence: SkeletonSequence) -> list[Oddity]:
     """Return what is odd about a recording: of every kind in :data:`KINDS` at most one, where it is worst."""
-    seen: Bools = np.broadcast_to(sequence.present[..., None], sequence.positions.shape[:3])
-    if sequence.joint_present is not None:
-        seen = seen & sequence.joint_present
+    seen = sequence.seen
     places = np.where(seen[..., None], sequence.positions, np.nan).astype(np.float64)
     sizes = body_size(np.nan_to_num(places), seen) if sequence.num_frames else np.zeros(0)
     worst: dict[str, tuple[float, Oddity]] = {}

@@ -114,9 +114,7 @@ def with_errors(
         of whose joints are missed is absent.
     """
     shape = sequence.positions.shape
-    seen = np.repeat(sequence.present[:, :, None], shape[2], 2)
-    if sequence.joint_present is not None:
-        seen &= sequence.joint_present
+    seen = sequence.seen.copy()
     deviation, share = draws.random(2) * (jitter, hidden)
     sizes = np.nan_to_num(body_size(sequence.positions, seen))
     errors = draws.standard_normal((shape[1], shape[0], *shape[2:]))

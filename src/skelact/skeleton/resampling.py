@@ -38,9 +38,7 @@ def resampled(sequence: SkeletonSequence, fps: float) -> SkeletonSequence:
     before = places.astype(np.int64)
     after, share = np.minimum(before + 1, last), (places - before).astype(np.float32)
     nearer = np.where(share < 0.5, before, after)
-    seen = np.broadcast_to(sequence.present[:, :, None], sequence.positions.shape[:3])
-    if sequence.joint_present is not None:
-        seen = seen & sequence.joint_present
+    seen = sequence.seen
     positions = sequence.positions
     between = positions[:, before] + share[:, None, None] * (positions[:, after] - positions[:, before])
     both = (seen[:, before] & seen[:, after])[..., None]

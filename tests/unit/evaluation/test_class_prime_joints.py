@@ -14,7 +14,6 @@ from skelact.evaluation.prime_joints import (
     class_prime_joints,
     joint_sums,
     prime_joints,
-    seen_joints,
 )
 from skelact.models.sizes import ContrastiveSizes, ProjectionConfig, STGCNSizes
 from skelact.pretraining.contrastive.model import ContrastiveModel
@@ -94,9 +93,9 @@ def test_absent_bodies_and_unseen_joints_do_not_count():
 def test_joints_count_where_body_and_joint_are_seen():
     positions = torch.zeros(1, 2, 4, 3, 3)
     present = torch.tensor([[True, False]])
-    assert seen_joints(clips_of(positions, present)).tolist() == [[[True] * 3, [False] * 3]]
+    assert clips_of(positions, present).seen_joints.tolist() == [[[True] * 3, [False] * 3]]
     joints = torch.tensor([[[True, False, True], [True] * 3]])
-    seen = seen_joints(clips_of(positions, present, joints))
+    seen = clips_of(positions, present, joints).seen_joints
     assert seen.tolist() == [[[True, False, True], [False] * 3]]
 
 
@@ -126,7 +125,7 @@ def test_a_share_of_what_is_seen_is_prime(model):
     joints = torch.ones(3, 2, 25, dtype=torch.bool)
     joints[1, :, :5] = False
     mask = prime_joints(model, clips._replace(joint_present=joints), clips.positions)
-    seen = seen_joints(clips._replace(joint_present=joints))
+    seen = clips._replace(joint_present=joints).seen_joints
     assert not mask.requires_grad
     assert (mask.movedim(2, 3)[~seen] == 0).all()
     share = 0.25 if model is None else model.config.detector.share

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource, draw_crops
 from skelact.errors import ConfigurationError, DataError
-from skelact.evaluation.finetune import ClassifierTask, build_classifier, classify, finetune
-from skelact.evaluation.linear import TestMonitor
+from skelact.evaluation.finetune import build_classifier, classify, finetune, scores_of
+from skelact.evaluation.linear import ClassifierTask, TestMonitor
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.pretrained import Pretrained, load_pretrained
@@ -50,7 +50,7 @@ def train(source, out, config=CONFIG, **options):
 def test_every_parameter_gets_a_finite_gradient(source):
     model = build_classifier(start(), 4, CONFIG).train()
     clips = source.train(np.arange(6), draw_crops(6, torch.Generator().manual_seed(0)))
-    loss, number = ClassifierTask(model, source, 0.1).loss(model, clips)
+    loss, number = ClassifierTask(model, source, scores_of, label_smoothing=0.1).loss(model, clips)
     loss.backward()
     assert number == 6
     for name, parameter in model.named_parameters():

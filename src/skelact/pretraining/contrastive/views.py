@@ -121,10 +121,7 @@ def make_views(
     Raises:
         ConfigurationError: an augmentation that these clips cannot have.
     """
-    positions, present = clips.positions, clips.present
-    seen = present.unsqueeze(-1).expand(*present.shape, positions.shape[3])
-    if clips.joint_present is not None:
-        seen = seen & clips.joint_present
+    positions, present, seen = clips.positions, clips.present, clips.seen_joints
     key = augment(positions, present, topology, config.augmentation, key_draws)
     if config.adaptive:
         query = augment(positions, present, topology, config.mild, query_draws)
