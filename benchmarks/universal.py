@@ -125,9 +125,10 @@ def main() -> None:
     )
     parser.add_argument("raw", type=Path)
     parser.add_argument("work", type=Path)
+    parser.add_argument("--only", choices=TERMS, help="make this one alone")
     arguments = parser.parse_args()
     stores = prepared(arguments.raw, arguments.work)
-    for name, terms in TERMS.items():
+    for name in [arguments.only] if arguments.only else TERMS:
         run = learn(name, arguments.work)
         card = read_json(run / CARD)
         card["clips"]["num_frames"] = FRAMES
@@ -146,7 +147,7 @@ def main() -> None:
                 print("untrained", flush=True)
                 reached(run, seen, untrained=True)
         write_json(run / CARD, card)
-        skelact.package(run, arguments.work / name, terms=terms, overwrite=(arguments.work / name).exists())
+        skelact.package(run, arguments.work / name, terms=TERMS[name], overwrite=(arguments.work / name).exists())
 
 
 if __name__ == "__main__":

@@ -229,7 +229,7 @@ def project(
     """Write a store's sequences as cameras would show them: 2-D, in pixels.
 
     Each sequence gets cameras of its own, drawn: in front of the first body or beside it, 2 to 5 m away,
-    looking up by up to 30 degrees or down by 10. What an encoder learns of them holds for the key points
+    looking down by up to 30 degrees or up by 10. What an encoder learns of them holds for the key points
     that a pose estimator finds in a film.
 
     Args:

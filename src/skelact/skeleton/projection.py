@@ -24,7 +24,7 @@ FOCAL_LENGTH = 1000.0
 DISTANCE = (2.0, 5.0)
 """From where to where the camera stands from the middle of all bodies; metres of an adult."""
 TILT = (-10.0, 30.0)
-"""By how many degrees it looks up."""
+"""By how many degrees it looks down, from where to where; below 0 it looks up."""
 ROLL = 5.0
 """By how many degrees, at most, it is turned in the plane of the picture."""
 NEAREST = 0.2
@@ -74,12 +74,12 @@ def project(
     middle = places[seen].mean(0)
     # x to the body's right, y up, z to its back, and then as the camera is placed
     upright = (places - middle) @ rotations[int(is_told.argmax())].T * (ADULT / size)
-    around, tilt, far, roll = draws.random(4)
+    around, down, far, roll = draws.random(4)
     camera = (
         upright
         @ (
             _about(2, ROLL * (2 * roll - 1))
-            @ _about(0, TILT[0] + (TILT[1] - TILT[0]) * tilt)
+            @ _about(0, -(TILT[0] + (TILT[1] - TILT[0]) * down))
             @ _about(1, turn * (2 * around - 1))
         ).T
     )

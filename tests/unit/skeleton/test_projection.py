@@ -152,8 +152,8 @@ def test_what_is_missing_already_stays_missing_and_no_errors_are_none():
     assert not wrong.positions[0, :10].any()
 
 
-@pytest.mark.parametrize(("down", "sign"), [(0.0, 1), (1.0, -1)])
-def test_the_camera_looks_from_ten_degrees_down_to_thirty_up(down, sign):
+@pytest.mark.parametrize(("down", "sign"), [(0.0, -1), (1.0, 1)])
+def test_the_camera_looks_from_ten_degrees_up_to_thirty_down(down, sign):
     """Seen from above shoulders are nearer than ankles, and so wider; seen from below ankles are."""
     shown = project(person(), "y", 90, Draws(down=down))
     shoulders, ankles = (
