@@ -147,7 +147,8 @@ def main() -> None:
                 print("untrained", flush=True)
                 reached(run, seen, untrained=True)
         write_json(run / CARD, card)
-        skelact.package(run, arguments.work / name, terms=TERMS[name], overwrite=(arguments.work / name).exists())
+        out = arguments.work / name
+        skelact.package(run, out, terms=TERMS[name], overwrite=out.exists())
 
 
 if __name__ == "__main__":

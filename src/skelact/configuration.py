@@ -46,6 +46,14 @@ class Fields:
         self.schemas, self.skip = schemas, frozenset(skip)
 
 
+class IdleSettingError(ConfigurationError):
+    """A setting that was given and does nothing beside the others."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"--{name} has no effect beside the other settings; leave it out")
+        self.name = name
+
+
 class Option:
     """Marks how a parameter is typed on the command line, where its annotation does not say it.
 
@@ -240,6 +248,43 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
             both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
             merged[key] = merge(merged[key], value) if both else value
     return merged
+
+
+def refuse_without_effect(config: Any, given: Mapping[str, Any], shipped: Mapping[str, Any]) -> None:
+    """Refuse settings that were given and do nothing beside the others.
+
+    Data classes tell which these are by a method ``without_effect``. A setting that is given as it would have
+    been without it is let through, for a file may hold them all.
+
+    Args:
+        config: a data class.
+        given: the user's settings of it, with inner tables.
+        shipped: all settings as they would be without those.
+
+    Raises:
+        IdleSettingError: one does nothing; the message names it as it is typed.
+    """
+    _refuse_without_effect(config, given, shipped, "")
+
+
+def _refuse_without_effect(
+    config: Any, given: Mapping[str, Any], shipped: Mapping[str, Any], prefix: str
+) -> None:
+    idle = config.without_effect() if hasattr(config, "without_effect") else ()
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if field.name not in given:
+            continue
+        if is_dataclass(value):
+            inner = shipped.get(field.name, {})
+            _refuse_without_effect(value, given[field.name], inner, f"{prefix}{field.name}.")
+        elif field.name in idle and value != _as_held(shipped.get(field.name, field.default)):
+            raise IdleSettingError(prefix + field.name)
+
+
+def _as_held(value: Any) -> Any:
+    """Return a value of a file as a data class holds it."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

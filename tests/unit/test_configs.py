@@ -1,6 +1,6 @@
 """Every shipped configuration builds, alone and composed."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.resources import files
 from itertools import product
 
@@ -184,3 +184,32 @@ def test_files_that_are_no_configuration_are_refused(tmp_path):
     path.write_text("- 1")
     with pytest.raises(ConfigurationError, match="expected a table of settings, got a list"):
         read_config(path, MaskedRun)
+
+
+@pytest.mark.parametrize(
+    ("method", "own", "named"),
+    [
+        ("mamp", {"training": {"momentum": 0.5}}, "training.momentum"),
+        ("moco", {"training": {"beta2": 0.5}}, "training.beta2"),
+        ("mae", {"training": {"weight_decay": 0.0, "decay_tables": True}}, "training.decay_tables"),
+        ("mamp", {"objective": {"masking": "uniform", "tau": 0.1}}, "objective.tau"),
+        ("mamp", {"objective": {"masking": "uniform", "tau_start": 0.1}}, "objective.tau_start"),
+        ("mamp", {"clips": {"min_crop_share": 1.0, "min_crop_frames": 8}}, "clips.min_crop_frames"),
+        ("moco", {"contrast": {"augmentation": {"noise": False, "noise_sigma": 0.5}}}, "noise_sigma"),
+        ("slim", {"distil": {"augmentation": {"rescale_range": [0.9, 1.1]}}}, "augmentation.rescale_range"),
+        ("mamp", {"mixing": "equal"}, "mixing"),
+    ],
+)
+def test_what_is_given_and_does_nothing_is_refused_and_a_file_of_all_settings_is_not(method, own, named):
+    common = {"data": ["store"], "protocol": ["xsub"]}
+    with pytest.raises(ConfigurationError, match=rf"^--(\S+\.)?{named} has no effect beside"):
+        find_method(method).run("tiny", merge(common, own))
+    run = find_method(method).run("tiny", common)
+    assert find_method(method).run("tiny", asdict(run)) == run
+
+
+def test_parts_of_a_batch_are_refused_where_its_sequences_are_compared():
+    own = {"data": ["store"], "protocol": ["xsub"], "training": {"accumulate": 2}}
+    with pytest.raises(ConfigurationError, match=r"^training\.accumulate: prototypes, contrast and spread"):
+        find_method("slim").run("tiny", own)
+    assert find_method("stjd-d").run("tiny", own).training.accumulate == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from skelact.errors import ConfigurationError, suggest
@@ -88,6 +88,10 @@ class ClipSettings:
             if value not in known:
                 raise ConfigurationError(f"{name}={value!r}: not known{suggest(value, known)}")
 
+    def without_effect(self) -> set[str]:
+        """Return the settings that do nothing beside the others."""
+        return {"min_crop_frames"} if self.min_crop_share == 1 else set()
+
 
 @dataclass(frozen=True)
 class AugmentationSettings:
@@ -154,7 +158,7 @@ class AugmentationSettings:
             if not 0 <= value <= 1:
                 raise ConfigurationError(f"{name}_probability is {value}, expected a share in [0, 1]")
         for name in ("shear_amplitude", "rotation_main", "rotation_minor", "noise_sigma"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}, expected 0 or more")
         if not 0 <= self.crop_padding <= 1:
             raise ConfigurationError(f"crop_padding is {self.crop_padding}, expected a share in [0, 1]")
@@ -164,10 +168,16 @@ class AugmentationSettings:
             raise ConfigurationError(f"blur_kernel is {self.blur_kernel}, expected an odd number of frames")
         for name in ("blur_sigma", "rescale_range"):
             low, high = getattr(self, name)
-            if not 0 < low <= high:
+            if not 0 < low <= high < math.inf:
                 raise ConfigurationError(f"{name} is {low} to {high}, expected 0 < smallest <= largest")
         if self.rescale_ends not in ("reflect", "hold"):
             raise ConfigurationError(f"rescale_ends is {self.rescale_ends!r}, expected 'reflect' or 'hold'")
+
+    def without_effect(self) -> set[str]:
+        """Return the strengths of augmentations that are off."""
+        names = [field.name for field in fields(self)]
+        off = [name for name in names if getattr(self, name) is False]
+        return {name for name in names if any(name.startswith(f"{switch}_") for switch in off)}
 
     def check_skeleton(self, topology: Topology, num_coordinates: int, option: str) -> None:
         """Refuse augmentations that a data set's skeletons cannot have.

@@ -47,7 +47,8 @@ class Clips(NamedTuple):
     :class:`skelact.clips.body_frames.JointSubstitutes` says."""
     seen: Tensor | None = None
     """(N, M, T, V) bool: True where the joint was there in the nearer of the two frames that the clip's frame
-    is made of; None where every body of the store has all joints in all frames."""
+    is made of; None where every body of the store has all joints in all frames, and what it shows is a
+    place and not a motion, whose 0 says that somebody is still."""
 
     @property
     def seen_joints(self) -> Tensor:
@@ -281,7 +282,7 @@ class ClipSource:
             joint_present[clip, body] = self._frames.seen_joints(chosen[clip], body, crops)
             joint_present = joint_present.to(device)
         seen = None
-        if not self._frames.all_seen:
+        if not self._frames.all_seen or settings.stream.endswith("motion"):  # there stillness is 0 as well
             seen_BTV = self._frames.seen_at(chosen[clip], body, plan)
             seen_NMTV = np.zeros((*present.shape, *seen_BTV.shape[1:]), np.bool_)
             seen_NMTV[clip, body] = seen_BTV

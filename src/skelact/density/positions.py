@@ -45,7 +45,7 @@ def body_size(positions: Tensor) -> Tensor:
     Returns:
         (...) in the unit of the positions; NaN where no frame shows two joints.
     """
-    places = positions.detach().cpu().numpy()
+    places = positions.detach().to(torch.promote_types(positions.dtype, torch.float32)).cpu().numpy()
     size = view.body_size(places, ~np.isnan(places).any(-1))
     return torch.as_tensor(size, dtype=positions.dtype, device=positions.device)
 
@@ -246,7 +246,7 @@ def prime_of(density: Tensor, change: Tensor, share: float = SHARE) -> Tensor:
     """
     places = change.nan_to_num(-1.0).flatten()
     num_seen = int((places >= 0).sum())
-    chosen = places.topk(math.ceil(share * num_seen)).indices
+    chosen = places.topk(math.ceil(share * num_seen - 1e-9)).indices
     is_prime = torch.zeros_like(places, dtype=torch.bool)
     is_prime[chosen] = places[chosen] > MOTIONLESS_CHANGE * density.nanmean()
     return is_prime.view(change.shape)

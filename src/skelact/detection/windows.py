@@ -12,6 +12,7 @@ from skelact.detection.settings import WindowConfig
 from skelact.evaluation.features import batch_size_of
 from skelact.models.backbone import Backbone, features_of
 from skelact.models.heads import pool
+from skelact.models.token_encoder import TokenEncoder
 
 
 def sliding_windows(num_frames: int, config: WindowConfig) -> Windows:
@@ -61,8 +62,15 @@ def frame_features(
 
 
 def step_features(encoder: Backbone, clips: Clips) -> Tensor:
-    """Return the (N, T', D) mean over joints and bodies at every time step of clips."""
+    """Return the (N, T', D) mean over joints and bodies at every time step of clips.
+
+    Of an encoder in which tokens can be missing, it is the mean over those that are there.
+    """
     features = features_of(encoder, clips.positions, clips.present, clips.seen)  # (N, M, T', V, D)
+    if isinstance(encoder, TokenEncoder):
+        is_there = encoder.tokens_there(clips.positions, clips.present, clips.seen)  # (N, M, T', V)
+        of_bodies = features.sum(3) / is_there.sum(3).clamp(min=1).unsqueeze(-1)
+        return of_bodies.sum(1) / is_there.any(3).sum(1).clamp(min=1).unsqueeze(-1)
     num_steps = features.shape[2]
     steps = features.transpose(1, 2).flatten(0, 1).unsqueeze(2)  # (N * T', M, 1, V, D)
     pooled = pool(steps, clips.present.repeat_interleave(num_steps, 0), encoder.absent)

@@ -42,6 +42,7 @@ from skelact.pretraining.identity import (
 from skelact.processor import choose_threads
 from skelact.store.protocols import Split
 from skelact.training.config import Resume
+from skelact.training.devices import other_arithmetic
 from skelact.training.log import GO_ON, METRICS, read_metrics
 from skelact.training.loop import Indices, fit
 from skelact.training.optimisers import layer_decay_scales
@@ -171,6 +172,7 @@ def finetune(
                     "data_hash": source.store.content_hash,
                     MEASURES: measures([source.store]),
                     "num_training_sequences": len(split.train),
+                    **other_arithmetic(config.training),
                     "head": head,
                     "class_names": class_names,
                 },

@@ -204,6 +204,10 @@ class TokenEncoder(nn.Module):
         steps = rearrange(seen_BTV, "B (t p) V -> B t p V", p=self.config.patch_frames)
         return bodies, steps.any(2)
 
+    def tokens_there(self, clips: Tensor, present: Tensor, seen: Tensor | None) -> Tensor:
+        """Return (N, M, T', V) bool, True for tokens that are there; arguments as for :meth:`forward`."""
+        return _in_slots(self.tokens_of(clips, present, seen)[1], present)
+
     def encode(
         self,
         patches: Tensor,

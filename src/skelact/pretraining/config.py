@@ -55,6 +55,10 @@ class RunConfig:
                 f"{len(self.protocol)} protocols for {len(self.data)} stores; give one for each or for all"
             )
 
+    def without_effect(self) -> set[str]:
+        """Return the settings that do nothing beside the others."""
+        return {"mixing"} if len(self.data) == 1 else set()
+
     @property
     def sides(self) -> list[tuple[str, str]]:
         """Every store's folder with its protocol."""
@@ -112,6 +116,11 @@ class DistilledRun(RunConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_views(self, "distilled")
+        if self.training.accumulate > 1 and self.distil.looks_at_whole_batch:
+            raise ConfigurationError(
+                "training.accumulate: prototypes, contrast and spread look at all sequences of a batch, and "
+                "would see those of a part; leave it out, and choose a smaller training.batch_size for memory"
+            )
         self.distil.check_clips(self.clips.num_frames, self.model.patch_frames, self.model.depth)
         if not self.distil.has_prototypes and self.model.head.prototypes != _prototypes_of(self.size):
             raise ConfigurationError(

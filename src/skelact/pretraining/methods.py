@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_type_hints
 
 from skelact.clips.settings import IN_THE_PLANE, ClipSettings
-from skelact.configuration import instantiate, merge, named_config
+from skelact.configuration import instantiate, merge, named_config, refuse_without_effect
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.limits import check_limit
 from skelact.models.sizes import ContrastiveSizes, EncoderConfig, MaskedSizes, STGCNConfig
@@ -347,6 +347,8 @@ class Method:
         """
         settings = self.settings(size, own, flat=flat)
         run: Run = instantiate(self.family.settings, settings, f"method {self.name}")
+        shipped = merge(_shipped("pretrain", self.name), *self.family.layers(size, own or {}))
+        refuse_without_effect(run, own or {}, shipped)
         return run
 
 

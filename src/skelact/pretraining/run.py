@@ -37,6 +37,7 @@ from skelact.store.left_out import LeftOut
 from skelact.store.protocols import Split, training_side
 from skelact.store.store import Store
 from skelact.training.config import Resume
+from skelact.training.devices import other_arithmetic
 from skelact.training.log import GO_ON
 from skelact.training.loop import Callback, FigureCallback, Task, fit, make_fabric
 from skelact.training.run_folder import beginning, read_settings, run_folder
@@ -168,6 +169,7 @@ def pretrain(
                 **listed,
                 MEASURES: measures(source.stores),
                 "num_training_sequences": len(train),
+                **other_arithmetic(config.training),
                 "code": code_version(),
                 "packages": package_versions(),
             }

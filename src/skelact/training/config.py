@@ -11,8 +11,9 @@ from skelact.errors import ConfigurationError
 NUMERICALLY_NEUTRAL = ("workers", "checkpoint_every", "keep_checkpoints", "tensorboard", "logger")
 """Settings of a training that change no number, so that a resumed run may have others."""
 ROUNDING_ONLY = ("devices", "nodes", "accelerator", "compile")
-"""Settings that change the order of additions alone: results that differ in them are of one method, and a run
-that is resumed may have others."""
+"""Settings that change the order of additions, and, where a model drops numbers or blocks by chance or has
+batch norms, what each process draws: results that differ in them are of one method, and a run that is resumed
+may have others."""
 
 Resume = bool | Literal["auto"]
 """Whether a run goes on; ``auto``: it does where it has begun, so that a cluster may repeat the command."""
@@ -46,7 +47,7 @@ class TrainingConfig:
     weight_decay: float = 0.05
     """Weight decay; biases and norms are spared."""
     decay_tables: bool = False
-    """Whether position tables and the mask token decay too, as in the published runs."""
+    """Whether position tables and a decoder's mask token decay too, as in the published runs."""
     beta1: float = 0.9
     """AdamW: decay of the first moment."""
     beta2: float = 0.95
@@ -98,7 +99,7 @@ class TrainingConfig:
                 f"and none above {MOST_RATE:g}"
             )
         for name in ("weight_decay", "momentum", "beta1", "beta2"):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigurationError(f"training.{name} is {getattr(self, name)}, expected 0 or more")
         if max(self.beta1, self.beta2, self.momentum) >= 1:
             raise ConfigurationError("training.beta1, beta2 and momentum must be below 1")
@@ -123,6 +124,11 @@ class TrainingConfig:
                 f"training.batch_size {self.batch_size} is less than {self.devices} devices times "
                 f"training.accumulate {self.accumulate}"
             )
+
+    def without_effect(self) -> set[str]:
+        """Return the settings that do nothing beside the others."""
+        found = {"momentum"} if self.optimiser == "adamw" else {"beta1", "beta2"}
+        return found if self.weight_decay else found | {"decay_tables"}
 
     def rate(self, epoch: float) -> float:
         """Return the learning rate at ``epoch``, counted in fractions: epoch + iteration / iterations.

@@ -168,6 +168,12 @@ def precision_here(config: TrainingConfig) -> Literal["32", "bf16"]:
     return "bf16" if has_it and torch.backends.cpu.get_cpu_capability() == "AVX512" else "32"
 
 
+def other_arithmetic(config: TrainingConfig) -> dict[str, str]:
+    """Return what a card says where a run computed in another precision than its configuration's."""
+    here = precision_here(config)
+    return {} if here == config.precision else {"computed_in": here}
+
+
 def _leave_group() -> None:
     """End the threads by which processes talk while Python still runs; torch aborts where they outlive it.
 

@@ -170,6 +170,8 @@ def fit(
             )
         )
         signals = stack.enter_context(stop_signals())
+        on_gpu = [fabric.device] if fabric.device.type == "cuda" else []
+        stack.enter_context(torch.random.fork_rng(on_gpu))  # what the caller draws stays the caller's
         steps = stack.enter_context(
             prefetch(beside_steps(make, fabric.device), plan.steps(done), config.workers)
         )

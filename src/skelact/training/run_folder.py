@@ -121,6 +121,8 @@ def open_folder(
     before = {**flatten(defaults or {}), **flatten(read_settings(out))}
     now = flatten(config)
     free = {f"training.{name}" for name in (*NUMERICALLY_NEUTRAL, *ROUNDING_ONLY)}
+    if before.get("data_hash") is not None and before["data_hash"] == now.get("data_hash"):
+        free.add("data")  # the same, whatever its path
     for key in sorted({*before, *now} - free):
         if before.get(key) != now.get(key):
             raise ConfigurationError(

@@ -81,8 +81,13 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.batch_size % self.world_size:
+            fits = self.batch_size // self.world_size * self.world_size
+            cut = self.batch_size < self.config.batch_size
             raise ConfigurationError(
-                f"a batch of {self.batch_size} sequences does not divide among {self.world_size} processes"
+                f"training.batch_size is {self.config.batch_size}"
+                + (f", and {self.batch_size} sequences train" if cut else "")
+                + f": {self.batch_size} do not divide among {self.world_size} processes; "
+                + (f"choose {fits}, or fewer processes" if fits else "choose fewer processes")
             )
         per_process = self.batch_size // self.world_size
         if self.config.accumulate > per_process:

@@ -155,3 +155,11 @@ def test_where_everything_is_seen_clips_do_not_say_so(tmp_path: Path) -> None:
     whole = replace(sequence, present=np.ones((1, 30), np.bool_), joint_present=None)
     source = ClipSource(write(tmp_path / "whole", [whole]), ClipSettings(num_frames=16, min_crop_frames=8))
     assert source.train([0], draw_crops(1, torch.Generator())).seen is None
+
+
+def test_stillness_is_told_from_absence_where_clips_show_motion(small_store: Store) -> None:
+    source = ClipSource(small_store, ClipSettings(num_frames=8, stream="motion"))
+    clips = source.test([0])
+    assert clips.seen is not None
+    assert clips.seen[clips.present].all()
+    assert not clips.positions[:, :, -1].any()  # nothing moves in the last frame, and it is seen

@@ -217,3 +217,15 @@ def test_arrays_without_torch_have_the_same_density(share_missing, num_coordinat
     np.testing.assert_allclose(arrays.change(density, 5), density_change(density, step=5), atol=1e-10)
     np.testing.assert_allclose(arrays.change(density[:4], 5), density_change(density[:4], step=5))
     assert (4 in arrays.rank_joints(arrays.change(density, 5))) == (not share_missing)
+
+
+def test_bfloat16_is_taken_and_comes_back():
+    positions = torch.rand(4, 25, 3).to(torch.bfloat16)
+    density = joint_density(positions)
+    assert density.dtype == torch.bfloat16
+    torch.testing.assert_close(density.float(), joint_density(positions.float()), atol=2e-2, rtol=0)
+
+
+def test_a_share_of_places_that_is_whole_is_not_rounded_up():
+    positions = torch.rand(4, 25, 3)
+    assert int(prime_joints(positions, share=0.07).sum()) == 7  # 0.07 * 100 is 7.000000000000001

@@ -8,11 +8,20 @@ from skelact.clips.sampling import Windows
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import Clips, ClipSource
 from skelact.detection.settings import WindowConfig
-from skelact.detection.windows import centre_clips, frame_features, sliding_windows, steps_of_frames
+from skelact.detection.windows import (
+    centre_clips,
+    frame_features,
+    sliding_windows,
+    step_features,
+    steps_of_frames,
+)
 from skelact.errors import ConfigurationError, DataError
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.heads import pool
 from skelact.models.sizes import EncoderConfig
+from skelact.models.token_encoder import TokenEncoder
+from skelact.models.token_sizes import TokenEncoderConfig
+from skelact.skeleton.tables import NTU_25
 from skelact.store.store import Store
 
 
@@ -112,3 +121,20 @@ def test_centring_moves_the_first_body_that_is_there_and_nothing_that_is_not() -
 def test_windows_out_of_range_are_named(length: int, stride: int, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         WindowConfig(length, stride)
+
+
+def test_of_joint_tokens_only_those_that_are_there_count() -> None:
+    torch.manual_seed(0)
+    sizes = TokenEncoderConfig(num_joints=25, patch_frames=4, width=16, depth=1, num_heads=2)
+    encoder = TokenEncoder(sizes, NTU_25).eval()
+    positions, seen = torch.rand(1, 2, 8, 25, 3) + 1, torch.ones(1, 2, 8, 25, dtype=torch.bool)
+    seen[0, 0, :, 10:] = False  # of the first body 10 joints, and the second is there at the end alone
+    seen[0, 1, :4] = False
+    clips = Clips(positions * seen[..., None], torch.ones(1, 2, dtype=torch.bool), *[torch.zeros(1)] * 2)
+    clips = clips._replace(seen=seen)
+    with torch.no_grad():
+        features = encoder(clips.positions, clips.present, seen)[0]
+        found = step_features(encoder, clips)[0]
+    first = features[0, :, :10].mean(1)
+    torch.testing.assert_close(found[0], first[0])
+    torch.testing.assert_close(found[1], (first[1] + features[1, 1].mean(0)) / 2)

@@ -132,3 +132,9 @@ def test_bandwidths_change_when_training(monkeypatch):
     change = (model.density.bandwidth / before).log().abs()
     assert change.max() > 0.02
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("learning", ["difficulty", "weighting"])
+def test_motion_that_steers_has_no_density_to_learn(learning):
+    with pytest.raises(ConfigurationError, match="masking motion has no density to learn"):
+        MaskedObjective(masking="motion", density="learned", learning=learning)

@@ -110,3 +110,7 @@ def test_tubes_of_one_step_are_tokens():
 def test_strengths_that_mean_nothing_are_refused(setting):
     with pytest.raises(ConfigurationError, match=next(iter(setting))):
         MaskingStrength(**setting)
+
+
+def test_a_single_step_has_no_motion():
+    assert motion_intensity(torch.ones(2, 1, 5, 12)).tolist() == [[[0.0] * 5]] * 2

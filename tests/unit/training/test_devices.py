@@ -10,7 +10,7 @@ import torch
 
 from skelact.errors import SkelactWarning
 from skelact.training.config import TrainingConfig
-from skelact.training.devices import beside_steps, make_fabric
+from skelact.training.devices import beside_steps, make_fabric, other_arithmetic
 
 JOB = {"NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0", "JOB_ID": "7", "JOB_NAME": "ntu60"}
 CODE = """
@@ -85,6 +85,7 @@ def test_bfloat16_is_computed_where_the_processor_has_it(monkeypatch, has_instru
         fabric = make_fabric(config)
     lines = [str(each.message) for each in caught if issubclass(each.category, SkelactWarning)]
     assert any("computes in float32" in line for line in lines) is not computes
+    assert other_arithmetic(config) == ({} if computes else {"computed_in": "32"})
     with fabric.autocast():
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if computes else torch.float32)

@@ -332,7 +332,30 @@ def test_what_a_killed_start_leaves_is_no_run(tmp_path):
         open_folder(tmp_path / "run", {"seed": 1}, resume=False)
 
 
+def test_a_run_goes_on_with_its_data_under_another_path_and_with_no_other(tmp_path):
+    begun = {"data": ["a/store"], "data_hash": "1", "seed": 1}
+    open_folder(tmp_path / "run", begun, resume=False)
+    open_folder(tmp_path / "run", {**begun, "data": ["/all/a/store"]}, resume=True)
+    for other, key in (({"data_hash": "2"}, "data_hash"), ({"data": ["b"], "data_hash": "2"}, "data")):
+        with pytest.raises(ConfigurationError, match=f"was started with {key} "):
+            open_folder(tmp_path / "run", {**begun, **other}, resume=True)
+
+
 @pytest.mark.parametrize("rate", [1e300, -1.0, float("nan"), float("inf")])
 def test_a_rate_that_no_weight_can_take_is_refused(rate):
     with pytest.raises(ConfigurationError, match="none above 1e"):
         TrainingConfig(lr=rate)
+
+
+def test_what_the_caller_draws_stays_the_caller_s():
+    drawn = set()
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        expected = torch.rand(())
+        torch.manual_seed(seed)
+        task = ToyTask()
+        torch.manual_seed(seed)
+        train(task)
+        assert torch.rand(()) == expected
+        drawn.add(float(expected))
+    assert len(drawn) == 2

@@ -43,5 +43,7 @@ def test_more_parts_than_sequences_are_refused():
         Plan(INDICES[:4], replace(CONFIG, accumulate=5))
     with pytest.raises(ConfigurationError, match=r"is less than 1 devices times training\.accumulate 9"):
         replace(CONFIG, accumulate=9)
-    with pytest.raises(ConfigurationError, match="does not divide among 3 processes"):
+    with pytest.raises(ConfigurationError, match="size is 8: 8 do not divide among 3 processes; choose 6"):
         plan(world_size=3)
+    with pytest.raises(ConfigurationError, match=r"is 8, and 5 sequences train: 5 do not .* 2 .* choose 4"):
+        Plan(INDICES[:5], CONFIG, 0, 2)

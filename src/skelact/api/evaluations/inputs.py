@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from skelact.configuration import PathLike, Table, instantiate, merge, named_config, read_config
+from skelact.configuration import (
+    PathLike,
+    Table,
+    instantiate,
+    merge,
+    named_config,
+    read_config,
+    refuse_without_effect,
+)
 from skelact.errors import ConfigurationError, SkelactWarning
 from skelact.store.left_out import LeftOut
 from skelact.store.protocols import ALL
@@ -48,8 +56,11 @@ def training_settings(
                 raise ConfigurationError(
                     f"evaluate {name}: --training.{key} has no effect here; leave it out"
                 )
-    content = merge(named_config("evaluate", name), file, own, {"training": short} if short else {})
-    return instantiate(schema, content, f"evaluate {name}")
+    shipped = named_config("evaluate", name)
+    given = merge(file, own, {"training": short} if short else {})
+    settings = instantiate(schema, merge(shipped, given), f"evaluate {name}")
+    refuse_without_effect(settings, given, shipped)
+    return settings
 
 
 def read_left_out(path: PathLike | None, store: Store) -> LeftOut | None:

@@ -118,9 +118,9 @@ def spread(embeddings: Tensor) -> Tensor:
     own = normalize(embeddings.float(), dim=1)
     everywhere = gather_rows(own.detach())
     num, total = len(own), len(everywhere)
+    start = rows_before(num, own.device)  # of all processes, so before one of them returns
     if total < 2 or num == 0:
         return own.sum() * 0
-    start = rows_before(num, own.device)
     rows = torch.cat([everywhere[:start], own, everywhere[start + num :]])
     with torch.no_grad():
         similarity = everywhere @ everywhere.mT

@@ -191,6 +191,11 @@ class DistilledObjective:
         return self.class_weight > 0 or self.has_prime_views
 
     @property
+    def looks_at_whole_batch(self) -> bool:
+        """Whether the loss of a sequence depends on the others of its batch."""
+        return self.has_prototypes or self.needs_class_tokens or self.spread_weight > 0
+
+    @property
     def stretches(self) -> tuple[int, ...]:
         """Frames of the stretches that are cut."""
         return self.local_frames if self.needs_class_tokens else ()

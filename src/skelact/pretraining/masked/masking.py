@@ -102,7 +102,10 @@ def motion_intensity(patches: Tensor) -> Tensor:
         patches: (B, T', V, P).
 
     Returns:
-        (B, T', V) mean absolute difference in metres; the first step copies the second's.
+        (B, T', V) mean absolute difference in metres; the first step copies the second's, and where it is
+        alone nothing moves.
     """
+    if patches.shape[1] == 1:
+        return torch.zeros_like(patches[..., 0])
     later = patches.diff(dim=1).abs().mean(-1)
     return torch.cat([later[:, :1], later], 1)

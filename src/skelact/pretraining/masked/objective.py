@@ -122,11 +122,20 @@ class MaskedObjective(MaskingStrength):
                 )
         if self.target != "motion" and self.motion_stride != 1:
             raise ConfigurationError(f"motion_stride has no effect on the target {self.target}")
-        if self.density == "learned" and self.masking != "density" and self.learning == "difficulty":
+        if self.density == "learned" and self.masking == "motion":
             raise ConfigurationError(
-                f"density learned has no effect with masking {self.masking}: choose masking density, or "
+                "masking motion has no density to learn; choose masking density, or leave out density learned"
+            )
+        if self.density == "learned" and self.masking == "uniform" and self.learning == "difficulty":
+            raise ConfigurationError(
+                "density learned has no effect with masking uniform: choose masking density, or "
                 "learning weighting, where the density weighs the errors"
             )
+
+    def without_effect(self) -> set[str]:
+        """Return the settings that do nothing beside the others."""
+        steers = self.masking != "uniform" or self.has_density
+        return set() if steers else {"tau", "tau_start"}
 
     @property
     def has_density(self) -> bool:
