@@ -203,9 +203,12 @@ def test_a_resumed_run_may_have_other_workers_but_no_other_parts(
 def test_recordings_that_are_too_short_to_be_cropped_are_told(
     store_path, tmp_path, pretrain_arguments, capsys
 ):
-    told = "training sequences have no more than clips.min_crop_frames = 100000 frames"
-    whole = ("--clips.min_crop_share", "1")  # whole sequences are what was asked for
-    for least, more, is_told in ((8, (), False), (100_000, (), True), (100_000, whole, False)):
-        options = ["--epochs", "1", "--clips.min_crop_frames", str(least), *more]
-        assert main(pretrain_arguments(store_path, tmp_path / f"{least}{len(more)}", *options)) == 0
+    told = "training sequences have no more than clips.min_crop_frames = "
+    whole = ["--clips.min_crop_share", "1"]  # whole sequences are what was asked for
+    few, most = (["--clips.min_crop_frames", str(least)] for least in (8, 100_000))
+    for number, (options, is_told) in enumerate(((few, False), (most, True), (whole, False))):
+        out = tmp_path / str(number)
+        assert main(pretrain_arguments(store_path, out, "--epochs", "1", *options)) == 0
         assert (told in capsys.readouterr().err) == is_told
+    assert main(pretrain_arguments(store_path, tmp_path / "idle", *whole, *most)) == 2
+    assert "--clips.min_crop_frames has no effect beside" in capsys.readouterr().err
