@@ -40,10 +40,18 @@ class Fields:
     Args:
         schemas: the data classes.
         skip: fields that have no effect here.
+        shipped: kind and name of the file that gives the defaults where the classes do not.
+        varying: what gives the defaults where that is not one file, in words.
     """
 
-    def __init__(self, *schemas: type, skip: Collection[str] = ()) -> None:
-        self.schemas, self.skip = schemas, frozenset(skip)
+    def __init__(
+        self,
+        *schemas: type,
+        skip: Collection[str] = (),
+        shipped: tuple[str, str] | None = None,
+        varying: str = "",
+    ) -> None:
+        self.schemas, self.skip, self.shipped, self.varying = schemas, frozenset(skip), shipped, varying
 
 
 class IdleSettingError(ConfigurationError):
@@ -248,6 +256,19 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
             both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
             merged[key] = merge(merged[key], value) if both else value
     return merged
+
+
+def refuse_two_values(short: Mapping[str, Any], table: Mapping[str, Any], name: str = "training") -> None:
+    """Refuse a setting that is given twice, by its short name and in its table, with two values.
+
+    Raises:
+        ConfigurationError: the first such setting.
+    """
+    for key, value in short.items():
+        if key in table and table[key] != value:
+            raise ConfigurationError(
+                f"--{key} {option_text(value)} and --{name}.{key} {option_text(table[key])}: give one of them"
+            )
 
 
 def refuse_without_effect(config: Any, given: Mapping[str, Any], shipped: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -79,3 +80,8 @@ def printable_lines(text: str) -> str:
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+
+
+def typed(path: object) -> str:
+    """Return a path as one types it in a shell, in quotes where it needs them."""
+    return shlex.quote(str(path))

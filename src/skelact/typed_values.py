@@ -33,6 +33,8 @@ LARGEST = 3.4e38
 """No setting is a larger number, infinity excepted: networks compute in float32."""
 _MOST_NAME = 255
 """Bytes of a name in a folder, on the file systems in use."""
+_MOST_PATH = 4095
+"""Bytes of a path."""
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
@@ -82,7 +84,8 @@ def from_text(text: str, hint: Any, where: str) -> Any:
             listed = (None, reason)
         found, reason = listed if not listed[1] else (found, reason)
     if reason:
-        raise ConfigurationError(f"{where} is {shown(text)}, {reason}")
+        typed = f"; type it as '[{text}]'" if takes_texts and text.strip() and "[" not in text else ""
+        raise ConfigurationError(f"{where} is {shown(text)}, {reason}{typed}")
     return found
 
 
@@ -212,4 +215,6 @@ def _fault_of_path(value: str | os.PathLike[str]) -> str:
         longest = max(len(os.fsencode(part)) for part in text.split("/"))
     except UnicodeEncodeError:
         return "expected a path, and this one has half a character"
+    if len(os.fsencode(text)) > _MOST_PATH:
+        return f"expected a path of up to {_MOST_PATH} bytes"
     return "" if longest <= _MOST_NAME else f"expected a path whose names have up to {_MOST_NAME} bytes"

@@ -86,3 +86,10 @@ def test_demo_does_not_touch_a_folder_of_something_else(tmp_path, capsys):
     assert main(["demo", "--out", str(tmp_path), *SMALL]) == 2
     assert "holds no demo" in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", ["[]", '{"quick": true}'])
+def test_a_demo_that_does_not_tell_what_it_is_made_with_is_refused(content, tmp_path, capsys):
+    (tmp_path / "demo.json").write_text(content)
+    assert main(["demo", "--out", str(tmp_path), *SMALL]) == 2
+    assert "demo.json: does not tell what the demo is made with" in capsys.readouterr().err

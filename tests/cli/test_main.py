@@ -1,4 +1,5 @@
 import re
+import shlex
 import subprocess
 import sys
 import warnings
@@ -21,6 +22,36 @@ def test_help_lists_every_command(capsys):
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"skelact {__version__}\n"
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_a_family_of_commands_is_listed(option, capsys):
+    assert main(["data", option]) == 0
+    assert capsys.readouterr().out.startswith("usage: skelact data WHAT")
+
+
+def test_who_reads_no_further_hears_nothing():
+    done = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m skelact --help | true",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr == ""
+
+
+def test_defaults_in_the_help_are_those_of_the_command(capsys):
+    for words, shown in (
+        (["evaluate", "linear"], r"lr NUMBER .*?\(default: 0\.1\)"),
+        (["evaluate", "semi"], r"batch_size INT .*?\(default: 48\)"),
+        (["pretrain"], r"objective: [^\n]* \(defaults: those of the method and the size"),
+        (["data", "project"], r"--jitter NUMBER .*?\(default: 0\.0\).*--seed INT .*?\(default: 0\)"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*words, "--help-all"])
+        assert re.search(shown, capsys.readouterr().out, re.S), words
 
 
 def test_python_runs_the_package_as_the_command():

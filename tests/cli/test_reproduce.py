@@ -258,6 +258,9 @@ def test_a_failed_command_and_a_foreign_run_stop_the_suite(reproduce, tmp_path, 
         (["--table", "no/x.md"], "No such file"),
         (["--collect", "nowhere"], "nowhere: no such folder"),
         (["--collect", "runs", "--dry-run"], "--collect writes, --dry-run does not"),
+        (["--collect", ".", "--table", "x.md", "--only", "*"], "--table writes all tables"),
+        (["--collect", ".", "--jobs", "2"], "--jobs has no effect with --collect, which runs nothing"),
+        (["--dry-run", "--launcher", "local"], "--launcher has no effect with --dry-run"),
     ],
 )
 def test_what_cannot_be_is_refused(reproduce, capsys, more, message):
@@ -343,3 +346,10 @@ def test_a_suite_that_is_told_to_stop_goes_on_in_the_middle_of_a_pretraining(tmp
     plan = subprocess.run([*command, "--dry-run"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "--resume" in plan.stdout
     assert "no estimate for 2 commands" in plan.stdout
+
+
+def test_a_document_that_is_no_text_is_named(reproduce, tmp_path, capsys):
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "bad.md").write_bytes(b"# \xff")
+    assert reproduce("--table", str(tmp_path / "pages"))[0] == 2
+    assert "bad.md: byte 2 is not UTF-8" in capsys.readouterr().err

@@ -264,11 +264,11 @@ def all_of(stream):
 
 def test_events_of_a_stream_are_those_of_the_model(client, model, pose):
     frames = pose["bodies"][0]["positions"]
-    expected = model.stream(window=1, every=5, begin=0.01, end=0.01)
+    expected = model.stream(window=1, every=5, begin=0.01, end=0.01, top=1)
     events = [
         event.to_dict() for frame in frames for event in expected.frame({7: np.array(frame)}, fps=30.0)
     ] + [event.to_dict() for event in expected.finish()]
-    address, here = "/stream?window=1&every=5&begin=0.01&end=0.01", {"Host": "127.0.0.1:8000"}
+    address, here = "/stream?window=1&every=5&begin=0.01&end=0.01&top=1", {"Host": "127.0.0.1:8000"}
     with client.websocket_connect(address, headers=here) as stream:
         stream.send_json({"topology": "ntu-25", "fps": 30})
         for frame in frames:
@@ -299,6 +299,7 @@ def test_events_of_a_stream_are_those_of_the_model(client, model, pose):
         ("{}", "?window=1e-300", streaming.WRONG, "window is 1e-300"),
         ("{}", "?evry=3", streaming.WRONG, "did you mean 'every'"),
         ("{}", "?every=x", streaming.WRONG, "every"),
+        ("{}", "?top=0", streaming.WRONG, "top is 0"),
     ],
 )
 def test_broken_frames_close_a_stream_with_a_reason(client, message, query, code, reason):

@@ -127,6 +127,14 @@ def test_what_was_seen_until_ctrl_c_is_written(folder, tmp_path, capsys, monkeyp
     assert read(tmp_path / "some.json").num_frames == 7
 
 
+def test_at_the_limit_what_was_seen_is_written(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SKELACT_LIMITS", "frames=7")
+    status, told, err = run(capsys, "video", folder / "clip.mp4", "--out", tmp_path / "some.json")
+    assert (status, err) == (0, "")
+    assert "the rest was not looked at: " in told
+    assert read(tmp_path / "some.json").num_frames == 7
+
+
 def test_a_camera_is_looked_at_for_some_seconds(folder, tmp_path, capsys, monkeypatch):
     import cv2
 

@@ -31,15 +31,15 @@ def browse(
     Args:
         store: the store
         out: write the page with all recordings into this file (.html) instead
-        port: of the address; 0 takes a free one
-        browser: print the address, and do not open it
+        port: of the address; 0 takes the store's own, under which the browser finds its marks again
+        browser: open the page in a browser (--no-browser: print the address alone)
 
     Raises:
         DataError: no store, one too large for a file, or a page that cannot be written.
         ConfigurationError: options of an address with ``out``.
     """
     from skelact.reports.browser import answer, browser_page
-    from skelact.reports.serving import serve
+    from skelact.reports.serving import own_port, serve
 
     if out is not None:
         check_page_name(out)
@@ -49,5 +49,6 @@ def browse(
     page = browser_page(opened, recordings, whole=out is not None)
     if out is not None:
         return View(opened.path.name, page).save(out)
+    port = port or own_port(opened.content_hash)
     serve(page, port, browser=browser, answer=partial(answer, opened, recordings))
     return None

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,7 @@ from skelact.formats.manifest import is_manifest
 from skelact.formats.notes import Note
 from skelact.formats.notes import summary as notes_summary
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.skeleton.view import Axis
+from skelact.skeleton.view import Axis, in_the_plane
 from skelact.store.conventions import estimated_up
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.in_memory import store_in_memory
@@ -38,8 +37,6 @@ MOST_FILES = 5_000
 _ABOVE = 3
 """Folders, from that of a file upwards, in which a manifest may name it."""
 _WIDTH, _HEIGHT = 38, 18
-_UP = {"x": (1, 0), "y": (0, 1), "z": (0, 2)}
-"""Which coordinates of a skeleton with this axis up go to the right and upwards in a drawing."""
 
 
 @dataclass(frozen=True)
@@ -129,15 +126,12 @@ class Check:
 
     def upright(self) -> npt.NDArray[np.float64]:
         """Return all bodies: (M, T, V, 2) to the right and upwards; NaN is unseen."""
-        points = self.sequence.positions.astype(np.float64)
-        points[~self.sequence.seen] = np.nan
-        flat = points.shape[3] == 2
-        up = self.data_set.up or self._up() or ("-y" if flat else "y")
-        right, upwards = _UP[up[-1]]
-        picture: npt.NDArray[np.float64] = points[..., [right, min(upwards, points.shape[3] - 1)]]
-        if up.startswith("-"):
-            picture[..., 1] *= -1
-        return picture
+        return in_the_plane(self.sequence.with_nan(), self.shown_up)
+
+    @property
+    def shown_up(self) -> Axis | None:
+        """The axis that points up, as the data set tells it or the people stand."""
+        return self.data_set.up or self._up()
 
     def _moment(self) -> tuple[int, npt.NDArray[np.intp]]:
         """Return the middle one of the frames that show the most people, and the numbers of those."""
@@ -318,11 +312,9 @@ def _draw(made: Check, path: Path) -> None:
 
     check_name(path)
     shown = made.sequence.present[body := int(np.argmax(made.sequence.present.any(1)))]
-    positions = made.upright()[body, shown]
+    positions = made.sequence.with_nan()[body, shown].astype(np.float64)
     fps, num = made.sequence.fps, made.sequence.num_bodies
     title = made.sequence.name + (f", person {body + 1} of {num}" if num > 1 else "")
-    picture: Any = strip_figure(
-        Recording(positions, made.sequence.topology, title, None if fps is None else 1 / fps)
-    )
-    picture.axes[0].set_ylabel(f"height ({made.unit or 'unit not told'})")
-    write_figure(picture, path)
+    seconds = None if fps is None else 1 / fps
+    recording = Recording(positions, made.sequence.topology, title, seconds, made.shown_up, made.unit)
+    write_figure(strip_figure(recording), path)

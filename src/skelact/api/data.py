@@ -100,8 +100,8 @@ def prepare(
             kinetics-skeleton, coco-keypoints, mediapipe, csv, npy, c3d or pose
         raw: folder or archive with the raw recordings; npz, pyskl: the file
         store: folder to write
-        centre: leave positions in the camera's coordinates
-        positions: float32: exactly; int16: half the space, within 0.05 mm
+        centre: move each sequence's origin to its first body's centre joint (--no-centre: leave it)
+        positions: float32: exactly; int16: half the space, within 0.05 mm up to 3 m from the origin
         workers: processes that read and clean; default: one a CPU
         strict: stop at the first recording that cannot be used
         overwrite: replace STORE (or the part) if it is a store already

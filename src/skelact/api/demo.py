@@ -121,7 +121,11 @@ def _remember_settings(out: Path, settings: Mapping[str, int]) -> None:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise DataError(f"{out}: exists and holds no demo; choose another --out")
         write_json(out / SETTINGS, settings, "choose another --out")
-    before = {"quick": False, **read_json(out / SETTINGS, "remove it, or choose another --out")}
+    remedy = "remove it, or choose another --out"
+    before = read_json(out / SETTINGS, remedy)
+    if not isinstance(before, dict) or not {*settings} - {"quick"} <= before.keys():
+        raise DataError(f"{out / SETTINGS}: does not tell what the demo is made with; {remedy}")
+    before = {"quick": False, **before}
     if before != settings:
         made = [f"--{name.replace('_', '-')} {before[name]}" for name in before if name != "quick"]
         made += ["--quick"] if before["quick"] else []

@@ -11,7 +11,7 @@ def methods() -> dict[str, str]:
 
     Example:
         >>> skelact.methods()["stjd-mp"]
-        'masked motion prediction; joints whose density changes most are hidden, as published'
+        'STJD-MP: the change of joint density decides what is hidden, motion is predicted.'
     """
     return {name: method.summary for name, method in registry.methods().items()}
 

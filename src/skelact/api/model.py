@@ -142,7 +142,10 @@ class Model:
 
     @checked_arguments
     def embed(self, positions: Positions | Sequence[Positions], *, fps: float | None = None) -> Embeddings:
-        """Return an embedding of each recording: the mean of its features over bodies, time and joints.
+        """Return an embedding of each recording: the mean of its features over bodies and time.
+
+        It is the mean over joints, too, unless the encoder sets them side by side, as ``stjd-d`` and the
+        encoders of the package do: D is then the joints times the width.
 
         A recording becomes a clip as in every evaluation: centred on the first body, the middle 95 % of its
         frames, resized to the clip's length, of the bodies that a clip holds; a warning tells where there are

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv as csv_module
 import io
 import json as json_module
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -243,6 +244,8 @@ def _check_annotated(out: PathLike, files: Sequence[PathLike]) -> None:
     if find_spec("torch") is None:
         raise ConfigurationError("--save-annotated draws with PyTorch: pip install torch; or take --explain")
     check_view_name(out)
+    if os.path.exists(out) and any(os.path.exists(each) and os.path.samefile(out, each) for each in files):
+        raise ConfigurationError(f"--save-annotated {out}: is what is asked about; choose another name")
 
 
 def _annotate(

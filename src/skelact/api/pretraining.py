@@ -20,6 +20,7 @@ from skelact.configuration import (
     merge,
     nested,
     read_table,
+    refuse_two_values,
 )
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.models.sizes import ContrastiveSizes, MaskedSizes
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from skelact.evaluation.knn_monitor import KnnMonitor
 
 Stores = Store | str | Path | Sequence[Store | str | Path]
+
+
+_BY_METHOD = "those of the method and the size; config.yaml in the run folder holds all"
 
 
 @checked_arguments
@@ -65,12 +69,14 @@ def pretrain(
     config: PathLike | None = None,
     resume: Resume = False,
     quiet: bool = False,
-    clips: Annotated[Table | None, Fields(ClipSettings)] = None,
-    model: Annotated[Table | None, Fields(MaskedSizes, ContrastiveSizes, DistilledSizes)] = None,
-    objective: Annotated[Table | None, Fields(MaskedObjective)] = None,
-    contrast: Annotated[Table | None, Fields(ContrastiveObjective)] = None,
-    distil: Annotated[Table | None, Fields(DistilledObjective)] = None,
-    training: Annotated[Table | None, Fields(TrainingConfig)] = None,
+    clips: Annotated[Table | None, Fields(ClipSettings, varying=_BY_METHOD)] = None,
+    model: Annotated[
+        Table | None, Fields(MaskedSizes, ContrastiveSizes, DistilledSizes, varying=_BY_METHOD)
+    ] = None,
+    objective: Annotated[Table | None, Fields(MaskedObjective, varying=_BY_METHOD)] = None,
+    contrast: Annotated[Table | None, Fields(ContrastiveObjective, varying=_BY_METHOD)] = None,
+    distil: Annotated[Table | None, Fields(DistilledObjective, varying=_BY_METHOD)] = None,
+    training: Annotated[Table | None, Fields(TrainingConfig, varying=_BY_METHOD)] = None,
 ) -> Model:
     """Learn a representation of actions from skeletons without labels.
 
@@ -173,6 +179,10 @@ def pretrain(
     return Model(out)
 
 
+_FOUND = ("data_hash", "left_out", "init_weights")
+"""What ``config.yaml`` of a run tells beside its settings: it may be the file of another one."""
+
+
 def compose(
     config: PathLike | None, given: Table, short: Table | None = None, density: str | None = None
 ) -> Run:
@@ -189,6 +199,7 @@ def compose(
     """
     own = {key: value for key, value in given.items() if value is not None}
     file = {} if config is None else read_table(Path(config))
+    file = {key: value for key, value in file.items() if key not in _FOUND}
     method = own["method"] if "method" in own else str(file.get("method", DEFAULT_METHOD))
     size = own["size"] if "size" in own else str(file.get("size", DEFAULT_SIZE))
     family = find_method(method).family
@@ -202,8 +213,14 @@ def compose(
     if density is not None:
         if family.density_setting is None:
             raise ConfigurationError(f"{where} has no --density: that of positions decides; leave it out")
+        long = flatten(own).get(family.density_setting, density)
+        if long != density:
+            raise ConfigurationError(
+                f"--density {density}, --{family.density_setting} {long}: give one of them"
+            )
         own = merge(own, nested({family.density_setting: density}))
     shorts = {key: value for key, value in (short or {}).items() if value is not None}
+    refuse_two_values(shorts, own.get("training", {}))
     own = merge(file, own, {"training": shorts} if shorts else {})
     own["data"], own["protocol"] = (_names(name, own.get(name)) or [] for name in ("data", "protocol"))
     if not own["data"]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skelact.api.model import as_model
-from skelact.errors import ConfigurationError, DataError, printable
+from skelact.errors import ConfigurationError, DataError, printable, typed
 from skelact.models.card import CARD
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import TOPOLOGIES
@@ -49,7 +49,7 @@ def recording_of(run: Path, index: str | None) -> str:
             if not isinstance(store, str)
             else f"learned from {store}, not there"
         )
-        raise DataError(f"{run}: {where}; name the recording: skelact view STORE:0 --model {run}")
+        raise DataError(f"{run}: {where}; name the recording: skelact view STORE:0 --model {typed(run)}")
     return f"{store}:{index or 0}"
 
 
@@ -66,11 +66,11 @@ def find_recording(source: Any, options: Mapping[str, Any]) -> Played:
             _refuse(of_files | {"topology", "fps"} & options.keys(), "a store, which tells it")
             address, colon, name = str(source).rpartition(":")
             has_name = bool(colon) and "/" not in name  # behind the colon after the last slash
-            return _of_store(Store.open(address if has_name else str(source)), name if has_name else "0")
+            return _of_store(Store.open(address if has_name else str(source)), name if has_name else None)
         path, index = split_source(source)
         if (path / META).is_file() or (index is not None and not path.is_file()):
             _refuse(of_files | {"topology", "fps"} & options.keys(), "a store, which tells it")
-            return _of_store(as_store(path), "0" if index is None else index)
+            return _of_store(as_store(path), index)
         if index is not None:
             raise ConfigurationError(
                 f"{source}: only recordings of a store are chosen by name or number, and {path} is none; "
@@ -79,7 +79,7 @@ def find_recording(source: Any, options: Mapping[str, Any]) -> Played:
         return _of_file(path, options)
     _refuse(of_files, "positions")
     if isinstance(source, Store):
-        return _of_store(source, "0")
+        return _of_store(source, None)
     if isinstance(source, SkeletonSequence):
         _refuse({"topology"} & options.keys(), "a sequence, which tells it")
         found = source if "fps" not in options else replace(source, fps=float(options["fps"]))
@@ -130,9 +130,9 @@ def _refuse(names: set[str], what: str) -> None:
         raise ConfigurationError(f"--{name} says how a file is read, and this is {what}; leave it out")
 
 
-def _of_store(store: Store, index: str) -> Played:
-
-    return recording_of_store(store, find_sequence(store, index))
+def _of_store(store: Store, index: str | None) -> Played:
+    """Return the recording of this name or number, the first where none is named."""
+    return recording_of_store(store, 0 if index is None else find_sequence(store, index))
 
 
 def recording_of_store(store: Store, place: int) -> Played:

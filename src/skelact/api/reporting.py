@@ -17,7 +17,7 @@ from skelact.api.runs import look
 from skelact.api.viewing import View, check_only_written, check_page_name
 from skelact.api.watching import Watched
 from skelact.configuration import Option, PathLike, checked_arguments
-from skelact.errors import ConfigurationError, DataError, SkelactError
+from skelact.errors import ConfigurationError, DataError, SkelactError, typed
 from skelact.models.card import CARD
 from skelact.models.shipped import shipped_models
 from skelact.results.files import FOLDER, result_files
@@ -66,7 +66,7 @@ def report(
         protocol: its test side is shown; default: that of the results, or of the run
         live: show one run while it trains
         port: of the address; 0 takes a free one
-        browser: print the address, and do not open it
+        browser: open it in a browser (--no-browser: print the address alone)
 
     Raises:
         DataError: no run at a place named, no store at the one of ``data``, or a page that cannot be written.
@@ -148,7 +148,7 @@ def gather(runs: Sequence[str | Path], data: Data | None, protocol: str | None) 
             )
         elif not _is_evaluated(folder.path):
             notes.append(
-                f"{folder.path} has no results; skelact evaluate linear-fast --run {folder.path} "
+                f"{folder.path} has no results; skelact evaluate linear-fast --run {typed(folder.path)} "
                 "--data STORE --protocol NAME gives some."
             )
     notes += _foreign_results(folders, results)

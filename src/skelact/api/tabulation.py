@@ -111,6 +111,13 @@ def reproduce(
     writes = [f"--{name}" for name, value in (("collect", collect), ("table", table)) if value is not None]
     if writes and dry_run:
         raise ConfigurationError(f"{writes[0]} writes, --dry-run does not: give one of them")
+    if table is not None and (only or only_table or seeds):
+        raise ConfigurationError("--table writes all tables: leave out --only, --only-table and --seeds")
+    if writes or dry_run:
+        given = {"launcher": launcher != "here", "jobs": jobs is not None, "sbatch": bool(sbatch)}
+        if name := next((name for name, is_given in given.items() if is_given), None):
+            what = "--dry-run" if dry_run else writes[0]
+            raise ConfigurationError(f"--{name} has no effect with {what}, which runs nothing: leave it out")
     if jobs is not None and jobs < 1:
         raise ConfigurationError(f"--jobs {jobs}: expected 1 or more")
     if sbatch and launcher != "slurm":
@@ -122,8 +129,6 @@ def reproduce(
     if collect is not None:
         lines.append(take_over(Path(collect), cells, workspace, found))
     if table is not None:
-        if only or only_table or seeds:
-            raise ConfigurationError("--table writes all tables: leave out --only, --only-table and --seeds")
         lines.append(write_documents(Path(table), suite, tables, found))
     if lines:
         return "\n".join(lines)
@@ -189,9 +194,12 @@ def write_documents(path: Path, suite: str, tables: tuple[Table, ...], results: 
 
     try:
         paths = sorted(path.glob("*.md")) if path.is_dir() else [path]
-        documents = {each: each.read_text() for each in paths}
+        documents = {each: each.read_bytes().decode() for each in paths}
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; give a document with the tables' markers") from error
+    except UnicodeDecodeError as error:
+        wrong = next(each for each in paths if each.read_bytes() == error.object)
+        raise DataError(f"{wrong}: byte {error.start} is not UTF-8; give documents that are") from error
     for each, text in with_tables(documents, path, suite, tables, results).items():
         if text != documents[each]:
             write_file(each, text)

@@ -13,7 +13,7 @@ from msgspec import structs
 from skelact.api.evaluations.inputs import training_settings
 from skelact.api.model import Model, Run, as_model
 from skelact.configuration import Option, PathLike, checked_arguments
-from skelact.errors import ConfigurationError, DataError, padded, printable, width_of
+from skelact.errors import ConfigurationError, DataError, padded, printable, typed, width_of
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.formats.class_folders import ADVICE, ALIKE, plain_name
 from skelact.formats.exclusions import count_by_reason
@@ -108,7 +108,7 @@ def teach(
     from skelact.clips.source import ClipSource
     from skelact.evaluation.folds import people_of
     from skelact.recognition.lesson import learn
-    from skelact.recognition.package import check_apart, check_free
+    from skelact.recognition.package import TERMS, check_apart, check_free
 
     if not 0 < false_alarms < 1:
         raise ConfigurationError(f"--false-alarms is {false_alarms:g}; expected a share between 0 and 1")
@@ -154,6 +154,7 @@ def teach(
         lines = [
             *_account(found, named, len(indices)),
             f"{'encoder':<12}{about.encoder}",
+            *([f"{'terms':<12}{model.card[TERMS]}"] if model.card.get(TERMS) else []),
             *_found(lesson, about),
             f"{'model':<12}{path}",
         ]
@@ -200,7 +201,9 @@ def package(
         lines.append(f"{'classes':<12}{len(about.class_names)}: {', '.join(about.class_names)}")
     else:
         tensors = {f"{PREFIX}{name}": value for name, value in pretrained.encoder.state_dict().items()}
-        lines.append(f"{'classes':<12}none; teach it some: skelact teach FOLDER --from {out} --out MODEL")
+        lines.append(
+            f"{'classes':<12}none; teach it some: skelact teach FOLDER --from {typed(out)} --out MODEL"
+        )
     path = write_package(Path(out), card, tensors, overwrite=overwrite)
     return Package(path, card, "\n".join([*lines, f"{'model':<12}{path}"]))
 

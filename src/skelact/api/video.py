@@ -91,10 +91,15 @@ def write_poses(source: str, out: Path, seconds: float | None = None, overwrite:
     from skelact.formats.video import recording_of
 
     film, seen, stopped = _open(source), list["Seen"](), None
+    most: DataError | None = None
     try:
         for one in _look(film, seconds):
+            try:
+                check_limit("frames", len(seen) + 1, source)
+            except DataError as error:
+                most = error  # what was seen until then is written all the same
+                break
             seen.append(one)
-            check_limit("frames", len(seen), source)
     except KeyboardInterrupt as stop:
         stopped = stop
     if not seen:
@@ -111,7 +116,9 @@ def write_poses(source: str, out: Path, seconds: float | None = None, overwrite:
     if stopped is not None and not film.is_camera:
         print("\n".join([*lines, f"{'poses':<12}{out}, until it was stopped"]))
         raise stopped
-    if told is not None and seconds is None and len(seen) < (1 - _MOST_LOST) * told:
+    if most is not None:
+        lines.append(f"{'note':<12}the rest was not looked at: {most}")
+    elif told is not None and seconds is None and len(seen) < (1 - _MOST_LOST) * told:
         lines.append(f"{'note':<12}the file tells of {told:,} pictures; the others could not be read")
     return Poses(sequence, out, "\n".join([*lines, f"{'poses':<12}{out}"]))
 

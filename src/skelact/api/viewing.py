@@ -190,7 +190,7 @@ def show(
             over time are shown as well
         out: write the page into this file (.html) instead, or a film (.gif, .mp4)
         port: of the address; 0 takes a free one
-        browser: print the address, and do not open it
+        browser: open it in a browser (--no-browser: print the address alone)
 
     Raises:
         DataError: as of :func:`view`; or the page cannot be written.
@@ -221,10 +221,15 @@ def check_view_name(path: str | Path) -> None:
         raise DataError(
             f"{path}: pages are written as .html, films as .gif or .mp4; give the file such an ending"
         )
-    from skelact.reports.film import check_can_film
+    from skelact.reports.film import check_can_film, is_film
 
     check_can_film(path)
     check_new(path, makes_folders=False)
+    film = Path(path)
+    if film.is_file() and film.stat().st_size and not is_film(film):
+        raise DataError(
+            f"{path}: exists already and is no film of skelact; choose another name, or remove it"
+        )
 
 
 def check_page_name(path: str | Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from skelact.api.recordings import recording_of_store
 from skelact.api.runs import look
-from skelact.errors import DataError, SkelactError
+from skelact.errors import DataError, SkelactError, typed
 from skelact.locks import end_holder, holding_process
 from skelact.store.store import Data, as_store
 
@@ -94,7 +94,7 @@ class Watched:
     def _command(self, state: str, folder: RunFolder) -> str:
         """Return what is typed next."""
         if state == "finished":
-            return f"skelact report {self.run}"
+            return f"skelact report {typed(self.run)}"
         commands = folder.commands()
         return f"{commands[0]} --resume" if state == "stopped" and commands else ""
 

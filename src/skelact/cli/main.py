@@ -9,6 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -275,6 +276,18 @@ def ran_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(each in str(error) for each in words)
 
 
+def told_at_once(arguments: Sequence[str]) -> str:
+    """Return the lists of commands, or the version, where these are what is asked for; otherwise nothing."""
+    helps = ("-h", "--help", "help")
+    if not arguments or arguments[0] in helps:
+        return usage()
+    if arguments[0] == "--version":
+        return f"skelact {__version__}"
+    families = {command.words[0] for command in COMMANDS if command.words[1:]}
+    is_family = arguments[0] in families and (len(arguments) == 1 or arguments[1:] in (["-h"], ["--help"]))
+    return usage(arguments[0]) if is_family else ""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``skelact`` with ``arguments`` (default: the process's) and return its exit status."""
     if "_ARGCOMPLETE" in os.environ:  # a shell asks how its line goes on
@@ -282,16 +295,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         complete()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(usage())
-        return 0
-    if arguments[0] == "--version":
-        print(f"skelact {__version__}")
-        return 0
-    if len(arguments) == 1 and arguments[0] in {
-        command.words[0] for command in COMMANDS if command.words[1:]
-    }:
-        print(usage(arguments[0]))
+    if text := told_at_once(arguments):
+        with suppress(BrokenPipeError):
+            print(text, flush=True)
         return 0
     limits = os.environ.get(VARIABLE)
     before = stop_on_sigterm()

@@ -24,7 +24,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_arg
 
 import docstring_parser
 
-from skelact.configuration import Fields, Option, nested, option_text
+from skelact.configuration import Fields, Option, flatten, named_config, nested, option_text
 from skelact.errors import SkelactError
 from skelact.typed_values import from_text
 
@@ -117,11 +117,17 @@ class Setting(NamedTuple):
 def settings_of(name: str, tables: Fields) -> Iterator[Setting]:
     """Yield the fields that a table may set, those of inner tables by their dotted names, each name once."""
     seen: set[str] = set()
+    shipped = {} if tables.shipped is None else flatten(named_config(*tables.shipped))
     for schema in tables.schemas:
         for setting in _fields(name, schema):
             if setting.name not in seen and setting.name.removeprefix(f"{name}.") not in tables.skip:
                 seen.add(setting.name)
-                yield setting
+                if tables.varying:
+                    yield setting._replace(default="")
+                elif setting.name in shipped:
+                    yield setting._replace(default=option_text(shipped[setting.name]))
+                else:
+                    yield setting
 
 
 def _fields(prefix: str, schema: type) -> Iterator[Setting]:
@@ -237,7 +243,9 @@ def make_parser(name: str, function: Callable[..., Any], positional: Collection[
         parser.add_argument(HELP_ALL, action=_Help, show_all=True, help=f"show the rest too: {names}")
     for each in tables:
         assert each.tables is not None
-        group = parser.add_argument_group(f"{each.name}: {each.help}" if each.help else each.name)
+        title = f"{each.name}: {each.help}" if each.help else each.name
+        title += f" (defaults: {each.tables.varying})" if each.tables.varying else ""
+        group = parser.add_argument_group(title)
         for setting in settings_of(each.name, each.tables):
             text = f"{setting.help} (default: {setting.default})" if setting.default else setting.help
             group.add_argument(
@@ -280,7 +288,8 @@ def _add(parser: Parser, each: Parameter, is_positional: bool, command: str) -> 
     kind = _reading(each.name if is_positional else f"--{_dashed(each.name)}", each.hint, command)
     is_needed = each.default is inspect.Parameter.empty
     shown = each.help
-    if each.default not in (inspect.Parameter.empty, None, False, True, ()):
+    untold = (inspect.Parameter.empty, None, False, True)  # 0 and 1, which equal the last, are told
+    if each.default != () and not any(each.default is one for one in untold):
         shown += f" (default: {option_text(each.default)})"
     more: dict[str, Any] = {"help": _escaped(shown)}
     if is_positional:

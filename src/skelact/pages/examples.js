@@ -1,6 +1,6 @@
 // Recordings as cards that play, and the player's window; `ask` gives what is known of a recording.
 
-const recordings = new Map(), shownCards = new Map();
+const recordings = new Map(), asking = new Map(), shownCards = new Map();
 const MOST_KEPT = 300;
 let opened = null, openedFrom = [], returnTo = null;
 
@@ -20,7 +20,11 @@ function isHeld(place) { return place >= 0 && (!report.held || Boolean(report.he
 
 async function load(place) {
   if (recordings.has(place)) return recordings.get(place);
-  recordings.set(place, {});
+  if (!asking.has(place)) asking.set(place, fetched(place).finally(() => asking.delete(place)));
+  return asking.get(place);  // several cards may show one recording
+}
+
+async function fetched(place) {
   let found;
   try { found = pictured(await ask("small", place)); } catch { found = { problem: "Not reached: is the command still running? Reload the page." }; }
   recordings.set(place, found);

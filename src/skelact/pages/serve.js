@@ -61,7 +61,11 @@ async function askAll(files) {
 
 find("classes").textContent = `Classes: ${data.classes.join(", ")}`;
 find("token-line").hidden = !data.token;
-find("file").addEventListener("change", (event) => askAll([...event.target.files]));
+find("file").addEventListener("change", (event) => {
+  const files = [...event.target.files];
+  event.target.value = "";  // so that the same file can be asked about again once it is mended
+  askAll(files);
+});
 for (const kind of ["dragover", "dragleave", "drop"]) {
   find("drop").addEventListener(kind, (event) => {
     event.preventDefault();

@@ -13,6 +13,7 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.ticker import MaxNLocator
 
 from skelact.reports.canvas import BLUE, GREY, INK, MISSING, write_figure
+from skelact.skeleton.view import in_the_plane
 from skelact.store.overview import (
     MOST_VALUES,
     attribute_counts,
@@ -87,9 +88,9 @@ def _bars(axes: Axes, counts: Mapping[str, int]) -> None:
 
 
 def _skeleton(axes: Axes, store: Store) -> None:
-    """Draw the joints seen in the first body-frame: first coordinate to the right, second upwards."""
+    """Draw the joints seen in the first body-frame: what is up upwards."""
     topology = store.topology
-    joints = np.array(store.positions(0)[0][:, :2], np.float64)
+    joints = in_the_plane(store.positions(0)[0], store.up)
     seen = store.seen_joints(0)
     bones = np.array(topology.bones).reshape(-1, 2)
     bones = bones[seen[bones].all(1)]
@@ -97,4 +98,4 @@ def _skeleton(axes: Axes, store: Store) -> None:
     axes.scatter(joints[seen, 0], joints[seen, 1], s=8, color=INK, zorder=2)
     axes.set_title(f"{topology.name}: {topology.num_joints} joints (first frame)", fontsize=9, loc="left")
     axes.set_aspect("equal", adjustable="datalim")
-    axes.set_xlabel("m", fontsize=7)
+    axes.set_xlabel(store.unit or "unit not told", fontsize=7)

@@ -36,6 +36,10 @@ _DOTS_PER_INCH = 100
 _NAMED = 5
 """Joints whose rows are named."""
 _REMEDY = "choose another place"
+_MADE = "film of skelact"
+"""Stands in every film as its comment."""
+_HEAD = 1 << 22
+"""Bytes in which it is looked for."""
 
 
 def check_can_film(path: str | Path) -> None:
@@ -80,6 +84,12 @@ def write_film(played: Played, path: str | Path) -> int:
     return len(frames)
 
 
+def is_film(path: Path) -> bool:
+    """Tell whether a file is a film that was written here."""
+    with path.open("rb") as file:
+        return _MADE.encode() in file.read(_HEAD)
+
+
 def _pictures(
     stage: Stage, ground: Image.Image, plot: tuple[int, int, int, int], frames: range, step: Step
 ) -> Iterator[Image.Image]:
@@ -104,7 +114,14 @@ def _write_gif(pictures: Iterator[Image.Image], path: Path, frames: range, rate:
     few = (each.quantize(palette=palette, dither=Image.Dither.NONE) for each in pictures)
     with replacing(path, _REMEDY) as partial:
         next(few).save(
-            partial, "GIF", save_all=True, append_images=few, duration=durations, loop=0, optimize=False
+            partial,
+            "GIF",
+            save_all=True,
+            append_images=few,
+            duration=durations,
+            loop=0,
+            optimize=False,
+            comment=_MADE,
         )
 
 
@@ -139,7 +156,17 @@ def _write_mp4(pictures: Iterator[Image.Image], path: Path, frames: range, rate:
             "-an",
         ]
         command += ["-c:v", "libx264", "-crf", "20", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
-        command += ["-fflags", "+bitexact", "-threads", "1", "-f", "mp4", str(partial)]
+        command += [
+            "-metadata",
+            f"comment={_MADE}",
+            "-fflags",
+            "+bitexact",
+            "-threads",
+            "1",
+            "-f",
+            "mp4",
+            str(partial),
+        ]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said) as process:
             assert process.stdin is not None
             try:

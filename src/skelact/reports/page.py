@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skelact.errors import printable
+
 PAGES = files("skelact") / "pages"
 DATA = "{{data}}"
 """What stands in a page for the data that is not there yet."""
@@ -62,7 +64,7 @@ def fill_page(
         inside: code of the pages that this one shows in frames; what it forbids is forbidden to them.
         asks_server: whether the page may ask the address that it came from.
     """
-    own = PageCode.read(styles or (name,), scripts)
+    own, title = PageCode.read(styles or (name,), scripts), printable(title)
     allowed = [
         " ".join(f"'{_digest(each)}'" for each in texts)
         for texts in ([code.script for code in (own, *inside)], [code.style for code in (own, *inside)])

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import ipaddress
 import os
 import secrets
 import signal
+import socket
 import sys
 import threading
+import warnings
 import webbrowser
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from skelact.errors import DataError, SkelactError, printable
+from skelact.errors import DataError, SkelactError, SkelactWarning, printable
 
 LOOPBACK = "127.0.0.1"
 Answer = Callable[[str], str | None]
@@ -28,6 +32,8 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 """Of every answer. Notebooks and pages that hold a page in a frame hold its text, not its address."""
+_OWN_PORTS = range(20_000, 30_000)
+"""Below those that systems give away by themselves."""
 
 
 def names_loopback(host: str) -> bool:
@@ -36,7 +42,15 @@ def names_loopback(host: str) -> bool:
     A page of elsewhere that reaches a server under a name of its own sends that name.
     """
     name, _, port = host.rpartition(":")
-    return (name if port.isdecimal() else host) in (LOOPBACK, "localhost", "[::1]")
+    return is_loopback((name if port.isdecimal() and not name.endswith(":") else host).strip("[]"))
+
+
+def is_loopback(name: str) -> bool:
+    """Tell whether a name or an address is that of this machine for itself."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name.lower() == "localhost"
 
 
 class PageServer(ThreadingHTTPServer):
@@ -199,6 +213,28 @@ def serve(
         finally:
             if before is not None:
                 signal.signal(signal.SIGTERM, before)
+
+
+def own_port(name: str) -> int:
+    """Return the port under which a page of this name is always shown, as far as it is free; 0: it is not.
+
+    Browsers keep what a page remembers by its address, the port included.
+    """
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    port = _OWN_PORTS[number % len(_OWN_PORTS)]
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            warnings.warn(
+                f"port {port}, under which the browser keeps what was marked before, is taken; marks of this "
+                "page stand alone",
+                SkelactWarning,
+                stacklevel=2,
+            )
+            return 0
+    return port
 
 
 def _end_alike() -> Any:

@@ -32,6 +32,7 @@ from skelact.reports.canvas import (
     quiet_bar,
 )
 from skelact.skeleton.topology import Topology
+from skelact.skeleton.view import Axis, in_the_plane
 from skelact.store.store import Store
 
 GAP = 0.25  # between two skeletons, as a share of the widest one
@@ -50,13 +51,17 @@ class Recording:
     """The first body of a recording, as its pictures show it."""
 
     positions: npt.NDArray[np.float64]
-    """(T, V, C) in metres; NaN where a joint was not seen."""
+    """(T, V, C); NaN where a joint was not seen."""
     topology: Topology
     """Its skeleton."""
     title: str
     """Its name and action."""
     frame_seconds: float | None
     """Seconds from one moment to the next; None where the frame rate is unknown."""
+    up: Axis | None = None
+    """The axis that points up; None: that of pictures in 2-D, and y in 3-D."""
+    unit: str | None = "m"
+    """Of the positions; None where it is not known."""
 
     @classmethod
     def of(cls, store: Store, sequence: int) -> Recording:
@@ -80,14 +85,15 @@ class Recording:
         if fps is not None:
             shown = int(store.array("num_frames")[sequence]) * CLIPS.test_crop_share
             seconds = shown / fps / CLIPS.num_frames
-        return cls(positions, store.topology, f"{store.names[sequence]}: {action}", seconds)
+        title = f"{store.names[sequence]}: {action}"
+        return cls(positions, store.topology, title, seconds, store.up, store.unit)
 
 
 def strip_figure(recording: Recording) -> Figure:
     """Return a figure of a few moments side by side, from the front, with the prime joints marked.
 
-    The first coordinate goes to the right and the second upwards, as in the camera's frame of the Kinect;
-    all skeletons have one scale. The joints that are most prime over the whole recording are named above.
+    What is up goes upwards, and all skeletons have one scale. The joints that are most prime over the whole
+    recording are named above.
 
     Args:
         recording: what is shown.
@@ -97,7 +103,7 @@ def strip_figure(recording: Recording) -> Figure:
     change = density_change(density)
     is_prime, ranked = prime_of(density, change, SHARE).numpy(), rank_joints(change)
     shown = np.linspace(0, len(positions) - 1, min(NUM_SHOWN, len(positions))).round().astype(int)
-    flat, marked = positions[shown, :, :2].copy(), is_prime[shown]
+    flat, marked = in_the_plane(positions[shown], recording.up), is_prime[shown]
     widths = np.nanmax(flat[..., 0], 1) - np.nanmin(flat[..., 0], 1)
     middles = (np.nanmax(flat[..., 0], 1) + np.nanmin(flat[..., 0], 1)) / 2
     step = max(float(widths.max()), 0.1) * (1 + GAP)
@@ -123,7 +129,10 @@ def strip_figure(recording: Recording) -> Figure:
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
     most = ", ".join(topology.joints[joint] for joint in ranked[:6])
-    axes.set(xlabel=f"{'time (s)' if seconds else 'moment'}\n{DENSITY}", ylabel="height (m)")
+    axes.set(
+        xlabel=f"{'time (s)' if seconds else 'moment'}\n{DENSITY}",
+        ylabel=f"height ({recording.unit or 'unit not told'})",
+    )
     axes.set_title(f"{recording.title}\nmost prime: {most}", fontsize=10, loc="left")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), frameon=False, fontsize=9, borderpad=0)
     return figure

@@ -15,6 +15,7 @@ from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactWarning, install, printable
 from skelact.files import read_file
 from skelact.limits import VARIABLE, parse_limits, set_limits
+from skelact.reports.serving import is_loopback
 
 if TYPE_CHECKING:
     import uvicorn
@@ -68,7 +69,7 @@ def serve(
         DataError: the port cannot be used.
     """
     token = _token(token_file)
-    loopback = _is_loopback(host)
+    loopback = is_loopback(host)
     if token is None and not loopback:
         raise ConfigurationError(
             f"--host {printable(host)} lets others ask; give a token: --token-file FILE, or {TOKEN}"
@@ -111,15 +112,6 @@ def _token(path: PathLike | None) -> str | None:
             f"{where}: the token has to be {SHORTEST_TOKEN} or more letters, digits and signs, without spaces"
         )
     return found
-
-
-def _is_loopback(host: str) -> bool:
-    import ipaddress
-
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -33,8 +33,8 @@ def settings_of(query: QueryParams) -> dict[str, Any]:
         ConfigurationError: one that there is not, or that cannot be used.
     """
     given = dict(query)
-    check_keys(given, StreamSettings, "stream")
-    hints = get_type_hints(StreamSettings)
+    check_keys({key: value for key, value in given.items() if key != "top"}, StreamSettings, "stream")
+    hints = {**get_type_hints(StreamSettings), "top": int}
     return {name: from_text(text, hints[name], f"stream: {name}") for name, text in given.items()}
 
 

@@ -284,3 +284,22 @@ def _unit(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     unit: npt.NDArray[np.float64] = vectors / np.where(lengths > 0, lengths, 1)
     return unit
+
+
+def in_the_plane(positions: npt.NDArray[np.floating[Any]], up: Axis | None) -> npt.NDArray[np.float64]:
+    """Return what somebody in front sees: the coordinates to the right and upwards.
+
+    Args:
+        positions: (..., C).
+        up: the axis that points up; None: that of pictures in 2-D, and y in 3-D.
+
+    Returns:
+        (..., 2).
+    """
+    is_flat = positions.shape[-1] == 2
+    up = up or ("-y" if is_flat else "y")
+    right, upwards = {"x": (1, 0), "y": (0, 1), "z": (0, 2)}[up[-1]]
+    seen = positions[..., [right, min(upwards, positions.shape[-1] - 1)]].astype(np.float64)
+    if up.startswith("-"):
+        seen[..., 1] *= -1
+    return seen

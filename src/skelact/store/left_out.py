@@ -47,13 +47,13 @@ class LeftOut:
             rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
             if COLUMN not in (rows.fieldnames or ()):
                 raise DataError(f"{path}: the first line has no column 'name'; {_REMEDY}")
-            lines = [(rows.line_num, (row[COLUMN] or "").strip()) for row in rows]
+            lines = [(rows.line_num, row[COLUMN] or "") for row in rows]
         except (UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"{path}: cannot be read ({error}); {_REMEDY}") from error
         seen: set[str] = set()
         for line, name in lines:
-            if not name or name in seen:
-                problem = f"{printable(name)[:80]!r} is named twice" if name else "names no recording"
+            if not name.strip() or name in seen:
+                problem = f"{printable(name)[:80]!r} is named twice" if name.strip() else "names no recording"
                 raise DataError(f"{path}: line {line}: {problem}; correct the list")
             seen.add(name)
         if not seen:

@@ -1,8 +1,10 @@
 """``import skelact``: quick, without torch, and with all that the documents promise."""
 
 import inspect
+import json
 import subprocess
 import sys
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -147,3 +149,20 @@ def test_a_file_where_a_store_is_expected_is_told(tmp_path):
         skelact.Store.open(path)
     with pytest.raises(ConfigurationError, match=r"^evaluation is \['linear'\], expected a text$"):
         skelact.evaluate(["linear"], "run", "store", "xsub")
+
+
+def test_a_setting_with_two_values_is_refused_and_one_with_the_same_is_not():
+    given = {"data": ["s"], "protocol": ["p"], "method": "mae", "training": {"epochs": 3}}
+    with pytest.raises(ConfigurationError, match=r"^--epochs 1 and --training\.epochs 3: give one of them"):
+        compose(None, given, {"epochs": 1})
+    assert compose(None, given, {"epochs": 3}).training.epochs == 3
+    of_density = {**given, "method": "stjd-mp", "objective": {"density": "learned"}}
+    with pytest.raises(ConfigurationError, match=r"--density fixed, --objective\.density learned: give one"):
+        compose(None, of_density, density="fixed")
+
+
+def test_the_configuration_of_a_run_is_a_file_of_settings(tmp_path):
+    run = compose(None, {"data": ["s"], "protocol": ["p"], "size": "tiny"})
+    found = {"data_hash": "0", "left_out": {"num_sequences": 1}}
+    (tmp_path / "config.yaml").write_text(json.dumps({**asdict(run), **found}))
+    assert compose(tmp_path / "config.yaml", {}) == run

@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -156,3 +157,15 @@ def test_a_font_that_has_the_letters_is_taken(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         write_figure(figure, tmp_path / "it.png")
     assert figure.axes[0].get_xticklabels()[0].get_fontfamily()[1] in {font.name for font in known}
+
+
+@pytest.mark.parametrize(("up", "head_is_above"), [("y", True), ("-y", False), ("z", False)])
+def test_what_is_up_is_drawn_upwards(up: str, head_is_above: bool) -> None:
+    recording = moving()
+    recording.positions[:] = 0.01 * np.arange(25)[:, None]
+    recording.positions[:, NTU_25.index("Head"), :2] = 0.0, 2.0
+    figure = strip_figure(replace(recording, up=up, unit="px"))
+    (axes, *_) = figure.axes
+    heights = np.concatenate([each.get_offsets()[:, 1] for each in axes.collections[1:]])
+    assert bool(heights.max() == 2.0) is head_is_above
+    assert axes.get_ylabel() == "height (px)"

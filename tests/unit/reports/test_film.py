@@ -149,3 +149,25 @@ def test_who_wanders_is_followed():
     assert not stage_of(still).space.wanders
     middles = [stage._dots(stage.shown[0, frame], frame)[:, 0].mean() / FINER for frame in (5, 30, 55)]
     assert np.ptp(middles) < 80, "in the picture's middle all the while"
+
+
+@pytest.mark.parametrize("ending", [".gif", ".mp4"])
+def test_a_film_takes_the_place_of_films_alone(ending, small_store, tmp_path):
+    place = tmp_path / f"film{ending}"
+    place.write_bytes(b"GIF89a of a holiday")
+    shown = skelact.view(small_store, frames="0:4")
+    with pytest.raises(DataError, match="exists already and is no film of skelact"):
+        shown.save(place)
+    assert place.read_bytes() == b"GIF89a of a holiday"
+    place.unlink()
+    shown.save(place)
+    shown.save(place)  # in its own place
+
+
+def test_a_recording_is_not_overwritten_by_what_is_said_of_it(tmp_path):
+    wave = tmp_path / "wave.mp4"
+    wave.write_bytes(b"film of skelact")
+    (tmp_path / "link.mp4").symlink_to(wave)
+    with pytest.raises(ConfigurationError, match=r"link\.mp4: is what is asked about"):
+        skelact.predict("universal-small", [wave], save_annotated=tmp_path / "link.mp4")
+    assert wave.read_bytes() == b"film of skelact"

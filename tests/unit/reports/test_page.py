@@ -14,11 +14,11 @@ import urllib.request
 import numpy as np
 import pytest
 
-from skelact.errors import DataError
+from skelact.errors import DataError, SkelactWarning
 from skelact.reports import serving
 from skelact.reports.page import PAGES, fill_page, in_frame, packed, script_json
 from skelact.reports.player import SCRIPTS
-from skelact.reports.serving import PageServer, names_loopback
+from skelact.reports.serving import PageServer, names_loopback, own_port
 
 HOSTILE = "</script><img src=x onerror=alert(1)>{{policy}}&amp;<!--"
 
@@ -175,6 +175,9 @@ def test_a_page_without_a_deed_does_nothing(server):
         ("localhost:8000", True),
         ("[::1]", True),
         ("[::1]:8000", True),
+        ("127.0.0.2:80", True),
+        ("LOCALHOST", True),
+        ("10.0.0.1:80", False),
         ("", False),
         ("evil.example", False),
         ("127.0.0.1.evil.example:80", False),
@@ -191,3 +194,18 @@ def test_a_port_that_is_taken_is_told(server):
         PageServer("", server.server_address[1])
     with pytest.raises(DataError, match="port 70000"):
         PageServer("", 70000)
+
+
+def test_a_page_of_one_name_has_one_port_as_long_as_it_is_free():
+    port = own_port("a store")
+    assert port == own_port("a store") != own_port("another store")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        with pytest.warns(SkelactWarning, match=f"port {port}, under which the browser keeps"):
+            assert own_port("a store") == 0
+
+
+def test_a_title_that_no_file_can_hold_is_told_in_letters_that_one_can():
+    page = fill_page("browse", ["elements"], title="st\udcff", data={})
+    assert b"<title>st\\udcff" in page.encode()

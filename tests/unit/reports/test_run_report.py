@@ -12,7 +12,7 @@ import torch
 from skelact.api.pretraining import compose
 from skelact.api.recordings import recording_of_store
 from skelact.cli.main import parse
-from skelact.pretraining.methods import find_method, methods
+from skelact.pretraining.methods import CONTRASTIVE, find_method, methods
 from skelact.reports.of_runs import recordings as held_recordings
 from skelact.reports.of_runs.recordings import answer, hold, thinned
 from skelact.reports.of_runs.results import Judged, RunResults, confidence_of, examples_of
@@ -141,7 +141,7 @@ def test_the_command_that_is_told_makes_the_same_configuration(method, tmp_path)
         "protocol": ["xsub"],
         "method": method,
         "size": "small",
-        "clips": {"num_frames": 32, "min_crop_frames": 8},
+        "clips": {"num_frames": 32, **({} if family is CONTRASTIVE else {"min_crop_frames": 8})},
         "training": {"epochs": 7, "seed": 3, "lr": 0.002, "clip_grad": 1.0},
         **({"objective": {"mask_ratio": 0.7}} if family.objective == "objective" else {}),
     }
@@ -178,11 +178,22 @@ def test_the_command_that_is_told_makes_the_same_configuration(method, tmp_path)
 )
 def test_the_commands_of_evaluations_can_be_typed(evaluation, config, expected, tmp_path):
     content = {"evaluation": evaluation, "protocol": "xsub", "config": config, "trained": True}
-    words = evaluation_words(content, tmp_path / "r", {}, "s")
+    words = evaluation_words(content, tmp_path / "r", {}, "s", {})
     assert words == expected.replace(" r ", f" {tmp_path / 'r'} ").split()
     parse(words)
-    assert evaluation_words({**content, "trained": False}, tmp_path, {}, "s").count("--untrained") == 1
-    assert evaluation_words({**content, "evaluation": "detection"}, tmp_path, {}, "s") is None
+    assert evaluation_words({**content, "trained": False}, tmp_path, {}, "s", {}).count("--untrained") == 1
+    assert evaluation_words({**content, "evaluation": "detection"}, tmp_path, {}, "s", {}) is None
+
+
+def test_clips_that_an_evaluation_asked_for_are_typed_as_it_takes_them(tmp_path):
+    clips = {"num_frames": 32, "view": "camera", "scale": "stored"}
+    config = {"k": [5], "clips": {**clips, "num_frames": 64, "view": "body"}}
+    content = {"evaluation": "knn", "protocol": "xsub", "config": config, "trained": True}
+    words = evaluation_words(content, tmp_path, {}, "s", clips)
+    assert words[-4:] == ["--view", "body", "--num-frames", "64"]
+    parse(words)
+    content["config"]["clips"] = clips  # as the model has them
+    assert "--view" not in evaluation_words(content, tmp_path, {}, "s", clips)
 
 
 def test_bandwidths_are_told_limb_by_limb(small_store):

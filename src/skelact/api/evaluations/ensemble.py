@@ -37,7 +37,7 @@ def ensemble(
     started = time.perf_counter()
     folders = [each.results if isinstance(each, Model) else Path(each) for each in runs]
     members = [find_member(folder, evaluation) for folder in folders]
-    factors = weights or [1.0] * len(members)
+    factors = [1.0] * len(members) if weights is None else weights
     metrics = combine(members, factors)
     content = ensemble_result(members, factors, metrics, time.perf_counter() - started)
     path = write_result(Path(out), content, members[0].scores.names, {"": metrics})

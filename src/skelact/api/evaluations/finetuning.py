@@ -57,7 +57,7 @@ class ClassifierOptions(TypedDict, total=False):
     """CSV with a column 'name' of recordings that neither train nor test, as 'skelact browse' saves it"""
     resume: Resume
     """go on with the interrupted run in --out; auto: if it has begun, else begin it"""
-    training: Annotated[Table, Fields(TrainingConfig)]
+    training: Annotated[Table, Fields(TrainingConfig, shipped=("evaluate", "finetune"))]
     """how long and how fast"""
 
 
@@ -207,8 +207,11 @@ def supervised(
     *,
     out: PathLike,
     size: str | None = None,
-    clips: Annotated[Table | None, Fields(ClipSettings)] = None,
-    model: Annotated[Table | None, Fields(MaskedSizes, skip=("decoder_width", "decoder_depth"))] = None,
+    clips: Annotated[Table | None, Fields(ClipSettings, varying="those of the size")] = None,
+    model: Annotated[
+        Table | None,
+        Fields(MaskedSizes, skip=("decoder_width", "decoder_depth"), varying="those of the size"),
+    ] = None,
     **options: Unpack[SubsetOptions],
 ) -> Result:
     """Train the encoder and a head from labels alone, from scratch: what pre-training is measured against.

@@ -14,6 +14,7 @@ from skelact.configuration import (
     merge,
     named_config,
     read_config,
+    refuse_two_values,
     refuse_without_effect,
 )
 from skelact.errors import ConfigurationError, SkelactWarning
@@ -50,6 +51,7 @@ def training_settings(
     file = {} if config is None else read_config(Path(config), schema)
     own = {key: value for key, value in given.items() if value is not None}
     short = {key: value for key, value in (("epochs", epochs), ("seed", seed)) if value is not None}
+    refuse_two_values(short, own.get("training", {}))
     for layer in (file, own):
         for key in without_effect:
             if key in layer.get("training", {}):

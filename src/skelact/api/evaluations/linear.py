@@ -34,7 +34,9 @@ def linear(
     pooling: Pooling | None = None,
     without: PathLike | None = None,
     config: PathLike | None = None,
-    training: Annotated[Table | None, Fields(TrainingConfig, skip=_WITHOUT_EFFECT)] = None,
+    training: Annotated[
+        Table | None, Fields(TrainingConfig, skip=_WITHOUT_EFFECT, shipped=("evaluate", "linear"))
+    ] = None,
 ) -> Result:
     """Train a linear layer on frozen features, as published; report the last epoch.
 

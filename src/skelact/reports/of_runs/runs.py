@@ -140,12 +140,17 @@ class RunFolder:
             found.append(_typed(pretrain_words(run, self.path)))
         stores = dict(zip(self.protocols, self.data * len(self.protocols), strict=False))
         for content in self._results():
-            words = evaluation_words(
-                content, self.path, self.config, stores.get(content["protocol"], "STORE")
-            )
+            is_own = content.get("data_hash") == self._data_hash
+            store = stores.get(content["protocol"], "STORE") if is_own else "STORE"
+            clips = (self.card or {}).get("clips", {})
+            words = evaluation_words(content, self.path, self.config, store, clips)
             if words is not None:
                 found.append(_typed(words))
         return found
+
+    @property
+    def _data_hash(self) -> Any:
+        return (self.card or {}).get("data_hash", self.config.get("data_hash"))
 
     def _results(self) -> list[dict[str, Any]]:
         found = []
@@ -214,7 +219,7 @@ def pretrain_words(run: Any, out: Path) -> list[str]:
 
 
 def evaluation_words(
-    content: Mapping[str, Any], run: Path, config: Mapping[str, Any], store: str
+    content: Mapping[str, Any], run: Path, config: Mapping[str, Any], store: str, clips: Mapping[str, Any]
 ) -> list[str] | None:
     """Return the words of the command that gives a result; None for one whose command is not known.
 
@@ -223,6 +228,7 @@ def evaluation_words(
         run: the folder that holds it.
         config: of the folder, which says what an encoder that was trained further started from.
         store: where the data is.
+        clips: as the model's card has them.
     """
     name, own = str(content["evaluation"]), flatten(content["config"])
     common = ["--data", store, "--protocol", str(content["protocol"])]
@@ -235,7 +241,12 @@ def evaluation_words(
         own.pop("training.seed", None)
         own.pop("remark", None)
         untrained = [] if content["trained"] else ["--untrained"]
+        own = {key: value for key, value in own.items() if not key.startswith("clips.")}
         changed = {key: value for key, value in own.items() if not _equal(usual.get(key), value)}
+        asked = content["config"].get("clips", {})
+        for name in ("view", "num_frames"):  # those that evaluations of frozen features take
+            if name in asked and not _equal(asked[name], clips.get(name)):
+                changed[name.replace("_", "-")] = asked[name]
         return [*words, *untrained, *_options(changed), *(["--seed", str(seed)] if seed else [])]
     if name == "finetune" and "subset" not in content and "run" in config:
         usual = dict(_FINETUNE[content["trained"]])
