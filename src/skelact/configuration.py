@@ -11,7 +11,7 @@ import inspect
 import json
 import math
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, wraps
@@ -285,22 +285,29 @@ def refuse_without_effect(config: Any, given: Mapping[str, Any], shipped: Mappin
     Raises:
         IdleSettingError: one does nothing; the message names it as it is typed.
     """
-    _refuse_without_effect(config, given, shipped, "")
+    own, usual = flatten(given), flatten(shipped)
+    for name, value, default in _idle_settings(config, ""):
+        if name in own and value != _as_held(usual.get(name, default)):
+            raise IdleSettingError(name)
 
 
-def _refuse_without_effect(
-    config: Any, given: Mapping[str, Any], shipped: Mapping[str, Any], prefix: str
-) -> None:
+def _idle_settings(config: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the name of each setting that does nothing, its value and its class's default."""
     idle = config.without_effect() if hasattr(config, "without_effect") else ()
     for field in fields(config):
         value = getattr(config, field.name)
-        if field.name not in given:
-            continue
         if is_dataclass(value):
-            inner = shipped.get(field.name, {})
-            _refuse_without_effect(value, given[field.name], inner, f"{prefix}{field.name}.")
-        elif field.name in idle and value != _as_held(shipped.get(field.name, field.default)):
-            raise IdleSettingError(prefix + field.name)
+            yield from _idle_settings(value, f"{prefix}{field.name}.")
+        elif field.name in idle:
+            yield prefix + field.name, value, field.default
+    for name in idle:  # of inner data classes, which do not know the others
+        if "." in name:
+            inner = config
+            *outer, last = name.split(".")
+            for part in outer:
+                inner = getattr(inner, part)
+            default = next(field.default for field in fields(inner) if field.name == last)
+            yield prefix + name, getattr(inner, last), default
 
 
 def _as_held(value: Any) -> Any:

@@ -144,7 +144,7 @@ def test_an_encoder_that_saw_the_test_side_is_told(tmp_path: Path, capsys: Captu
     assert main(["evaluate", "knn", *arguments, "--k", "[1]", "--untrained"]) == 0
     assert capsys.readouterr().err == ""
     assert main(["evaluate", "knn", *arguments, "--untrained"]) == 0
-    assert "6 training sequences have no 10 and 20 nearest; left out" in capsys.readouterr().err
+    assert "6 training sequences have no 10 and 20 nearest; such k are left out" in capsys.readouterr().err
     assert result_of(run, "knn")["config"]["k"] == [1]  # type: ignore[index]
     assert main(["evaluate", "knn", *arguments, "--k", "[7]"]) == 2
     assert "there are only 6 training sequences; choose fewer (--k)" in capsys.readouterr().err

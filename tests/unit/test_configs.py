@@ -90,7 +90,7 @@ def test_every_distilled_method_in_every_size_builds(method, size):
 
 def test_prototypes_are_refused_where_nothing_is_asked_for_them():
     own = {"data": ["store"], "protocol": ["xsub"], "model": {"head": {"prototypes": 16}}}
-    with pytest.raises(ConfigurationError, match=r"^model\.head\.prototypes has no effect"):
+    with pytest.raises(ConfigurationError, match=r"^--model\.head\.prototypes has no effect"):
         find_method("stjd-d").run("tiny", own)
     assert find_method("slim").run("tiny", own).model.head.prototypes == 16
     own["model"]["head"]["prototypes"] = 32  # what the size has

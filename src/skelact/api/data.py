@@ -18,6 +18,7 @@ from skelact.skeleton.view import Axis, NamedUnit
 from skelact.store.convert import ConvertedStore, DerivedStore, convert_store, project_store
 from skelact.store.left_out import LeftOut
 from skelact.store.prepare import prepare as prepare_store
+from skelact.store.recordings import counted
 from skelact.store.shards import parse_shard
 from skelact.store.store import Data, Store, as_store
 from skelact.store.verify import compare_counts, find_problems
@@ -50,7 +51,7 @@ class PreparedStore(Store):
         lines = [
             f"{'store':<10}{self.path}",
             f"{'content':<10}{self.content_hash[:16]}",
-            f"{'used':<10}{used}{'file' if self.num_files == 1 else 'files'}, {frames:,} frames",
+            f"{'used':<10}{used}{'file' if self.num_files == 1 else 'files'}, {counted(frames, 'frame')}",
             *(f"{'note':<10}{remark}" for remark in self.remarks),
         ]
         return "\n".join([*lines, *_left_out(self, self.exclusions)])

@@ -96,7 +96,8 @@ def _fps(store: Store) -> str:
     rates = store.array("fps")
     known = rates[rates > 0]  # not NaN
     unknown = len(rates) - len(known)
-    some = f"; {unknown:,} sequences do not say" if unknown else ""
+    do_not = "sequence does not" if unknown == 1 else "sequences do not"
+    some = f"; {unknown:,} {do_not} say" if unknown else ""
     return f"{known.min():g} to {known.max():g} a second{some}" if len(known) else "frame rate unknown"
 
 

@@ -11,6 +11,7 @@ from skelact.api.model import Model
 from skelact.clips.settings import ClipSettings
 from skelact.configuration import (
     Fields,
+    IdleSettingError,
     Option,
     PathLike,
     Table,
@@ -199,7 +200,10 @@ def compose(
     """
     own = {key: value for key, value in given.items() if value is not None}
     file = {} if config is None else read_table(Path(config))
-    file = {key: value for key, value in file.items() if key not in _FOUND}
+    is_of_run = any(key in file for key in _FOUND)
+    file = {
+        key: value for key, value in file.items() if key not in _FOUND and not (is_of_run and value is None)
+    }
     method = own["method"] if "method" in own else str(file.get("method", DEFAULT_METHOD))
     size = own["size"] if "size" in own else str(file.get("size", DEFAULT_SIZE))
     family = find_method(method).family
@@ -221,7 +225,8 @@ def compose(
         own = merge(own, nested({family.density_setting: density}))
     shorts = {key: value for key, value in (short or {}).items() if value is not None}
     refuse_two_values(shorts, own.get("training", {}))
-    own = merge(file, own, {"training": shorts} if shorts else {})
+    typed = merge(own, {"training": shorts} if shorts else {})
+    own = merge(file, typed)
     own["data"], own["protocol"] = (_names(name, own.get(name)) or [] for name in ("data", "protocol"))
     if not own["data"]:
         raise ConfigurationError("pretrain: --data is missing")
@@ -230,7 +235,18 @@ def compose(
         raise ConfigurationError(
             f"mixing: no way {own['mixing']!r}{suggest(str(own['mixing']), ['size', 'equal'])}"
         )
-    return find_method(method).run(size, own, flat=_are_flat(own["data"]))
+    is_flat = _are_flat(own["data"])
+    while True:
+        try:
+            return find_method(method).run(size, own, flat=is_flat)
+        except IdleSettingError as error:
+            if error.name in flatten(typed):
+                raise
+            if not is_of_run:
+                raise ConfigurationError(
+                    f"{config}: {error.name} has no effect beside the other settings; remove it there"
+                ) from error
+            own = nested({name: value for name, value in flatten(own).items() if name != error.name})
 
 
 def _are_flat(folders: Sequence[str]) -> bool:

@@ -112,8 +112,9 @@ def runs(folder: PathLike = "runs", *, json: bool = False) -> Runs:
         DataError: there is no such folder, or it cannot be read.
 
     Example:
-        >>> [run.run for run in skelact.runs("runs").runs if run.state == "stopped"]
-        ['ntu60-seed1']
+        >>> for run in skelact.runs("runs").runs:
+        ...     print(run.run, run.state)
+        ntu60-seed1 stopped
     """
     top = Path(folder)
     if not top.is_dir():

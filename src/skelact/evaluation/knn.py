@@ -129,7 +129,9 @@ def possible_ks(num_train: int) -> tuple[int, ...]:
     if len(possible) < len(KS):
         left = " and ".join(str(k) for k in KS if k > num_train)
         warnings.warn(
-            f"{num_train} training sequences have no {left} nearest; left out", SkelactWarning, stacklevel=2
+            f"{num_train} training sequences have no {left} nearest; such k are left out",
+            SkelactWarning,
+            stacklevel=2,
         )
     return possible
 

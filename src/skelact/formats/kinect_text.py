@@ -146,7 +146,13 @@ def parse_actions(file: str, data: bytes) -> dict[str, tuple[LabelledAction | No
             actions = found[name] = []
             continue
         match = _ACTION.fullmatch(text)
-        if match is None or actions is None or match[1].decode() not in UTKINECT_ACTIONS:
+        if match is not None and match[1].decode() not in UTKINECT_ACTIONS:
+            raise malformed(
+                file,
+                number,
+                f"{quote(match[1])} is no action of UTKinect; expected {', '.join(UTKINECT_ACTIONS)}",
+            )
+        if match is None or actions is None:
             raise malformed(file, number, f"{quote(text)}; expected s01_e01, or an action as walk: 252 390")
         if b"NaN" in (match[2], match[3]):
             actions.append(None)

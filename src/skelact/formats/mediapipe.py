@@ -27,7 +27,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from skelact.errors import ConfigurationError, suggest
+from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError
@@ -250,10 +250,19 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         DataError: more than one manifest, or one that cannot be used.
         ConfigurationError: a setting that cannot be used.
     """
-    tables = [file for file in files if file.suffix == CSV and not is_manifest(file.name)]
-    suffix = CSV if tables else JSON
-    recordings = tables or [file for file in files if file.suffix == JSON]
     read = partial(read_content, read_video)
+    tables = [file for file in files if file.suffix == CSV and not is_manifest(file.name)]
+    lists = [file for file in files if file.suffix == JSON]
+    if tables and lists:  # a table may be of something else
+        held = partial(read, kind=None, **reader_settings(data_set))
+        tables = [file for file in tables if _can_be_read(file, held)]
+        jsons = next((file for file in lists if _can_be_read(file, held)), None) if tables else None
+        if jsons is not None:
+            raise DataError(
+                f"{tables[0].name} and {jsons.name} both hold landmarks, as a table and as JSON; prepare "
+                "them apart, each kind in a folder of its own"
+            )
+    suffix, recordings = (CSV, tables) if tables else (JSON, lists)
     kind = _kind_setting(data_set.settings) or _kind_of(
         recordings, partial(read, kind=None, **reader_settings(data_set))
     )
@@ -273,6 +282,14 @@ def _kind_setting(settings: Mapping[str, object]) -> Kind | None:
     if told is not None and told not in KINDS:
         raise ConfigurationError(f"--landmarks is {told}{suggest(str(told), KINDS)}")
     return next((kind for kind in KINDS if kind == told), None)
+
+
+def _can_be_read(file: RawFile, read: partial[LabelledSequence]) -> bool:
+    try:
+        read(file)
+    except UnusableRecordingError:
+        return False
+    return True
 
 
 def _kind_of(recordings: Sequence[RawFile], read: partial[LabelledSequence]) -> Kind:

@@ -184,7 +184,12 @@ def _somebody(people: People, file: str) -> People:
     """Return the people of whom a joint was found, ordered by frame, with zeros for joints that were not."""
     found = np.flatnonzero(people.seen.any(1))
     if not len(found):
-        raise UnusableRecordingError(NOBODY, file, "", "expected a person in at least one frame")
+        raise UnusableRecordingError(
+            NOBODY,
+            file,
+            "",
+            "expected a person in at least one frame, with a joint of --min-confidence or more",
+        )
     order = found[np.argsort(people.frames[found], kind="stable")]
     found_people = _chosen(people, order)
     positions = np.where(found_people.seen[..., None], found_people.positions, 0)

@@ -41,6 +41,7 @@ from skelact.formats.json_value import JsonValue, json_type, parse_json
 from skelact.formats.notes import Note
 from skelact.formats.own_recordings import NO_CONFIDENCES, survey_recordings
 from skelact.formats.recognition import Sample
+from skelact.formats.settings import SLOWEST_RATE
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
@@ -50,6 +51,7 @@ from skelact.skeleton.view import METRES, NamedUnit, Unit
 SUFFIX = ".json"
 NOTHING_SEEN = "no joint of any body was seen"
 OTHER_UNIT = "positions in another unit"
+OWN_SKELETON = "tells its own skeleton, so --topology means nothing to it"
 
 _KEYS = {"topology", "fps", "unit", "label", "subject", "bodies"}
 _BODY_KEYS = {"positions", "confidence"}
@@ -93,8 +95,8 @@ def read_pose_json(
     if not isinstance(unit.value, str) or unit.value not in get_args(NamedUnit):
         unit.fail(f"{shown(unit.value)}; expected m, cm, mm, pixel or px")
     fps = table["fps"]
-    if fps.value is not None and not (_is_number(fps.value) and 0 < fps.value < 1e6):
-        fps.fail(f"{shown(fps.value)}; expected frames a second, more than 0")
+    if fps.value is not None and not (_is_number(fps.value) and SLOWEST_RATE <= fps.value < 1e6):
+        fps.fail(f"{shown(fps.value)}; expected frames a second, {SLOWEST_RATE:g} or more")
     bodies = table["bodies"].items("a list of bodies")
     if not bodies:
         table["bodies"].fail("0 bodies; expected at least one")
@@ -362,4 +364,6 @@ def _described(file: RawFile, *, topology: Topology | None, min_confidence: floa
     pose = read_pose_json(file.name, file.stem, file.read(), topology=topology, min_confidence=min_confidence)
     is_vain = min_confidence > 0 and not pose.has_confidence
     notes = [Note(file.name, NO_CONFIDENCES)] if is_vain else []
+    if topology is not None and pose.sequence.topology != topology:
+        notes.append(Note(file.name, OWN_SKELETON))
     return LabelledSequence(pose.sequence, pose.names, notes, unit=pose.unit)

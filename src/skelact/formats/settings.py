@@ -26,15 +26,19 @@ def topology_setting(settings: Mapping[str, object]) -> Topology | None:
     return None if name is None else find_topology(str(name))
 
 
+SLOWEST_RATE = 1e-3
+"""Frames a second that a recording has at least."""
+
+
 def fps_setting(settings: Mapping[str, object]) -> float | None:
     """Return the frames a second of ``--fps``, or None without it.
 
     Raises:
-        ConfigurationError: not a number above 0.
+        ConfigurationError: not a number, or one of less than a frame in 1,000 s.
     """
     fps = settings["fps"]
-    if fps is not None and not (isinstance(fps, int | float) and 0 < fps < 1e6):
-        raise ConfigurationError(f"--fps is {fps}; expected frames a second, more than 0")
+    if fps is not None and not (isinstance(fps, int | float) and SLOWEST_RATE <= fps < 1e6):
+        raise ConfigurationError(f"--fps is {fps}; expected frames a second, {SLOWEST_RATE:g} or more")
     return None if fps is None else float(fps)
 
 

@@ -6,14 +6,13 @@ ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, TypeAlias
 
 from skelact.clips.settings import ClipSettings
-from skelact.configuration import named_config
 from skelact.errors import ConfigurationError
 from skelact.models.sizes import ContrastiveSizes, MaskedSizes
-from skelact.models.token_sizes import DistilledSizes, PrototypeConfig
+from skelact.models.token_sizes import DistilledSizes
 from skelact.pretraining.contrastive.objective import ContrastiveObjective
 from skelact.pretraining.distilled.objective import DistilledObjective
 from skelact.pretraining.masked.objective import MaskedObjective
@@ -122,17 +121,15 @@ class DistilledRun(RunConfig):
                 "would see those of a part; leave it out, and choose a smaller training.batch_size for memory"
             )
         self.distil.check_clips(self.clips.num_frames, self.model.patch_frames, self.model.depth)
-        if not self.distil.has_prototypes and self.model.head.prototypes != _prototypes_of(self.size):
-            raise ConfigurationError(
-                "model.head.prototypes has no effect, for neither class tokens nor hidden ones are asked for "
-                "prototypes; leave it out"
-            )
 
-
-def _prototypes_of(size: str) -> int:
-    """Return the prototypes of a shipped size."""
-    of_size = named_config("size-distilled", size).get("model", {}).get("head", {})
-    return int(of_size.get("prototypes", PrototypeConfig.prototypes))
+    def without_effect(self) -> set[str]:
+        """Return the settings that do nothing beside the others."""
+        idle = super().without_effect()
+        if not self.distil.has_prototypes:
+            idle |= {"model.head.prototypes"}
+        if not self.distil.needs_teacher:  # and so no head
+            idle |= {f"model.head.{field.name}" for field in fields(self.model.head)}
+        return idle
 
 
 Run: TypeAlias = MaskedRun | ContrastiveRun | DistilledRun

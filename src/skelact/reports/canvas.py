@@ -193,7 +193,8 @@ def _choose_fonts(texts: Sequence[Text]) -> None:
     lacking = _lacking({letter for text in texts for letter in text.get_text()}, str(usual.fname))
     if not lacking:
         return
-    files = {font.fname: font.name for font in fontManager.ttflist}
+    # a font of last resort has a box for every letter there is
+    files = {font.fname: font.name for font in fontManager.ttflist if "Last Resort" not in font.name}
     still = {path: _lacking(lacking, path) for path in files}
     best = min(still, key=lambda path: (len(still[path]), path))
     for text in texts:

@@ -20,6 +20,7 @@ from skelact.errors import ConfigurationError, printable, suggest
 from skelact.limits import check_limit
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
+from skelact.typed_values import shown
 from skelact.yaml_files import read_yaml
 
 SUFFIXES = (".yaml", ".yml")
@@ -66,9 +67,8 @@ def topology_of(table: object, where: str, default_name: str | None = None) -> T
         ConfigurationError: no topology; the message begins with ``where`` and names the key.
     """
     if not isinstance(table, dict):
-        raise ConfigurationError(
-            f"{where}: expected the keys {', '.join(_KEYS)}, got a {type(table).__name__}"
-        )
+        found = "nothing" if table is None else shown(table)
+        raise ConfigurationError(f"{where}: expected the keys {', '.join(_KEYS)}, got {found}")
     for key in table:
         if key not in _KEYS:
             raise ConfigurationError(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from skelact.errors import ConfigurationError
 from skelact.formats.data_set import DataSet
+from skelact.formats.settings import SLOWEST_RATE
 from skelact.skeleton.view import METRES, Axis, NamedUnit, Unit, find_up
 from skelact.store.store import Store
 
@@ -62,8 +63,10 @@ def with_conventions(
                 f"--{name} means nothing to {data_set.name}, whose {name} is known: {told}; leave it out"
             )
     if resample is not None:
-        if not 0 < resample < 1e6:
-            raise ConfigurationError(f"--resample is {resample:g}; expected frames a second, more than 0")
+        if not SLOWEST_RATE <= resample < 1e6:
+            raise ConfigurationError(
+                f"--resample is {resample:g}; expected frames a second, {SLOWEST_RATE:g} or more"
+            )
         if data_set.attachments is not None:
             raise ConfigurationError(
                 f"--resample does not go with intervals of {data_set.name}, told by numbers of frames; "

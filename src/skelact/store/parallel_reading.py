@@ -35,6 +35,9 @@ from skelact.store.packing import BAD_POSITIONS, PackedSequence, check_reach, pa
 OTHER_FORMAT = "a file of another format"
 ALL_ZERO = "all joints zero"
 NO_RATE = "no frame rate"
+ODD_RATE = "a frame rate that no recording of movement has"
+SLOWEST, FASTEST = 1.0, 2000.0
+"""Frames a second that recordings of movement have."""
 NOBODY_LEFT = "nobody in the frames that are left"
 
 _CHUNK = 32  # files a task
@@ -117,8 +120,17 @@ class ReadJob:
             sequence = replace(sequence, positions=sequence.positions * np.float32(self.factor))
         if self.resample is not None:
             if sequence.fps is None:
-                detail = f"{sequence.name}: cannot be brought to {self.resample:g} frames a second"
+                detail = (
+                    f"{sequence.name}: cannot be brought to {self.resample:g} frames a second; tell its own "
+                    "rate by --fps, if the format takes that, or leave out --resample"
+                )
                 return Exclusion(file.name, NO_RATE, "", detail)
+            if not SLOWEST <= sequence.fps <= FASTEST:
+                detail = (
+                    f"{sequence.name}: {sequence.fps:.3g} frames a second, not brought to {self.resample:g}: "
+                    "if times are not in seconds, write them so, or tell the rate by --fps"
+                )
+                return Exclusion(file.name, ODD_RATE, "", detail)
             sequence = resampled(sequence, self.resample)
             if not sequence.present.any():
                 detail = f"{sequence.name}: nobody is seen in any of {self.resample:g} frames a second"

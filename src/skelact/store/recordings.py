@@ -152,4 +152,4 @@ def _nothing_wanted(data_set: DataSet, raw: Path, exclusions: Sequence[Exclusion
 
 def counted(count: int, noun: str) -> str:
     """Return a count for a message: ``1 file``, ``2 files``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"

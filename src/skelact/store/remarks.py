@@ -10,13 +10,12 @@ from skelact.skeleton.handedness import share_facing_forward
 from skelact.skeleton.main_bodies import CLIP_BODIES
 from skelact.skeleton.view import METRES, frame_sizes
 from skelact.store.conventions import sampled_bodies
+from skelact.store.parallel_reading import FASTEST, SLOWEST
 from skelact.store.recordings import counted
 from skelact.store.store import Store
 
 FAR = 30.0
 """So many metres from where it began no sensor follows a body."""
-SLOWEST, FASTEST = 1.0, 2000.0
-"""Frames a second that recordings of movement have."""
 _ENOUGH = 20
 _BACKWARDS = 0.2
 STANDS = " is up, as people stand; --up says another"
@@ -88,8 +87,9 @@ def remarks_on(store: Store) -> list[str]:
     facing = share_facing_forward(positions, seen, store.topology)
     if facing is not None and facing[1] >= _ENOUGH and facing[0] < _BACKWARDS:
         remarks.append(
-            f"left and right look exchanged: in {1 - facing[0]:.0%} of {facing[1]:,} bodies feet and face "
-            "point to the back; if the recordings are mirrored, give a topology with left and right exchanged"
+            f"left and right look exchanged: in {1 - facing[0]:.0%} of {facing[1]:,} poses feet or face "
+            "point to the back; if the recordings are mirrored, exchange left and right in the names of the "
+            "joints, or, where a topology numbers them, in it"
         )
     if "fps" in store.meta["arrays"]:
         rates = store.array("fps")
@@ -97,11 +97,14 @@ def remarks_on(store: Store) -> list[str]:
         if len(known) > 1 or (len(known) and np.isnan(rates).any()):
             shown = ", ".join(f"{rate:g}" for rate in known[:5]) + (", ..." if len(known) > 5 else "")
             unknown = int(np.isnan(rates).sum())
-            some = f", and {unknown:,} sequences do not say" if unknown else ""
-            usual = f"{known[counts.argmax()]:g}"
-            remarks.append(
-                f"frame rates differ ({shown} a second{some}); --resample {usual} brings all to one"
+            some = (
+                f", and {unknown:,} {'sequence does' if unknown == 1 else 'sequences do'} not say"
+                if unknown
+                else ""
             )
+            fit = (known >= SLOWEST) & (known <= FASTEST)
+            usual = f"; --resample {known[(counts * fit).argmax()]:g} brings all to one" if fit.any() else ""
+            remarks.append(f"frame rates differ ({shown} a second{some}){usual}")
     rates = np.array([store.fps or np.nan]) if "fps" not in store.meta["arrays"] else store.array("fps")
     odd = rates[(rates < SLOWEST) | (rates > FASTEST)]
     if len(odd):

@@ -12,7 +12,7 @@ from types import TracebackType
 
 import numpy as np
 
-from skelact.errors import DataError
+from skelact.errors import ConfigurationError, DataError
 from skelact.files import sha256
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.skeleton.sequence import SkeletonSequence
@@ -125,6 +125,8 @@ class StoreWriter:
                 "store has one skeleton, so prepare the others on their own",
             )
         self._columns.check(record)
+        if not len(self):
+            _check_conventions(self._meta["up"], self._meta["unit"], num_coordinates)
         self._topology, self._num_coordinates = topology, num_coordinates
         if record.joints_missing and "joint_present" not in self._files:
             self._start_joint_present(topology.num_joints)
@@ -278,6 +280,18 @@ class StoreWriter:
 
     def _append(self, name: str, data: bytes) -> None:
         self._files[name].append(data)
+
+
+def _check_conventions(up: object, unit: object, num_coordinates: int) -> None:
+    """Refuse what positions of so many coordinates cannot have.
+
+    Raises:
+        ConfigurationError: z is up in the plane, or positions in space are pixels.
+    """
+    if num_coordinates == 2 and str(up).endswith("z"):
+        raise ConfigurationError(f"--up {up}: positions are 2-D; expected x, y, -x or -y")
+    if num_coordinates == 3 and unit == "px":
+        raise ConfigurationError("--unit px: positions are 3-D; expected m, cm or mm")
 
 
 def _part_entry(part: Store) -> dict[str, object]:

@@ -166,3 +166,16 @@ def test_the_configuration_of_a_run_is_a_file_of_settings(tmp_path):
     found = {"data_hash": "0", "left_out": {"num_sequences": 1}}
     (tmp_path / "config.yaml").write_text(json.dumps({**asdict(run), **found}))
     assert compose(tmp_path / "config.yaml", {}) == run
+
+
+def test_settings_of_a_file_that_do_nothing_are_named_and_those_of_a_run_are_let_go(tmp_path):
+    file, typed = tmp_path / "own.yaml", {"data": ["s"], "protocol": ["p"]}
+    file.write_text("method: mamp\nobjective: {masking: uniform, tau: 0.3}\n")
+    with pytest.raises(ConfigurationError, match=r"own\.yaml: objective\.tau has no .* remove it there"):
+        compose(file, typed)
+    of_run = asdict(compose(None, {**typed, "method": "mae", "size": "tiny"}))
+    file.write_text(json.dumps({**of_run, "data_hash": "0"}))
+    assert compose(file, {"method": "stjd-mp-visible"}).method == "stjd-mp-visible"
+    of_run = asdict(compose(None, {**typed, "method": "stjd-d", "size": "tiny"}))
+    file.write_text(json.dumps({**of_run, "data_hash": "0"}))
+    assert compose(file, {"size": "small"}).size == "small"

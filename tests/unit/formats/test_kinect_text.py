@@ -70,7 +70,8 @@ def test_actions() -> None:
     ("data", "expected"),
     [
         (b"walk: 1 2", "line 1: 'walk: 1 2'; expected s01_e01, or an action as walk: 252 390"),
-        (b"s01_e01\ndance: 1 2", "line 2: 'dance: 1 2'; expected s01_e01"),
+        (b"s01_e01\ndance: 1 2", "line 2: 'dance' is no action of UTKinect; expected walk, sitDown"),
+        (b"s01_e01\nwalk 1 2", "line 2: 'walk 1 2'; expected s01_e01"),
         (b"s01_e01\nwalk: 3 2", "line 2: frames 3 to 2; expected the first one first"),
         (b"s01_e01\ns01_e01", "line 2: s01_e01 is listed a second time"),
     ],

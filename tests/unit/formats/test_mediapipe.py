@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skelact.errors import ConfigurationError
+from skelact.errors import ConfigurationError, DataError
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.mediapipe import NO_DEPTHS, read_video
 from skelact.formats.mediapipe_csv import FILE_JOINTS, columns_of, joint_of
@@ -238,3 +238,16 @@ def test_a_line_a_landmark_without_frames_is_one_frame_of_one_person() -> None:
     numbered = [[5, *line] for line in lines * 2]
     with pytest.raises(UnusableRecordingError, match="line 35: 'nose' is there twice in frame 5; keep one"):
         read(table(["frame", "landmark", "x", "y", "z"], numbered), "a.csv")
+
+
+def test_tables_and_lists_are_prepared_apart_and_a_table_of_something_else_does_not_count(
+    tmp_path: Path,
+) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "a.json").write_text(json.dumps(JSON_FORMS["both"]))
+    (raw / "notes.csv").write_text("frame,x\n1,2\n")
+    assert prepare("mediapipe", raw, tmp_path / "store").store.names == ["a"]
+    (raw / "b.csv").write_bytes(CSV_FORMS["names"])
+    with pytest.raises(DataError, match=r"b\.csv and a\.json both hold landmarks"):
+        prepare("mediapipe", raw, tmp_path / "other")

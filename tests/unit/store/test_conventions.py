@@ -179,10 +179,10 @@ def test_frame_rates_are_kept_for_each_and_a_line_says_that_they_differ(tmp_path
     assert [store.fps_of(index) for index in range(4)] == [30.0, 15.0, None, 25.0]
     assert [store.sequence(index).fps for index in range(4)] == [30.0, 15.0, None, 25.0]
     assert (
-        "frame rates differ (15, 25, 30 a second, and 1 sequences do not say); "
+        "frame rates differ (15, 25, 30 a second, and 1 sequence does not say); "
         "--resample 15 brings all to one" in store.remarks
     )
-    assert "15 to 30 a second; 1 sequences do not say" in info(store)
+    assert "15 to 30 a second; 1 sequence does not say" in info(store)
     assert not find_problems(Store.open(store.path))
     converted = convert(store, tmp_path / "converted", topology="coco-17").store
     assert [converted.fps_of(index) for index in range(4)] == [30.0, 15.0, None, 25.0]
@@ -231,3 +231,34 @@ def test_what_a_lower_rate_leaves_nothing_of_does_not_take_the_rest_of_its_file(
     made = prepare("pyskl", tmp_path / "a.pkl", tmp_path / "store", fps=30.0, resample=10)
     assert made.names == ["a0", "a2", "a3"]
     assert [entry.reason for entry in made.exclusions] == ["nobody in the frames that are left"]
+
+
+def test_times_that_are_no_seconds_are_not_resampled(tmp_path: Path) -> None:
+    raw = pose_json(tmp_path / "raw", [30.0, 0.03])
+    store = prepare("pose-json", raw, tmp_path / "store", resample=15)
+    assert store.names == ["r0"]
+    (left,) = store.exclusions
+    assert "0.03 frames a second, not brought to 15: if times are not in seconds" in left.detail
+    remarks = prepare("pose-json", raw, tmp_path / "as_recorded").remarks
+    assert "frame rates differ (0.03, 30 a second); --resample 30 brings all to one" in remarks
+    with pytest.raises(ConfigurationError, match=r"--resample is 1e-09; expected .* 0\.001 or more"):
+        prepare("pose-json", raw, tmp_path / "none", resample=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("flat", "conventions", "message"),
+    [
+        (True, {"up": "z"}, "--up z: positions are 2-D; expected x, y, -x or -y"),
+        (False, {"unit": "px"}, "--unit px: positions are 3-D; expected m, cm or mm"),
+    ],
+)
+def test_what_positions_of_so_many_coordinates_cannot_have_is_refused(
+    tmp_path: Path, flat: bool, conventions: dict[str, str], message: str
+) -> None:
+    axes = ("x", "y") if flat else ("x", "y", "z")
+    columns = ["frame", *(f"{joint}_{axis}" for joint in COCO_17.joints for axis in axes)]
+    numbers = ",".join(f"{0.1 * number}" for number in range(len(columns) - 1))
+    lines = [f"{frame},{numbers}" for frame in range(4)]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(columns), *lines]))
+    with pytest.raises(ConfigurationError, match=message):
+        prepare("csv", tmp_path, tmp_path / "store", **conventions)

@@ -19,7 +19,7 @@ from skelact.configuration import (
 )
 from skelact.errors import ConfigurationError, SkelactWarning
 from skelact.store.left_out import LeftOut
-from skelact.store.protocols import ALL
+from skelact.store.protocols import ALL, protocols_of
 from skelact.store.store import Store
 
 Schema = TypeVar("Schema")
@@ -84,6 +84,8 @@ def warn_of_seen(card: Mapping[str, Any], store: Store) -> None:
     protocols = config.get("protocol", ()) if isinstance(config, Mapping) else ()
     names = str(card.get("data_set", "")).split("+")
     of_each = list(protocols) * len(names) if len(protocols) == 1 else protocols
+    if len(names) == 1 and not protocols_of(store.data_set) and card.get("data_hash") != store.content_hash:
+        return  # another data set of one's own in the same format
     if (store.data_set, ALL) in zip(names, of_each, strict=False):
         warnings.warn(
             f"the encoder was pre-trained with every sequence of {store.data_set}, also those that test it "
