@@ -41,6 +41,9 @@ from skelact.skeleton.topology import Topology
 
 SUFFIX = ".csv"
 OTHER_COLUMNS = "columns that are not read, left out"
+OTHER_RATE = "times that tell another rate than --fps, which counts"
+_ALIKE = 0.02
+"""By what share rates may differ that are one."""
 _TOLD_TO = 1e-3  # seconds; rounding to milliseconds is usual
 NO_IMAGE = "positions are in space, of which no image tells the size (--image-size)"
 
@@ -150,6 +153,7 @@ def read_csv(
     times = _numbers(file, lines, rows, (columns.frame,), "a number of a frame or of seconds")[:, 0]
     if np.isnan(times).any():
         raise _malformed(file, lines[int(np.argmax(np.isnan(times)))], "no frame; expected one on every line")
+    is_overruled = False
     if columns.is_time:
         instants, which = np.unique(times, return_inverse=True)
         if len(instants) > 1:
@@ -159,9 +163,10 @@ def read_csv(
             if numbers_of[-1] > 1 << 53:
                 raise _malformed(file, lines[0], "seconds too far apart to be those of one video")
             steps = frame_steps(file, numbers_of.astype(np.int64), "time")[which]
-            if fps is None:
-                seconds = float(instants[-1] - instants[0])
-                fps = meant_rate(float(steps.max()) / seconds, _TOLD_TO / seconds)
+            seconds = float(instants[-1] - instants[0])
+            told = meant_rate(float(steps.max()) / seconds, _TOLD_TO / seconds)
+            is_overruled = fps is not None and told is not None and abs(told / fps - 1) > _ALIKE
+            fps = told if fps is None else fps
         else:
             steps = which
     else:
@@ -214,6 +219,7 @@ def read_csv(
     )
     left_out = len(points) - int(np.count_nonzero(skeleton.places >= 0))
     notes += [Note(file, skeleton.remark)] if skeleton.remark else []
+    notes += [Note(file, OTHER_RATE)] if is_overruled else []
     notes += [Note(file, POINTS_LEFT_OUT, left_out)] if left_out else []
     notes += [Note(file, OTHER_COLUMNS, columns.num_others)] if columns.num_others else []
     notes += [Note(file, NO_CONFIDENCES)] if min_confidence > 0 and not columns.has_confidence else []

@@ -151,6 +151,7 @@ class PysklPickle:
                 )
         if score is not None:
             joint_present &= (score > 0) & (score >= np.float32(min_confidence))
+        self._check_finite("keypoint", numbers, np.isinf(positions) & joint_present[..., None], place)
         if not joint_present.any():
             detail = "expected a body in at least one frame"
             raise UnusableRecordingError(ALL_ZERO, self.file, place, detail)
@@ -163,12 +164,17 @@ class PysklPickle:
             raise self._malformed(place, f"no array of numbers under {key}")
         with np.errstate(over="ignore", invalid="ignore"):
             numbers = array.astype(np.float32)
-        is_bad = np.isinf(numbers)
+        if key != "keypoint":  # of which what was not seen may be anything
+            self._check_finite(key, numbers, np.isinf(numbers), place)
+        return numbers
+
+    def _check_finite(
+        self, key: str, numbers: npt.NDArray[np.float32], is_bad: npt.NDArray[np.bool_], place: str
+    ) -> None:
         if is_bad.any():
             where = np.argwhere(is_bad)[0].tolist()
             detail = f"{key}{where} is {numbers[tuple(where)]}; expected finite numbers"
             raise UnusableRecordingError(BAD_POSITIONS, self.file, place, detail)
-        return numbers
 
     def _label(self, annotation: Annotation, place: str, first_label: int) -> int | str | None:
         label = _label_of(annotation)

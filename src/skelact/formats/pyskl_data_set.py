@@ -107,7 +107,7 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         remarks=(
             *(remark for content in contents for remark in content.remarks),
             *(remark for name, sides in values.items() for remark in split_remarks(name, sides)),
-            *label_remarks(lowest, first_label),
+            *(() if has_names else label_remarks(lowest, first_label)),
         ),
         attribute_values={attribute_of(name): sides for name, sides in values.items()},
         given_protocols=tuple(

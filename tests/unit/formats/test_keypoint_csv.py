@@ -6,7 +6,7 @@ import pytest
 from skelact.errors import DataError
 from skelact.formats.data_set import LabelledSequence
 from skelact.formats.exclusions import UnusableRecordingError
-from skelact.formats.keypoint_csv import NO_IMAGE, read_csv
+from skelact.formats.keypoint_csv import NO_IMAGE, OTHER_RATE, read_csv
 from skelact.formats.notes import Note
 from skelact.formats.people import SHARES
 from skelact.skeleton.tables import COCO_17, KINECT_20
@@ -207,3 +207,13 @@ def test_a_rate_is_that_of_the_times_told_to_milliseconds(rate: float) -> None:
 def test_an_image_says_nothing_of_positions_in_space() -> None:
     text = "frame,joint,x,y,z\n0,hips,1,2,3\n0,head,1,2,3\n0,hand_left,1,2,3\n"
     assert [note.what for note in read(text, image_size=(200, 100)).notes] == [NO_IMAGE]
+
+
+def test_a_rate_that_is_given_against_the_times_is_told() -> None:
+    lines = [f"{frame / 50:.2f}," + ",".join(["0.5"] * 34) for frame in range(20)]
+    header = "time," + ",".join(f"{joint}_{axis}" for joint in COCO_17.joints for axis in "xy")
+    data = "\n".join([header, *lines]).encode()
+    for fps, is_told in ((None, False), (50.0, False), (30.0, True)):
+        found = read_csv("a.csv", "a", data, fps=fps)
+        assert found.sequence.fps == (fps or 50)
+        assert (OTHER_RATE in [note.what for note in found.notes]) == is_told

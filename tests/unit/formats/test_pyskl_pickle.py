@@ -269,3 +269,17 @@ def test_labels_that_are_names_have_no_first_number(tmp_path: Path) -> None:
     path.write_bytes(pickle.dumps([annotation(label="wave")]))
     with pytest.raises(ConfigurationError, match="--first-label means nothing to labels that are names"):
         prepare("pyskl", path, tmp_path / "store", settings={"first_label": 1})
+
+
+def test_what_was_not_seen_may_be_infinite() -> None:
+    keypoint = np.random.default_rng(0).normal(size=(1, 5, 17, 2)).astype(np.float32)
+    score = np.ones((1, 5, 17), np.float32)
+    keypoint[0, 4, 4, 0], score[0, 4, 4] = np.inf, 0.0
+    sequence = only(read([annotation(keypoint=keypoint, keypoint_score=score)]))
+    assert isinstance(sequence, SkeletonSequence)
+    assert sequence.joint_present is not None
+    assert not sequence.joint_present[0, 4, 4]
+    assert sequence.joint_present.sum() == 5 * 17 - 1
+    score[0, 4, 4] = 0.4
+    refused = only(read([annotation(keypoint=keypoint, keypoint_score=score)]))
+    assert "keypoint[0, 4, 4, 0] is inf; expected finite" in str(refused)
