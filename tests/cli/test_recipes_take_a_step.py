@@ -40,7 +40,7 @@ TINY_BACKBONE = {
     "st-gcn": ["--model.st_gcn.channels", "[8,8]", "--model.st_gcn.strides", "[1,2]"],
     "transformer": ["--model.transformer.patch_frames", "8", "--model.transformer.width", "16"],
 }
-ONE_STEP = ["--epochs", "1", "--training.batch_size", str(NUM_TRAIN), "--training.workers", "0"]
+ONE_STEP = ["--training.epochs", "1", "--training.batch_size", str(NUM_TRAIN), "--training.workers", "0"]
 ONE_STEP += ["--training.tensorboard", "false"]
 SUITES = sorted(
     entry.name.removesuffix(".yaml") for entry in (files("skelact") / "configs" / "suite").iterdir()
@@ -131,7 +131,7 @@ def test_every_pretraining_and_every_evaluation_takes_a_step(place, data):
             for each in (*cell.members, cell):
                 words = evaluate_arguments(each, place)
                 if "training" in each.expected and not each.members:
-                    words += ["--epochs", "1", "--training.workers", "0"]
+                    words += ["--training.epochs", "1", "--training.workers", "0"]
                 if each.evaluation.trains_encoder:
                     words += ["--hidden_width", "16"]
                 assert main(words) == 0, words

@@ -101,8 +101,8 @@ def prepare(
             kinetics-skeleton, coco-keypoints, mediapipe, csv, npy, c3d or pose
         raw: folder or archive with the raw recordings; npz, pyskl: the file
         store: folder to write
-        centre: move each sequence's origin to its first body's centre joint (--no-centre: leave it)
-        positions: float32: exactly; int16: half the space, within 0.05 mm up to 3 m from the origin
+        centre: move the origin to the first body's centre joint (--no-centre: leave it)
+        positions: float32: exactly; int16: half the space, to 0.05 mm within 3 m
         workers: processes that read and clean; default: one a CPU
         strict: stop at the first recording that cannot be used
         overwrite: replace STORE (or the part) if it is a store already

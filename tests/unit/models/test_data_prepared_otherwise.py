@@ -53,13 +53,13 @@ def test_another_unit_is_told_by_the_size_of_bodies(tmp_path: Path) -> None:
 
 
 def test_another_unit_is_told_by_its_name(tmp_path: Path) -> None:
-    metres, pixels = write(tmp_path / "m", unit="m"), write(tmp_path / "px", unit="px")
+    metres, others = write(tmp_path / "m", unit="m"), write(tmp_path / "mm", unit="mm")
     with pytest.raises(
-        ConfigurationError, match=r"px: positions are in px, the model learned from m;.*--unit"
+        ConfigurationError, match=r"mm: positions are in mm, the model learned from m;.*--unit"
     ):
-        model(metres).check(pixels)
+        model(metres).check(others)
     model(metres).check(write(tmp_path / "unsaid"))
-    model(metres, scale="body").check(pixels)
+    model(metres, scale="body").check(others)
 
 
 def test_another_axis_up_matters_to_the_cameras_view_alone(tmp_path: Path) -> None:
