@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from itertools import permutations
 from typing import Any
 
 
@@ -118,6 +119,8 @@ GIVEN = "given"
 _SIDE = re.compile(r"[a-z][a-z0-9]{0,19}")
 _TESTING = ("test", "val")
 """The sides that test, the first of them that is there."""
+_MOST_FREE = 8
+"""Sides that are called neither train nor test and of which any two may be chosen."""
 _SAME = {"training": "train", "testing": "test", "valid": "val", "validation": "val", "dev": "val"}
 
 
@@ -147,9 +150,13 @@ def side_names(found: Iterable[str]) -> tuple[str, ...]:
     """Return the names of the values 0, 1, ... of a split with the sides ``found``, as of :func:`side_of`.
 
     The training side comes first, then the one that tests: ``test``, or ``val`` where there is no ``test``.
-    A split with no more sides has the values of :data:`SIDES`, whatever its test side is called.
+    A split with no more sides has the values of :data:`SIDES`, whatever its test side is called. Sides of
+    which none is called so are in the order of letters, and any two of them may be chosen.
     """
-    others = sorted(set(found) - {"train"})
+    sides = set(found)
+    if 1 < len(sides) <= _MOST_FREE and not sides & {"train", *_TESTING}:
+        return tuple(sorted(sides))
+    others = sorted(sides - {"train"})
     tested = next((side for side in _TESTING if side in others), "test")
     rest = [side for side in others if side != tested]
     return ("train", tested, *rest) if rest else SIDES
@@ -163,10 +170,17 @@ def side_number(names: Sequence[str], side: str) -> int:
 def split_protocols(name: str, names: Sequence[str]) -> tuple[Protocol, ...]:
     """Return the protocol ``name`` of a split, and ``name_side`` for each side beyond the second.
 
+    Where no side is called train or test, they are ``name_a_b``: learn from a, test on b.
+
     Args:
         name: the split's.
         names: its sides, as of :func:`side_names`.
     """
+    if names[TRAIN] != "train":
+        return tuple(
+            Protocol(f"{name}_{names[train]}_{names[test]}", attribute_of(name), (train,), (test,))
+            for train, test in permutations(range(len(names)), 2)
+        )
     further = (
         Protocol(f"{name}_{side}", attribute_of(name), (TRAIN,), (number,))
         for number, side in enumerate(names)
@@ -177,6 +191,10 @@ def split_protocols(name: str, names: Sequence[str]) -> tuple[Protocol, ...]:
 
 def split_remarks(name: str, names: Sequence[str]) -> list[str]:
     """Return a line about the sides that the protocol ``name`` leaves unused; none where it uses all."""
+    if names[TRAIN] != "train":
+        first, second = names[:2]
+        example = f"{name}_{first}_{second} learns from {first} and tests on {second}"
+        return [f"split {name} says {', '.join(names)}; protocol {example}, and so does any other two"]
     unused = names[TEST + 1 :]
     protocols = ", ".join(f"{name}_{side}" for side in unused)
     return (

@@ -118,8 +118,8 @@ def test_empty_columns_at_the_end_are_none() -> None:
         ("file,class\nr0,sit\n", "column class is kept as an attribute; call it label to make it the class"),
         ("file,split\nr0,test\nr1,\n", "split says test, nobody train: protocol given cannot be used"),
         (
-            "file,split_room\nr0,tr\nr1,te\n",
-            "split_room says te, tr, nobody train: protocol room cannot be used",
+            "file,split_room\nr0,tr\nr1,test\n",
+            "split_room says test, tr, nobody train: protocol room cannot be used",
         ),
     ],
 )

@@ -147,6 +147,25 @@ def test_two_sides_are_chosen_by_name_and_the_third_is_kept(tmp_path: Path) -> N
     assert outcome.remarks == [expected]
 
 
+@pytest.mark.parametrize("names", [("A", "b", "C"), ("left", "right")])
+def test_of_sides_with_other_names_any_two_are_chosen(names: tuple[str, ...], tmp_path: Path) -> None:
+    sides = [*names, *names[:1], ""]
+    files = {f"r{number}.json": pose(number) for number in range(len(sides))}
+    table = "file,label,split\n" + "".join(f"r{n},wave,{side}\n" for n, side in enumerate(sides))
+    outcome = prepared(write(tmp_path / "raw", files | {"manifest.csv": table.encode()}))
+    store, called = outcome.store, sorted(name.lower() for name in names)
+    assert len(store) == len(sides)
+    pairs = [(a, b) for a in called for b in called if a != b]
+    assert [protocol.name for protocol in protocols_of(store)] == [f"given_{a}_{b}" for a, b in pairs]
+    for train, test in pairs:
+        found = split(store, f"given_{train}_{test}")
+        for side, indices in ((train, found.train), (test, found.test)):
+            assert indices.tolist() == [n for n, each in enumerate(sides) if each.lower() == side]
+    first, second = called[:2]
+    example = f"protocol given_{first}_{second} learns from {first} and tests on {second}"
+    assert outcome.remarks == [f"split given says {', '.join(called)}; {example}, and so does any other two"]
+
+
 def test_train_and_val_alone_are_the_two_sides(tmp_path: Path) -> None:
     files = {f"r{number}.json": pose(number) for number in range(2)}
     table = b"file;label;split\nr0.json;wave;training\nr1.json;kick;val\n"
