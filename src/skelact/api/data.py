@@ -105,7 +105,7 @@ def prepare(
         positions: float32: exactly; int16: half the space, to 0.05 mm within 3 m
         workers: processes that read and clean; default: one a CPU
         strict: stop at the first recording that cannot be used
-        overwrite: replace STORE (or the part) if it is a store already
+        overwrite: replace STORE (or the part) if it is a store
         shard: I/N: make part I of N only, STORE.part-I-of-N
         link_parts: join parts without copying: positions stay in the parts, beside STORE
         max_frames: pku1, pku2: cut sequences to so many frames
