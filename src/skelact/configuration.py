@@ -11,7 +11,7 @@ import inspect
 import json
 import math
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, wraps
@@ -286,28 +286,27 @@ def refuse_without_effect(config: Any, given: Mapping[str, Any], shipped: Mappin
         IdleSettingError: one does nothing; the message names it as it is typed.
     """
     own, usual = flatten(given), flatten(shipped)
-    for name, value, default in _idle_settings(config, ""):
-        if name in own and value != _as_held(usual.get(name, default)):
+    for name in sorted(_idle_settings(config) & own.keys()):
+        value, default = _held(config, name)
+        if value != _as_held(usual.get(name, default)):
             raise IdleSettingError(name)
 
 
-def _idle_settings(config: Any, prefix: str) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the name of each setting that does nothing, its value and its class's default."""
-    idle = config.without_effect() if hasattr(config, "without_effect") else ()
+def _idle_settings(config: Any, prefix: str = "") -> set[str]:
+    """Return the dotted names of the settings that do nothing, those of inner data classes included."""
+    idle = {prefix + name for name in getattr(config, "without_effect", set)()}
     for field in fields(config):
-        value = getattr(config, field.name)
-        if is_dataclass(value):
-            yield from _idle_settings(value, f"{prefix}{field.name}.")
-        elif field.name in idle:
-            yield prefix + field.name, value, field.default
-    for name in idle:  # of inner data classes, which do not know the others
-        if "." in name:
-            inner = config
-            *outer, last = name.split(".")
-            for part in outer:
-                inner = getattr(inner, part)
-            default = next(field.default for field in fields(inner) if field.name == last)
-            yield prefix + name, getattr(inner, last), default
+        if is_dataclass(inner := getattr(config, field.name)):
+            idle |= _idle_settings(inner, f"{prefix}{field.name}.")
+    return idle
+
+
+def _held(config: Any, name: str) -> tuple[Any, Any]:
+    """Return the value of a setting by its dotted name, and its class's default."""
+    *outer, last = name.split(".")
+    for part in outer:
+        config = getattr(config, part)
+    return getattr(config, last), next(field.default for field in fields(config) if field.name == last)
 
 
 def _as_held(value: Any) -> Any:

@@ -236,17 +236,17 @@ def compose(
             f"mixing: no way {own['mixing']!r}{suggest(str(own['mixing']), ['size', 'equal'])}"
         )
     is_flat = _are_flat(own["data"])
-    while True:
-        try:
-            return find_method(method).run(size, own, flat=is_flat)
-        except IdleSettingError as error:
-            if error.name in flatten(typed):
-                raise
-            if not is_of_run:
-                raise ConfigurationError(
-                    f"{config}: {error.name} has no effect beside the other settings; remove it there"
-                ) from error
-            own = nested({name: value for name, value in flatten(own).items() if name != error.name})
+    if is_of_run:
+        of_file = flatten(file).keys() - flatten(typed).keys()
+        own = dict(find_method(method).useful(size, own, of_file, flat=is_flat))
+    try:
+        return find_method(method).run(size, own, flat=is_flat)
+    except IdleSettingError as error:
+        if error.name in flatten(typed):
+            raise
+        raise ConfigurationError(
+            f"{config}: {error.name} has no effect beside the other settings; remove it there"
+        ) from error
 
 
 def _are_flat(folders: Sequence[str]) -> bool:

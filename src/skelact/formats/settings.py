@@ -28,6 +28,8 @@ def topology_setting(settings: Mapping[str, object]) -> Topology | None:
 
 SLOWEST_RATE = 1e-3
 """Frames a second that a recording has at least."""
+USUAL_RATES = (1.0, 2000.0)
+"""Frames a second that recordings of movement have."""
 
 
 def fps_setting(settings: Mapping[str, object]) -> float | None:

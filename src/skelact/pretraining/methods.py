@@ -8,7 +8,7 @@ nowhere else. Nothing here needs torch until a model is built or loaded.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_type_hints
 
 from skelact.clips.settings import IN_THE_PLANE, ClipSettings
-from skelact.configuration import instantiate, merge, named_config, refuse_without_effect
+from skelact.configuration import (
+    IdleSettingError,
+    flatten,
+    instantiate,
+    merge,
+    named_config,
+    nested,
+    refuse_without_effect,
+)
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.limits import check_limit
 from skelact.models.sizes import ContrastiveSizes, EncoderConfig, MaskedSizes, STGCNConfig
@@ -336,6 +344,29 @@ class Method:
         layers = self.family.layers(size, own) + ([dict(self.family.in_the_plane)] if flat else [])
         merged = merge(_shipped("pretrain", self.name), *layers, own, {"method": self.name, "size": size})
         return dict(self.family.settle(merged, own))
+
+    def useful(
+        self, size: str, own: Mapping[str, Any], droppable: Collection[str], *, flat: bool = False
+    ) -> Mapping[str, Any]:
+        """Return a user's settings without those that do nothing beside the others.
+
+        Args:
+            size: name of the size.
+            own: as for :meth:`settings`; what is wrong with them is told by :meth:`run`.
+            droppable: dotted names of those that may go.
+            flat: as for :meth:`settings`.
+        """
+        while True:
+            try:
+                self.run(size, own, flat=flat)
+            except IdleSettingError as error:
+                if error.name not in droppable:
+                    return own
+                own = nested({name: value for name, value in flatten(own).items() if name != error.name})
+            except ConfigurationError:
+                return own
+            else:
+                return own
 
     def run(
         self, size: str = DEFAULT_SIZE, own: Mapping[str, Any] | None = None, *, flat: bool = False

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from skelact.configuration import IdleSettingError, flatten, merge, nested
+from skelact.configuration import flatten, merge
 from skelact.errors import ConfigurationError, suggest
 from skelact.pretraining.config import Run
 from skelact.pretraining.identity import evaluation_identity, run_identity, untrained_identity
@@ -284,18 +284,11 @@ def _pretraining(table: Table, data: DatasetSpec, row: MethodRow, seed: int) -> 
     for_all = merge(table.shared.variant.pretrain, data.pretrain, table.plan.pretrain)
     known = [each.name for each in fields(find_method(row.method or DEFAULT_METHOD).family.settings)]
     # what is about the other family of methods alone is left out, and what does nothing in this one
-    shared = flatten({key: value for key, value in for_all.items() if key in known})
-    settings = merge(nested(shared), row.pretrain)
-    while row.method is not None:
-        try:
-            find_method(row.method).run(table.shared.size, {**_NO_DATA, **settings})
-            break
-        except IdleSettingError as error:
-            if error.name in flatten(row.pretrain) or error.name not in shared:
-                raise
-            del shared[error.name]
-            settings = merge(nested(shared), row.pretrain)
-        except ConfigurationError:  # told with the cell's name when it is made
-            break
+    shared = {key: value for key, value in for_all.items() if key in known}
+    settings = merge(shared, row.pretrain)
+    if row.method is not None:
+        droppable = flatten(shared).keys() - flatten(row.pretrain).keys()
+        useful = find_method(row.method).useful(table.shared.size, {**_NO_DATA, **settings}, droppable)
+        settings = {key: value for key, value in useful.items() if key not in _NO_DATA}
     start = None if row.start is None else _pretraining(table, data, table.shared.rows[row.start], seed)
     return Pretraining(data, row, table.shared.size, settings, seed, start)

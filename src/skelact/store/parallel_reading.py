@@ -24,7 +24,7 @@ from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import TOO_LARGE, Exclusion, UnusableRecordingError, check_extent
 from skelact.formats.known import hint
 from skelact.formats.notes import Note
-from skelact.formats.settings import GIVEN_ORDER
+from skelact.formats.settings import GIVEN_ORDER, USUAL_RATES
 from skelact.limits import beyond, limit
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.resampling import resampled
@@ -36,8 +36,6 @@ OTHER_FORMAT = "a file of another format"
 ALL_ZERO = "all joints zero"
 NO_RATE = "no frame rate"
 ODD_RATE = "a frame rate that no recording of movement has"
-SLOWEST, FASTEST = 1.0, 2000.0
-"""Frames a second that recordings of movement have."""
 NOBODY_LEFT = "nobody in the frames that are left"
 
 _CHUNK = 32  # files a task
@@ -125,7 +123,7 @@ class ReadJob:
                     "rate by --fps, if the format takes that, or leave out --resample"
                 )
                 return Exclusion(file.name, NO_RATE, "", detail)
-            if not SLOWEST <= sequence.fps <= FASTEST:
+            if not USUAL_RATES[0] <= sequence.fps <= USUAL_RATES[1]:
                 detail = (
                     f"{sequence.name}: {sequence.fps:.3g} frames a second, not brought to {self.resample:g}: "
                     "if times are not in seconds, write them so, or tell the rate by --fps"

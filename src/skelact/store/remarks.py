@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from skelact.formats.known import find_data_set
-from skelact.formats.settings import GIVEN_ORDER
+from skelact.formats.settings import GIVEN_ORDER, USUAL_RATES
 from skelact.skeleton.handedness import share_facing_forward
 from skelact.skeleton.main_bodies import CLIP_BODIES
 from skelact.skeleton.view import METRES, frame_sizes
 from skelact.store.conventions import sampled_bodies
-from skelact.store.parallel_reading import FASTEST, SLOWEST
 from skelact.store.recordings import counted
 from skelact.store.store import Store
 
@@ -91,6 +90,7 @@ def remarks_on(store: Store) -> list[str]:
             "point to the back; if the recordings are mirrored, exchange left and right in the names of the "
             "joints, or, where a topology numbers them, in it"
         )
+    slowest, fastest = USUAL_RATES
     if "fps" in store.meta["arrays"]:
         rates = store.array("fps")
         known, counts = np.unique(rates[rates > 0], return_counts=True)
@@ -102,11 +102,11 @@ def remarks_on(store: Store) -> list[str]:
                 if unknown
                 else ""
             )
-            fit = (known >= SLOWEST) & (known <= FASTEST)
+            fit = (known >= slowest) & (known <= fastest)
             usual = f"; --resample {known[(counts * fit).argmax()]:g} brings all to one" if fit.any() else ""
             remarks.append(f"frame rates differ ({shown} a second{some}){usual}")
     rates = np.array([store.fps or np.nan]) if "fps" not in store.meta["arrays"] else store.array("fps")
-    odd = rates[(rates < SLOWEST) | (rates > FASTEST)]
+    odd = rates[(rates < slowest) | (rates > fastest)]
     if len(odd):
         or_option = ", or give --fps" if "fps" in find_data_set(store.data_set).settings else ""
         remarks.append(f"{odd[0]:.3g} frames a second: if times are not in seconds, write them so{or_option}")
