@@ -181,3 +181,12 @@ def test_the_draw_of_sequences_follows_the_seed(small_store):
     assert (figures.draw_sequences(test, 4, 0) == drawn).all()
     assert any((figures.draw_sequences(test, 4, seed) != drawn).any() for seed in range(1, 5))
     assert (figures.draw_sequences(test, 100, 0) == test).all()
+
+
+def test_positions_in_the_plane_are_drawn(store_path, tmp_path):
+    flat = tmp_path / "flat"
+    assert main(["data", "project", str(store_path), str(flat)]) == 0
+    for name in ("strip", "density"):
+        out = tmp_path / f"{name}.png"
+        assert main(["figures", name, "--data", str(flat), "--out", str(out)]) == 0
+        assert out.stat().st_size > 10_000

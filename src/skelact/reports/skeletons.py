@@ -40,7 +40,7 @@ NUM_SHOWN = 8
 """Moments of a strip."""
 SHARE = 0.15
 """Share of a recording's joints, over all moments, that a strip marks as prime."""
-CLIPS = ClipSettings(num_frames=32)
+CLIPS = ClipSettings(num_frames=32, rotation=0.0)
 """How a recording is shown: few moments, so that joints move more from one to the next than their noise."""
 DENSITY = f"density of joint positions, bandwidth {BANDWIDTH:g} body sizes"
 """What pictures of a recording say of the density they show."""
