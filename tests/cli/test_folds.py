@@ -35,6 +35,7 @@ def test_every_fold_with_a_run_of_its_own(sbu, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "mae on sbu folds: 5 folds, 80 test sequences"
     assert [line.split()[0] for line in lines[1:6]] == [f"fold{number}" for number in range(1, 6)]
+    assert lines[2].endswith("   16 of pair s02s03, s02s07"), "who was tested"
     assert lines[6].startswith("  k=1: top-1")
     assert "±" in lines[6]
     path = run.parent / "run-folds-seed0" / "evaluations" / "knn-sbu-folds-trained-seed0.json"
@@ -104,6 +105,7 @@ def test_neighbours_of_folds_that_a_list_shortens(sbu, tmp_path):
             "knn", one, store, "by-pair-in-2", untrained=True, without=tmp_path / "list.csv"
         )
     assert "k=20" not in result.content["metrics"]
+    assert str(result).splitlines()[1].endswith(" and 1 more")
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from skelact.api.evaluations.inputs import read_left_out
 from skelact.api.evaluations.result import Result
 from skelact.api.model import Model, as_model
@@ -20,6 +22,8 @@ from skelact.store.store import Store, as_store
 
 FOLD = "{fold}"
 """In the path of a run, stands for each fold's name."""
+_SHOWN = 4
+"""Values of the attribute that a fold's line names at most."""
 
 F = TypeVar("F", bound=Callable[..., Result])
 
@@ -94,7 +98,8 @@ def _each(
     variants = {"": content["metrics"]} if "top1" in content["metrics"] else content["metrics"]
     first = next(iter(variants))  # what a result's numbers are where there are several variants
     for fold, each in zip(folds, results, strict=True):
-        lines.append(_fold_line(f"{fold.name:<{width}}  {f'{first}: ' if first else ''}", each))
+        numbers = _fold_line(f"{fold.name:<{width}}  {f'{first}: ' if first else ''}", each)
+        lines.append(f"{numbers}   {_tested(store, fold, each)}")
     for name, metrics in variants.items():
         lines.append(f"  {f'{name}: ' if name else ''}{_mean(metrics)}")
     return Result(path, content, "\n".join([*lines, f"  {path}"]))
@@ -111,6 +116,15 @@ def _num_processes(given: Mapping[str, Any]) -> int:
 def _fold_line(name: str, result: Result) -> str:
     top1, mean_class = 100 * result.top1, 100 * result.mean_class
     return f"  {name}top-1 {top1:5.1f} %   mean of classes {mean_class:5.1f} %"
+
+
+def _tested(store: Store, fold: Protocol, result: Result) -> str:
+    """Return how many sequences a fold tests, and of whom."""
+    values = np.unique(np.asarray(store.attribute(fold.attribute))[split(store, fold.name).test])
+    names = store.attribute_values(fold.attribute)
+    words = [str(value) if names is None else names[value] for value in values.tolist()]
+    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+    return f"{result.content['num_test']:,} of {fold.attribute} {', '.join(words[:_SHOWN])}{more}"
 
 
 def _mean(metrics: Mapping[str, Any]) -> str:
