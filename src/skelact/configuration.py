@@ -242,6 +242,26 @@ def instantiate(schema: type[T], content: Mapping[str, Any], where: str | None =
     return schema(**built)
 
 
+def naming_file(
+    error: ConfigurationError, path: Path | str | None, build_alone: Callable[[], object]
+) -> ConfigurationError:
+    """Return an error of settings, with the file's name before it where the file by itself has the same.
+
+    Args:
+        error: what was wrong with the settings of the file and those that were given.
+        path: the file, None where there was none.
+        build_alone: builds the same from the file's settings alone.
+    """
+    if path is None:
+        return error
+    try:
+        build_alone()
+    except ConfigurationError as alone:
+        if str(alone) == str(error):
+            return ConfigurationError(f"{path}: {error}")
+    return error
+
+
 def _word_for(content: Any) -> str:
     """Return what a file holds instead of a table."""
     words = {type(None): "nothing", list: "a list", str: "a text", bool: "true or false"}

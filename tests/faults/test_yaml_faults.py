@@ -78,3 +78,15 @@ def test_no_file_ends_in_more_than_one_line(tmp_path, monkeypatch, capfd, name):
     ]
     assert all(len(line) < 500 for line in lines)
     assert {path.name for path in tmp_path.iterdir()} == {"file.yaml", "run", "raw"}
+
+
+@pytest.mark.parametrize("value", ["-5", "many"])
+def test_a_value_that_does_not_fit_names_the_file_it_stands_in(tmp_path, monkeypatch, capfd, value):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.yaml").write_text(f"training: {{epochs: {value}}}\n")
+    words = ("pretrain", "--data", "nowhere", "--out", "out")
+    assert line_of(capfd, *words, "--config", "own.yaml").startswith("skelact: own.yaml: ")
+    assert "own.yaml" not in line_of(capfd, *words, "--config", "own.yaml", "--training.epochs", "-7")
+    evaluate = ("evaluate", "finetune", "--run", "r", "--data", "d", "--protocol", "xsub", "--out", "out")
+    (tmp_path / "own.yaml").write_text(f"label_smoothing: {value}\n")
+    assert "own.yaml" in line_of(capfd, *evaluate, "--config", "own.yaml")

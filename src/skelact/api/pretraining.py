@@ -19,6 +19,7 @@ from skelact.configuration import (
     checked_arguments,
     flatten,
     merge,
+    naming_file,
     nested,
     read_table,
     refuse_two_values,
@@ -235,6 +236,7 @@ def compose(
         raise ConfigurationError(
             f"mixing: no way {own['mixing']!r}{suggest(str(own['mixing']), ['size', 'equal'])}"
         )
+    needed = {key: own[key] for key in ("data", "protocol")}
     is_flat = _are_flat(own["data"])
     if is_of_run:
         of_file = flatten(file).keys() - flatten(typed).keys()
@@ -246,6 +248,10 @@ def compose(
             raise
         raise ConfigurationError(
             f"{config}: {error.name} has no effect beside the other settings; remove it there"
+        ) from error
+    except ConfigurationError as error:
+        raise naming_file(
+            error, config, lambda: find_method(method).run(size, {**file, **needed}, flat=is_flat)
         ) from error
 
 

@@ -13,6 +13,7 @@ from skelact.configuration import (
     instantiate,
     merge,
     named_config,
+    naming_file,
     read_config,
     refuse_two_values,
     refuse_without_effect,
@@ -60,7 +61,13 @@ def training_settings(
                 )
     shipped = named_config("evaluate", name)
     given = merge(file, own, {"training": short} if short else {})
-    settings = instantiate(schema, merge(shipped, given), f"evaluate {name}")
+    where = f"evaluate {name}"
+    try:
+        settings = instantiate(schema, merge(shipped, given), where)
+    except ConfigurationError as error:
+        raise naming_file(
+            error, config, lambda: instantiate(schema, merge(shipped, file), where)
+        ) from error
     refuse_without_effect(settings, given, shipped)
     return settings
 
