@@ -6,8 +6,10 @@ from contextlib import suppress
 
 import pytest
 
+from skelact.api.evaluations.inputs import training_settings
 from skelact.cli.main import main
-from skelact.errors import DataError
+from skelact.errors import ConfigurationError, DataError
+from skelact.evaluation.settings import FinetuneConfig
 from skelact.training.run_folder import read_settings
 
 SOUND = "data: [nowhere]\nprotocol: [xsub]\n"
@@ -87,6 +89,6 @@ def test_a_value_that_does_not_fit_names_the_file_it_stands_in(tmp_path, monkeyp
     words = ("pretrain", "--data", "nowhere", "--out", "out")
     assert line_of(capfd, *words, "--config", "own.yaml").startswith("skelact: own.yaml: ")
     assert "own.yaml" not in line_of(capfd, *words, "--config", "own.yaml", "--training.epochs", "-7")
-    evaluate = ("evaluate", "finetune", "--run", "r", "--data", "d", "--protocol", "xsub", "--out", "out")
     (tmp_path / "own.yaml").write_text(f"label_smoothing: {value}\n")
-    assert "own.yaml" in line_of(capfd, *evaluate, "--config", "own.yaml")
+    with pytest.raises(ConfigurationError, match=r"^own\.yaml: .*label_smoothing"):
+        training_settings("finetune", FinetuneConfig, "own.yaml", {}, None, None)

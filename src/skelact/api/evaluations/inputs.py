@@ -65,9 +65,7 @@ def training_settings(
     try:
         settings = instantiate(schema, merge(shipped, given), where)
     except ConfigurationError as error:
-        raise naming_file(
-            error, config, lambda: instantiate(schema, merge(shipped, file), where)
-        ) from error
+        raise naming_file(error, config, lambda: instantiate(schema, merge(shipped, file), where)) from error
     refuse_without_effect(settings, given, shipped)
     return settings
 
