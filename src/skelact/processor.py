@@ -11,6 +11,7 @@ import os
 import platform
 from collections.abc import MutableMapping
 from importlib.util import find_spec
+from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from glibc's malloc.h
 _NEW_LIMIT, _OLD_LIMIT = 1 << 30, 1 << 25  # older versions refuse thresholds above 32 MiB
@@ -74,6 +75,22 @@ NO_NUMBA = "SKELACT_NO_NUMBA"
 def numba_is_wanted() -> bool:
     """Tell whether code that numba compiles is to be used: if it is there and the environment allows it."""
     return os.environ.get(NO_NUMBA, "0") in ("", "0") and find_spec("numba") is not None
+
+
+def compiled(function: Any, signatures: str | list[str], **options: bool) -> Any:
+    """Compile a function for arguments of these types, or load what an earlier process compiled.
+
+    Args:
+        function: as numba can compile it.
+        signatures: its types, as numba writes them.
+        options: others of ``numba.njit``.
+    """
+    from numba import njit
+
+    try:
+        return njit(signatures, cache=True, **options)(function)
+    except Exception:  # no folder for the cache can be written, or what lies in it is damaged
+        return njit(signatures, **options)(function)
 
 
 def keep_large_blocks() -> bool:

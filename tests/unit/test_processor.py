@@ -4,14 +4,16 @@ import os
 import platform
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from numba import njit
 
 from skelact.configuration import instantiate
 from skelact.pretraining.config import MaskedRun
 from skelact.pretraining.masked.model import MaskedModel
 from skelact.pretraining.methods import find_method
-from skelact.processor import SMALL, WAITING, sleep_when_waiting
+from skelact.processor import SMALL, WAITING, compiled, sleep_when_waiting
 
 MEASURE = """
 import resource
@@ -106,3 +108,11 @@ def test_the_smallest_shipped_sizes_have_one_thread(size):
     model = MaskedModel(encoder, config.model.decoder(), config.objective)
     is_small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
     assert is_small == (size in ("tiny", "demo"))
+
+
+def test_compiles_without_a_cache_where_none_can_be_kept():
+    defined: dict[str, Any] = {}
+    exec("def double(number): return 2 * number", defined)  # of no file, so numba has no place for its cache
+    with pytest.raises(RuntimeError, match="cannot cache"):
+        njit("int64(int64)", cache=True)(defined["double"])
+    assert compiled(defined["double"], "int64(int64)")(21) == 42

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from skelact.processor import compiled
 from skelact.store.fixed_point import POSITION_TYPES
 
 _SIGNATURES = [
@@ -120,12 +121,4 @@ def _write_bodies(
             clip[num_frames - 1] = zero
 
 
-def _compile(function: Any) -> Any:
-    """Compile for the types that ``BodyFrames`` passes, or load what an earlier process compiled."""
-    try:
-        return njit(_SIGNATURES, cache=True, nogil=True)(function)
-    except Exception:  # no folder for the cache can be written, or what lies in it is damaged
-        return njit(_SIGNATURES, nogil=True)(function)
-
-
-write_bodies = _compile(_write_bodies)
+write_bodies = compiled(_write_bodies, _SIGNATURES, nogil=True)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from skelact.processor import compiled
 from skelact.skeleton.tables import NTU_25
 
 Scan = tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]
@@ -214,12 +215,4 @@ def _scan_file(text: Any, eights: Any, size: int, frames: Any, ids: Any, positio
     return num_frames, row
 
 
-def _compile(function: Any) -> Any:
-    """Compile for the types that :func:`scan` passes, or load what an earlier process compiled."""
-    try:
-        return njit(_SIGNATURE, cache=True)(function)
-    except Exception:  # no folder for the cache can be written, or what lies in it is damaged
-        return njit(_SIGNATURE)(function)
-
-
-_scan_compiled = _compile(_scan_file)
+_scan_compiled = compiled(_scan_file, _SIGNATURE)

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -133,13 +132,3 @@ def test_a_batch_loads_numba_and_starts_no_threads(small_store: Store) -> None:
 def test_the_kernel_can_be_left_out(value: str, is_wanted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NO_NUMBA, value)
     assert body_frames._kernel.__wrapped__() is (clip_kernel.write_bodies if is_wanted else None)
-
-
-def test_compiles_without_a_cache_where_none_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    def njit(signature: str, cache: bool = False, **options: object) -> Callable[[object], object]:
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: ("compiled", function, options)
-
-    monkeypatch.setattr(clip_kernel, "njit", njit)
-    assert clip_kernel._compile(min) == ("compiled", min, {"nogil": True})

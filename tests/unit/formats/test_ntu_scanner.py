@@ -164,13 +164,3 @@ def test_without_numba_files_are_read_line_by_line(ntu_text: Writer, monkeypatch
     assert recording.num_frames == 2
     assert recording.tracks[0].frames.tolist() == [1]
     assert ntu_file.parse_recording("file", b"2\n0\n0\n").tracks == ()
-
-
-def test_compiles_without_a_cache_where_none_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    def njit(signature: str, cache: bool = False) -> Callable[[object], object]:
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda function: ("compiled", function)
-
-    monkeypatch.setattr(ntu_scanner, "njit", njit)
-    assert ntu_scanner._compile(min) == ("compiled", min)
