@@ -1,7 +1,8 @@
 """Claims: of several workers, on one machine or many, only one does a command at a time.
 
-A claim is a small file that can be made once. Its holder touches it while it works; one that nobody has
-touched for a while, or whose process is gone from this machine, is taken over.
+A claim is a small file that can be made once. Its holder touches it while it works; one that nobody touches
+for a while, or whose process is gone from this machine, is taken over. That while is measured by one's own
+watch from the first look on: clocks of machines and file servers differ, and jump.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
@@ -26,7 +28,9 @@ from skelact.files import read_json, writing
 TOUCHED_EVERY = 20.0
 """Seconds from one touch to the next."""
 ABANDONED_AFTER = 300.0
-"""Seconds without a touch after which a claim is anybody's: more than the clocks of machines differ."""
+"""Seconds without a touch after which a claim is anybody's."""
+_looks: dict[Path, tuple[int, float]] = {}
+"""Of claims of others: the touch that was seen last, and when by one's own watch it was seen first."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def _taken(path: Path, own: str) -> bool:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with path.open("x") as file:
-                json.dump({"host": socket.gethostname(), "pid": os.getpid(), "token": own}, file)
+                json.dump({"host": _this_machine(), "pid": os.getpid(), "token": own}, file)
         except FileExistsError:
             return False
     return True
@@ -101,21 +105,35 @@ def _token(path: Path) -> object:
 
 
 def _is_abandoned(path: Path, holder: dict[str, object]) -> bool:
+    """Tell whether a claim's process is gone from here, or nobody has touched it since it was seen first."""
     try:
-        if time.time() - path.stat().st_mtime > ABANDONED_AFTER:
-            return True
+        touched = path.stat().st_mtime_ns
     except FileNotFoundError:
         return False
     pid = holder.get("pid")
-    if holder.get("host") != socket.gethostname() or not isinstance(pid, int):
+    if holder.get("host") == _this_machine() and isinstance(pid, int):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:  # somebody else's, and alive
+            pass
+    before, since = _looks.setdefault(path, (touched, time.monotonic()))
+    if before != touched:
+        _looks[path] = (touched, time.monotonic())
         return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # somebody else's, and alive
-        return False
-    return False
+    return time.monotonic() - since > ABANDONED_AFTER
+
+
+@cache
+def _this_machine() -> str:
+    """Return the host's name with what tells it, and a container on it, from others that are called so."""
+    parts = [socket.gethostname()]
+    with suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+    with suppress(OSError):
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    return " ".join(parts)
 
 
 def _touch(path: Path, done: threading.Event) -> None:

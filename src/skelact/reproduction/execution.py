@@ -23,6 +23,7 @@ import torch
 
 from skelact.errors import SkelactError
 from skelact.files import read_file, replacing, write_json
+from skelact.locks import holder_of
 from skelact.reproduction.cells import Cell
 from skelact.reproduction.claims import claimed
 from skelact.reproduction.commands import Workspace, command_line
@@ -164,6 +165,10 @@ class _Workers:
             if not is_mine:
                 return False
             self.check_stopped()
+            now = self.still_pending(command)
+            if now is None:
+                return False
+            command = now
             self.own.add(command.title)
             arguments = command.arguments(self.workspace, self.results)
             told = f"\n{command.title}\n{command_line(arguments)}\n{left}"
@@ -190,6 +195,17 @@ class _Workers:
                 )
             self.changed.notify_all()
             return True
+
+    def still_pending(self, command: PendingCommand) -> PendingCommand | None:
+        """Look again at a command that is claimed now; None where it is done, or still runs.
+
+        Others may have finished it since the last look, and the command of a worker that was killed lives on.
+        """
+        self.results.look_again()
+        listed = pending_commands(self.cells, self.workspace, self.results)
+        now = next((each for each in listed if each.title == command.title), None)
+        folder = None if now is None else now.trained_in(self.workspace)
+        return None if folder is not None and holder_of(folder) is not None else now
 
 
 def collect(found: Path, content: Mapping[str, Any], to: Path) -> Path:

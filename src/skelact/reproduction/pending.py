@@ -11,7 +11,7 @@ from typing import Any, Literal
 from skelact.errors import ConfigurationError, DataError
 from skelact.files import read_json
 from skelact.models.card import CARD, read_card
-from skelact.pretraining.identity import RUN_NAMES, card_identity, card_seeds, run_settings, telling
+from skelact.pretraining.identity import LEFT_OUT, RUN_NAMES, card_identity, card_seeds, run_settings, telling
 from skelact.reproduction.cells import Cell, KnownData, Pretraining
 from skelact.reproduction.commands import Workspace, evaluate_arguments, pretrain_arguments
 from skelact.reproduction.recipes import DatasetSpec
@@ -78,7 +78,7 @@ class Results:
             self.known.learned.setdefault(model["data_set"], model.get("data_hash", ""))
         subset = content.get("subset")
         size = content.get("num_train") if subset is None else subset["num_sequences"] / subset["share"]
-        if size is not None and self.known.hashes[name] == data_hash:
+        if size is not None and LEFT_OUT not in content and self.known.hashes[name] == data_hash:
             self.known.sizes.setdefault((name, content["protocol"]), round(size))
         self.files[path] = content
         self._keys[path] = (result_identity(content), result_seeds(content))
@@ -137,6 +137,13 @@ class PendingCommand:
         found = {member.name: scored(member, workspace, results) for member in self.what.members}
         known = {name: path for name, path in found.items() if path is not None}
         return evaluate_arguments(self.what, workspace, resume=resume, found=known)
+
+    def trained_in(self, workspace: Workspace) -> Path | None:
+        """Return the folder of the run that it trains and locks; None where it trains none."""
+        if isinstance(self.what, Pretraining):
+            return workspace.run(self.what)
+        trains = self.what.evaluation.trains_encoder and not self.what.members
+        return workspace.out / self.what.run if trains else None
 
     @property
     def title(self) -> str:

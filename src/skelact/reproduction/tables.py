@@ -69,14 +69,15 @@ def cell_text(
 
     Args:
         cells: one for each seed, or of a protocol with several folds one for each seed and fold; a seed
-            counts with the mean over its folds, once all are there.
+            counts with the mean over its folds, once all are there. Seeds that nothing of a cell depends on
+            count once.
         results: the results that are there.
         published: see :func:`published_numbers`.
     """
-    by_seed: dict[int, list[Cell]] = {}
+    by_seed: dict[str, dict[tuple[str, str], Cell]] = {}
     for cell in cells:
-        by_seed.setdefault(cell.seed, []).append(cell)
-    found = [[results.find(cell) for cell in folds] for folds in by_seed.values()]
+        by_seed.setdefault(str(cell.seeds), {}).setdefault((cell.pretraining.data.name, cell.on.name), cell)
+    found = [[results.find(cell) for cell in folds.values()] for folds in by_seed.values()]
     contents = [[each[1] for each in folds if each is not None] for folds in found if None not in folds]
     evaluation = cells[0].evaluation
     values = [fmean(map(evaluation.percent, folds)) for folds in contents]

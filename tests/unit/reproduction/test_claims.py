@@ -8,6 +8,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import pytest
+
 from skelact.reproduction import claims
 from skelact.reproduction.claims import claimed
 
@@ -29,7 +31,7 @@ def test_of_many_workers_one_holds_a_claim_and_it_is_free_afterwards(tmp_path):
 
 
 def write(path, pid, host=None):
-    path.write_text(json.dumps({"host": host or socket.gethostname(), "pid": pid, "token": "theirs"}))
+    path.write_text(json.dumps({"host": host or claims._this_machine(), "pid": pid, "token": "theirs"}))
 
 
 def test_the_claim_of_a_process_that_is_gone_is_taken_over_by_one(tmp_path):
@@ -46,15 +48,27 @@ def test_the_claim_of_a_process_that_is_gone_is_taken_over_by_one(tmp_path):
     assert path.exists()
 
 
-def test_another_machines_claim_counts_as_long_as_it_is_touched(tmp_path):
-    path = tmp_path / "a.json"
+@pytest.mark.parametrize("days", [-1, 0, 1])
+def test_another_machines_claim_counts_as_long_as_it_is_touched(tmp_path, monkeypatch, days):
+    """Whatever its clock says."""
+    path, now = tmp_path / "a.json", 1000.0
+    monkeypatch.setattr(claims.time, "monotonic", lambda: now)
     write(path, 1, "elsewhere")
-    with claimed(path) as is_mine:
-        assert not is_mine
-    long_ago = path.stat().st_mtime - 2 * claims.ABANDONED_AFTER
-    os.utime(path, (long_ago, long_ago))
+    touched = path.stat().st_mtime + 86_400 * days
+    for turn in range(3):
+        os.utime(path, (touched + turn, touched + turn))
+        with claimed(path) as is_mine:
+            assert not is_mine
+        now += claims.ABANDONED_AFTER + 1
     with claimed(path) as is_mine:
         assert is_mine
+
+
+def test_a_machine_of_the_same_name_is_another_one(tmp_path):
+    path = tmp_path / "a.json"
+    write(path, 2**31 - 1, f"{socket.gethostname()} of another container")
+    with claimed(path) as is_mine:
+        assert not is_mine
 
 
 def test_a_holder_touches_its_claim_and_leaves_one_that_was_taken_from_it(tmp_path, monkeypatch):

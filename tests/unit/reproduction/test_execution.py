@@ -32,6 +32,9 @@ class Command(SimpleNamespace):
     def arguments(self, workspace, results):
         return [self.title]
 
+    def trained_in(self, workspace):
+        return workspace.out / self.title
+
 
 @pytest.fixture
 def commands(monkeypatch, tmp_path):
@@ -67,6 +70,26 @@ def test_a_signal_while_it_is_looked_what_is_left_starts_nothing(commands, monke
     with pytest.raises(RunStoppedError):
         work(1)
     assert ran == []
+
+
+def test_what_others_did_between_the_look_and_the_claim_is_not_done_again(commands, monkeypatch):
+    ran, work = commands
+    looks = [[Command(title="slow", what=None)], [], []]
+    monkeypatch.setattr(execution, "pending_commands", lambda *_: looks.pop(0))
+    work(1)
+    assert ran == []
+
+
+def test_the_command_of_a_worker_that_was_killed_is_waited_for(commands, monkeypatch, tmp_path):
+    ran, work = commands
+    monkeypatch.setattr(execution, "LOOK_AGAIN_AFTER", 0.01)
+    holders = ["process 7", "process 7", None]
+    asked = []
+    monkeypatch.setattr(execution, "holder_of", lambda folder: asked.append(folder.name) or holders.pop(0))
+    left = [[Command(title="slow", what=None)] for _ in range(6)] + [[]]
+    monkeypatch.setattr(execution, "pending_commands", lambda *_: left.pop(0))
+    work(1)
+    assert (ran, asked) == (["slow"], ["slow"] * 3)
 
 
 @pytest.fixture

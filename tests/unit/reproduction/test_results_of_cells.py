@@ -201,6 +201,13 @@ def test_clips_of_another_length_are_no_cells():
     assert not fits(content, found)
 
 
+def test_a_training_side_that_a_list_shortens_is_not_its_size(tmp_path):
+    left_out = {"path": "list.csv", "sha256": "x", "num_sequences": 234}
+    for name, changes in {"a": {"num_train": 57, "left_out": left_out}, "b": {"num_train": 291}}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(result_of(cell(LINEAR), **changes)))
+    assert set(Results([tmp_path]).known.sizes.values()) == {291}
+
+
 def test_a_new_result_takes_the_place_of_that_in_its_file(tmp_path):
     found, path = cell(LINEAR), tmp_path / "one.json"
     results = Results([tmp_path])

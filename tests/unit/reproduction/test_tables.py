@@ -66,6 +66,22 @@ def test_a_seed_counts_with_the_mean_over_its_folds_once_all_are_there():
     assert rendered.columns == ("encoder", "linear, %", "linear, fast, %", "nearest neighbour, %")
 
 
+def test_seeds_that_nothing_depends_on_are_one_number(tmp_path):
+    """Neighbours draw nothing, and one encoder answers for all seeds."""
+    (tmp_path / "own.yaml").write_text(
+        "size: tiny\nrows:\n  mae: {method: mae}\ntables:\n  one: {title: One, data: [ntu60-xsub], "
+        "pretrain_seed: 0, evaluate: [knn, linear], seeds: [0, 1, 2]}\n"
+    )
+    cells, numbers = cells_of_suite(read_suite(str(tmp_path / "own.yaml"))), Fixed({0: 0.8, 1: 0.8, 2: 0.8})
+    assert cell_text(choose(cells, ["*/linear/*"]), numbers, {}) == "80.0 ± 0.0 (80.0, 80.0, 80.0)"
+
+    class Neighbours:
+        def find(self, cell):
+            return Path("x"), {"metrics": {"k=1": {"top1": 0.8}}}
+
+    assert cell_text(choose(cells, ["*/knn/*"]), Neighbours(), {}) == "80.0"
+
+
 def test_markdown():
     table = TextTable("t", ("encoder", "a, %"), (("x", "1.0"), ("y", "not yet")))
     assert table.markdown() == "| encoder | a, % |\n| --- | ---: |\n| x | 1.0 |\n| y | not yet |"
