@@ -77,12 +77,12 @@ def numba_is_wanted() -> bool:
     return os.environ.get(NO_NUMBA, "0") in ("", "0") and find_spec("numba") is not None
 
 
-def compiled(function: Any, signatures: str | list[str], **options: bool) -> Any:
+def compiled(function: Any, signatures: Any, **options: Any) -> Any:
     """Compile a function for arguments of these types, or load what an earlier process compiled.
 
     Args:
         function: as numba can compile it.
-        signatures: its types, as numba writes them.
+        signatures: its types as numba writes them, a text or a list of texts.
         options: others of ``numba.njit``.
     """
     from numba import njit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,8 +13,12 @@ from skelact import __version__
 PACKAGES = ("torch", "numpy", "lightning-fabric", "scikit-learn")
 
 
+@cache
 def code_version() -> str:
-    """Return the package's version, with the commit and ``+changes`` where it runs from a checkout."""
+    """Return the package's version, with the commit and ``+changes`` where it runs from a checkout.
+
+    Asked first when work begins, it is the code that this process runs, whatever is committed meanwhile.
+    """
     root = Path(__file__).resolve().parents[2]
     if not (root / "src" / "skelact").is_dir() or not (root / ".git").exists():
         return __version__

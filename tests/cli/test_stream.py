@@ -285,7 +285,10 @@ def test_lines_that_cannot_be_used_are_told_and_the_others_go_on(model, row, tmp
     assert all(line.startswith(f"skelact: {tmp_path / 'frames.jsonl'}: ") for line in err.splitlines())
     (tmp_path / "noise.jsonl").write_text("?\n" * 1000)
     assert main(["predict", str(model.run), "--follow", str(tmp_path / "noise.jsonl")]) == 2
-    assert "100 lines that cannot be used" in capsys.readouterr().err
+    assert "100 lines in a row that cannot be used" in capsys.readouterr().err
+    (tmp_path / "days.jsonl").write_text(("?\n" * 60 + lines_of(row).partition("\n")[0] + "\n") * 3)
+    main(["predict", str(model.run), "--follow", str(tmp_path / "days.jsonl")])
+    assert len(capsys.readouterr().err.splitlines()) == 180, "a camera that runs for days has some"
     for words in (["nothing.jsonl"], ["a", "b"], ["a", "--csv"]):
         assert main(["predict", str(model.run), "--follow", *words]) == 2
     assert main(["predict", str(model.run), "x.json", "--stream.window", "2"]) == 2

@@ -29,7 +29,7 @@ def follow_stream(model: Model, name: str, stream: Stream, tell: Callable[[str],
         tell: is given what could not be used, a line each.
 
     Raises:
-        DataError: no such file, or :data:`MOST_BROKEN` lines that cannot be used.
+        DataError: no such file, or :data:`MOST_BROKEN` lines in a row that cannot be used.
         ConfigurationError: bodies of a size as if in another unit.
     """
     reader = FrameReader(model.topology, model.takes.num_coordinates)
@@ -40,6 +40,7 @@ def follow_stream(model: Model, name: str, stream: Stream, tell: Callable[[str],
                 continue
             try:
                 frame = reader.read(line, f"{name}: frame of line {number}")
+                broken = 0
                 if frame is not None:
                     yield from stream.frame(frame.people, time=frame.time, fps=frame.fps)
             except DataError as error:
@@ -48,7 +49,7 @@ def follow_stream(model: Model, name: str, stream: Stream, tell: Callable[[str],
                 tell(f"{where}{error}")
                 if broken >= MOST_BROKEN:
                     raise DataError(
-                        f"{name}: {broken} lines that cannot be used; is it such a stream?"
+                        f"{name}: {broken} lines in a row that cannot be used; is it such a stream?"
                     ) from None
     yield from stream.finish()
 

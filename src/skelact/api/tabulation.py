@@ -11,7 +11,7 @@ from skelact.configuration import Option, PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.files import write_file
 from skelact.reproduction.cells import Cell, cells_of, cells_of_suite, choose
-from skelact.reproduction.commands import Accelerator, Workspace, command_line
+from skelact.reproduction.commands import Accelerator, Workspace, check_devices, command_line
 from skelact.reproduction.recipes import Table
 from skelact.reproduction.suite_files import read_suite
 
@@ -108,6 +108,8 @@ def reproduce(
     except ConfigurationError as error:
         raise ConfigurationError(f"{suite}: {error}") from error
     cells = choose(cells, only or [])
+    if devices > 1:
+        check_devices(cells, devices)
     writes = [f"--{name}" for name, value in (("collect", collect), ("table", table)) if value is not None]
     if writes and dry_run:
         raise ConfigurationError(f"{writes[0]} writes, --dry-run does not: give one of them")

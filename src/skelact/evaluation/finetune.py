@@ -42,7 +42,7 @@ from skelact.pretraining.identity import (
 from skelact.processor import choose_threads
 from skelact.store.protocols import Split
 from skelact.training.config import Resume
-from skelact.training.devices import other_arithmetic
+from skelact.training.devices import check_same_data, other_arithmetic
 from skelact.training.log import GO_ON, METRICS, read_metrics
 from skelact.training.loop import Indices, fit
 from skelact.training.optimisers import layer_decay_scales
@@ -119,6 +119,7 @@ def finetune(
     """
     out = Path(out)
     check_labels(source, split)
+    check_same_data(fabric, str(source.store.path), source.store.content_hash, split.train)
     class_names = source.store.class_names
     model = build_classifier(pretrained, len(class_names), config)
     choose_threads(sum(parameter.numel() for parameter in model.parameters()))

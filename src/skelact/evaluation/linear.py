@@ -108,7 +108,7 @@ def follow_first_process(model: nn.Module, fabric: Fabric) -> None:
     """Give every process the first one's running statistics, which each keeps of its own batches."""
     if fabric.world_size > 1:
         for buffer in model.buffers():
-            buffer.copy_(fabric.broadcast(buffer))
+            buffer.copy_(fabric.broadcast(buffer.cpu()))  # as an object, which would come back on its device
 
 
 class ClassifierTask:

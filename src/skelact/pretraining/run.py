@@ -37,7 +37,7 @@ from skelact.store.left_out import LeftOut
 from skelact.store.protocols import Split, training_side
 from skelact.store.store import Store
 from skelact.training.config import Resume
-from skelact.training.devices import other_arithmetic
+from skelact.training.devices import check_same_data, other_arithmetic
 from skelact.training.log import GO_ON
 from skelact.training.loop import Callback, FigureCallback, Task, fit, make_fabric
 from skelact.training.run_folder import beginning, read_settings, run_folder
@@ -123,6 +123,7 @@ def pretrain(
     ]
     sides = [each.train for each in splits]
     train = source.joined(sides)
+    check_same_data(fabric, config.data[0], source.content_hash, train)
     model: MaskedModel | ContrastiveModel | DistilledModel = family.build(config, source)
     choose_threads(sum(parameter.numel() for parameter in model.parameters()))
     task = family.task(model, source)

@@ -17,6 +17,8 @@ from skelact.reproduction.pending import Results, check_stores
 Cluster = Literal["local", "slurm"]
 MINUTES = 24 * 60
 """What a job may take where ``--sbatch time=...`` says nothing."""
+_OURS = {"signal", "ntasks", "ntasks-per-node", "nodes", "array", "output", "error", "open-mode", "job-name"}
+"""Settings of sbatch that jobs are stopped, queued again and told by."""
 SECONDS_TO_STOP = 300
 """From the signal to stop to the end of a job's time: enough to write a checkpoint."""
 
@@ -81,17 +83,21 @@ def submit(
     for name, members in group(cells).items():
         if cluster == "slurm":
             depends = _dependencies(members, submitted, jobs)
+            if "dependency" in own and "dependency" in depends:
+                depends = {**depends, "dependency": f"{depends['dependency']},{own['dependency']}"}
             executor.update_parameters(
                 slurm_job_name=name.replace("/", "-"),
                 slurm_ntasks_per_node=1,
                 slurm_signal_delay_s=SECONDS_TO_STOP,
-                slurm_additional_parameters={**depends, **own},
+                slurm_additional_parameters={**own, **depends},
             )
         else:
             _wait(submitted, fewer_than=len(shares))
             taken = {places[other] for other, job in submitted.items() if not job.done()}
             places[name] = next(place for place in range(len(shares)) if place not in taken)
         gpus = shares[places[name]] if cluster == "local" else None
+        if cluster == "local" and gpus is None:  # submitit would name the first of the machine
+            gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
         submitted[name] = executor.submit(Job(members, workspace, gpus))
     if cluster == "local":
         _wait(submitted, fewer_than=1)
@@ -147,6 +153,8 @@ def _setting(text: str) -> tuple[str, str]:
         raise ConfigurationError(
             f"--sbatch {text}: expected a setting of sbatch, e.g. --sbatch partition=gpu"
         )
+    if (name := key.replace("_", "-")) in _OURS:
+        raise ConfigurationError(f"--sbatch {text}: {name} is set by the jobs themselves; leave it out")
     return key, value
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from skelact.configuration import flatten, option_text
+from skelact.errors import ConfigurationError
 from skelact.reproduction.cells import Cell, Pretraining
 from skelact.reproduction.evaluations import Settings
 from skelact.reproduction.recipes import DatasetSpec
@@ -91,6 +92,25 @@ def evaluate_arguments(
         *place.hardware("training." if has_training else ""),
         *(["--resume"] if resume else []),
     ]
+
+
+def check_devices(cells: Sequence[Cell], devices: int) -> None:
+    """Refuse devices among which a batch of a training does not divide, before anything runs.
+
+    Raises:
+        ConfigurationError: the first such training is named.
+    """
+    batches: dict[str, int] = {}
+    for cell in cells:
+        for run in cell.prerequisites:
+            batches.setdefault(f"pretrain {run.name}", run.config("", None).training.batch_size)
+        if not cell.members and "training" in cell.expected:
+            batches[cell.name] = int(cell.expected["training"]["batch_size"])
+    for name, batch in batches.items():
+        if batch % devices:
+            raise ConfigurationError(
+                f"--devices {devices}: the batch of {batch} sequences of {name} does not divide among them"
+            )
 
 
 def command_line(words: Sequence[str]) -> str:

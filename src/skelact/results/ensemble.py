@@ -25,6 +25,8 @@ from skelact.results.files import (
 )
 from skelact.results.schema import Accuracies, Sizes
 
+MOST_WEIGHT = 1e6
+"""Largest weight of a result in a sum."""
 SAME = ("evaluation", "data_hash", "protocol")
 """What all results of an ensemble have in common; their test sequences besides."""
 DESCRIBES = ("evaluation", "trained", "model", "config", "subset", IDENTITY, SEEDS)
@@ -94,9 +96,10 @@ def combine(members: Sequence[Member], weights: Sequence[float] | None = None) -
     if len(members) < 2:
         raise ConfigurationError(f"an ensemble of {len(members)} results: expected two or more")
     weights = [1.0] * len(members) if weights is None else list(weights)
-    if len(weights) != len(members) or min(weights) <= 0:
+    if len(weights) != len(members) or not all(0 < weight <= MOST_WEIGHT for weight in weights):
         raise ConfigurationError(
-            f"weights {weights}: expected one above 0 for each of the {len(members)} results"
+            f"weights {weights}: expected one above 0, up to {MOST_WEIGHT:g}, for each of the {len(members)} "
+            "results"
         )
     first = members[0]
     for member in members:

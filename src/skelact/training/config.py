@@ -98,6 +98,11 @@ class TrainingConfig:
                 f"training.lr, training.min_lr are {self.lr}, {self.min_lr}: expected none below zero "
                 f"and none above {MOST_RATE:g}"
             )
+        if self.min_lr > self.lr:
+            raise ConfigurationError(
+                f"training.min_lr is {self.min_lr:g}, above training.lr {self.lr:g}: the rate would rise; "
+                "give a --training.min_lr as well"
+            )
         for name in ("weight_decay", "momentum", "beta1", "beta2"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigurationError(f"training.{name} is {getattr(self, name)}, expected 0 or more")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import hashlib
 import os
 import platform
 import sys
@@ -12,6 +13,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.distributed
 from lightning_fabric import Fabric
@@ -20,7 +23,7 @@ from lightning_fabric.plugins.precision.amp import MixedPrecision
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import nn
 
-from skelact.errors import ConfigurationError, SkelactWarning
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.training.config import TrainingConfig
 from skelact.training.watch import Watch
 
@@ -75,6 +78,12 @@ def make_fabric(config: TrainingConfig) -> Fabric:
     nodes = config.nodes
     if TorchElasticEnvironment.detect():
         _check_restarts()
+        here = os.environ.get("LOCAL_WORLD_SIZE", str(config.devices))
+        if here != str(config.devices):
+            raise ConfigurationError(
+                f"training.devices is {config.devices}, but torchrun starts {here} processes here; "
+                f"give --devices {here} or torchrun --nproc-per-node {config.devices}"
+            )
         # elastic, it may have fewer machines at work
         nodes = min(nodes, TorchElasticEnvironment().world_size() // config.devices) or 1
     try:
@@ -136,6 +145,26 @@ def _watch_others(fabric: Fabric) -> None:
         is_silent=_starts_processes(fabric) and fabric.local_rank > 0,
         is_kept=TorchElasticEnvironment.detect(),
     )
+
+
+def check_same_data(fabric: Fabric, where: str, content_hash: str, rows: npt.NDArray[np.int64]) -> None:
+    """Refuse to begin where a process of another machine has other data than the first.
+
+    Args:
+        fabric: the processes.
+        where: the data's path.
+        content_hash: of the data as this process has it.
+        rows: the training sequences.
+
+    Raises:
+        DataError: in a process that has others.
+    """
+    own = (content_hash, hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest())
+    if fabric.world_size > 1 and fabric.broadcast(own) != own:
+        raise DataError(
+            f"{where}: process {fabric.global_rank} has other data there than the first one; give all "
+            "machines the same store"
+        )
 
 
 def leave_others(well: bool) -> None:

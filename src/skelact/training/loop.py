@@ -34,16 +34,22 @@ class RunStoppedError(SkelactError):
     exit_status = 3
 
 
+STOP_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGUSR2") if hasattr(signal, name)
+)
+"""Signals that ask a run to stop; SIGUSR2 is what submitit has SLURM send before a job's time is over."""
+
+
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Collect SIGTERM and SIGINT instead of dying, so that the step in progress can be finished and saved."""
+    """Collect the signals to stop instead of dying, so that the step in progress is finished and saved."""
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
     try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, note) for number in STOP_SIGNALS}
     except ValueError:  # not the main thread: signals are somebody else's
         before = {}
     try:

@@ -5,7 +5,7 @@ import pytest
 from skelact.errors import ConfigurationError
 from skelact.reproduction.cells import cells_of_suite, choose
 from skelact.reproduction.cluster import group, submit
-from skelact.reproduction.commands import Workspace
+from skelact.reproduction.commands import Workspace, check_devices
 from skelact.reproduction.suite_files import read_suite
 
 
@@ -25,3 +25,16 @@ def test_slurm_must_be_there(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigurationError, match=r"--launcher slurm: .*srun"):
         submit("slurm", [], Workspace(tmp_path, tmp_path), [], None)
+
+
+@pytest.mark.parametrize("setting", ["signal=TERM@120", "ntasks_per_node=4", "output=log"])
+def test_what_jobs_are_stopped_and_told_by_stays(tmp_path, setting):
+    with pytest.raises(ConfigurationError, match=rf"--sbatch {setting}: .* is set by the jobs themselves"):
+        submit("slurm", [], Workspace(tmp_path, tmp_path), [setting], None)
+
+
+def test_batches_that_do_not_divide_are_told_before_anything_runs():
+    cells = choose(cells_of_suite(read_suite("public")), ["msr-*/mae-*/linear/seed0"])
+    check_devices(cells, 2)
+    with pytest.raises(ConfigurationError, match="--devices 3: the batch of 32 sequences of pretrain msr-"):
+        check_devices(cells, 3)

@@ -103,6 +103,9 @@ def test_an_ensemble_adds_scores(tmp_path):
         combine(members[:1])
     with pytest.raises(ConfigurationError, match="for each of the 3"):
         combine(members, [1, 2])
+    for weight in (0, float("inf"), float("nan"), 1e35):
+        with pytest.raises(ConfigurationError, match="expected one above 0, up to 1e"):
+            combine(members, [1, 2, weight])
 
 
 def test_sums_of_other_members_or_seeds_stand_side_by_side(tmp_path):

@@ -4,13 +4,15 @@ import os
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
-from skelact.errors import SkelactWarning
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.training.config import TrainingConfig
-from skelact.training.devices import beside_steps, make_fabric, other_arithmetic
+from skelact.training.devices import beside_steps, check_same_data, make_fabric, other_arithmetic
 
 JOB = {"NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0", "JOB_ID": "7", "JOB_NAME": "ntu60"}
 CODE = """
@@ -43,6 +45,28 @@ def test_convolutions_of_a_run_are_not_rounded_to_tf32(monkeypatch):
     make_fabric(TrainingConfig(accelerator="cpu"))
     assert not torch.backends.cudnn.allow_tf32
     assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_torchrun_with_other_processes_on_a_machine_than_devices_is_told(monkeypatch):
+    machine = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "GROUP_RANK": "0", "LOCAL_WORLD_SIZE": "2"}
+    torchrun = {"TORCHELASTIC_RUN_ID": "x", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    for name, value in {**machine, **torchrun}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match="torchrun starts 2 processes here; give --devices 2 or"):
+        make_fabric(TrainingConfig(accelerator="cpu", devices=1, nodes=2))
+
+
+def test_machines_with_other_data_do_not_begin():
+    rows = np.arange(3)
+    ours = SimpleNamespace(world_size=2, global_rank=1, broadcast=lambda own: own)
+    check_same_data(ours, "store", "hash", rows)
+    firsts = []
+    first = SimpleNamespace(world_size=2, global_rank=0, broadcast=lambda own: firsts.append(own) or own)
+    for content_hash, others in (("hash", np.arange(4)), ("another", rows)):
+        check_same_data(first, "store", content_hash, others)
+        second = SimpleNamespace(world_size=2, global_rank=1, broadcast=lambda own: firsts[-1])
+        with pytest.raises(DataError, match="store: process 1 has other data there than the first one"):
+            check_same_data(second, "store", "hash", rows)
 
 
 LEFT = """

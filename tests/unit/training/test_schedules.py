@@ -23,6 +23,7 @@ def test_rate_rises_from_zero_to_the_peak_and_falls_to_the_end():
         ({"beta2": 1.0}, "must be below 1"),
         ({"clip_grad": 0.0}, "training.clip_grad is 0.0"),
         ({"seed": -1}, "training.seed is -1"),
+        ({"lr": 1e-4}, "min_lr is 0.0005, above training.lr 0.0001: the rate would rise"),
         ({"batch_size": 9, "devices": 2}, "does not divide among 2 devices"),
     ],
 )
