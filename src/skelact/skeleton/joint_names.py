@@ -46,6 +46,7 @@ VOCABULARY = frozenset(NAMES)
 """The same, to look names up."""
 
 _BY_PART = {name.removesuffix("Left").removesuffix("Right").lower(): name for name in sorted(VOCABULARY)}
+_BY_PART["footindex"] = "BigToeLeft"  # as MediaPipe calls it
 _WITHOUT_SIDE = {part: name for part, name in _BY_PART.items() if part == name.lower()}
 
 # Other names of joints in the middle of the body. A chain of spine joints has no fixed number of members; the
@@ -69,20 +70,25 @@ _AFTER_BONES = {
 }
 _ARM_BONES = frozenset({"upperarm", "arm", "lowerarm", "forearm"})
 _SIDES = tuple(
-    (side, re.compile(rf"{side}|{side.lower()}|{side.upper()}|{apart}|{at_end}"))
-    for side, apart, at_end in (
-        ("Left", r"(?<![A-Za-z])[Ll](?![a-z])", r"(?<=[a-z])L$"),
-        ("Right", r"(?<![A-Za-z])[Rr](?![a-z])", r"(?<=[a-z])R$"),
+    (side, re.compile(pattern))
+    for side, pattern in (
+        ("Left", r"Left|left|LEFT"),
+        ("Right", r"Right|right|RIGHT"),
+        ("Left", r"(?<![A-Za-z])[Ll](?![A-Za-z])"),
+        ("Right", r"(?<![A-Za-z])[Rr](?![A-Za-z])"),
+        ("Left", r"(?<![A-Za-z])[Ll](?=[A-Z])|(?<=[a-z])L$"),
+        ("Right", r"(?<![A-Za-z])[Rr](?=[A-Z])|(?<=[a-z])R$"),
     )
 )
+"""Patterns of a side, in this order: ``LEG_R`` and ``RIGHT_LEG`` are right though an L stands before a capital."""
 
 
 def split_side(joint: str) -> tuple[str, str]:
     """Return a joint's name without its side, and the side: Left, Right or empty.
 
-    A side is Left or Right anywhere in the name, or a letter L or R that stands apart, before a capital
-    letter, or at the end: LeftHip, left_hip, L_Hip, Hip.L, LHip, lHip, HipL. The rest comes back in small
-    letters, without blanks and signs, and without a name space (all up to a colon).
+    A side is Left or Right anywhere in the name, or else a letter L or R that stands alone, or else one before
+    a capital letter or at the end: LeftHip, left_hip, L_Hip, Hip.L, LHip, lHip, HipL. The rest comes back in
+    small letters, without blanks and signs, and without a name space (all up to a colon).
     """
     text, side = joint.rsplit(":", 1)[-1], ""
     for name, pattern in _SIDES:

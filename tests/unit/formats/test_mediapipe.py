@@ -60,8 +60,7 @@ def test_forms_of_json(form: str) -> None:
 
 
 def test_our_joints_are_theirs() -> None:
-    theirs = [name.replace("foot_index", "big_toe").replace("mouth_", "mouth ") for name in FILE_JOINTS]
-    assert common_names(theirs) == {joint: number for number, joint in enumerate(MEDIAPIPE_33.joints)}
+    assert common_names(FILE_JOINTS) == {joint: number for number, joint in enumerate(MEDIAPIPE_33.joints)}
 
 
 def test_which_kind_is_an_option_and_what_is_left_out_is_noted() -> None:
