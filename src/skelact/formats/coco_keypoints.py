@@ -68,7 +68,7 @@ def read_video(
             others += 1
             found.joints[number] = joints[: expected.num_joints]
     every_frame = np.array(sorted(found.frames), np.int64)
-    steps = frame_steps(file, every_frame, "")
+    steps, sampled = frame_steps(file, every_frame, "", fps)
     table = np.array(found.joints).reshape(-1, expected.num_joints, 3)
     is_tracked = bool(found.identities) and min(found.identities) >= 0
     people = People(
@@ -88,7 +88,7 @@ def read_video(
     )
     if others:
         notes.append(Note(file, OTHER_JOINTS, others))
-    return LabelledSequence(sequence, notes=notes)
+    return LabelledSequence(sequence, notes=notes + sampled)
 
 
 def coco_keypoints_data_set() -> DataSet:

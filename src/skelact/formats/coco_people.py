@@ -82,6 +82,7 @@ def _gather(whole: JsonValue, found: FoundPeople) -> None:
             )
         whole = JsonValue(whole.file, key, table[key])
     frames = _Numbers(whole.file)
+    whole_frames: set[int] = set()
     for number, item in enumerate(whole.items("a list of people or frames")):
         if item.value is None or isinstance(item.value, list):
             found.frames.add(number)
@@ -98,6 +99,9 @@ def _gather(whole: JsonValue, found: FoundPeople) -> None:
         if told is None and not is_frame:
             item.fail(f"neither {' nor '.join(_NUMBERS)} tells the frame; expected one of them")
         frame = number if told is None else frames.of(item, told)
+        if is_frame and frame in whole_frames:
+            item.fail(f"frame {frame} is there before, too; expected one file a video")
+        whole_frames.update([frame] if is_frame else [])
         found.frames.add(frame)
         if key is not None:
             for person in JsonValue(whole.file, f"{item.path}.{key}", item.value[key]).items(
@@ -123,6 +127,8 @@ def _gather_annotations(whole: JsonValue, found: FoundPeople, is_coco: bool) -> 
             (facts[key] for key in ("frame_id", "file_name", "id") if facts.get(key) is not None), None
         )
         frames[facts["id"]] = numbers.of(image, told)
+        if frames[facts["id"]] in found.frames:
+            image.fail(f"{told!r:.40} is the frame of an image before, too; expected one file a video")
         found.frames.add(frames[facts["id"]])
         sizes.append((facts.get("width"), facts.get("height")))
     categories = whole.value.get("categories")

@@ -56,7 +56,7 @@ _SAME = {
     **{axis: axis for axis in "xyz"},
 }
 """Names of columns, and of what follows a joint's name in a wide table."""
-_OF_JOINT = re.compile(r"(.+?)[_. :-]([a-z]+)")
+_OF_JOINT = re.compile(r"(.+?)[_. :-]([A-Za-z]+)")
 _UNSEEN = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
 _UNUSUAL = re.compile(r"[^0-9eE+\-.,naN ]")  # what is in no number, and not in nan either
 _FEW, _SPARSE = 20_000, 200  # body-frames that there may be at least, and for every line
@@ -98,8 +98,8 @@ def _columns(names: Sequence[str]) -> _Columns | None:
         return _Columns(time, is_time, place.get("body"), place["joint"], numbers, (), *shape)
     of_joints: dict[str, dict[str, int]] = {}
     for number, name in enumerate(names):
-        match = _OF_JOINT.fullmatch(name.strip().lower())
-        kind = _SAME.get(match[2], "") if match else ""
+        match = _OF_JOINT.fullmatch(name.strip())
+        kind = _SAME.get(match[2].lower(), "") if match else ""
         if match and kind in ("x", "y", "z", "confidence"):
             of_joints.setdefault(match[1], {}).setdefault(kind, number)
     joints = {joint: found for joint, found in of_joints.items() if {"x", "y"} <= found.keys()}
@@ -153,7 +153,7 @@ def read_csv(
     times = _numbers(file, lines, rows, (columns.frame,), "a number of a frame or of seconds")[:, 0]
     if np.isnan(times).any():
         raise _malformed(file, lines[int(np.argmax(np.isnan(times)))], "no frame; expected one on every line")
-    is_overruled = False
+    is_overruled, sampled = False, list[Note]()
     if columns.is_time:
         instants, which = np.unique(times, return_inverse=True)
         if len(instants) > 1:
@@ -162,7 +162,7 @@ def read_csv(
             numbers_of = np.append(0, np.cumsum(np.maximum(1, np.rint(apart / np.median(apart)))))
             if numbers_of[-1] > 1 << 53:
                 raise _malformed(file, lines[0], "seconds too far apart to be those of one video")
-            steps = frame_steps(file, numbers_of.astype(np.int64), "time")[which]
+            steps = frame_steps(file, numbers_of.astype(np.int64), "time")[0][which]
             seconds = float(instants[-1] - instants[0])
             told = meant_rate(float(steps.max()) / seconds, _TOLD_TO / seconds)
             is_overruled = fps is not None and told is not None and abs(told / fps - 1) > _ALIKE
@@ -173,7 +173,7 @@ def read_csv(
         odd = (times != np.round(times)) | (np.abs(times) > 1 << 53)
         if odd.any():
             raise _malformed(file, lines[int(np.argmax(odd))], "expected a whole number under frame")
-        steps = frame_steps(file, times.astype(np.int64), "frame")
+        steps, sampled = frame_steps(file, times.astype(np.int64), "frame", fps)
     bodies, body_names = _numbered(rows, columns.body)
     num_frames, num_bodies = int(steps.max()) + 1, len(body_names)
     check_limit("frames", num_frames, file)
@@ -223,7 +223,7 @@ def read_csv(
     notes += [Note(file, POINTS_LEFT_OUT, left_out)] if left_out else []
     notes += [Note(file, OTHER_COLUMNS, columns.num_others)] if columns.num_others else []
     notes += [Note(file, NO_CONFIDENCES)] if min_confidence > 0 and not columns.has_confidence else []
-    return LabelledSequence(replace(sequence, attributes=attributes), notes=notes)
+    return LabelledSequence(replace(sequence, attributes=attributes), notes=notes + sampled)
 
 
 def _rows(file: str, data: bytes) -> tuple[list[int], list[list[str]]]:

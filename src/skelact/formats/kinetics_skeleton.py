@@ -76,7 +76,7 @@ def read_video(
     whole = parse_json(file, data)
     if not isinstance(whole.value, dict):
         whole.fail(f"{json_type(whole.value)}; expected an object with data, label and label_index")
-    numbers: list[int] = []
+    numbers, told = list[int](), set[int]()
     found, poses, scores = [], [], []
     for frame in JsonValue(file, "data", whole.value.get("data")).items("a list of frames"):
         if not isinstance(frame.value, dict):
@@ -84,6 +84,9 @@ def read_video(
         number = frame.value.get("frame_index")
         if type(number) is not int or not 0 <= number < 1 << 31:
             frame.fail(f"frame_index is {number!r:.40}; expected a number from 0")
+        if number in told:
+            frame.fail(f"frame_index {number} is there before, too; expected one file a video")
+        told.add(number)
         people = JsonValue(file, f"{frame.path}.skeleton", frame.value.get("skeleton"))
         for person in people.items("a list of people"):
             if not isinstance(person.value, dict):
@@ -103,7 +106,7 @@ def read_video(
         numbers.append(number)
     if not numbers:
         JsonValue(file, "data", None).fail("no frames; expected at least one")
-    steps = frame_steps(file, np.array(numbers, np.int64), "data")
+    steps, sampled = frame_steps(file, np.array(numbers, np.int64), "data", fps)
     positions = np.array(poses).reshape(-1, topology.num_joints, 2)
     confidences = np.array(scores).reshape(-1, topology.num_joints)
     people_found = People(
@@ -120,7 +123,7 @@ def read_video(
     )
     names, number = _class_of(whole)
     sequence = replace(sequence, label=None if names else number)
-    return LabelledSequence(sequence, names, notes, class_number=number if names else None)
+    return LabelledSequence(sequence, names, notes + sampled, class_number=number if names else None)
 
 
 def _class_of(table: JsonValue) -> tuple[dict[str, str], int | None]:
@@ -210,9 +213,10 @@ def read_labels(file: str, data: bytes) -> dict[str, tuple[dict[str, str], int |
 
 def _read(sides: Mapping[str, LabelledSide], file: RawFile, **settings: Any) -> LabelledSequence:
     found = read_content(read_video, file, **settings)
-    if file.stem not in sides:
+    video = replace(file, called="").stem  # of which there may be one in another folder, too
+    if video not in sides:
         return found
-    side, words, number = sides[file.stem]
+    side, words, number = sides[video]
     sequence = found.sequence
     attributes = {**sequence.attributes, attribute_of(GIVEN): side}
     if not words and number is not None:  # the class has a number alone, whatever the video says

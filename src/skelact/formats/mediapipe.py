@@ -9,10 +9,11 @@ There is no one file format; read are the ways in which its results are commonly
 - CSV: see :mod:`skelact.formats.mediapipe_csv`.
 
 World landmarks are metres with the origin between the hips and are kept in 3-D. Image landmarks are shares of
-the image and are kept in 2-D, for their depths have no unit; the image's size makes pixels of them. Landmarks
-that no name tells are world ones where the hips lie at the origin. y points down in both. All files of a
-store are of one kind: world landmarks where the first file has them, unless told. A visibility below the
-threshold marks a landmark as missing. Several people are linked, see :mod:`skelact.formats.people`.
+the image, or pixels where most numbers are beyond 10, and are kept in 2-D, for their depths have no unit; the
+image's size makes pixels of shares. Landmarks that no name tells are world ones where the hips lie at the
+origin. y points down in both. All files of a store are of one kind: world landmarks where the first file has
+them, unless told. A visibility below the threshold marks a landmark as missing. Several people are linked,
+see :mod:`skelact.formats.people`.
 
 Source: V. Bazarevsky et al., BlazePose, 2020.
 """
@@ -52,10 +53,12 @@ from skelact.formats.recognition import Sample
 from skelact.skeleton.tables import MEDIAPIPE_33
 
 NO_DEPTHS = "depths of image landmarks, which have no unit, left out"
+OTHER_LANDMARKS = "landmarks beyond the pose's 33 (hands, face), left out"
 CSV, JSON = ".csv", ".json"
 
 _HIPS = [FILE_JOINTS.index("left_hip"), FILE_JOINTS.index("right_hip")]
 _AT_ORIGIN = 0.05  # metres between the hips' middle and the origin: not in a picture's corner, of all places
+_SHARE = 10.0  # where most numbers are beyond it they are pixels
 _FRAMES = ("frames", "data", "results", "poses")
 _KEYS: Mapping[str, Kind] = {
     **dict.fromkeys(("worldlandmarks", "poseworldlandmarks"), KINDS[0]),
@@ -88,7 +91,7 @@ def read_video(
         UnusableRecordingError: the content is not one of these forms, has no such landmarks, or nobody was
             found.
     """
-    poses, every_frame = (read_csv if file.lower().endswith(CSV) else _read_json)(file, data)
+    poses, every_frame, others = (read_csv if file.lower().endswith(CSV) else _read_json)(file, data)
     poses = _with_kinds(poses)
     kind = kind or next((one for one in KINDS if one in poses), KINDS[1])
     if kind not in poses and poses:
@@ -96,7 +99,7 @@ def read_video(
         raise UnusableRecordingError(MALFORMED, file, "", f"{detail}; choose them with --landmarks")
     found = poses.get(kind, [])
     numbers = np.array(sorted(every_frame), np.int64)
-    steps = frame_steps(file, numbers, "")
+    steps, sampled = frame_steps(file, numbers, "", fps)
     table = np.array([pose for _, pose in found]).reshape(-1, NUM_JOINTS, 4)
     num_coordinates = 3 if kind == "world" else 2
     positions = table[..., :num_coordinates]
@@ -106,6 +109,7 @@ def read_video(
         np.where(seen[..., None], positions, 0),
         seen,
     )
+    is_in_pixels = kind == "image" and seen.any() and np.median(np.abs(positions[seen])) > _SHARE
     sequence, notes = sequence_of(
         people,
         file=file,
@@ -114,11 +118,13 @@ def read_video(
         fps=fps,
         num_frames=int(steps[-1]) + 1,
         image_size=image_size,
-        are_shares=True,
+        are_shares=not is_in_pixels,
     )
     if kind == "image" and np.nan_to_num(table[..., 2]).any():
         notes.append(Note(file, NO_DEPTHS))
-    return LabelledSequence(sequence, notes=notes)
+    if others:
+        notes.append(Note(file, OTHER_LANDMARKS, others))
+    return LabelledSequence(sequence, notes=notes + sampled)
 
 
 def _with_kinds(poses: Poses) -> Poses:
@@ -132,8 +138,8 @@ def _with_kinds(poses: Poses) -> Poses:
     return poses
 
 
-def _read_json(file: str, data: bytes) -> tuple[Poses, set[int]]:
-    """Return the people of a file, and the numbers of all its frames."""
+def _read_json(file: str, data: bytes) -> tuple[Poses, set[int], int]:
+    """Return the people of a file, the numbers of all its frames, and no landmarks beyond the pose's."""
     whole = parse_json(file, data)
     if isinstance(whole.value, dict):
         key = next((key for key in _FRAMES if isinstance(whole.value.get(key), list)), None)
@@ -165,7 +171,7 @@ def _read_json(file: str, data: bytes) -> tuple[Poses, set[int]]:
                 poses.setdefault(kind, []).append((number, pose))
     if not numbers:
         whole.fail("no frames; expected at least one")
-    return poses, numbers
+    return poses, numbers, 0
 
 
 def _poses(place: JsonValue) -> list[Table]:
@@ -240,7 +246,7 @@ def _recognises(sample: Sample) -> bool:
     first = sample.lines[:1]
     header = next(csv.reader(first, delimiter=separator_of("".join(first))), [])
     joints = {joint for joint, _ in columns_of([name.strip() for name in header]).values()}
-    return len(joints) == NUM_JOINTS
+    return joints >= set(range(NUM_JOINTS))
 
 
 def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:

@@ -4,10 +4,10 @@
 - With a line a landmark there are columns ``frame``, ``landmark`` (its name or number), ``x``, ``y`` and,
   where told, ``z`` and ``visibility``.
 
-A column ``frame`` (or ``frame_index`` and the like) numbers frames; otherwise lines of a frame each do, and
-lines of a landmark each are of one frame, of one person. An empty field is
-what was not found. Other columns are not read. Fields are separated as in
-:mod:`skelact.formats.keypoint_csv`.
+A column ``frame`` (or ``frame_index`` and the like) numbers frames; otherwise lines of a frame each do, those
+of empty fields too, and lines of a landmark each are of one frame, of one person. An empty field is what was
+not found. Landmarks beyond the pose's 33 (hands, face) and other columns are not read. Fields are separated
+as in :mod:`skelact.formats.keypoint_csv`.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ _LANDMARKS = ("landmark", "landmark_name", "landmark_id", "landmark_index", "joi
 _NOTHING = ("", "nan", "none", "null")
 
 
-def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
-    """Return the people of a file, of a kind that is not told, and the numbers of all its frames.
+def read_csv(file: str, data: bytes) -> tuple[Poses, set[int], int]:
+    """Return the people of a file, of a kind that is not told, the numbers of all its frames, and how many
+    landmarks beyond the pose's it has.
 
     Args:
         file: how errors call the file.
@@ -62,18 +63,21 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
     try:
         text, separator = decoded_table(data)
         reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
-        rows = [row for row in reader if any(row)]
+        rows = [row for row in reader if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise UnusableRecordingError(MALFORMED, file, "", f"not CSV in UTF-8 ({error})") from error
     header, lines = [name.strip() for name in rows[0]] if rows else [], rows[1:]
-    wide, landmark, fields = columns_of(header), None, {}
+    columns, landmark, fields = columns_of(header), None, {}
+    wide = {place: where for place, where in columns.items() if where[0] < NUM_JOINTS}
     names = [name.lower() for name in header]
-    if not wide:
+    if not columns:
         landmark = next((names.index(name) for name in _LANDMARKS if name in names), None)
         fields = {names.index(name): number for name, number in _FIELDS.items() if name in names}
     if not lines or not (wide or (landmark is not None and {0, 1} <= set(fields.values()))):
         _fail(file, 1, "no columns such as left_wrist_x, nor landmark, x and y; or no line below them")
     frame = next((names.index(name) for name in FRAME_NUMBERS if name in names), None)
+    if frame is not None or landmark is not None:  # otherwise a line without any number is a frame, too
+        lines = [row for row in lines if any(row)]
     read = {*wide, *fields, *([] if frame is None else [frame])}
     body = text.partition("\n")[2]
     is_plain = body.isascii() and not set(body) & {"_", '"'}  # as in numbers that only Python knows
@@ -102,7 +106,9 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int]]:
         pose = poses.setdefault(number, [np.full((NUM_JOINTS, 4), np.nan)])[0]
         pose[joint, list(fields.values())] = row[list(fields)]
     found = [(number, pose) for number in sorted(poses) for pose in poses[number]]
-    return {None: [(number, pose) for number, pose in found if np.isfinite(pose).any()]}, set(poses)
+    others = {joint for joint, _ in columns.values() if joint >= NUM_JOINTS}
+    seen = [(number, pose) for number, pose in found if np.isfinite(pose).any()]
+    return {None: seen}, set(poses), len(others)
 
 
 def _all_values(header: Sequence[str], num_lines: int, body: str, separator: str) -> Table | None:
@@ -146,12 +152,13 @@ def _fail(file: str, line: int, detail: str) -> NoReturn:
 def columns_of(header: Sequence[str]) -> Mapping[int, tuple[int, int]]:
     """Return the (landmark, number) of each column that holds one: ``left_wrist_x``, ``x15``, ``15_x``.
 
-    Landmarks by number count from 0; where the least is 1 and the largest 33, from 1. Where there are columns
-    of fewer than half of the landmarks it is no such table, and nothing is returned.
+    Landmarks by number count from 0; where the least is 1 and the largest 33 or more, from 1. Those beyond the
+    33 are none of the pose. Where there are columns of fewer than half of the landmarks it is no such table,
+    and nothing is returned.
     """
     found: dict[int, tuple[int, int]] = {}
     for place, name in enumerate(header):
-        after = re.fullmatch(r"(x|y|z|v|vis|visibility)[_ .-]?(\d{1,2})", name.lower(), re.ASCII)
+        after = re.fullmatch(r"(x|y|z|v|vis|visibility)[_ .-]?(\d{1,4})", name.lower(), re.ASCII)
         before = re.fullmatch(r"(.*?)[_ .-](x|y|z|v|vis|visibility|score|confidence)", name, re.IGNORECASE)
         if after:
             found[place] = int(after[2]), _FIELDS[after[1]]
@@ -160,17 +167,13 @@ def columns_of(header: Sequence[str]) -> Mapping[int, tuple[int, int]]:
     joints = {joint for joint, _ in found.values()}
     if len(joints) < NUM_JOINTS / 2:
         return {}
-    first = 1 if min(joints) == 1 and max(joints) == NUM_JOINTS else 0
-    return {
-        place: (joint - first, number)
-        for place, (joint, number) in found.items()
-        if joint - first < NUM_JOINTS
-    }
+    first = 1 if min(joints) == 1 and max(joints) >= NUM_JOINTS else 0
+    return {place: (joint - first, number) for place, (joint, number) in found.items()}
 
 
 def joint_of(name: str) -> int | None:
     """Return the landmark of a name (``left_wrist``, ``LEFT_WRIST``, ``leftWrist``), or a number, or None."""
-    number = re.fullmatch(r"(?:landmark|pose|joint|kp)?[_ .-]?(\d{1,2})", name.strip().lower(), re.ASCII)
+    number = re.fullmatch(r"(?:landmark|pose|joint|kp)?[_ .-]?(\d{1,4})", name.strip().lower(), re.ASCII)
     return int(number[1]) if number else _BY_WORDS.get(_words(name))
 
 

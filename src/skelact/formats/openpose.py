@@ -29,6 +29,7 @@ from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import MALFORMED, Exclusion, UnusableRecordingError
 from skelact.formats.json_value import JsonValue, json_type, parse_json
+from skelact.formats.linking import Numbers
 from skelact.formats.notes import Note
 from skelact.formats.own_recordings import survey_recordings
 from skelact.formats.people import ImageSize, People, frame_steps, seen_joints, sequence_of
@@ -140,7 +141,7 @@ def read_recording(
             frames.append(number)
             numbers.append(values)
             identities.append(_identity(person))
-    steps = _steps(recording)
+    steps, sampled = _steps(recording, fps)
     if topology is None:  # nobody in any frame
         topology = OPENPOSE_25
     table = np.array(numbers).reshape(-1, topology.num_joints, 3)
@@ -162,7 +163,7 @@ def read_recording(
     )
     if num_others:
         notes.append(Note(recording.name, HANDS_AND_FACES, num_others))
-    return LabelledSequence(sequence, notes=notes)
+    return LabelledSequence(sequence, notes=notes + sampled)
 
 
 def _topology(place: JsonValue, num_values: int) -> Topology:
@@ -179,14 +180,14 @@ def _identity(person: JsonValue) -> int:
     return number if type(number) is int and 0 <= number < 1 << 31 else -1
 
 
-def _steps(recording: FrameFiles) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _steps(recording: FrameFiles, fps: float | None) -> tuple[Numbers, list[Note]]:
     numbers = np.array([number for number, _ in recording.frames], np.int64)
     twice = np.flatnonzero(np.diff(numbers) == 0)
     if len(twice):
         first, second = (recording.frames[int(twice[0]) + more][1].name for more in (0, 1))
         detail = f"frame {numbers[twice[0]]} is there twice, as {first} too; expected one file a frame"
         raise UnusableRecordingError(MALFORMED, second, "", detail)
-    return frame_steps(recording.name, numbers, "")
+    return frame_steps(recording.name, numbers, "", fps)
 
 
 def openpose_data_set() -> DataSet:

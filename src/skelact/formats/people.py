@@ -54,6 +54,8 @@ ImageSize = tuple[int, int]
 SHARES = "positions are shares of an image of unknown size; --image-size gives them its proportions"
 _INSIDE = 0.9
 ASSUMED = "positions are shares of an image, taken as {}x{} pixels (--image-size)"
+CENTRED = "positions lie within -1 and 1, not shares of the image from 0 to 1; kept as they are"
+SAMPLED = "one frame in {} is there; --fps is taken as the rate of those"
 
 
 def seen_joints(confidences: Positions, min_confidence: float) -> Flags:
@@ -71,7 +73,8 @@ def in_pixels(
     """Return positions in pixels, the attributes that hold the image's size, and notes on what was taken.
 
     Shares of the image become pixels with its size. Where it is not known whether positions are shares, they
-    are if nine of ten numbers lie within 0 to 1 and the others not far beyond, as of feet below the picture.
+    are if nine of ten numbers lie within 0 to 1 and the others not far beyond, as of feet below the picture;
+    those between -1 and 1 are noted.
 
     Args:
         positions: (..., V, 2).
@@ -82,38 +85,46 @@ def in_pixels(
     """
     found = positions[seen]
     is_share = are_shares
+    notes = []
     if is_share is None:
         is_inside = (found >= 0) & (found <= 1)
         is_share = found.size > 0 and is_inside.mean() >= _INSIDE and bool((np.abs(found - 0.5) <= 1.5).all())
+        if not is_share and found.size and found.min() < 0 and np.abs(found).max() <= 1.5:
+            notes.append(Note(file, CENTRED))
     if image_size is None:
-        return positions, {}, [Note(file, SHARES)] if is_share else []
+        return positions, {}, [Note(file, SHARES)] if is_share else notes
     attributes = {HEIGHT: image_size[1], WIDTH: image_size[0]}
     if not is_share:
-        return positions, attributes, []
+        return positions, attributes, notes
     return positions * np.array(image_size, np.float64), attributes, [Note(file, ASSUMED.format(*image_size))]
 
 
-def frame_steps(file: str, numbers: Numbers, place: str) -> Numbers:
-    """Return which frame of a video each of the ``numbers`` is, from 0 for the least.
+def frame_steps(
+    file: str, numbers: Numbers, place: str, fps: float | None = None
+) -> tuple[Numbers, list[Note]]:
+    """Return which frame of a video each of the ``numbers`` is, from 0 for the least, and notes.
 
-    Numbers that all differ by multiples of a step, as those of every fifth frame do, are divided by it.
+    Numbers that all differ by multiples of a step, as those of every fifth frame do, are divided by it; that a
+    given rate is theirs is then noted.
 
     Args:
         file: how errors call the file.
         numbers: (D,) any numbers of frames, at least one.
         place: where in the file they stand.
+        fps: frames a second, where given.
 
     Raises:
         UnusableRecordingError: they are too far apart to be those of one video.
     """
     from_first = numbers - numbers.min()
-    steps: Numbers = from_first // max(int(np.gcd.reduce(from_first)), 1)
+    step = max(int(np.gcd.reduce(from_first)), 1)
+    steps: Numbers = from_first // step
     num_frames, num_found = int(steps.max()) + 1, len(np.unique(steps))
     if num_frames > 1000 + SPARSE * num_found:
         detail = f"{num_found} frames with numbers from {numbers.min()} to {numbers.max()}"
         remedy = "expected those of one video; cut it where nobody is seen for long"
         raise UnusableRecordingError(MALFORMED, file, place, f"{detail}; {remedy}")
-    return steps
+    return steps, [Note(file, SAMPLED.format(step))] if step > 1 and fps is not None else []
 
 
 def sequence_of(

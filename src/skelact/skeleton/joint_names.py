@@ -80,15 +80,15 @@ _SIDES = tuple(
         ("Right", r"(?<![A-Za-z])[Rr](?=[A-Z])|(?<=[a-z])R$"),
     )
 )
-"""Patterns of a side, in this order: ``LEG_R`` and ``RIGHT_LEG`` are right though an L stands before a capital."""
+"""What tells a side, in this order: ``LEG_R`` is right, though its L stands before a capital letter."""
 
 
 def split_side(joint: str) -> tuple[str, str]:
     """Return a joint's name without its side, and the side: Left, Right or empty.
 
-    A side is Left or Right anywhere in the name, or else a letter L or R that stands alone, or else one before
-    a capital letter or at the end: LeftHip, left_hip, L_Hip, Hip.L, LHip, lHip, HipL. The rest comes back in
-    small letters, without blanks and signs, and without a name space (all up to a colon).
+    A side is Left or Right anywhere in the name, or else a letter L or R that stands alone, or else one
+    before a capital letter or at the end: LeftHip, left_hip, L_Hip, Hip.L, LHip, lHip, HipL. The rest comes
+    back in small letters, without blanks and signs, and without a name space (all up to a colon).
     """
     text, side = joint.rsplit(":", 1)[-1], ""
     for name, pattern in _SIDES:

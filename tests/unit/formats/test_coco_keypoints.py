@@ -217,6 +217,11 @@ def test_every_fifth_frame_and_shares_of_the_image() -> None:
         ([[{"keypoints": {"x": [1], "y": []}}]], "1 x and 0 y"),
         ([{"frame": 1, "keypoints": [[[1, 2]] * 17], "scores": []}], "0 scores for 1 people"),
         ({"images": [3], "annotations": []}, r"images\[0\]: a number; expected an object with an id"),
+        (
+            {"images": [{"id": n, "frame_id": n % 2} for n in range(3)], "annotations": []},
+            r"images\[2\]: 0 is the frame of an image before, too; expected one file a video",
+        ),
+        ([{"frame": 1, "people": []}] * 2, r"\[1\]: frame 1 is there before, too"),
         ({"images": [], "annotations": [{}]}, r"annotations\[0\]: image_id is none of the images'"),
         ([[]], "expected a person in at least one frame"),
     ],

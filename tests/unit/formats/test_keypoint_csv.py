@@ -1,5 +1,7 @@
 """CSV tables of keypoints: long and wide, by frame or time, with bodies, with what was not seen."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,10 @@ def test_every_spelling_of_a_known_skeleton() -> None:
     assert read(wide(KINECT_20.joints, numbers), topology=None).sequence.topology == KINECT_20
     spelt = tuple(f"{joint.upper()}" for joint in COCO)
     assert read(wide(spelt, np.ones((2, 17, 2)), "xy"), topology=None).sequence.topology == COCO_17
+    short = tuple(
+        re.sub("(left|right)_(.)", lambda side: side[1][0].upper() + side[2].upper(), one) for one in COCO
+    )
+    assert read(wide(short, np.ones((2, 17, 2)), "xy"), topology=None).sequence.topology == COCO_17
 
 
 def test_points_beyond_a_skeleton_are_counted() -> None:

@@ -69,6 +69,7 @@ def test_classes_by_number_where_they_have_no_name() -> None:
         (video(), "data: no frames"),
         ({"data": [3]}, r"data\[0\]: a number; expected an object with frame_index"),
         ({"data": [{"skeleton": []}]}, r"data\[0\]: frame_index is None; expected a number from 0"),
+        ({"data": [{"frame_index": 1, "skeleton": []}] * 2}, r"data\[1\]: frame_index 1 is there before"),
         ({"data": [{"frame_index": 1}]}, r"data\[0\].skeleton: null; expected a list of people"),
         (video([3]), r"data\[0\].skeleton\[0\]: a number; expected an object with pose and score"),
         (video([person(pose=None)]), r"skeleton\[0\].pose: null; expected numbers"),
@@ -101,6 +102,17 @@ def test_the_layout_of_the_release(tmp_path: Path) -> None:
     (raw / "kinetics_val_label.json").write_text(json.dumps({"a": {"label": "yes"}}))
     with pytest.raises(DataError, match="a trains and tests"):
         prepare("kinetics-skeleton", raw, tmp_path / "other")
+
+
+def test_videos_of_one_name_in_two_folders_keep_class_and_side(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    for folder in ("one", "two"):
+        (raw / folder).mkdir(parents=True)
+        (raw / folder / "a.json").write_text(json.dumps(video(*[[person()]] * 3, label="x")))
+    (raw / "kinetics_train_label.json").write_text(json.dumps({"a": {"label": "yes", "label_index": 0}}))
+    store = prepare("kinetics-skeleton", raw, tmp_path / "store", num_workers=1).store
+    assert (store.class_names, store.labels.tolist()) == (["yes"], [0, 0])
+    assert store.attribute("split_given").tolist() == [0, 0]
 
 
 def test_labels_that_are_none() -> None:

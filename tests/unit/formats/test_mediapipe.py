@@ -9,7 +9,7 @@ import pytest
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.exclusions import UnusableRecordingError
-from skelact.formats.mediapipe import NO_DEPTHS, read_video
+from skelact.formats.mediapipe import NO_DEPTHS, OTHER_LANDMARKS, read_video
 from skelact.formats.mediapipe_csv import FILE_JOINTS, columns_of, joint_of
 from skelact.formats.people import SHARES
 from skelact.skeleton.joint_names import common_names
@@ -144,6 +144,23 @@ def test_empty_fields_are_what_was_not_found() -> None:
     assert np.argwhere(~sequence.joint_present[0, 2]).tolist() == [[0]]
 
 
+def test_a_line_of_empty_fields_is_a_frame_of_nobody() -> None:
+    names = [f"{joint}_{number}" for joint in FILE_JOINTS for number in "xyz"]
+    lines = [list(WORLD[0].reshape(-1)), [""] * 99, list(WORLD[1].reshape(-1))]
+    assert read(table(names, lines), "a.csv").sequence.present.tolist() == [[True, False, True]]
+    numbered = [[2, *lines[0]], [""] * 100, [3, *lines[2]]]
+    assert read(table(["frame", *names], numbered), "a.csv").sequence.present.tolist() == [[True, True]]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_landmarks_of_a_face_after_those_of_the_pose_are_left_out_and_counted(first: int) -> None:
+    names = [f"{number}{joint}" for joint in range(first, 501 + first) for number in "xyzv"]
+    lines: list[list[object]] = [[*np.array(rows(frame)).reshape(-1), *[0.5] * 468 * 4] for frame in WORLD]
+    found = read(table(names, lines), "a.csv")
+    np.testing.assert_allclose(found.sequence.positions[0], WORLD, rtol=1e-6)
+    assert [(note.what, note.count) for note in found.notes] == [(OTHER_LANDMARKS, 468)]
+
+
 def test_names_of_columns() -> None:
     assert columns_of(["x1", "y1", "t"]) == {}
     assert columns_of([f"x{n}" for n in range(20)])[19] == (19, 0)
@@ -226,6 +243,13 @@ def test_landmarks_beyond_the_picture_are_shares_of_it_too() -> None:
     found = read({"frames": [{"landmarks": frame} for frame in frames]}, image_size=(100, 50)).sequence
     np.testing.assert_allclose(found.positions[0], image * (100, 50), rtol=1e-5)
     assert SHARES in [note.what for note in read({"frames": [{"landmarks": frames[0]}]}).notes]
+
+
+def test_image_landmarks_in_pixels_stay_so() -> None:
+    frames = [[[*point, 0.0, VISIBLE] for point in frame] for frame in (IMAGE[..., :2] * (640, 480)).tolist()]
+    told = read({"frames": [{"landmarks": frame} for frame in frames]}, image_size=(640, 480))
+    np.testing.assert_allclose(told.sequence.positions[0], IMAGE[..., :2] * (640, 480), rtol=1e-5)
+    assert told.notes == []
 
 
 def test_a_line_a_landmark_without_frames_is_one_frame_of_one_person() -> None:

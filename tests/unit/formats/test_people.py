@@ -7,10 +7,13 @@ import pytest
 
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.linking import MAX_GAP, link
+from skelact.formats.notes import Note
 from skelact.formats.people import (
+    CENTRED,
     CROWDED,
     HEIGHT,
     MAX_BODIES,
+    SAMPLED,
     SHARES,
     STRAYS,
     TWICE,
@@ -145,9 +148,10 @@ def test_nobody_is_an_error() -> None:
 
 
 def test_numbers_of_frames() -> None:
-    assert frame_steps("a", np.array([7, 3, 4]), "").tolist() == [4, 0, 1]
-    assert frame_steps("a", np.array([5, 15, 10, 30]), "").tolist() == [0, 2, 1, 5]
-    assert frame_steps("a", np.array([9]), "").tolist() == [0]
+    for numbers, steps in (([7, 3, 4], [4, 0, 1]), ([5, 15, 10, 30], [0, 2, 1, 5]), ([9], [0])):
+        assert frame_steps("a", np.array(numbers), "")[0].tolist() == steps
+    assert frame_steps("a", np.array([5, 15, 10]), "", 30.0)[1] == [Note("a", SAMPLED.format(5))]
+    assert frame_steps("a", np.array([5, 6, 7]), "", 30.0)[1] == []
     with pytest.raises(UnusableRecordingError, match="a: data: 3 frames with numbers from 0 to 397133"):
         frame_steps("a", np.array([0, 1, 397133]), "data")
 
@@ -164,3 +168,6 @@ def test_shares_of_an_image_become_pixels_where_its_size_is_known() -> None:
     assert (attributes, [note.what for note in notes]) == ({}, [SHARES])
     same, attributes, notes = in_pixels(found.positions, found.seen, "a", (640, 480))
     assert (same is found.positions, attributes, notes) == (True, {HEIGHT: 480, WIDTH: 640}, [])
+    around = 2 * shares - 1
+    same, attributes, notes = in_pixels(around, found.seen, "a", (640, 480))
+    assert (same is around, notes) == (True, [Note("a", CENTRED)])
