@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
@@ -133,12 +134,12 @@ class RawFile:
 
 @contextmanager
 def raw_files(path: str | Path, most: int | None = None) -> Iterator[list[RawFile]]:
-    """List the files in ``path``, ordered by file name; those that begin with a dot are no data.
+    """List the files in ``path``, ordered by file name; files and folders that begin with a dot are no data.
 
     A folder that holds zip archives, and beside them text files alone (split files, a readme), is taken as
     those and what its archives hold. A file that is no archive is taken as a folder with that file alone; so
-    is a ``.npz`` file, whose archive is its own affair. A folder inside that cannot be listed, and a link
-    inside an archive, are files with a fault.
+    is a ``.npz`` file, whose archive is its own affair. A folder inside that cannot be listed, a link to
+    a folder that is there anyway, and a link inside an archive, are files with a fault.
 
     Args:
         path: a folder; a zip or tar (plain, gzip, xz, bzip2) archive, told by its content; or a file.
@@ -185,7 +186,9 @@ def _stem_and_suffix(name: str) -> tuple[str, str]:
 
 
 def _is_hidden(name: str) -> bool:
-    return name.rpartition("/")[2].startswith(".")
+    """Tell whether a file, or a folder around it, is one of those that are not listed, as ``.git`` is."""
+    *folders, file = name.split("/")
+    return file.startswith(".") or any(one.startswith(".") for one in folders if one not in (".", ".."))
 
 
 def _is_archive(path: Path) -> bool:
@@ -220,25 +223,30 @@ def _listed(
 
 
 def _in_folder(folder: Path, expected: int | None = None) -> list[RawFile]:
-    """Walk through ``folder``, also along links, but through no folder twice."""
+    """Walk through ``folder``, also along links (last), but through no folder twice."""
     files: list[RawFile] = []
     seen: set[tuple[int, int]] = set()
-    waiting, most = [""], min(limit("files"), expected or limit("files"))
-    while waiting:
-        prefix = waiting.pop()
+    waiting, links, most = [""], list[str](), min(limit("files"), expected or limit("files"))
+    while waiting or links:
+        prefix = waiting.pop() if waiting else heappop(links)
         here = folder / prefix
         try:
             status = here.stat()
             if (status.st_dev, status.st_ino) in seen:
+                files.append(_listed(prefix, here, "the same folder as another, by a link"))
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(here) as entries:
                 for entry in entries:
-                    if _is_folder(entry):
-                        waiting.append(f"{prefix}{entry.name}/")
-                    elif not _is_hidden(entry.name):
+                    if _is_hidden(entry.name):
+                        continue
+                    if not _is_folder(entry):
                         files.append(_listed(prefix + entry.name, here / entry.name))
-                    if len(files) + len(seen) + len(waiting) > most:
+                    elif entry.is_symlink():
+                        heappush(links, f"{prefix}{entry.name}/")
+                    else:
+                        waiting.append(f"{prefix}{entry.name}/")
+                    if len(files) + len(seen) + len(waiting) + len(links) > most:
                         if most == expected:
                             raise DataError(f"{folder}: holds more than {most:,} files; give one of them")
                         raise DataError(f"{folder}: {beyond('files')}")

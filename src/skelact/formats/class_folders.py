@@ -32,7 +32,8 @@ def have_class_folders(files: Sequence[RawFile]) -> bool:
             if any(entry.label is not None for entry in manifest.entries.values()):
                 return False
     depth = _depth(files)
-    return len({_folder(file.name, depth) for file in files} - {""}) > 1
+    recordings = [file for file in files if not file.name.endswith("/")]  # that is a folder with a fault
+    return len({_folder(file.name, depth) for file in recordings} - {""}) > 1
 
 
 def with_class_folders(data_set: DataSet, raw: Path, recordings: Sequence[RawFile]) -> DataSet:

@@ -152,9 +152,9 @@ def _fail(file: str, line: int, detail: str) -> NoReturn:
 def columns_of(header: Sequence[str]) -> Mapping[int, tuple[int, int]]:
     """Return the (landmark, number) of each column that holds one: ``left_wrist_x``, ``x15``, ``15_x``.
 
-    Landmarks by number count from 0; where the least is 1 and the largest 33 or more, from 1. Those beyond the
-    33 are none of the pose. Where there are columns of fewer than half of the landmarks it is no such table,
-    and nothing is returned.
+    Landmarks by number count from 0; where the least is 1 and the largest 33 or more, from 1. Those beyond
+    the 33 are none of the pose. Where there are columns of fewer than half of the landmarks it is no such
+    table, and nothing is returned.
     """
     found: dict[int, tuple[int, int]] = {}
     for place, name in enumerate(header):

@@ -104,8 +104,8 @@ def frame_steps(
 ) -> tuple[Numbers, list[Note]]:
     """Return which frame of a video each of the ``numbers`` is, from 0 for the least, and notes.
 
-    Numbers that all differ by multiples of a step, as those of every fifth frame do, are divided by it; that a
-    given rate is theirs is then noted.
+    Numbers that all differ by multiples of a step, as those of every fifth frame do, are divided by it; that
+    a given rate is theirs is then noted.
 
     Args:
         file: how errors call the file.

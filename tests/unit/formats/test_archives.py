@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from skelact.formats.archives import RawFile, raw_files
+from skelact.formats.exclusions import UnusableRecordingError
 
 CONTENT = {"a/two.txt": b"2", "b/one.txt": b"1" * 5000, "three.txt": b""}
 
@@ -21,6 +22,8 @@ def folder(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     (tmp_path / "folder" / ".DS_Store").write_bytes(b"hidden")
+    (tmp_path / "folder" / "a" / ".copies").mkdir()
+    (tmp_path / "folder" / "a" / ".copies" / "two.txt").write_bytes(b"hidden")
     return tmp_path / "folder"
 
 
@@ -125,10 +128,13 @@ def test_a_zip_replaced_between_two_listings_is_read_anew(tmp_path: Path) -> Non
             assert files[0].read() == content.encode()
 
 
-def test_linked_folders_are_followed_once(folder: Path) -> None:
+def test_linked_folders_are_followed_once_and_left_out_by_name(folder: Path) -> None:
     (folder / "loop").symlink_to(folder)
+    (folder / "A").symlink_to("a")
     with raw_files(folder) as files:
-        assert len(files) == 3
+        assert sorted(file.name for file in files) == ["A/", "a/two.txt", "b/one.txt", "loop/", "three.txt"]
+        with pytest.raises(UnusableRecordingError, match="loop/: the same folder as another, by a link"):
+            next(file for file in files if file.name == "loop/").read()
 
 
 def test_files_can_be_read_in_any_order_from_a_packed_tar(folder: Path) -> None:
