@@ -86,7 +86,7 @@ def read_sbu_file(data: bytes, _: Path) -> Iterator[object]:
 
 
 def read_kinect_file(data: bytes, _: Path) -> Iterator[object]:
-    numbers, positions = kinect_text.parse_frames("file", data)
+    numbers, positions, _ = kinect_text.parse_frames("file", data)
     assert len(numbers) == len(positions)
     assert (np.diff(numbers) > 0).all()
     yield kinect_text.as_sequence("walk", positions, None)

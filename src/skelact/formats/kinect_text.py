@@ -2,7 +2,7 @@
 
 A line is the frame's number and x, y, z of the 20 joints in the order of Microsoft's SDK, with blanks between
 them: metres, in the camera's axes (y up, z away from it). A joint at the origin was not seen. A line with the
-number of the line before says nothing new and is skipped.
+number of the line before is skipped; where its positions are others, as of a second person, it is counted.
 
 UTKinect-Action3D calls its files ``joints_sXX_eYY.txt`` (subject, trial) and has one table of actions,
 ``actionLabel.txt``::
@@ -32,6 +32,7 @@ from skelact.errors import DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
 from skelact.formats.exclusions import Exclusion, malformed, quote
+from skelact.formats.notes import Note
 from skelact.formats.number_text import float_of, number_table, text_lines
 from skelact.formats.own_recordings import survey_recordings
 from skelact.formats.recognition import Sample, number_fields
@@ -57,6 +58,7 @@ UTKINECT_ACTIONS = {
 """The classes, as ``actionLabel.txt`` spells them and as they are called here."""
 NOT_LISTED = f"not in {ACTION_FILE}"
 NOT_RECORDED = "an action without frames"
+OTHER_POSITIONS = "lines of a frame that is there already, with other positions, left out"
 
 _FIELDS = ("frame", *(f"{axis} of {joint}" for joint in KINECT_20.joints for axis in "xyz"))
 _EXPECTED = f"the frame's number and {len(_FIELDS) - 1} more"
@@ -75,7 +77,7 @@ class LabelledAction:
     last: int
 
 
-def parse_frames(file: str, data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+def parse_frames(file: str, data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], list[Note]]:
     """Read a recording.
 
     Args:
@@ -83,7 +85,7 @@ def parse_frames(file: str, data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDA
         data: its bytes.
 
     Returns:
-        (T,) numbers of the frames, rising, and (T, 20, 3) positions in metres.
+        (T,) numbers of the frames, rising, (T, 20, 3) positions in metres, and notes on lines left out.
 
     Raises:
         UnusableRecordingError: the content breaks the format; the message names the line, what was found and
@@ -101,7 +103,10 @@ def parse_frames(file: str, data: bytes) -> tuple[npt.NDArray[np.int64], npt.NDA
         found = f"frame {quote(lines[line].split()[0])}"
         raise malformed(file, line + 1, f"{found}; expected a whole number, not below the one before")
     is_new = np.r_[True, np.diff(numbers) > 0]
-    return numbers[is_new].astype(np.int64), table[is_new, 1:].reshape(-1, KINECT_20.num_joints, 3)
+    kept = table[is_new, 1:]
+    others = int((table[:, 1:] != kept[np.cumsum(is_new) - 1]).any(1).sum())
+    notes = [Note(file, OTHER_POSITIONS, others)] if others else []
+    return numbers[is_new].astype(np.int64), kept.reshape(-1, KINECT_20.num_joints, 3), notes
 
 
 def as_sequence(name: str, positions: npt.NDArray[np.float32], fps: float | None) -> SkeletonSequence:
@@ -226,8 +231,8 @@ def _facts(stem: str) -> re.Match[str] | None:
 
 
 def _described(file: RawFile, *, fps: float | None) -> LabelledSequence:
-    _, positions = parse_frames(file.name, file.read())
-    return LabelledSequence(as_sequence(file.stem, positions, fps))
+    _, positions, notes = parse_frames(file.name, file.read())
+    return LabelledSequence(as_sequence(file.stem, positions, fps), notes=notes)
 
 
 def _read_actions(
@@ -235,7 +240,8 @@ def _read_actions(
 ) -> Iterator[Item]:
     """Yield a recording's actions, called ``s01_e01_walk``."""
     recording = _recording(file.stem)
-    numbers, positions = parse_frames(file.name, file.read())
+    numbers, positions, notes = parse_frames(file.name, file.read())
+    yield from notes
     facts = _facts(file.stem)
     assert facts is not None  # the survey has listed it
     for action in actions[recording]:

@@ -5,7 +5,8 @@ import pytest
 
 from skelact.errors import DataError
 from skelact.formats.exclusions import REPEATED, UnusableRecordingError
-from skelact.formats.kinect_text import LabelledAction, parse_actions, parse_frames
+from skelact.formats.kinect_text import OTHER_POSITIONS, LabelledAction, parse_actions, parse_frames
+from skelact.formats.notes import Note
 from skelact.store.prepare import prepare
 from skelact.store.verify import find_problems
 
@@ -23,22 +24,26 @@ def poses(num_frames: int, seed: int = 0) -> np.ndarray:
 
 def test_frames() -> None:
     positions = poses(3)
-    numbers, read = parse_frames("file", text([252, 254, 256], positions))
+    numbers, read, _ = parse_frames("file", text([252, 254, 256], positions))
     assert numbers.tolist() == [252, 254, 256]
     np.testing.assert_allclose(read, positions, atol=1e-6)
 
 
 def test_numbers_of_a_clock_and_a_byte_order_mark() -> None:
     first = 1_764_360_000_001
-    numbers, read = parse_frames("file", b"\xef\xbb\xbf" + text([first, first + 1], poses(2)))
+    numbers, read, _ = parse_frames("file", b"\xef\xbb\xbf" + text([first, first + 1], poses(2)))
     assert numbers.tolist() == [first, first + 1]
     np.testing.assert_allclose(read, poses(2), atol=1e-6)
 
 
 def test_a_frame_written_twice_counts_once() -> None:
-    numbers, read = parse_frames("file", text([1, 1, 2], poses(3)))
-    assert numbers.tolist() == [1, 2]
-    np.testing.assert_allclose(read, poses(3)[[0, 2]], atol=1e-6)
+    for positions, notes in (
+        (poses(3)[[0, 0, 2]], []),
+        (poses(3), [Note("file", OTHER_POSITIONS, 1)]),
+    ):
+        numbers, read, told = parse_frames("file", text([1, 1, 2], positions))
+        assert (numbers.tolist(), told) == ([1, 2], notes)
+        np.testing.assert_allclose(read, poses(3)[[0, 2]], atol=1e-6)
 
 
 @pytest.mark.parametrize(
