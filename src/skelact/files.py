@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, TypeVar, overload
 
 from skelact.errors import DataError, printable
 from skelact.limits import beyond, check_limit
+from skelact.locks import held_file
 
 T = TypeVar("T")
 
@@ -41,6 +42,16 @@ def beside(path: str | Path, ending: str) -> Path:
     if not path.name:
         raise DataError(f"{path}: has no name; choose another place")
     return path.with_name(path.name + ending)
+
+
+def partial_of(path: str | Path) -> Path:
+    """Return the path under which a file is written until it is complete: a hidden one beside it.
+
+    Raises:
+        DataError: as of :func:`beside`.
+    """
+    partial = beside(path, ".partial")
+    return partial.with_name(f".{partial.name}")
 
 
 MOST_SAID = 300
@@ -65,8 +76,9 @@ def replacing(path: str | Path, remedy: str = MAKE_ROOM) -> Iterator[Path]:
     """Give a temporary name beside ``path``; what the block writes there takes the place of ``path``.
 
     It does so when the block ends without an error, and after its bytes are on the disk. Otherwise ``path``
-    stays as it was and the temporary file is removed; after a kill it stays behind as ``<path>.partial``, and
-    the next write replaces it. Folders that are missing are made.
+    stays as it was and the temporary file is removed; after a kill it stays behind, and the next write
+    replaces it. Who writes the same file at the same time does so afterwards. Folders that are missing are
+    made.
 
     Args:
         path: the file to write.
@@ -76,10 +88,10 @@ def replacing(path: str | Path, remedy: str = MAKE_ROOM) -> Iterator[Path]:
         DataError: the file cannot be written.
     """
     path = Path(path)
-    partial = beside(path, ".partial")
+    partial = partial_of(path)
     with writing(path.parent, remedy):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with writing(path, remedy):
+    with writing(path, remedy), held_file(partial):
         try:
             yield partial
             with partial.open("rb+") as file:

@@ -16,7 +16,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -107,6 +107,33 @@ class FolderLock:
                 file.close()
                 raise refusal(holder) from error
             file.close()
+
+
+@contextlib.contextmanager
+def held_file(path: Path) -> Iterator[None]:
+    """Make an empty file, or empty what is there, and hold it; wait for whoever else holds it so.
+
+    Where the system or the file system knows no such locks, everybody gets it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    is_held = fcntl is None
+    if is_held:
+        yield
+    while not is_held:
+        with path.open("ab") as file:
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+            with contextlib.suppress(FileNotFoundError):  # whoever had it has renamed or removed it just now
+                is_held = os.path.samestat(os.fstat(file.fileno()), path.stat())
+            if is_held:
+                file.truncate(0)
+                try:
+                    yield
+                finally:
+                    with contextlib.suppress(OSError):  # children may have it open still
+                        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def holder_of(folder: Path) -> str | None:

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import tempfile
+import threading
 from pathlib import Path
 from typing import TypedDict
 
@@ -87,10 +88,22 @@ def test_half_a_file_never_takes_the_place_of_the_old_one(tmp_path):
 
 def test_a_kill_leaves_a_temporary_file_that_the_next_write_replaces(tmp_path):
     path = tmp_path / "card.json"
-    (tmp_path / "card.json.partial").write_text("much more than what is written next, cut sho")
+    (tmp_path / ".card.json.partial").write_text("much more than what is written next, cut sho")
+    (tmp_path / "card.json.partial").write_text("somebody's own")
     write_file(path, "new")
     assert path.read_text() == "new"
-    assert [each.name for each in tmp_path.iterdir()] == ["card.json"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["card.json", "card.json.partial"]
+    assert (tmp_path / "card.json.partial").read_text() == "somebody's own"
+
+
+def test_who_writes_a_file_at_the_same_time_does_so_afterwards(tmp_path):
+    other = threading.Thread(target=write_file, args=(tmp_path / "file", "second"))
+    with replacing(tmp_path / "file") as partial:
+        other.start()
+        other.join(0.2)
+        partial.write_text("first")
+    other.join()
+    assert (tmp_path / "file").read_text() == "second"
 
 
 def test_the_bytes_are_on_the_disk_before_the_file_has_its_name(tmp_path, monkeypatch):

@@ -14,9 +14,11 @@ from pathlib import Path
 
 from skelact.errors import DataError
 from skelact.files import beside
-from skelact.locks import FolderLock
+from skelact.locks import LOCK, FolderLock
 from skelact.store.metadata import META
 
+_OWN = {LOCK, "store", "replaced", "arrays", "journal.jsonl"}
+"""What stands in the folder; the last two of earlier versions."""
 _EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of Linux
 
 
@@ -45,8 +47,8 @@ class PartialFolder:
         overwrite: a store may stand there; it is replaced when the new one is complete.
 
     Raises:
-        DataError: ``path`` exists (with ``overwrite``: and is no store), the folder cannot be made, or
-            another process is writing this store.
+        DataError: ``path`` exists (with ``overwrite``: and is no store), the folder cannot be made or holds
+            anything else, or another process is writing this store.
     """
 
     def __init__(self, path: Path, overwrite: bool) -> None:
@@ -62,6 +64,7 @@ class PartialFolder:
         try:
             self._lock = FolderLock(self._partial, self._refusal)
             self._lock.has_made = True  # the whole folder goes, whoever made it
+            self._check_own()
             try:
                 self._restore()
                 self._check_target(overwrite)
@@ -105,6 +108,16 @@ class PartialFolder:
             raise DataError(f"{self.path}: exists already and is no store; choose another name")
         if self.path.exists() and not overwrite:
             raise DataError(f"{self.path}: exists already; choose another name or overwrite it (--overwrite)")
+
+    def _check_own(self) -> None:
+        """Leave a folder that somebody else has called so as it is."""
+        others = sorted(entry.name for entry in self._partial.iterdir() if entry.name not in _OWN)
+        if others:
+            self._lock.release()
+            raise DataError(
+                f"{self._partial}: holds {others[0]}, which is of no unfinished store; move it away or "
+                "choose another name"
+            )
 
     def _refusal(self, holder: str) -> DataError:
         return DataError(

@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 
 from skelact.configuration import flatten
 from skelact.errors import ConfigurationError, DataError, SkelactError
-from skelact.files import write_file, writing
+from skelact.files import partial_of, write_file, writing
 from skelact.locks import LOCK, FolderLock, holder_of
 from skelact.training.config import NUMERICALLY_NEUTRAL, ROUNDING_ONLY, Resume
 from skelact.yaml_files import read_yaml, yaml_text
@@ -90,7 +90,7 @@ def _lock(out: Path, resume: bool) -> FolderLock | None:
 
 def _is_taken(out: Path) -> bool:
     """Return whether a folder holds more than what a command that was killed at once leaves, or is none."""
-    left = (LOCK, f"{CONFIG}.partial")
+    left = (LOCK, partial_of(out / CONFIG).name)
     return out.exists() and (not out.is_dir() or any(each.name not in left for each in out.iterdir()))
 
 

@@ -162,6 +162,14 @@ def test_what_an_earlier_version_left_is_removed(raw: Path, tmp_path: Path, expe
     assert [entry.name for entry in tmp_path.iterdir()] == ["store"]
 
 
+def test_a_folder_of_ones_own_that_is_called_so_is_left_alone(raw: Path, tmp_path: Path) -> None:
+    for name in ("store", "thesis"):
+        (tmp_path / "store.partial" / name).mkdir(parents=True)
+    with pytest.raises(DataError, match=r"store\.partial: holds thesis, which is of no unfinished store"):
+        prepare("ntu60", raw, tmp_path / "store", num_workers=1)
+    assert sorted(entry.name for entry in (tmp_path / "store.partial").iterdir()) == ["store", "thesis"]
+
+
 def test_ctrl_c_leaves_nothing(raw: Path, tmp_path: Path) -> None:
     def stop(progress: object) -> None:
         raise KeyboardInterrupt

@@ -324,10 +324,10 @@ def test_a_compiled_model_learns_the_same(tmp_path):
 
 def test_what_a_killed_start_leaves_is_no_run(tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "config.yaml.partial").write_text("seed")
+    (tmp_path / "run" / ".config.yaml.partial").write_text("seed")
     open_folder(tmp_path / "run", {"seed": 1}, resume=False)
     assert read_settings(tmp_path / "run") == {"seed": 1}
-    assert not (tmp_path / "run" / "config.yaml.partial").exists()
+    assert not (tmp_path / "run" / ".config.yaml.partial").exists()
     with pytest.raises(DataError, match="exists already"):
         open_folder(tmp_path / "run", {"seed": 1}, resume=False)
 
