@@ -33,6 +33,7 @@ from skelact.store.columns import LABEL
 from skelact.store.conventions import estimated_up, stored_unit, with_conventions
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.left_out import BY_LIST, LeftOut
+from skelact.store.packing import PackedSequence
 from skelact.store.parallel_reading import FileResult, ReadJob, read_files
 from skelact.store.recordings import counted, fingerprint, recordings_of
 from skelact.store.remarks import crowded, flat, measured
@@ -48,7 +49,7 @@ from skelact.store.shards import (
     refuse_mixed,
 )
 from skelact.store.store import Store
-from skelact.store.units import in_metres
+from skelact.store.units import found_unit, in_metres, unit_remarks
 from skelact.store.writer import StoreWriter
 
 NO_CLASS = "sequences without a class, which evaluations leave out"
@@ -164,6 +165,11 @@ def prepare(
             data_set, given = with_conventions(data_set, up, unit, resample)
             options |= given
             job = ReadJob(data_set, wanted, centred, positions, METRES.get(unit or "m", 1.0), resample)
+            if data_set.unit is None and positions != FLOAT32:  # whole numbers cannot hold millimetres
+                found, size = found_unit(first_sequences(replace(job, position_type=FLOAT32)))
+                said = (*data_set.remarks, *unit_remarks(found, size))
+                data_set = replace(data_set, unit=stored_unit(found), remarks=said)
+                job = replace(job, data_set=data_set, factor=METRES.get(found, 1.0))
             preparation = _Preparation(
                 raw,
                 job,
@@ -251,10 +257,8 @@ class _Preparation:
             num_files = counted(len(self.job.files), "recording")
             raise DataError(f"{self.raw}: none of {num_files} can be used; leave out --shard to hear why")
         with self._writer(path, skeleton) as writer:
-            results = read_files(replace(self.job, files=files), self.num_workers)
-            if self.job.data_set.unit is None:  # all parts have one
-                first = first_sequences(self.job)
-                results = in_metres(results, lambda unit, _: writer.set_unit(stored_unit(unit)), first)
+            first = first_sequences(self.job) if self.job.data_set.unit is None else None  # all have one unit
+            results = self._read(replace(self.job, files=files), writer, remarks, first)
             refused, num_sequences, notes = self._fill(writer, results, len(files), 0)
             writer.attach(PART_FILE, describe_part(shard, self.source, num_sequences, writer.fps_of_each))
             finished = self._finish(writer, refused, notes, may_be_empty=True)
@@ -284,21 +288,30 @@ class _Preparation:
             self.on_remark(f"an unfinished preparation of {path.name} was found and removed: starting over")
         return writer
 
-    def _read(self, job: ReadJob, writer: StoreWriter, found: list[str]) -> Generator[FileResult, None, None]:
-        """Yield what each file gave, in metres where the unit was neither given nor known, and say so."""
+    def _read(
+        self,
+        job: ReadJob,
+        writer: StoreWriter,
+        found: list[str],
+        first: Sequence[PackedSequence] | None = None,
+    ) -> Generator[FileResult, None, None]:
+        """Yield what each file gave, in metres where the unit was neither given nor known, and say so.
+
+        Args:
+            job: reads the files.
+            writer: told the unit.
+            found: gets the line that says so, before the first result.
+            first: sequences that tell the unit; None: the first ones of the files.
+        """
         results = read_files(job, self.num_workers)
         if job.data_set.unit is not None:
             return results
 
         def say(unit: str, size: float) -> None:
             writer.set_unit(stored_unit(unit))
-            if METRES.get(unit, 1) != 1:
-                found.append(
-                    f"positions are in {unit}, as bodies of a size of {size:,.0f} tell (adults: 0.5 m), and "
-                    "were brought to metres; --unit m keeps the numbers"
-                )
+            found.extend(unit_remarks(unit, size))
 
-        return in_metres(results, say)
+        return in_metres(results, say, first)
 
     def _joined(self, parts: Sequence[Part]) -> Generator[FileResult, None, None]:
         """Yield what each file of all parts gave."""

@@ -37,6 +37,16 @@ def found_unit(sequences: Sequence[PackedSequence]) -> tuple[str, float]:
     return next((unit for unit, smallest in _SMALLEST.items() if size >= smallest), ""), size
 
 
+def unit_remarks(unit: str, size: float) -> list[str]:
+    """Return a line where positions in a unit that :func:`found_unit` returns are brought to metres."""
+    if METRES.get(unit, 1) == 1:
+        return []
+    return [
+        f"positions are in {unit}, as bodies of a size of {size:,.0f} tell (adults: 0.5 m), and were "
+        "brought to metres; --unit m keeps the numbers"
+    ]
+
+
 def in_metres(
     results: Generator[FileResult, None, None],
     on_found: Callable[[str, float], None],

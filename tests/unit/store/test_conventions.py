@@ -63,14 +63,13 @@ def test_a_unit_is_found_by_the_size_of_people_or_given(
     given = prepare("npz", raw, tmp_path / "given", unit=unit, positions=positions)  # type: ignore[arg-type]
     assert (metres.unit, given.unit, given.meta["options"]["unit"]) == ("m", "m", unit)
     assert not [remark for remark in (*metres.remarks, *given.remarks) if "metres" in remark]
-    stores = [metres, given]
-    if positions == "float32":  # whole numbers cannot hold millimetres so far out
-        found = prepare("npz", raw, tmp_path / "found")
-        assert f"positions are in {unit}, as bodies of a size of " in "\n".join(found.remarks)
-        assert "--unit m keeps the numbers" in "\n".join(found.remarks)
-        assert found.unit == "m"
-        stores.append(found)
-    for store in stores[1:]:
+    found = prepare("npz", raw, tmp_path / "found", positions=positions)  # type: ignore[arg-type]
+    part = prepare("npz", raw, tmp_path / "parts", shard="1/1", positions=positions)  # type: ignore[arg-type]
+    for store in (found, part):
+        (remark,) = (each for each in store.remarks if f"positions are in {unit}, as bodies of" in each)
+        assert "--unit m keeps the numbers" in remark
+        assert store.unit == "m"
+    for store in (given, found, part):
         for index in range(len(store)):
             np.testing.assert_allclose(store.positions(index), metres.positions(index), atol=2e-4)
 
