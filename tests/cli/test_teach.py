@@ -20,6 +20,7 @@ from skelact.locks import FolderLock
 from skelact.models.pretrained import load_pretrained
 from skelact.models.shipped import UNIVERSAL
 from skelact.models.tensor_file import read_tensors, write_tensors
+from skelact.recognition.description import Preparation
 from skelact.recognition.package import page
 from skelact.recognition.recogniser import read_recogniser
 
@@ -230,6 +231,20 @@ def test_messages_name_what_was_given_and_no_scratch_folder(tmp_path):
         with pytest.warns(SkelactWarning, match=f"^{tmp_path / 'gestures'}: view body: 2 of 2"):
             ClipSource(found.store, model.clips).test(np.arange(2))
         assert found.store.path != tmp_path / "gestures"
+
+
+def test_recordings_are_measured_as_those_that_taught(tmp_path):
+    model = skelact.load(UNIVERSAL).pretrained
+    names = [f"{joint}_{axis}" for joint in model.topology.joints for axis in "xyz"]
+    lines = [[n / 30, *(np.ravel(body) + 3)] for n, body in enumerate(frames(0))]
+    rows = [["time", *names], *lines]
+    (tmp_path / "a.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
+    options = {"resample": 10.0, "centre": False, "unit": "cm"}
+    taught = skelact.prepare("csv", tmp_path / "a.csv", tmp_path / "store", **options)
+    before = Preparation("csv", dict(taught.meta["options"]), taught.up, taught.unit)
+    with readable(model, tmp_path / "a.csv", as_before=before) as found:
+        assert found.recorded.fps == 10
+        np.testing.assert_array_equal(found.recorded.positions(0), taught.positions(0))
 
 
 def test_what_cannot_be_used_is_counted_and_a_class_of_one_recording_is_not_tested(

@@ -70,8 +70,8 @@ def readable(
         model: what takes them; or what chooses it when they are read.
         recordings: a store; or raw recordings in any format that ``data prepare auto`` knows.
         class_folders: whether sub-folders name the classes, where there are two or more.
-        as_before: how the recordings were prepared that taught the model: what a file of the same format
-            does not tell is taken from there.
+        as_before: how the recordings were prepared that taught the model: these are centred and resampled
+            alike, and what a file of the same format does not tell is taken from there.
         as_recorded: whether to leave skeletons as they are, where the encoder knows joints by their names.
 
     Raises:
@@ -134,12 +134,16 @@ def _missing(source: Topology, target: Topology) -> tuple[str, ...]:
 
 
 def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparation | None) -> Readable:
-    name, settings = AUTO, dict[str, Any]()
+    name, settings, measures = AUTO, dict[str, Any](), dict[str, Any]()
+    if as_before is not None:
+        before = as_before.options
+        measures = {"centred": bool(before.get("centred", True)), "resample": before.get("resample")}
     if as_before is not None or class_folders:
         with raw_files(raw) as files:
             class_folders = class_folders and have_class_folders(files)
             if as_before is not None and find_out(raw, files)[0].name == as_before.data_set:
                 name, settings = as_before.data_set, _settings(as_before)
+                measures["unit"] = as_before.options.get("unit")
     try:
         with progress("reading", unit="files") as step:
             made = prepare(
@@ -149,6 +153,7 @@ def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparatio
                 num_workers=1,
                 class_folders=class_folders,
                 settings=settings,
+                **measures,
                 on_progress=lambda now: step(now.done, total=now.total),
             )
     except (DataError, ConfigurationError) as error:
