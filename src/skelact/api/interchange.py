@@ -115,7 +115,7 @@ def write_store(
     Args:
         sequences: recordings of one skeleton, with names that differ
         store: folder to write; it appears when it is complete
-        labels: the class of each by name; None for none
+        labels: the class of each by name, whatever number it has; None for none
         splits: the side of each in the protocol ``given``: train, test, val, or None for none
         up: the axis of positions that points up, as y or -y; models refuse data prepared otherwise
         unit: what positions are measured in: m, mm, or px (pixel)
@@ -126,7 +126,8 @@ def write_store(
         The store.
 
     Raises:
-        DataError: no sequences, names that repeat, several skeletons, or STORE exists or cannot be written.
+        DataError: no sequences, names that repeat, several skeletons, a class's number without labels, or
+            STORE exists or cannot be written.
         ConfigurationError: another number of labels or sides, an unknown side or unit.
     """
     from skelact.formats.protocol import (
@@ -171,6 +172,13 @@ def write_store(
             if side:
                 place = {attribute_of(GIVEN): side_number(values, side)}
                 one = replace(one, attributes={**one.attributes, **place})
-            label = labels[number] if labels is not None else None
+            label = None
+            if labels is not None:
+                one, label = replace(one, label=None), labels[number]
+            elif one.label is not None:
+                raise DataError(
+                    f"{one.name}: class {one.label} is a number, without a name; give names by labels, one "
+                    "for each sequence (None: none)"
+                )
             writer.add(one, {} if label is None else {"label": str(label)})
         return writer.finish()

@@ -2,7 +2,8 @@
 
 A component is a body, a hand or a face; the one whose points make up the skeleton is read, the others are
 left out and counted. Landmarks in an image are read as 2-D positions in pixels, those that are called WORLD
-as 3-D positions in metres. A point with a confidence of 0 was not seen.
+as 3-D positions in metres; the library itself writes their x and y multiplied by the image's size, which is
+undone. A point with a confidence of 0 was not seen.
 
 The raw data of the data set ``pose`` is a folder of such files, and a manifest where wanted.
 """
@@ -30,7 +31,9 @@ from skelact.skeleton.topology import Topology
 
 SUFFIX = ".pose"
 COMPONENTS_LEFT_OUT = "components of points beside the body (hands, face), left out"
+MULTIPLIED = "world landmarks multiplied by the image's size, as pose-format writes them, divided by it"
 _WORLD = "WORLD"
+_FAR = 10.0  # metres from between the hips where no joint is
 _VERSIONS = (0.0, 0.1, 0.2)
 
 
@@ -76,10 +79,14 @@ def read_pose(
         detail = f"{points.shape[3]} coordinates; expected {num_coordinates} or more"
         raise UnusableRecordingError(MALFORMED, file, "", detail)
     span = slice(start, start + len(chosen.points))
+    positions = points[:, :, span, :num_coordinates].transpose(1, 0, 2, 3)
+    is_multiplied = num_coordinates == 3 and min(size) > 0 and np.nanmax(np.abs(positions[..., :2])) > _FAR
+    if is_multiplied:
+        positions = positions / np.array([size[1], size[0], 1], np.float32)
     sequence = sequence_of_points(
         file,
         name,
-        points[:, :, span, :num_coordinates].transpose(1, 0, 2, 3),
+        positions,
         skeleton,
         fps=fps if math.isfinite(fps) and 0 < fps < 1e6 else None,
         confidence=confidence[:, :, span].transpose(1, 0, 2),
@@ -89,6 +96,7 @@ def read_pose(
         sequence = replace(sequence, attributes=dict(zip((HEIGHT, WIDTH), size, strict=True)))
     others = len(components) - 1
     notes = [Note(file, COMPONENTS_LEFT_OUT, others)] if others else []
+    notes += [Note(file, MULTIPLIED)] if is_multiplied else []
     return LabelledSequence(
         sequence, notes=notes + ([Note(file, skeleton.remark)] if skeleton.remark else [])
     )

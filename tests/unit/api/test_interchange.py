@@ -103,6 +103,11 @@ def test_sequences_become_a_store(tmp_path: Path) -> None:
     for wrong in ({"unit": "cm"}, {"unit": "feet"}, {"up": "down"}):
         with pytest.raises(ConfigurationError, match="expected"):
             skelact.write_store(sequences, tmp_path / "other", **wrong)
+    again = [store.sequence(number) for number in range(3)]
+    with pytest.raises(DataError, match=r"m4: class 0 is a number, without a name; give names by labels"):
+        skelact.write_store(again, tmp_path / "other")
     assert not (tmp_path / "other").exists()
+    named = skelact.write_store(again, tmp_path / "again", labels=["sit", "run", None])
+    assert (named.class_names, named.labels.tolist()) == (["run", "sit"], [1, 0, -1])
     for name in ("px", "pixel"):
         assert skelact.write_store(sequences, tmp_path / name, unit=name).unit == "px"  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.formats.c3d_files import read_c3d
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.notes import Note
-from skelact.formats.pose_files import read_pose
+from skelact.formats.pose_files import MULTIPLIED, read_pose
 from skelact.skeleton.tables import MEDIAPIPE_33
 from skelact.skeleton.topology import Topology
 from skelact.store.prepare import prepare
@@ -91,6 +91,11 @@ def test_world_landmarks_are_in_metres() -> None:
     sequence = read_pose("a.pose", "a", data).sequence
     np.testing.assert_array_equal(sequence.positions[0], points[:, 0])
     assert sequence.attributes == {}
+    image = points * (640, 480, 1)
+    data = pose_file(components("POSE_WORLD_LANDMARKS"), image, np.ones((3, 1, 33), np.float32))
+    found = read_pose("a.pose", "a", data)
+    np.testing.assert_allclose(found.sequence.positions[0], points[:, 0], rtol=1e-6)
+    assert found.notes == [Note("a.pose", MULTIPLIED)]
 
 
 def test_pose_files_that_cannot_be_used() -> None:
