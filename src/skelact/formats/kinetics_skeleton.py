@@ -14,7 +14,7 @@ The release has ``kinetics_train_label.json`` and ``kinetics_val_label.json`` be
 
     {"<video>": {"has_skeleton": true, "label": "waving", "label_index": 0}, ...}
 
-They make the protocol ``given``.
+They make the protocol ``given``; with a ``test`` list beside that of ``val``, ``given_val`` tests on that.
 
 Source: S. Yan et al., Spatial temporal graph convolutional networks, AAAI 2018.
 """
@@ -36,7 +36,14 @@ from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.json_value import JsonValue, json_type, parse_json
 from skelact.formats.own_recordings import read_content, survey_recordings
 from skelact.formats.people import ImageSize, People, frame_steps, seen_joints, sequence_of
-from skelact.formats.protocol import GIVEN, SIDES, TEST, TRAIN, attribute_of, given_protocol
+from skelact.formats.protocol import (
+    GIVEN,
+    attribute_of,
+    side_names,
+    side_number,
+    split_protocols,
+    split_remarks,
+)
 from skelact.formats.recognition import Sample
 from skelact.skeleton.tables import OPENPOSE_18
 from skelact.skeleton.topology import Topology
@@ -172,24 +179,27 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         match = _LABELS.fullmatch(file.stem) if file.suffix == SUFFIX else None
         if match is not None:
             tables.append(file.name)
-            side = TRAIN if match["side"] == "train" else TEST
+            side = match["side"]
             for video, (words, number) in read_labels(file.name, file.read()).items():
                 if words and number is not None:
                     numbers.check(f"{file.name}: {video[:40]}", words["label"], number)
                 if sides.setdefault(video, (side, words, number))[0] != side:
-                    raise DataError(f"{file.name}: {video} trains and tests; it can do one of them")
+                    which = f"is in {sides[video][0]} and {side}"
+                    raise DataError(f"{file.name}: {video} {which}; it can be in one of them")
     others = [file for file in files if file.name not in tables]
-    used = survey_recordings(data_set, others, read=partial(_read, sides))
-    if sides and GIVEN not in {protocol.name for protocol in used.given_protocols}:
+    names = side_names(side for side, _, _ in sides.values())
+    used = survey_recordings(data_set, others, read=partial(_read, sides, names))
+    if sides and attribute_of(GIVEN) not in used.attribute_values:
         used = replace(
             used,
-            attribute_values={**used.attribute_values, attribute_of(GIVEN): SIDES},
-            given_protocols=(*used.given_protocols, given_protocol(GIVEN)),
+            remarks=(*used.remarks, *split_remarks(GIVEN, names)),
+            attribute_values={**used.attribute_values, attribute_of(GIVEN): names},
+            given_protocols=(*used.given_protocols, *split_protocols(GIVEN, names)),
         )
     return replace(used, side_files=used.side_files | set(tables))
 
 
-LabelledSide = tuple[int, Mapping[str, str], int | None]
+LabelledSide = tuple[str, Mapping[str, str], int | None]
 """A video's side of the split, and its class, by name and by number."""
 
 
@@ -211,14 +221,16 @@ def read_labels(file: str, data: bytes) -> dict[str, tuple[dict[str, str], int |
     return labels
 
 
-def _read(sides: Mapping[str, LabelledSide], file: RawFile, **settings: Any) -> LabelledSequence:
+def _read(
+    sides: Mapping[str, LabelledSide], names_of: Sequence[str], file: RawFile, **settings: Any
+) -> LabelledSequence:
     found = read_content(read_video, file, **settings)
     video = replace(file, called="").stem  # of which there may be one in another folder, too
     if video not in sides:
         return found
     side, words, number = sides[video]
     sequence = found.sequence
-    attributes = {**sequence.attributes, attribute_of(GIVEN): side}
+    attributes = {**sequence.attributes, attribute_of(GIVEN): side_number(names_of, side)}
     if not words and number is not None:  # the class has a number alone, whatever the video says
         sequence = replace(sequence, attributes=attributes, label=number)
         names = {name: word for name, word in found.names.items() if name != "label"}

@@ -2,10 +2,10 @@
 
 The first line names the columns, in letters of any case; fields are separated by commas, or all by semicolons
 or tabs. ``file`` is needed: a recording's path in its folder, or its name, with or without the ending, or
-with that of its video. ``label`` is the class by name; -1 is none. ``split`` makes the protocol ``given`` of
-``train`` and ``test`` (empty: neither), and ``split_xsub`` the protocol ``xsub``; see
-:func:`~skelact.formats.protocol.side_names` for other sides. Any other column, e.g. ``subject``, is an
-attribute: numbers, or names. An empty field is an unknown one.
+with that of its video; blanks around it and how accents are kept do not count. ``label`` is the class by
+name; -1 is none. ``split`` makes the protocol ``given`` of ``train`` and ``test`` (empty: neither), and
+``split_xsub`` the protocol ``xsub``; see :func:`~skelact.formats.protocol.side_names` for other sides. Any
+other column, e.g. ``subject``, is an attribute: numbers, or names. An empty field is an unknown one.
 What a manifest says of a recording goes before what the recording's file says.
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -89,9 +90,12 @@ class Manifest:
         by_tail: dict[str, list[str]] = {}
         for path in paths:
             for tail in _tails(path):
-                for key in dict.fromkeys((tail, _without_ending(tail))):
+                for key in dict.fromkeys(_spellings(tail)):
                     by_tail.setdefault(key, []).append(path)
-        whole = {key: path for path in paths for key in (_without_ending(path), path)}
+        whole: dict[str, str] = {}
+        for keys in zip(*map(_spellings, paths), strict=True):  # whole paths go before what is left of others
+            for key, path in zip(keys, paths, strict=True):
+                whole.setdefault(key, path)
         found: dict[str, ManifestEntry] = {}
         for listed, entry in self.entries.items():
             meant = by_tail.get(listed, [])
@@ -99,7 +103,7 @@ class Manifest:
                 meant = [whole[tail] for tail in _tails(listed) if tail in whole][:1]
             if not meant and (other := _OF_FILES.fullmatch(listed)):
                 meant = by_tail.get(other[1], [])
-            exact = [path for path in meant if listed in (path, _without_ending(path))]
+            exact = [path for path in meant if listed in _spellings(path)]
             meant = exact[:1] if len(exact) == 1 else meant
             place = f"{self.file}: line {entry.line}: {listed[:100]!r}"
             if len(meant) > 1:
@@ -117,6 +121,13 @@ def _tails(path: str) -> Iterator[str]:
     while path:
         yield path
         path = path.partition("/")[2]
+
+
+def _spellings(path: str) -> tuple[str, ...]:
+    """Return how a manifest may write a path; its fields have one kind of accents, and no blanks around."""
+    path = unicodedata.normalize("NFC", path)
+    short = _without_ending(path)
+    return path, short, path.strip(), short.strip()
 
 
 def _without_ending(path: str) -> str:
@@ -166,7 +177,7 @@ def read_manifest(file: str, data: bytes) -> Manifest:
     entries: dict[str, ManifestEntry] = {}
     for number, (line, row) in enumerate(rows[1:]):
         fields = {column: value for column, value in zip(columns, row, strict=True) if value}
-        key = fields.get("file", "").replace("\\", "/").removeprefix("./")
+        key = unicodedata.normalize("NFC", fields.get("file", "")).replace("\\", "/").removeprefix("./")
         if not key or key in entries:
             state = f"{key[:100]!r} is listed a second time" if key else "no file"
             raise DataError(f"{file}: line {line}: {state}; {_REMEDY}")

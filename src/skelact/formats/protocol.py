@@ -119,7 +119,7 @@ GIVEN = "given"
 _SIDE = re.compile(r"[a-z][a-z0-9]{0,19}")
 _TESTING = ("test", "val")
 """The sides that test, the first of them that is there."""
-_MOST_FREE = 8
+MOST_FREE = 8
 """Sides that are called neither train nor test and of which any two may be chosen."""
 _SAME = {"training": "train", "testing": "test", "valid": "val", "validation": "val", "dev": "val"}
 
@@ -154,7 +154,7 @@ def side_names(found: Iterable[str]) -> tuple[str, ...]:
     which none is called so are in the order of letters, and any two of them may be chosen.
     """
     sides = set(found)
-    if 1 < len(sides) <= _MOST_FREE and not sides & {"train", *_TESTING}:
+    if 1 < len(sides) <= MOST_FREE and not sides & {"train", *_TESTING}:
         return tuple(sorted(sides))
     others = sorted(sides - {"train"})
     tested = next((side for side in _TESTING if side in others), "test")

@@ -15,7 +15,8 @@ Other keys are not read, but for ``total_frames``, which should be T. Without ``
 numbers a joint of which the first two span far more than metres and the third lies within 0 and 1 are x, y
 and a confidence. Splits are called ``xsub_train`` and ``xsub_val`` (or ``_test``), which make the protocol
 ``xsub``; ``train`` and ``val`` alone make the protocol ``given``, ``train1`` and ``test1`` protocol ``1``.
-Older files are the list of annotations alone, a file for each side. A pickle is read whole; see
+Others that share no sequence are further sides of ``given``, see :mod:`skelact.formats.protocol`. Older files
+are the list of annotations alone, a file for each side. A pickle is read whole; see
 :mod:`skelact.formats.plain_pickle` for what it may hold.
 """
 
@@ -34,7 +35,7 @@ from skelact.errors import DataError
 from skelact.formats.data_set import LabelledSequence
 from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, shown
 from skelact.formats.plain_pickle import array_of, load_plain
-from skelact.formats.protocol import GIVEN, attribute_of, side_names, side_number, side_of
+from skelact.formats.protocol import GIVEN, MOST_FREE, attribute_of, side_names, side_number, side_of
 from skelact.limits import limit
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.topology import Topology
@@ -45,7 +46,7 @@ HEIGHT, WIDTH = "image_height", "image_width"
 """Attributes that keep the image's size in pixels."""
 
 _SPLIT = re.compile(
-    r"(?:(?P<name>\w*?)_?)(?P<side>train(?:ing)?|val(?:id(?:ation)?)?|dev|test(?:ing)?)(?P<number>\d*)",
+    r"(?:(?P<name>\w*?)_)?(?P<side>train(?:ing)?|val(?:id(?:ation)?)?|dev|test(?:ing)?)(?P<number>\d*)",
     re.IGNORECASE,
 )
 _SAMPLED = 32  # annotations that tell whether a third number is a confidence
@@ -368,17 +369,13 @@ def _sides(file: str, split: Annotation) -> tuple[dict[str, dict[str, str]], lis
     """Return each protocol's sequences, by name, with their side, and a line for each split that is none."""
     sides: dict[str, dict[str, str]] = {}
     come_from: dict[tuple[str, str], str] = {}
-    remarks = []
+    others: dict[object, list[str]] = {}
     for key, listed in split.items():
-        match = _SPLIT.fullmatch(key) if isinstance(key, str) else None
+        match, names = _SPLIT.fullmatch(key) if isinstance(key, str) else None, _listed(listed)
         if match is None:
-            remarks.append(f"{file}: split {shown(key)} is neither a training nor a test side; not used")
+            others[key] = names or []
             continue
-        array = array_of(listed)
-        names = array.tolist() if array is not None and array.ndim == 1 else listed
-        if not isinstance(names, list | tuple | set) or not all(
-            isinstance(name, str) and name.isprintable() for name in names
-        ):
+        if names is None:
             raise DataError(f"{file}: split {shown(key)}: expected a list of sequences' names")
         protocol = "_".join(part for part in (match["name"], match["number"]) if part).lower() or GIVEN
         side = side_of(match["side"]) or ""
@@ -392,4 +389,33 @@ def _sides(file: str, split: Annotation) -> tuple[dict[str, dict[str, str]], lis
             if members.setdefault(name, side) != side:
                 which = f"is in {members[name]} and {side} of {protocol}"
                 raise DataError(f"{file}: {name} {which}; it can be in one of them")
-    return sides, remarks
+    used = _add_others(sides, others)
+    unused = "is neither a training nor a test side; not used"
+    return sides, [f"{file}: split {shown(key)} {unused}" for key in others if key not in used]
+
+
+def _listed(value: object) -> list[str] | None:
+    """Return the names of a split's sequences, or None where it is no list of names."""
+    array = array_of(value)
+    names = array.tolist() if array is not None and array.ndim == 1 else value
+    is_list = isinstance(names, list | tuple | set)
+    return (
+        list(names) if is_list and all(isinstance(one, str) and one.isprintable() for one in names) else None
+    )
+
+
+def _add_others(sides: dict[str, dict[str, str]], others: Mapping[object, list[str]]) -> set[object]:
+    """Make splits with other names sides of the protocol ``given``; return those that could be.
+
+    Small ones go first, for a list of everything shares its sequences with all others, and so is none.
+    """
+    members, used = dict(sides.get(GIVEN, {})), dict[str, object]()
+    for key, names in sorted(others.items(), key=lambda item: len(item[1])):
+        side = side_of(re.sub(r"[^a-z0-9]", "", key.lower())) if isinstance(key, str) else None
+        if side and names and side not in {*members.values()} and members.keys().isdisjoint(names):
+            used[side] = key
+            members.update(dict.fromkeys(names, side))
+    if used and (GIVEN in sides or 1 < len(used) <= MOST_FREE):
+        sides[GIVEN] = members
+        return set(used.values())
+    return set()

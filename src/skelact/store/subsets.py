@@ -122,10 +122,10 @@ def read_subset(path: Path | str, store: Store, train: Indices) -> Subset:
         lines = read_file(path, remedy="expected a text file, a name a line").decode().splitlines()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be read ({error}); expected a text file, a name a line") from error
-    names = [line.strip() for line in lines if line.strip()]
+    place_of = {store.names[place]: int(place) for place in train}
+    names = [line if line in place_of else line.strip() for line in lines if line.strip()]
     if not names:
         raise DataError(f"{path}: names no sequence; expected a name a line")
-    place_of = {store.names[place]: int(place) for place in train}
     seen: set[str] = set()
     for number, name in enumerate(names, 1):
         if name not in place_of or name in seen:

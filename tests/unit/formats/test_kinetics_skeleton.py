@@ -100,8 +100,17 @@ def test_the_layout_of_the_release(tmp_path: Path) -> None:
     assert outcome.exclusions == []
     assert outcome.num_files == 3  # the tables of labels are not counted
     (raw / "kinetics_val_label.json").write_text(json.dumps({"a": {"label": "yes"}}))
-    with pytest.raises(DataError, match="a trains and tests"):
+    with pytest.raises(DataError, match="a is in train and val"):
         prepare("kinetics-skeleton", raw, tmp_path / "other")
+
+
+def test_lists_of_validation_and_test_are_kept_apart(tmp_path: Path) -> None:
+    for name, side in (("a", "train"), ("b", "val"), ("c", "test")):
+        (tmp_path / f"{name}.json").write_text(json.dumps(video(*[[person()]] * 3)))
+        (tmp_path / f"k_{side}_label.json").write_text(json.dumps({name: {"label": "yes"}}))
+    store = prepare("kinetics-skeleton", tmp_path, tmp_path / "store", num_workers=1).store
+    assert [protocol["name"] for protocol in store.meta["protocols"]] == ["given", "given_val"]
+    assert store.attribute("split_given").tolist() == [0, 2, 1]
 
 
 def test_videos_of_one_name_in_two_folders_keep_class_and_side(tmp_path: Path) -> None:

@@ -70,6 +70,8 @@ def test_other_signs_between_fields(sign: str) -> None:
         (["r0"], ["r0.json", "a/r0.json"], ["r0.json"]),  # the whole path goes before an end of one
         (["a.b", "c"], ["a.b.json", "c.d/c"], ["a.b.json", "c.d/c"]),
         (["x/r0"], ["y/r0.json"], []),
+        (["b/r0 ", " r1.json"], ["a/b/r0 .json", "a/ r1.json"], ["a/b/r0 .json", "a/ r1.json"]),  # blanks
+        (["caf\u00e9"], ["cafe\u0301.json"], ["cafe\u0301.json"]),  # as macOS keeps accents
     ],
 )
 def test_a_line_names_a_recording_by_the_end_of_its_path(

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -252,6 +253,20 @@ def test_three_sides() -> None:
     assert content.sides == {"given": {"a": "train", "b": "val", "c": "test"}}
     assert content.side_names == {"given": ("train", "test", "val")}
     assert content.remarks == ("some.pkl: split 'all' is neither a training nor a test side; not used",)
+
+
+def test_splits_of_any_names_are_sides_that_can_be_chosen() -> None:
+    split = {"all": ["a", "b", "c"], "fold_a": ["a"], "fold_b": ["b"], "Latest": ["c"], 7: [], "note": "mine"}
+    content = read([annotation()], split)
+    assert content.sides == {"given": {"a": "folda", "b": "foldb"}}
+    assert content.side_names == {"given": ("folda", "foldb")}
+    assert [re.findall("split (.*) is neither", one)[0] for one in content.remarks] == [
+        "'all'",
+        "'Latest'",
+        "7",
+        "'note'",
+    ]
+    assert read([annotation()], {"train": ["a"], "contest": ["b"]}).sides == {"given": {"a": "train"}}
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,9 @@ def test_a_list_of_names_with_blanks_can_be_read_back(tmp_path):
     store = write(tmp_path / "store", [0, 1], name="walk {}")
     (tmp_path / "subset.txt").write_text("\nwalk 1 \n")
     assert read_subset(tmp_path / "subset.txt", store, np.arange(2)).names == ("walk 1",)
+    store = write(tmp_path / "around", [0, 1], name=" {} ")
+    (tmp_path / "subset.txt").write_text(" 1 \n")
+    assert read_subset(tmp_path / "subset.txt", store, np.arange(2)).names == (" 1 ",)
 
 
 @pytest.mark.parametrize(
