@@ -68,6 +68,7 @@ class _Array:
     labels: Labels | None
     side: str | None
     has_confidence: bool
+    looks_flat: bool
 
 
 def npy_data_set() -> DataSet:
@@ -162,6 +163,12 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
             for name, one in found.items()
             if one.has_confidence
         ),
+        *(
+            f"{name}: three numbers a joint, all within 0 and 1, read as positions in 3-D; if they are x and "
+            "y as shares of an image and a score, write an array of x and y in pixels and the score"
+            for name, one in found.items()
+            if one.looks_flat
+        ),
         *(f"{name}: no file of labels beside it" for name, one in found.items() if one.labels is None),
         *(f"{name}: not read; labels of arrays stand in a file of labels" for name in manifests),
     ]
@@ -223,11 +230,13 @@ def _opened(file: RawFile, labels: Labels | None, label_file: RawFile | None) ->
             f"{label_file.name}: {len(labels.values)} labels; expected {array.shape[0]}, one for each row of "
             f"{file.name}"
         )
-    return _Array(array, labels, _side(file.name), array.shape[1] == 3 and _has_confidence(array))
+    has_confidence, looks_flat = _third_numbers(array) if array.shape[1] == 3 else (False, False)
+    return _Array(array, labels, _side(file.name), has_confidence, looks_flat)
 
 
-def _has_confidence(array: RowArray) -> bool:
-    """Tell whether the third number of joints is a confidence: within 0 and 1 where the others span more.
+def _third_numbers(array: RowArray) -> tuple[bool, bool]:
+    """Tell whether the third number of joints is a confidence, within 0 and 1 where the others span more, and
+    whether it may be one, for all three lie within 0 and 1.
 
     Shares of an image that are moved to its middle, as Kinetics-skeleton has them, span 1 and may be below 0.
     """
@@ -240,10 +249,12 @@ def _has_confidence(array: RowArray) -> bool:
             has_places = True
             lowest, highest = np.minimum(lowest, there.min(1)), np.maximum(highest, there.max(1))
     if not has_places or lowest[2] < 0 or highest[2] > 1:
-        return False
+        return False, False
     spans = highest - lowest
     is_centred_image = (lowest[:2] >= -0.5).all() and (highest[:2] <= 0.5).all()
-    return bool((spans[:2] > 30).all() or is_centred_image)
+    is_share = lowest.min() >= 0 and highest.max() <= 1
+    has_confidence = bool((spans[:2] > 30).all() or is_centred_image)
+    return has_confidence, bool(is_share and not has_confidence)
 
 
 def _read(

@@ -51,6 +51,10 @@ from skelact.skeleton.view import METRES, NamedUnit, Unit
 SUFFIX = ".json"
 NOTHING_SEEN = "no joint of any body was seen"
 OTHER_UNIT = "positions in another unit"
+LOOKS_FLAT = (
+    "three numbers a joint, all within 0 and 1, read as metres in space; if they are x and y as shares of an "
+    "image and a score, write the score under confidence"
+)
 OWN_SKELETON = "tells its own skeleton, so --topology means nothing to it"
 
 _KEYS = {"topology", "fps", "unit", "label", "subject", "bodies"}
@@ -69,6 +73,8 @@ class Pose:
     """What the positions are measured in; None where they lie in the plane and the file does not say."""
     has_confidence: bool
     """Whether the file tells a confidence of any body's joints."""
+    looks_flat: bool = False
+    """Whether positions in 3-D and no told unit may be places in an image and a score."""
 
 
 def read_pose_json(
@@ -144,6 +150,7 @@ def read_pose_json(
         {key: value for key, value in facts.items() if isinstance(value, str)},
         "px" if unit.value not in METRES else None if in_plane and is_untold else "m",
         any(body.value.get("confidence") is not None for body in bodies),
+        is_untold and not in_plane and bool((np.abs(positions[joint_present] - 0.5) <= 0.5).all()),
     )
 
 
@@ -364,6 +371,7 @@ def _described(file: RawFile, *, topology: Topology | None, min_confidence: floa
     pose = read_pose_json(file.name, file.stem, file.read(), topology=topology, min_confidence=min_confidence)
     is_vain = min_confidence > 0 and not pose.has_confidence
     notes = [Note(file.name, NO_CONFIDENCES)] if is_vain else []
+    notes += [Note(file.name, LOOKS_FLAT)] if pose.looks_flat else []
     if topology is not None and pose.sequence.topology != topology:
         notes.append(Note(file.name, OWN_SKELETON))
     return LabelledSequence(pose.sequence, pose.names, notes, unit=pose.unit)

@@ -233,7 +233,7 @@ def read_pyskl(name: str, file: IO[bytes], size: int) -> PysklPickle:
         raise DataError(
             f"{name}: no annotation has a keypoint array of shape (M, T, V, 2 or 3); expected at least one"
         )
-    has_confidence = _has_confidence(annotations)
+    has_confidence, looks_flat = _third_numbers(annotations)
     labels = [_label_of(annotation) for annotation in annotations]
     numbers = [label for label in labels if isinstance(label, int)]
     return PysklPickle(
@@ -247,7 +247,7 @@ def read_pyskl(name: str, file: IO[bytes], size: int) -> PysklPickle:
         has_names=any(isinstance(label, str) for label in labels),
         labels=range(min(numbers), max(numbers) + 1) if numbers else range(0),
         side_names={split: side_names(found.values()) for split, found in sides.items()},
-        remarks=(*remarks, *_remarks(name, annotations, has_confidence)),
+        remarks=(*remarks, *_remarks(name, annotations, has_confidence, looks_flat)),
     )
 
 
@@ -259,30 +259,38 @@ def _keypoints(annotations: Sequence[object]) -> Iterator[npt.NDArray[np.generic
             yield array
 
 
-def _has_confidence(annotations: Sequence[object]) -> bool:
-    """Tell whether a joint's third number is a confidence and its first two are places in an image."""
+def _third_numbers(annotations: Sequence[object]) -> tuple[bool, bool]:
+    """Tell whether a joint's third number is a confidence, for its first two are places in an image, and
+    whether it may be one, for all three lie within 0 and 1.
+    """
     if any(isinstance(each, Mapping) and each.get("keypoint_score") is not None for each in annotations):
-        return False
+        return False, False
     some = annotations[:: max(len(annotations) // _SAMPLED, 1)]
     arrays = [array for array in _keypoints(some) if array.shape[3] == 3 and array.dtype.kind in "fiu"]
     if not arrays or any(array.shape[3] != 3 for array in _keypoints(some)):
-        return False
+        return False, False
     with np.errstate(over="ignore", invalid="ignore"):
         numbers = np.concatenate([array.reshape(-1, 3).astype(np.float64) for array in arrays])
-    numbers = numbers[np.isfinite(numbers).all(1)]
+    numbers = numbers[np.isfinite(numbers).all(1) & numbers.any(1)]
     if not len(numbers):
-        return False
-    places, third = numbers[numbers.any(1), :2], numbers[:, 2]
-    return bool(len(places) and np.ptp(places, 0).min() > _FAR and third.min() >= 0 and third.max() <= 1)
+        return False, False
+    is_share = (numbers >= 0) & (numbers <= 1)
+    is_far = np.ptp(numbers[:, :2], 0).min() > _FAR
+    return bool(is_far and is_share[:, 2].all()), bool(is_share.all())
 
 
-def _remarks(file: str, annotations: Sequence[object], has_confidence: bool) -> list[str]:
+def _remarks(file: str, annotations: Sequence[object], has_confidence: bool, looks_flat: bool) -> list[str]:
     """Return what is put up with in annotations, a line each."""
     remarks = []
     if has_confidence:
         remarks.append(
             f"{file}: the third number of joints lies within 0 and 1 and the others span an image: read as "
             "2-D positions with a confidence"
+        )
+    if looks_flat:
+        remarks.append(
+            f"{file}: three numbers a joint, all within 0 and 1, read as positions in 3-D; if they are x and "
+            "y as shares of an image and a score, keep the score under keypoint_score"
         )
     tables = [annotation for annotation in annotations if isinstance(annotation, Mapping)]
     odd_sizes = sum(each.get("img_shape") is not None and _image_size(each) is None for each in tables)

@@ -130,6 +130,9 @@ def test_a_third_number_that_is_a_confidence(scale: float, tmp_path: Path) -> No
     assert one.positions.shape == (1, 5, 18, 2)
     assert one.joint_present is not None
     assert np.argwhere(~one.joint_present[0]).tolist() == [[1, 3], [2, 4]]
+    np.save(raw / "data.npy", np.random.default_rng(0).uniform(0, 1, (2, 3, 5, 18, 1)).astype(np.float32))
+    shares = prepare("npy", raw, tmp_path / "shares", settings={"topology": "openpose-18"})
+    assert "three numbers a joint, all within 0 and 1" in shares.remarks[0]
 
 
 def test_not_a_number_is_not_seen_and_rows_that_cannot_be_used_are_told(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Pose-JSON: what a file says, and where it says something else."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from skelact import check
 from skelact.formats import pose_json
 from skelact.formats.exclusions import UnusableRecordingError
-from skelact.formats.pose_json import read_pose_json
+from skelact.formats.pose_json import LOOKS_FLAT, read_pose_json
 from skelact.skeleton.tables import COCO_17
 from skelact.store.prepare import prepare
 
@@ -219,3 +220,13 @@ def test_a_file_that_is_not_in_the_store_does_not_tell_its_unit(tmp_path, monkey
         "b.json: not in the manifest",
     ]
     assert calls.count("a.json") == 1
+
+
+def test_shares_of_an_image_and_a_score_that_are_read_as_metres_are_told(tmp_path: Path) -> None:
+    positions = np.random.default_rng(0).uniform(0, 1, (3, 4, 3)).round(3)
+    path = tmp_path / "a.json"
+    for shift, notes in ((0, [LOOKS_FLAT]), (0.5, [])):
+        path.write_text(json.dumps(table(bodies=body((positions + shift).tolist()))))
+        assert [note for note in check(path).notes if note.startswith(LOOKS_FLAT)] == [
+            f"{one}: in 1 file" for one in notes
+        ]

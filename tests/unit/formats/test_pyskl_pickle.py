@@ -227,6 +227,9 @@ def test_a_third_number_that_is_a_confidence() -> None:
     assert not read([raw | {"keypoint": beyond}]).has_confidence
     metres = raw["keypoint"] / [200, 200, 1]  # type: ignore[operator]
     assert not read([raw | {"keypoint": metres}]).has_confidence
+    shares = read([raw | {"keypoint": raw["keypoint"] / [400, 400, 1]}])  # type: ignore[operator]
+    assert not shares.has_confidence
+    assert "three numbers a joint, all within 0 and 1" in shares.remarks[0]
 
 
 def test_labels_of_every_kind() -> None:
