@@ -109,6 +109,20 @@ def test_unit_and_up_are_found_where_nothing_tells_them(tmp_path: Path) -> None:
     assert "up        z, by how people stand" in text
 
 
+def test_what_a_preparation_would_remark_is_noted(tmp_path: Path) -> None:
+    (file,) = write_data_set(tmp_path / "ntu", sequences=1, seed=0)
+    found = skelact.check(file).sequence
+    names = [f"{joint}_{axis}" for joint in found.topology.joints for axis in "xyz"]
+    mirrored = found.positions[0] * [-1, 1, 1]
+    rows = [["time", *names], *([33 * n, *body.ravel()] for n, body in enumerate(mirrored))]
+    (tmp_path / "a.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
+    notes = skelact.check(tmp_path / "a.csv").notes
+    assert [note.split(":")[0] for note in notes[1:]] == [
+        "left and right look exchanged",
+        "0.0303 frames a second",
+    ]
+
+
 def test_nothing_there() -> None:
     with pytest.raises(DataError, match="no such folder or file"):
         skelact.check("nowhere/at-all")

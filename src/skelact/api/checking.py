@@ -22,12 +22,13 @@ from skelact.formats.manifest import is_manifest
 from skelact.formats.notes import Note
 from skelact.formats.notes import summary as notes_summary
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.skeleton.view import Axis, in_the_plane
+from skelact.skeleton.view import METRES, Axis, centre, in_the_plane
 from skelact.store.conventions import estimated_up
 from skelact.store.fixed_point import FLOAT32
 from skelact.store.in_memory import store_in_memory
 from skelact.store.packing import check_reach, pack
 from skelact.store.recordings import recordings_of
+from skelact.store.remarks import crowded, far, remarks_on
 from skelact.store.units import found_unit
 
 MOST = 100
@@ -236,7 +237,7 @@ def check(
         if first is None:
             raise DataError(str(refused[0]) if refused else f"{wanted[0].name}: holds no recording")
     check_reach(first.sequence, wanted[0].name)
-    remarks = [*found.remarks, *notes_summary([*notes, *first.notes])]
+    remarks = [*found.remarks, *notes_summary([*notes, *first.notes]), *_remarks(found, first.sequence)]
     if refused:
         remarks.append(f"{len(refused):,} others in it cannot be used, e.g. {refused[0]}")
     made = Check(
@@ -253,6 +254,18 @@ def check(
     if made.picture is not None:
         _draw(made, made.picture)
     return made
+
+
+def _remarks(data_set: DataSet, sequence: SkeletonSequence) -> list[str]:
+    """Return what a preparation would say of how a recording is measured."""
+    if not sequence.seen.any():
+        return []
+    unit = data_set.unit or found_unit([pack(sequence, position_type=FLOAT32)])[0]
+    factor = np.float32(1 if data_set.unit else METRES.get(unit, 1))
+    moved = centre(replace(sequence, positions=sequence.positions * factor))
+    store = store_in_memory([moved], data_set.up, data_set.unit)
+    store = replace(store, meta={**store.meta, "data_set": data_set.name, "options": dict(data_set.settings)})
+    return [*crowded(store), *(remarks_on(store) if data_set.up is None else far(store))]
 
 
 def _understood(

@@ -17,8 +17,10 @@ from skelact.store.store import Store
 _MOST = 1_000
 
 
-def sampled_bodies(store: Store, most: int = _MOST) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Return bodies of a store: the first and the middle one of up to ``most`` sequences.
+def sampled_bodies(
+    store: Store, most: int = _MOST, each: int = 2
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Return bodies of a store: ``each`` of up to ``most`` sequences, evenly from the first one on.
 
     Returns:
         (R, V, C) positions in the store's unit, and (R, V) which joints were seen.
@@ -26,7 +28,7 @@ def sampled_bodies(store: Store, most: int = _MOST) -> tuple[npt.NDArray[np.floa
     starts = np.array(store.array("joint_start"))
     chosen = np.unique(np.arange(most) * len(store) // most)
     first, last = starts[chosen], starts[chosen + 1] - 1
-    rows = np.unique(np.concatenate([first, (first + last) // 2]))
+    rows = np.unique(first[:, None] + (last - first)[:, None] * np.arange(each) // each)
     positions = np.asarray(store.joints(rows), np.float64)
     if "joint_scale" in store.meta["arrays"]:
         sequence = np.searchsorted(starts, rows, side="right") - 1

@@ -81,8 +81,10 @@ def far(store: Store) -> list[str]:
 
 def remarks_on(store: Store) -> list[str]:
     """Return what looks wrong in how a store is measured, a line each: unit, left and right, frame rates."""
-    positions, seen = sampled_bodies(store)
     remarks = far(store)
+    positions, seen = sampled_bodies(
+        store, each=max(2, -(-2 * _ENOUGH // len(store)))
+    )  # of few, more of each
     facing = share_facing_forward(positions, seen, store.topology)
     if facing is not None and facing[1] >= _ENOUGH and facing[0] < _BACKWARDS:
         remarks.append(
