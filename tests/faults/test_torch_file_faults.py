@@ -134,6 +134,10 @@ def test_parameters_are_found_in_every_nest(write, parameters):
 def test_what_all_names_begin_with_is_taken_off(write, parameters, prefix):
     wrapped = {prefix + name: value for name, value in parameters.items()}
     assert read_torch_file(write({"state_dict": wrapped})).parameters.keys() == parameters.keys()
+    others = {name.replace("encoder_q.", "encoder_k."): value for name, value in wrapped.items()}
+    found = read_torch_file(write({"state_dict": {**others, **wrapped, "queue": torch.zeros(3)}})).parameters
+    assert found.keys() - {"queue"} == parameters.keys()
+    assert ("queue" in found) == (not prefix)
 
 
 def test_names_of_which_some_begin_alike_stay(write, parameters):
@@ -311,8 +315,8 @@ def test_every_damage_is_one_line(write, parameters, zipped, record_property):
 
 
 def test_the_encoder_that_learns_is_taken_where_a_momentum_encoder_stands_beside_it(write):
-    kinds = {"encoder_q": 1.0, "encoder_k": 2.0}
-    parameters = {f"module.{name}.embed.weight": torch.full((2,), value) for name, value in kinds.items()}
+    first, kinds = "joints_embed.proj.weight", {"encoder_q": 1.0, "encoder_k": 2.0}
+    parameters = {f"module.{name}.{first}": torch.full((2,), value) for name, value in kinds.items()}
     found = read_torch_file(write({"state_dict": {**parameters, "module.queue": torch.zeros(3)}})).parameters
-    assert list(found) == ["embed.weight"]
-    assert found["embed.weight"].tolist() == [1.0, 1.0]
+    assert list(found) == [first]
+    assert found[first].tolist() == [1.0, 1.0]

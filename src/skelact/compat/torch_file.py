@@ -30,7 +30,9 @@ from skelact.limits import check_limit
 STATE_DICT_KEYS = ("model", "state_dict", "model_state_dict", "net", "weights")
 """Keys under which a checkpoint may keep its parameters, perhaps one within another."""
 _QUERY = "encoder_q."
-"""What names of the encoder that learns begin with where a momentum encoder stands beside it."""
+"""What stands in names of the encoder that learns where a momentum encoder stands beside it."""
+_FIRST = "joints_embed.proj.weight"
+"""A parameter of every published encoder; what stands before it stands before all of the model's."""
 NUM_HEADS = "num_heads"
 """Key under which our exports state the number of heads, which the parameters do not show."""
 
@@ -124,8 +126,12 @@ def _parameters(path: Path, content: Mapping[Any, Any]) -> Mapping[str, Any]:
         if not dot:
             break
         named = {name.removeprefix(first + dot): value for name, value in named.items()}
-    learned = {name.removeprefix(_QUERY): value for name, value in named.items() if name.startswith(_QUERY)}
-    return learned or named
+    prefixes = {name.removesuffix(_FIRST) for name in named if name.endswith(_FIRST)}
+    chosen = {prefix for prefix in prefixes if _QUERY in prefix} or prefixes
+    if len(chosen) == 1:  # beside what is none of the model's, as a loss's scale or a queue
+        (prefix,) = chosen
+        named = {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
+    return named
 
 
 class _NumberType:
