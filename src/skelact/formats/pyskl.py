@@ -406,10 +406,9 @@ def _listed(value: object) -> list[str] | None:
     """Return the names of a split's sequences, or None where it is no list of names."""
     array = array_of(value)
     names = array.tolist() if array is not None and array.ndim == 1 else value
-    is_list = isinstance(names, list | tuple | set)
-    return (
-        list(names) if is_list and all(isinstance(one, str) and one.isprintable() for one in names) else None
-    )
+    if not isinstance(names, list | tuple | set):
+        return None
+    return list(names) if all(isinstance(name, str) and name.isprintable() for name in names) else None
 
 
 def _add_others(sides: dict[str, dict[str, str]], others: Mapping[object, list[str]]) -> set[object]:
