@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skelact.formats.json_value import JsonValue, json_type
+from skelact.formats.json_value import JsonValue, is_number, json_type
 from skelact.formats.people import ImageSize
 from skelact.skeleton.joint_names import common_names
 from skelact.skeleton.tables import COCO_17
@@ -211,16 +211,12 @@ def _add(person: JsonValue, frame: int, found: FoundPeople) -> None:
     if not isinstance(person.value, dict):
         person.fail(f"{json_type(person.value)}; expected an object with keypoints")
     for key in _NUMBERED:
-        if key in person.value and not _is_number(person.value[key]):
+        if key in person.value and not is_number(person.value[key]):
             person.fail(f"{key}: {json_type(person.value[key])}; expected a number")
     found.joints.append(_joints(person))
     found.places.append(person)
     found.numbers.append(frame)
     found.identities.append(_identity(person))
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _joints(person: JsonValue) -> npt.NDArray[np.float64]:
@@ -280,6 +276,6 @@ def _identity(person: JsonValue) -> int:
         return -1
     told = person.value[key]
     number = told[0] if isinstance(told, list) and len(told) == 1 else told
-    if not _is_number(number):
+    if not is_number(number):
         person.fail(f"{key}: {json_type(told)}; expected a number")
     return int(number) if 0 <= number < 1 << 31 and number == int(number) else -1

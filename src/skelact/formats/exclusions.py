@@ -36,6 +36,10 @@ class UnusableRecordingError(DataError):
 
 MALFORMED = "malformed file"
 TOO_LARGE = "larger than the limits"
+NO_BODY = "no body in any frame"
+NOTHING_SEEN = "no joint of any body was seen"
+ALL_ZERO = "all joints zero"
+BAD_POSITIONS = "positions that cannot be used"
 REMEDY = "copy or export the file again"
 
 

@@ -108,3 +108,8 @@ def json_type(value: object) -> str:
         return f"{len(value)} values"
     kinds = {dict: "an object", str: "text", bool: "true or false", int: "a number", float: "a number"}
     return kinds.get(type(value), "null")
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value of JSON is a number; Python takes true and false for some."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

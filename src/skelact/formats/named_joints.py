@@ -10,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import printable
-from skelact.formats.exclusions import UnusableRecordingError
+from skelact.formats.exclusions import NOTHING_SEEN, UnusableRecordingError
 from skelact.skeleton.joint_names import common_names
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
 
 UNKNOWN_SKELETON = "a skeleton that has to be described"
-NOTHING_SEEN = "no joint of any body was seen"
 POINTS_LEFT_OUT = "points that are no joints of the skeleton, left out"
 _SHOWN = 4
 """Names of joints that messages tell."""

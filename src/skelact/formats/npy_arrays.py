@@ -23,7 +23,7 @@ import numpy.typing as npt
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
-from skelact.formats.exclusions import Exclusion
+from skelact.formats.exclusions import BAD_POSITIONS, NO_BODY, Exclusion
 from skelact.formats.label_files import Labels, read_labels
 from skelact.formats.manifest import is_manifest
 from skelact.formats.npy_rows import RowArray, open_array
@@ -52,8 +52,6 @@ from skelact.skeleton.tables import COCO_17, KINECT_20, NTU_25, OPENPOSE_18
 from skelact.skeleton.topology import Topology
 
 SUFFIX = ".npy"
-NO_BODY = "no body in any frame"
-BAD_POSITIONS = "positions that cannot be used"
 SKELETONS = {(25, 3): NTU_25, (17, 2): COCO_17, (18, 2): OPENPOSE_18, (20, 3): KINECT_20}
 """By joints and coordinates, the skeletons of the arrays that are passed around."""
 _SAMPLED = 64

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from skelact.formats.exclusions import UnusableRecordingError
+from skelact.formats.exclusions import NO_BODY, UnusableRecordingError
 from skelact.formats.ntu_file import NtuRecording, Track
 
 VERSION = 1
@@ -27,7 +27,6 @@ WIDE_TRACK = 0.69754
 """A track with at least this share of noisy frames is noise."""
 NUM_ACTORS = 2
 
-NO_BODY = "no body in any frame"
 NO_TRACK = f"no track over {SHORT_TRACK} frames"
 
 Positions = npt.NDArray[np.float32]

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from skelact.errors import DataError, SkelactError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item
-from skelact.formats.exclusions import Exclusion, UnusableRecordingError
+from skelact.formats.exclusions import BAD_POSITIONS, NO_BODY, Exclusion, UnusableRecordingError
 from skelact.formats.npy_rows import RowArray, open_arrays
 from skelact.formats.protocol import GIVEN, SIDES, attribute_of, given_protocol
 from skelact.formats.recognition import Sample
@@ -46,8 +46,6 @@ from skelact.skeleton.tables import NTU_25
 from skelact.skeleton.topology import Topology
 
 NUM_COORDINATES = 3
-NO_BODY = "no body in any frame"
-BAD_POSITIONS = "positions that cannot be used"
 
 SUFFIX = ".npz"
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")

@@ -36,8 +36,8 @@ from skelact.errors import ConfigurationError, suggest
 from skelact.files import new_file
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence, Reader, any_name, not_surveyed
-from skelact.formats.exclusions import Exclusion, UnusableRecordingError, check_extent, shown
-from skelact.formats.json_value import JsonValue, json_type, parse_json
+from skelact.formats.exclusions import NOTHING_SEEN, Exclusion, UnusableRecordingError, check_extent, shown
+from skelact.formats.json_value import JsonValue, is_number, json_type, parse_json
 from skelact.formats.notes import Note
 from skelact.formats.own_recordings import NO_CONFIDENCES, survey_recordings
 from skelact.formats.recognition import Sample
@@ -49,7 +49,6 @@ from skelact.skeleton.topology_file import topology_of
 from skelact.skeleton.view import METRES, NamedUnit, Unit
 
 SUFFIX = ".json"
-NOTHING_SEEN = "no joint of any body was seen"
 OTHER_UNIT = "positions in another unit"
 LOOKS_FLAT = (
     "three numbers a joint, all within 0 and 1, read as metres in space; if they are x and y as shares of an "
@@ -101,7 +100,7 @@ def read_pose_json(
     if not isinstance(unit.value, str) or unit.value not in get_args(NamedUnit):
         unit.fail(f"{shown(unit.value)}; expected m, cm, mm, pixel or px")
     fps = table["fps"]
-    if fps.value is not None and not (_is_number(fps.value) and SLOWEST_RATE <= fps.value < 1e6):
+    if fps.value is not None and not (is_number(fps.value) and SLOWEST_RATE <= fps.value < 1e6):
         fps.fail(f"{shown(fps.value)}; expected frames a second, {SLOWEST_RATE:g} or more")
     bodies = table["bodies"].items("a list of bodies")
     if not bodies:
@@ -282,10 +281,6 @@ def _fact(place: JsonValue) -> int | str | None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
         place.fail(f"{shown(value)}; expected a number from 0, a name, or null")
     return value
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def pose_json_data_set() -> DataSet:

@@ -33,15 +33,13 @@ import numpy.typing as npt
 
 from skelact.errors import DataError
 from skelact.formats.data_set import LabelledSequence
-from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, shown
+from skelact.formats.exclusions import ALL_ZERO, BAD_POSITIONS, MALFORMED, UnusableRecordingError, shown
 from skelact.formats.plain_pickle import array_of, load_plain
 from skelact.formats.protocol import GIVEN, MOST_FREE, attribute_of, side_names, side_number, side_of
 from skelact.limits import limit
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.topology import Topology
 
-ALL_ZERO = "all joints zero"
-BAD_POSITIONS = "positions that cannot be used"
 HEIGHT, WIDTH = "image_height", "image_width"
 """Attributes that keep the image's size in pixels."""
 

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from skelact.formats.exclusions import UnusableRecordingError
+from skelact.formats.exclusions import BAD_POSITIONS, NO_BODY, UnusableRecordingError
 from skelact.skeleton.sequence import FARTHEST, SkeletonSequence, within_reach
 from skelact.skeleton.topology import Topology
 from skelact.store.columns import SequenceRecord
 from skelact.store.fixed_point import INT16, to_fixed_point
-
-NO_BODY = "no body in any frame"
-BAD_POSITIONS = "positions that cannot be used"
 
 
 @dataclass(frozen=True)

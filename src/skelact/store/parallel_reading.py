@@ -21,7 +21,14 @@ import numpy as np
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile
 from skelact.formats.data_set import DataSet, Item, LabelledSequence
-from skelact.formats.exclusions import TOO_LARGE, Exclusion, UnusableRecordingError, check_extent
+from skelact.formats.exclusions import (
+    ALL_ZERO,
+    BAD_POSITIONS,
+    TOO_LARGE,
+    Exclusion,
+    UnusableRecordingError,
+    check_extent,
+)
 from skelact.formats.known import hint
 from skelact.formats.notes import Note
 from skelact.formats.settings import GIVEN_ORDER, USUAL_RATES
@@ -30,10 +37,9 @@ from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.resampling import resampled
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.view import centre
-from skelact.store.packing import BAD_POSITIONS, PackedSequence, check_reach, pack
+from skelact.store.packing import PackedSequence, check_reach, pack
 
 OTHER_FORMAT = "a file of another format"
-ALL_ZERO = "all joints zero"
 NO_RATE = "no frame rate"
 ODD_RATE = "a frame rate that no recording of movement has"
 NOBODY_LEFT = "nobody in the frames that are left"

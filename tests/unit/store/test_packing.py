@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skelact.formats.exclusions import UnusableRecordingError
+from skelact.formats.exclusions import NO_BODY, UnusableRecordingError
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 from skelact.store.fixed_point import POSITION_TYPES
-from skelact.store.packing import NO_BODY, frame_rows, pack
+from skelact.store.packing import frame_rows, pack
 from skelact.store.prepare import prepare
 from skelact.store.verify import find_problems
 from skelact.store.writer import ArrayFile, StoreWriter
