@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import asdict
+from functools import cache
 
 from skelact.reproduction.cells import cells_of_suite, choose
 from skelact.reproduction.suite_files import read_suite
@@ -9,8 +10,14 @@ from skelact.results.ensemble import DESCRIBES
 from skelact.results.files import FORMAT
 
 
+@cache
+def cells(suite):
+    """Return the cells of a shipped suite, which takes a second to compose; nothing changes a cell."""
+    return tuple(cells_of_suite(read_suite(suite)))
+
+
 def cell(name, suite="small"):
-    [found] = choose(cells_of_suite(read_suite(suite)), [name])
+    [found] = choose(cells(suite), [name])
     return found
 
 

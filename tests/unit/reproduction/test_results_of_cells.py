@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from cell_results import card_of, cell, result_of, sum_of, with_value
+from cell_results import card_of, cell, cells, result_of, sum_of, with_value
 from skelact.errors import DataError
 from skelact.models.card import CARD
-from skelact.reproduction.cells import cells_of_suite
 from skelact.reproduction.commands import Workspace
 from skelact.reproduction.pending import Results, pretraining_state
-from skelact.reproduction.suite_files import read_suite
 
 MODEL = ("model", "config")
 HASHES = {"msr-action3d": "hash of msr-action3d"}
@@ -42,8 +40,8 @@ def test_a_cells_own_result_fits_it_and_no_other():
     for name, suite in names.items():
         found = cell(name, suite)
         results.take(Path(name), sum_of(found) if found.members else result_of(found))
-    cells = cells_of_suite(read_suite("small")) + cells_of_suite(read_suite("paper"))
-    fitting = {each.name: result[0] for each in cells if (result := results.find(each)) is not None}
+    every = cells("small") + cells("paper")
+    fitting = {each.name: result[0] for each in every if (result := results.find(each)) is not None}
     assert fitting == {name: Path(name) for name in names}
 
 

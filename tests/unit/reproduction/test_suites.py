@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cell_results import cell, cells
 from skelact.api.pretraining import compose
+from skelact.configuration import named_config
 from skelact.errors import ConfigurationError
 from skelact.formats.known import find_data_set
 from skelact.formats.protocol import FOLDS, PROTOCOLS
@@ -29,13 +31,8 @@ def names(kind):
     )
 
 
-def cell(suite, name):
-    [found] = choose(cells_of_suite(read_suite(suite)), [name])
-    return found
-
-
-def config(suite, name):
-    return cell(suite, name).pretraining.config("store", None)
+def config(name, suite):
+    return cell(name, suite).pretraining.config("store", None)
 
 
 @pytest.mark.parametrize("name", names("data"))
@@ -49,16 +46,21 @@ def test_data_sets_have_the_classes_and_protocols_that_recipes_say(name):
     assert recipe.protocol in (known or brought_by_the_data[recipe.data_set])
 
 
-@pytest.mark.parametrize("suite", names("suite"))
+def suites_that_no_other_includes():
+    included = {other for name in names("suite") for other in named_config("suite", name).get("include", ())}
+    return sorted({*names("suite")} - included)
+
+
+@pytest.mark.parametrize("suite", suites_that_no_other_includes())
 def test_every_cell_has_a_name_and_a_file_of_its_own_and_a_whole_configuration(suite):
-    cells = cells_of_suite(read_suite(suite))
-    assert len({each.name for each in cells}) == len({each.file for each in cells}) == len(cells)
-    for each in cells:
+    every = cells(suite)
+    assert len({each.name for each in every}) == len({each.file for each in every}) == len(every)
+    for each in every:
         assert each.pretraining.config("store", None).training.seed == each.pretraining.seed
         assert each.expected
-        assert all(member.name in {other.name for other in cells} for member in each.members)
+        assert all(member.name in {other.name for other in every} for member in each.members)
     folders = {}
-    for each in cells:
+    for each in every:
         own = each.evaluation.trains_encoder or each.members
         owner = each.name if own else each.pretraining.name
         assert folders.setdefault(each.run, owner) == owner
@@ -66,7 +68,7 @@ def test_every_cell_has_a_name_and_a_file_of_its_own_and_a_whole_configuration(s
 
 def test_the_published_settings_stand_in_the_suites():
     for data, tau in (("ntu60-xsub", 0.8), ("ntu120-xsub", 0.75), ("ntu120-xset", 0.75), ("pku1-xsub", 0.8)):
-        found = config("paper", f"{data}/stjd-mp/linear/seed0")
+        found = config(f"{data}/stjd-mp/linear/seed0", "paper")
         assert found.objective.tau == tau
         assert (found.training.epochs, found.training.batch_size, found.training.lr) == (400, 128, 1e-3)
         assert (found.objective.masking, found.objective.density) == ("density", "fixed")
@@ -80,14 +82,14 @@ def test_the_published_settings_stand_in_the_suites():
         ("pku1-xsub", 0.1, 100, 128),
         ("pku2-xsub", 0.01, 100, 32),
     ):
-        training = cell("paper", f"{data}/mamp/linear/seed0").expected["training"]
+        training = cell(f"{data}/mamp/linear/seed0", "paper").expected["training"]
         assert (training["lr"], training["epochs"], training["batch_size"]) == (rate, epochs, batch)
-    finetune = cell("ntu60", "ntu60-xsub/mamp/finetune/seed0").expected
+    finetune = cell("ntu60-xsub/mamp/finetune/seed0", "paper").expected
     assert (finetune["layer_decay"], finetune["training"]["batch_size"]) == (0.8, 48)
 
 
 def test_stjd_mp_starts_from_mamp_and_draws_of_labels_share_one_pretraining():
-    found = cell("ntu60", "ntu60-xview/stjd-mp/semi-1/seed3")
+    found = cell("ntu60-xview/stjd-mp/semi-1/seed3", "paper")
     assert [run.name for run in found.pretraining.prerequisites] == [
         "ntu60-xview/mamp-seed0",
         "ntu60-xview/stjd-mp-seed0",
@@ -96,35 +98,32 @@ def test_stjd_mp_starts_from_mamp_and_draws_of_labels_share_one_pretraining():
 
 
 def test_transfer_learns_on_one_set_and_is_tested_on_another():
-    found = cell("pku", "ntu120-xsub/mamp/transfer-to-pku2-xsub/seed0")
+    found = cell("ntu120-xsub/mamp/transfer-to-pku2-xsub/seed0", "paper")
     assert (found.pretraining.data.data_set, found.on.data_set) == ("ntu120", "pku2")
     assert str(found.file) == "results/pku2/xsub-mamp-from-ntu120-xsub-transfer-seed0.json"
-    assert found.pretraining == cell("ntu120", "ntu120-xsub/mamp/linear/seed0").pretraining
+    assert found.pretraining == cell("ntu120-xsub/mamp/linear/seed0", "paper").pretraining
 
 
 def test_a_recipe_of_several_folds_has_a_run_and_cells_for_each():
-    cells = choose(cells_of_suite(read_suite("public"), [0]), ["sbu-*/mamp-*/knn/*"])
-    assert [each.name for each in cells] == [
+    found = choose(cells("public"), ["sbu-*/mamp-*/knn/seed0"])
+    assert [each.name for each in found] == [
         f"sbu-fold{number}/mamp-sequence/knn/seed0" for number in range(1, 6)
     ]
-    assert [each.on.protocol for each in cells] == [f"fold{number}" for number in range(1, 6)]
-    assert len({each.file for each in cells}) == len({each.run for each in cells}) == 5
-    assert {each.on.column for each in cells} == {"sbu-folds"}
-    assert all(each.pretraining.data == each.on for each in cells)
+    assert [each.on.protocol for each in found] == [f"fold{number}" for number in range(1, 6)]
+    assert len({each.file for each in found}) == len({each.run for each in found}) == 5
+    assert {each.on.column for each in found} == {"sbu-folds"}
+    assert all(each.pretraining.data == each.on for each in found)
 
 
 def test_views_differ_in_the_axes_of_clips_alone():
     views = {"": "camera", "-upright": "upright", "-body": "body"}
-    found = [config("public", f"nw-ucla-xview/mamp-sequence{end}/knn/seed0") for end in views]
+    found = [config(f"nw-ucla-xview/mamp-sequence{end}/knn/seed0", "public") for end in views]
     assert [each.clips.view for each in found] == list(views.values())
     assert len({str(replace(each, clips=replace(each.clips, view="camera"))) for each in found}) == 1
 
 
 def test_published_numbers_belong_to_cells():
-    known = {
-        (each.row.name, each.evaluation.name, each.pretraining.data.name)
-        for each in cells_of_suite(read_suite("paper"))
-    }
+    known = {(each.row.name, each.evaluation.name, each.pretraining.data.name) for each in cells("paper")}
     published = published_numbers()
     assert set(published) <= known
     assert published["stjd-mp", "linear", "ntu120-xset"] == 80.4
@@ -340,13 +339,13 @@ def test_values_are_checked_before_anything_is_computed(tmp_path, old, new, mess
 
 def test_few_labels_of_the_public_sets_give_three_hundred_steps():
     sequences = {"msr-action3d-xsub": 291, "bandai-namco-2-xstyle": 1829}
-    cells = [each for each in cells_of_suite(read_suite("small")) if each.evaluation.share is not None]
-    assert {each.on.name for each in cells} == set(sequences)
-    for cell in cells:
-        training = cell.expected["training"]
-        labelled = round(cell.evaluation.share * sequences[cell.on.name])
+    few = [each for each in cells("small") if each.evaluation.share is not None]
+    assert {each.on.name for each in few} == set(sequences)
+    for each in few:
+        training = each.expected["training"]
+        labelled = round(each.evaluation.share * sequences[each.on.name])
         batches = epoch_batches(labelled, training["batch_size"], seed=0, epoch=0)
-        assert len(batches) * training["epochs"] >= 300, cell.name
+        assert len(batches) * training["epochs"] >= 300, each.name
 
 
 def test_what_has_learned_nothing_is_not_transferred(tmp_path):
