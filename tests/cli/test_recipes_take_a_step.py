@@ -1,6 +1,7 @@
 """Every recipe trains: each pre-training and each evaluation of each suite takes one step on its format."""
 
 import zlib
+from collections import defaultdict
 from importlib.resources import files
 
 import numpy as np
@@ -46,7 +47,13 @@ SUITES = sorted(
     entry.name.removesuffix(".yaml") for entry in (files("skelact") / "configs" / "suite").iterdir()
 )
 CELLS = {cell.name: cell for suite in SUITES for cell in cells_of_suite(read_suite(suite))}.values()
-DATA = sorted({cell.pretraining.data.name for cell in CELLS})
+BY_PROTOCOL = defaultdict(list)
+for cell in CELLS:
+    BY_PROTOCOL[cell.pretraining.data.data_set, cell.pretraining.data.name].append(cell)
+LARGEST = {  # of each data set, the protocol with the most cells: it stands for the others
+    name: max((key for key in sorted(BY_PROTOCOL) if key[0] == name), key=lambda key: len(BY_PROTOCOL[key]))
+    for name, _ in sorted(BY_PROTOCOL)
+}
 
 
 def tiny(pretraining):
@@ -56,6 +63,13 @@ def tiny(pretraining):
         return [*TINY_MODEL, *(TINY_DECODER if family is MASKED else [])]
     backbone = pretraining.row.pretrain.get("model", {}).get("backbone", "st-gcn")
     return [*TINY_CONTRAST, *TINY_BACKBONE[backbone]]
+
+
+def evaluated_as(cell):
+    """Return what tells an evaluation from others of one pre-training's data."""
+    family = find_method(cell.pretraining.row.method).family.settings
+    on = "" if cell.on.name == cell.pretraining.data.name else cell.on.name
+    return on, cell.evaluation.name, cell.trained, family, bool(cell.members)
 
 
 def write_store(name, path):
@@ -109,13 +123,19 @@ def test_every_data_set_is_there_with_the_classes_of_its_recipe(place):
     assert len(check_stores(CELLS, place)) == len(list(place.stores.iterdir())) == 8
 
 
+def test_other_protocols_of_a_data_set_have_no_row_and_no_evaluation_of_their_own():
+    for (name, _), cells in BY_PROTOCOL.items():
+        largest = BY_PROTOCOL[LARGEST[name]]
+        rows = [cell.row for cell in largest]
+        assert all(cell.row in rows for cell in cells)
+        assert {*map(evaluated_as, cells)} <= {*map(evaluated_as, largest)}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("data", DATA)
-def test_every_pretraining_and_every_evaluation_takes_a_step(place, data):
+@pytest.mark.parametrize("name", LARGEST)
+def test_every_pretraining_and_every_evaluation_takes_a_step(place, name):
     pretrained, evaluated = set(), set()
-    for cell in CELLS:
-        if cell.pretraining.data.name != data:
-            continue
+    for cell in BY_PROTOCOL[LARGEST[name]]:
         if cell.members and cell.evaluation.name != "linear":
             continue  # scores are added up alike, whatever they come from
         for pretraining in cell.prerequisites:
@@ -124,10 +144,8 @@ def test_every_pretraining_and_every_evaluation_takes_a_step(place, data):
                 pretrained.add(recipe)
                 words = [*pretrain_arguments(pretraining, place), *tiny(pretraining), *ONE_STEP]
                 assert main(words) == 0, words
-        family = find_method(cell.pretraining.row.method).family.settings
-        evaluation = (cell.on.name, cell.evaluation.name, cell.trained, family, bool(cell.members))
-        if evaluation not in evaluated:
-            evaluated.add(evaluation)
+        if evaluated_as(cell) not in evaluated:
+            evaluated.add(evaluated_as(cell))
             for each in (*cell.members, cell):
                 words = evaluate_arguments(each, place)
                 if "training" in each.expected and not each.members:
