@@ -129,8 +129,13 @@ KNN = "evaluate knn --run @run --data @store --protocol xsub --accelerator cpu"
 LINEAR = "evaluate linear-fast --run @linear --data @store --protocol xsub --l2 [0.01] --accelerator cpu"
 
 
-def make_world(folder: Path) -> World:
-    """Make the raw files, the store, the run and the result that all cases start from."""
+def make_world(folder: Path, export: bool = True) -> World:
+    """Make the raw files, the store, the run and the result that all cases start from.
+
+    Args:
+        folder: where.
+        export: whether with the taught model as an ONNX file, which takes longer than the rest.
+    """
     for name in PRELOADED:
         import_module(name)
     for module in walk_packages(skelact.__path__, "skelact."):
@@ -147,7 +152,7 @@ def make_world(folder: Path) -> World:
         PRETRAIN,
         KNN,
         TEACH,
-        EXPORT,
+        *([EXPORT] if export else []),
     ):
         ended = in_child(partial(run_line, line, place), folder, 300)
         assert ended.status == 0, ended.text
