@@ -1,6 +1,7 @@
 """Where the published numbers and real recordings are (tests skip where they are missing); a small store."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from untrimmed_recordings import write_untrimmed
 if "OMP_NUM_THREADS" not in os.environ:  # one each: tests run side by side, and their work is small
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes that tests start
     torch.set_num_threads(1)
+# where this is set, every process that tests start would compile hundreds of modules again
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
