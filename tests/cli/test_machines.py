@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from skelact.training.log import read_metrics
+from skelact.training.watch import SECONDS_TO_END
 
 pytestmark = pytest.mark.slow
-STOPPED_FOR = 8.0
+STOPPED_FOR = SECONDS_TO_END + 1
 """Seconds: longer than processes wait for each other when one ends."""
 SLOWLY = """
 import sys, time
@@ -76,7 +77,8 @@ def torchrun(
 def agent(number: int, port: int, script: Path, arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
     """Start an agent of elastic torchrun."""
     meet = ["--rdzv-backend", "c10d", "--rdzv-id", "7", "--rdzv-endpoint", f"127.0.0.1:{port}"]
-    meet += ["--rdzv-conf", f"is_host={int(number == 0)},join_timeout=120,last_call_timeout=1"]
+    alive = "keep_alive_interval=1,keep_alive_max_attempt=6"  # gone after 6 seconds of silence, not 15
+    meet += ["--rdzv-conf", f"is_host={int(number == 0)},join_timeout=120,last_call_timeout=1,{alive}"]
     words = ["--nnodes", "1:2", *meet, "--max-restarts", "3"]
     return torchrun(words, script, arguments, log, TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1")
 
