@@ -259,8 +259,7 @@ def test_light_and_dark_follow_the_reader_and_the_button(open_page, pair):
     assert light.get_by_role("button", name="Dark").get_attribute("aria-pressed") == "true"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 400)])
 def test_axe_finds_nothing_that_keeps_anybody_out(open_page, pair, scheme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe: make setup").Axe()
     page = open_page(shown(*pair, notes=["a remark"]), width=width, color_scheme=scheme, bypass_csp=True)

@@ -173,8 +173,7 @@ def test_curves_are_read_off_by_keys(open_page, html, runs):
     assert all(str(run) in loss.get_attribute("aria-valuetext") for run in runs)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 400)])
 def test_axe_finds_nothing_that_keeps_anybody_out(open_page, html, scheme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe: make setup").Axe()
     page = open_page(html, width=width, color_scheme=scheme, bypass_csp=True)
