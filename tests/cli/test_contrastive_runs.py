@@ -126,12 +126,6 @@ def test_a_run_of_a_version_without_a_setting_goes_on_with_its_default(contrasti
     assert main(arguments(store_path, run, "--resume", "--training.drop_share", "0.9")) == 2
 
 
-@pytest.mark.parametrize("method", ["moco", "random-cl"])
-def test_the_siblings_train_by_configuration_alone(store_path, tmp_path, method):
-    assert main(arguments(store_path, tmp_path / "run", "--epochs", "1", method=method)) == 0
-    assert load_pretrained(tmp_path / "run").card["method"] == method
-
-
 def test_prime_joints_are_drawn_of_the_run_s_own_detector(contrastive_run, store_path, tmp_path, capsys):
     where = ["--run", str(contrastive_run), "--data", str(store_path), "--protocol", "xsub"]
     assert main(["figures", "prime-joints", *where, "--out", str(tmp_path / "joints.png")]) == 0
@@ -142,13 +136,14 @@ def test_prime_joints_are_drawn_of_the_run_s_own_detector(contrastive_run, store
 
 
 @pytest.mark.parametrize(
-    "method", ["moco", *(pytest.param(each, marks=pytest.mark.slow) for each in ("random-cl", "mae"))]
+    "method", ["moco", *(pytest.param(each, marks=pytest.mark.slow) for each in ("random-cl", "mae", "mamp"))]
 )
 def test_of_a_run_without_a_density_of_its_own_that_of_positions_tells(
     store_path, contrastive_run, tmp_path, method
 ):
     run = tmp_path / "run"
     assert main(arguments(store_path, run, "--epochs", "1", method=method)) == 0
+    assert load_pretrained(run).card["method"] == method
     assert load_detector(run) is None
     assert "density: of joint positions" in definition(load_detector(run))
     assert "features of the run's momentum encoder" in definition(load_detector(contrastive_run))

@@ -58,14 +58,6 @@ def test_a_resumed_run_is_the_uninterrupted_run(tiny_run, store_path, tmp_path, 
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-@pytest.mark.parametrize("method", ["mamp", "mae"])
-def test_the_siblings_train_by_configuration_alone(store_path, tmp_path, method, pretrain_arguments):
-    arguments = pretrain_arguments(store_path, tmp_path / "run", "--epochs", "1")
-    arguments[arguments.index("stjd-mp")] = method
-    assert main(arguments) == 0
-    assert load_pretrained(tmp_path / "run").card["method"] == method
-
-
 def test_a_configuration_file_stands_between_defaults_and_options(store_path, tmp_path):
     (tmp_path / "own.yaml").write_text(
         "size: tiny\nmodel: {width: 16}\ntraining: {epochs: 1, lr: 0.002}\nobjective: {tau_start: .inf}\n"
@@ -170,14 +162,8 @@ def test_a_monitored_run_with_figures_learns_the_same(tiny_run, store_path, tmp_
     assert all(torch.equal(first[name], second[name]) for name in first)
     lines = read_metrics(run / "metrics.jsonl")
     assert ["knn_top1_k1" in line for line in lines] == [False, True, False]
+    assert 0 <= lines[1]["knn_top1_k1"] <= 1
     assert list((run / "tensorboard").iterdir())
-
-
-def test_a_monitor_changes_no_weight(tiny_run, store_path, tmp_path, pretrain_arguments):
-    assert main(pretrain_arguments(store_path, tmp_path / "run", "--monitor-knn-every", "1")) == 0
-    first, second = (load_file(run / "weights.safetensors") for run in (tiny_run, tmp_path / "run"))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert all(0 <= line["knn_top1_k1"] <= 1 for line in read_metrics(tmp_path / "run" / "metrics.jsonl"))
 
 
 def test_short_options_are_those_of_the_training(store_path, tmp_path, pretrain_arguments):

@@ -259,6 +259,8 @@ def test_adaptive_views_are_mild_on_prime_joints_and_strong_on_others():
     torch.testing.assert_close(mixed[..., 3, :], mild[..., 3, :])
     torch.testing.assert_close(mixed[..., :3, :], strong[..., :3, :])
     torch.testing.assert_close(mix_views(mild, mild, torch.rand(2, 1, 2, 5)), mild)
+    mix_views(mild, strong, mask.requires_grad_()).square().sum().backward()
+    assert (mask.grad != 0).all()
     with pytest.raises(ValueError, match="a mask of"):
         mix_views(mild, strong, mask[..., :4])
 

@@ -43,10 +43,15 @@ def flat_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         return writer.finish()
 
 
-@pytest.mark.parametrize("stream", STREAMS)
-@pytest.mark.parametrize("gaps", ["hold", "zero"])
 @pytest.mark.parametrize(
-    ("name", "num_frames"), [("small_store", 50), ("small_store", 1), ("fixed_store", 50), ("flat_store", 12)]
+    ("name", "num_frames", "gaps", "stream"),
+    [
+        *(("small_store", 50, gaps, stream) for gaps in ("hold", "zero") for stream in STREAMS),
+        ("small_store", 1, "zero", "bone-motion"),
+        ("fixed_store", 50, "hold", "bone-motion"),
+        ("flat_store", 12, "hold", "bone-motion"),
+        ("flat_store", 12, "zero", "joint"),
+    ],
 )
 def test_the_kernel_makes_the_clips_that_tensors_make(
     name: str,

@@ -6,6 +6,7 @@ import pickle
 import struct
 from collections import OrderedDict
 from fractions import Fraction
+from itertools import product
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -31,9 +32,13 @@ def test_plain_data_comes_back(protocol: int) -> None:
     assert load(pickle.dumps(value, protocol=protocol)) == value
 
 
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-@pytest.mark.parametrize("dtype", ["f2", "f4", ">f8", "i8", "u1", "?", "U3", "S2"])
-@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize(
+    ("protocol", "dtype", "order"),
+    [
+        *product(range(pickle.HIGHEST_PROTOCOL + 1), ["f4"], ["C", "F"]),
+        *product([0, pickle.HIGHEST_PROTOCOL], ["f2", ">f8", "i8", "u1", "?", "U3", "S2"], ["C"]),
+    ],
+)
 def test_arrays_come_back(protocol: int, dtype: str, order: str) -> None:
     array = np.asarray(np.arange(24).reshape(2, 3, 4), order=order).astype(dtype)
     loaded = array_of(load(pickle.dumps(array, protocol=protocol)))
