@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from cell_results import cells
 from skelact.errors import DataError
-from skelact.reproduction.cells import cells_of, cells_of_suite, choose
+from skelact.reproduction.cells import cells_of_suite, choose
 from skelact.reproduction.pending import Results
 from skelact.reproduction.suite_files import read_suite
 from skelact.reproduction.tables import cell_text, render_table, with_tables
@@ -14,6 +15,8 @@ from skelact.results.files import FORMAT
 from skelact.results.rendering import TextTable
 
 ROOT = Path(__file__).resolve().parents[3]
+SUITES = ("small", "public", "successor")
+"""Those whose tables stand in docs/results."""
 
 
 class Fixed:
@@ -55,12 +58,12 @@ class ByFold:
 
 
 def test_a_seed_counts_with_the_mean_over_its_folds_once_all_are_there():
-    cells = choose(cells_of_suite(read_suite("public")), ["sbu-*/mamp-*/linear/*"])
+    found = choose(cells("public"), ["sbu-*/mamp-*/linear/*"])
     first = {(0, f"fold{number}"): number / 10 for number in range(1, 6)}
     second = {(1, f"fold{number}"): 0.5 for number in range(1, 5)}
-    assert cell_text(cells, ByFold({**first, **second}), {}) == "30.0 (1 of 3 seeds)"
+    assert cell_text(found, ByFold({**first, **second}), {}) == "30.0 (1 of 3 seeds)"
     whole = ByFold({**first, **second, (1, "fold5"): 0.5})
-    assert cell_text(cells, whole, {}).startswith("40.0 ± 127.1 (30.0, 50.0; 2 of 3 seeds)")
+    assert cell_text(found, whole, {}).startswith("40.0 ± 127.1 (30.0, 50.0; 2 of 3 seeds)")
     table = next(table for table in read_suite("public") if table.name == "sbu")
     rendered = render_table(table, whole)
     assert rendered.columns == ("encoder", "linear, %", "linear, fast, %", "nearest neighbour, %")
@@ -113,7 +116,7 @@ def test_each_table_is_written_into_the_documents_that_have_a_place_for_it():
     assert "old" not in "".join(written.values())
 
 
-@pytest.mark.parametrize("suite", ["small", "public"])
+@pytest.mark.parametrize("suite", SUITES)
 def test_the_results_pages_are_up_to_date_with_the_result_files(suite):
     pages = ROOT / "docs" / "results"
     documents = {path: path.read_text() for path in sorted(pages.glob("*.md"))}
@@ -123,9 +126,7 @@ def test_the_results_pages_are_up_to_date_with_the_result_files(suite):
 
 def test_result_files_stand_where_reproduce_puts_them():
     results = Results([ROOT / "results"])
-    expected = {
-        ROOT / cell.file for table in read_suite("small") for cell in cells_of(table) if results.find(cell)
-    }
+    expected = {ROOT / each.file for suite in SUITES for each in cells(suite) if results.find(each)}
     assert expected
     assert all(path.is_file() for path in expected)
     for path in expected:
