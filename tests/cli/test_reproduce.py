@@ -310,9 +310,9 @@ echo Submitted batch job $((number + 1))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["here", "local"])
-def test_two_workers_compute_what_one_does(reproduce, tmp_path, monkeypatch, launcher):
-    part = ["--only-table", "neighbours"]
+@pytest.mark.parametrize(("launcher", "only"), [("here", []), ("local", ["--only", "*/untrained/*"])])
+def test_two_workers_compute_what_one_does(reproduce, tmp_path, monkeypatch, launcher, only):
+    part = ["--only-table", "neighbours", *only]
     assert reproduce(*part, "--out", str(tmp_path / "one"))[0] == 0
     monkeypatch.undo()  # from here on commands are processes of their own
     words = [*part, "--out", str(tmp_path / "two"), "--launcher", launcher, "--jobs", "2"]
