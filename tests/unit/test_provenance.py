@@ -18,14 +18,19 @@ def test_the_checkout_is_left_alone(tmp_path, monkeypatch):
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "one"]):
         subprocess.run([*git, *words], check=True)
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "src" / "skelact" / "provenance.py"))
+    code_version.cache_clear()
     clean = code_version()
     assert re.fullmatch(rf"{re.escape(__version__)} \([0-9a-f]+\)", clean)
     os.utime(tmp_path / "file", (0, 0))  # git would note it in its index
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / ".git").iterdir()}
+    code_version.cache_clear()
     assert code_version() == clean
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / ".git").iterdir()} == before
     (tmp_path / "file").write_text("two")
+    assert code_version() == clean, "what a process began with"
+    code_version.cache_clear()
     assert code_version() == clean.replace(")", "+changes)")
+    code_version.cache_clear()
 
 
 def test_versions_name_python_and_torch():

@@ -24,6 +24,7 @@ from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from skelact.errors import ConfigurationError, DataError, SkelactWarning
+from skelact.provenance import code_version
 from skelact.training.config import TrainingConfig
 from skelact.training.watch import Watch
 
@@ -75,6 +76,7 @@ def make_fabric(config: TrainingConfig) -> Fabric:
         raise ConfigurationError(
             f"training.devices is {config.devices}, expected up to {MOST_PROCESSES} processes on a CPU"
         )
+    code_version()  # now: what is committed while this runs is not the code that runs
     nodes = config.nodes
     if TorchElasticEnvironment.detect():
         _check_restarts()
