@@ -28,7 +28,9 @@ def test_missing_path(tmp_path: Path) -> None:
 
 
 def test_empty_folder_and_archive(tmp_path: Path) -> None:
-    assert "the folder is empty; expected raw recordings in it" in listing_error(tmp_path)
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "a.txt").write_text("a")
+    assert "the folder is empty (what begins with a dot is no data); expected" in listing_error(tmp_path)
     zipfile.ZipFile(tmp_path / "empty.zip", "w").close()
     assert "the archive is empty" in listing_error(tmp_path / "empty.zip")
 

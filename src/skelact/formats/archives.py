@@ -138,8 +138,8 @@ def raw_files(path: str | Path, most: int | None = None) -> Iterator[list[RawFil
 
     A folder that holds zip archives, and beside them text files alone (split files, a readme), is taken as
     those and what its archives hold. A file that is no archive is taken as a folder with that file alone; so
-    is a ``.npz`` file, whose archive is its own affair. A folder inside that cannot be listed, a link to
-    a folder that is there anyway, and a link inside an archive, are files with a fault.
+    is a ``.npz`` file, whose archive is its own affair. A folder inside that cannot be listed, and a link
+    inside an archive, are files with a fault.
 
     Args:
         path: a folder; a zip or tar (plain, gzip, xz, bzip2) archive, told by its content; or a file.
@@ -171,7 +171,9 @@ def raw_files(path: str | Path, most: int | None = None) -> Iterator[list[RawFil
             files = _in_tar(path, Path(scratch))
         if not files:
             kind = "folder" if path.is_dir() else "archive"
-            raise DataError(f"{path}: the {kind} is empty; expected raw recordings in it")
+            raise DataError(
+                f"{path}: the {kind} is empty (what begins with a dot is no data); expected raw recordings"
+            )
         try:
             yield sorted(files, key=lambda file: (file.stem, file.name))
         finally:
@@ -232,8 +234,7 @@ def _in_folder(folder: Path, expected: int | None = None) -> list[RawFile]:
         here = folder / prefix
         try:
             status = here.stat()
-            if (status.st_dev, status.st_ino) in seen:
-                files.append(_listed(prefix, here, "the same folder as another, by a link"))
+            if (status.st_dev, status.st_ino) in seen:  # all in it is listed under its own name
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(here) as entries:

@@ -54,6 +54,7 @@ IMAGE_SIZE = "340x256"
 """Width and height of the release's videos in pixels."""
 
 _LABELS = re.compile(r"(?:.*_)?(?P<side>train|val|test)_label")
+_VIDEO_ENDING = re.compile(r"\.(?:json|mp4|avi|mkv|webm)$", re.IGNORECASE)
 
 
 def read_video(
@@ -180,13 +181,18 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
         if match is not None:
             tables.append(file.name)
             side = match["side"]
-            for video, (words, number) in read_labels(file.name, file.read()).items():
+            for listed, (words, number) in read_labels(file.name, file.read()).items():
+                video = _VIDEO_ENDING.sub("", listed)
                 if words and number is not None:
                     numbers.check(f"{file.name}: {video[:40]}", words["label"], number)
                 if sides.setdefault(video, (side, words, number))[0] != side:
                     which = f"is in {sides[video][0]} and {side}"
                     raise DataError(f"{file.name}: {video} {which}; it can be in one of them")
     others = [file for file in files if file.name not in tables]
+    absent = len(sides.keys() - {_video(file) for file in others})
+    if absent:
+        one = f"{absent:,} of {len(sides):,} videos that {', '.join(tables)} list"
+        data_set = replace(data_set, remarks=(*data_set.remarks, f"{one} have no file here"))
     names = side_names(side for side, _, _ in sides.values())
     used = survey_recordings(data_set, others, read=partial(_read, sides, names))
     if sides and attribute_of(GIVEN) not in used.attribute_values:
@@ -197,6 +203,11 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
             given_protocols=(*used.given_protocols, *split_protocols(GIVEN, names)),
         )
     return replace(used, side_files=used.side_files | set(tables))
+
+
+def _video(file: RawFile) -> str:
+    """Return the video that a file is of; there may be a file of one in another folder, too."""
+    return replace(file, called="").stem
 
 
 LabelledSide = tuple[str, Mapping[str, str], int | None]
@@ -225,7 +236,7 @@ def _read(
     sides: Mapping[str, LabelledSide], names_of: Sequence[str], file: RawFile, **settings: Any
 ) -> LabelledSequence:
     found = read_content(read_video, file, **settings)
-    video = replace(file, called="").stem  # of which there may be one in another folder, too
+    video = _video(file)
     if video not in sides:
         return found
     side, words, number = sides[video]

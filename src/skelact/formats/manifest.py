@@ -177,7 +177,7 @@ def read_manifest(file: str, data: bytes) -> Manifest:
     entries: dict[str, ManifestEntry] = {}
     for number, (line, row) in enumerate(rows[1:]):
         fields = {column: value for column, value in zip(columns, row, strict=True) if value}
-        key = unicodedata.normalize("NFC", fields.get("file", "")).replace("\\", "/").removeprefix("./")
+        key = fields.get("file", "").replace("\\", "/").removeprefix("./")
         if not key or key in entries:
             state = f"{key[:100]!r} is listed a second time" if key else "no file"
             raise DataError(f"{file}: line {line}: {state}; {_REMEDY}")
@@ -223,7 +223,7 @@ def is_manifest(name: str) -> bool:
 def _rows(file: str, data: bytes) -> list[tuple[int, list[str]]]:
     """Return each line's number and fields, without spaces around them; empty lines are left out."""
     try:
-        text = data.decode("utf-8-sig")
+        text = unicodedata.normalize("NFC", data.decode("utf-8-sig"))  # accents of one kind
         reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator_of(text))
         rows = [(reader.line_num, [value.strip() for value in row]) for row in reader]
     except UnicodeDecodeError as error:

@@ -46,6 +46,7 @@ where one was not found."""
 
 _FIELDS = {"x": 0, "y": 1, "z": 2, **dict.fromkeys(("v", "vis", "visibility", "score", "confidence"), 3)}
 _LANDMARKS = ("landmark", "landmark_name", "landmark_id", "landmark_index", "joint", "keypoint", "name")
+_VIDEOS = ("video", "video_id", "video_name", "file", "filename", "clip", "recording")
 _NOTHING = ("", "nan", "none", "null")
 
 
@@ -86,6 +87,9 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int], int]:
     numbers: Sequence[int] = range(len(lines)) if landmark is None else [0] * len(lines)
     if frame is not None:
         numbers = _frame_numbers(file, values[:, frame])
+    video = next((names.index(name) for name in _VIDEOS if name in names), None)
+    if video is not None and len({row[video] for row in lines if video < len(row)}) > 1:
+        _fail(file, 1, f"lines of several videos, by the column {header[video]}; expected one file a video")
     told: set[tuple[int, int]] = set()
     poses: dict[int, list[Table]] = {}
     for line, (number, row) in enumerate(zip(numbers, values, strict=True)):

@@ -54,7 +54,7 @@ ImageSize = tuple[int, int]
 SHARES = "positions are shares of an image of unknown size; --image-size gives them its proportions"
 _INSIDE = 0.9
 ASSUMED = "positions are shares of an image, taken as {}x{} pixels (--image-size)"
-CENTRED = "positions lie within -1 and 1, not shares of the image from 0 to 1; kept as they are"
+CENTRED = "positions within -1 and 1, no shares of the image from 0 to 1; kept as they are, without its size"
 SAMPLED = "one frame in {} is there; --fps is taken as the rate of those"
 
 
@@ -95,7 +95,7 @@ def in_pixels(
         return positions, {}, [Note(file, SHARES)] if is_share else notes
     attributes = {HEIGHT: image_size[1], WIDTH: image_size[0]}
     if not is_share:
-        return positions, attributes, notes
+        return positions, {} if notes else attributes, notes
     return positions * np.array(image_size, np.float64), attributes, [Note(file, ASSUMED.format(*image_size))]
 
 

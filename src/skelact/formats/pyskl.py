@@ -44,9 +44,10 @@ HEIGHT, WIDTH = "image_height", "image_width"
 """Attributes that keep the image's size in pixels."""
 
 _SPLIT = re.compile(
-    r"(?:(?P<name>\w*?)_)?(?P<side>train(?:ing)?|val(?:id(?:ation)?)?|dev|test(?:ing)?)(?P<number>\d*)",
-    re.IGNORECASE,
+    r"(?:(?P<name>\w+?)(?:_|(?<=\d))|(?P<known>xsub|xview|xset|cs|cv))?"
+    r"(?P<side>train(?:ing)?|val(?:id(?:ation)?)?|dev|test(?:ing)?)_?(?P<number>\d*)"
 )
+_SIDE_WORD = re.compile(r"(?<![a-z])(?:train|test|val|dev)")
 _SAMPLED = 32  # annotations that tell whether a third number is a confidence
 _FAR = 30.0  # metres that no person spans
 
@@ -377,13 +378,13 @@ def _sides(file: str, split: Annotation) -> tuple[dict[str, dict[str, str]], lis
     come_from: dict[tuple[str, str], str] = {}
     others: dict[object, list[str]] = {}
     for key, listed in split.items():
-        match, names = _SPLIT.fullmatch(key) if isinstance(key, str) else None, _listed(listed)
+        match, names = _SPLIT.fullmatch(_plain(key)) if isinstance(key, str) else None, _listed(listed)
         if match is None:
             others[key] = names or []
             continue
         if names is None:
             raise DataError(f"{file}: split {shown(key)}: expected a list of sequences' names")
-        protocol = "_".join(part for part in (match["name"], match["number"]) if part).lower() or GIVEN
+        protocol = "_".join(filter(None, (match["name"], match["known"], match["number"]))) or GIVEN
         side = side_of(match["side"]) or ""
         other = come_from.setdefault((protocol, side), str(key))
         if other != key:
@@ -400,6 +401,11 @@ def _sides(file: str, split: Annotation) -> tuple[dict[str, dict[str, str]], lis
     return sides, [f"{file}: split {shown(key)} {unused}" for key in others if key not in used]
 
 
+def _plain(key: str) -> str:
+    """Return a split's name in small letters, with lines where words end: xsub_train of XSubTrain."""
+    return re.sub(r"(?<=[a-z0-9])(?=(?:Train|Test|Val|Dev))|[-. ]+", "_", key).lower()
+
+
 def _listed(value: object) -> list[str] | None:
     """Return the names of a split's sequences, or None where it is no list of names."""
     array = array_of(value)
@@ -412,11 +418,13 @@ def _listed(value: object) -> list[str] | None:
 def _add_others(sides: dict[str, dict[str, str]], others: Mapping[object, list[str]]) -> set[object]:
     """Make splits with other names sides of the protocol ``given``; return those that could be.
 
-    Small ones go first, for a list of everything shares its sequences with all others, and so is none.
+    Small ones go first, for a list of everything shares its sequences with all others, and so is none; nor
+    is one that is called a side of something else.
     """
     members, used = dict(sides.get(GIVEN, {})), dict[str, object]()
     for key, names in sorted(others.items(), key=lambda item: len(item[1])):
-        side = side_of(re.sub(r"[^a-z0-9]", "", key.lower())) if isinstance(key, str) else None
+        is_free = isinstance(key, str) and not _SIDE_WORD.search(key.lower())
+        side = side_of(re.sub(r"[^a-z0-9]", "", str(key).lower())) if is_free else None
         if side and names and side not in {*members.values()} and members.keys().isdisjoint(names):
             used[side] = key
             members.update(dict.fromkeys(names, side))

@@ -126,7 +126,7 @@ class ReadJob:
             if sequence.fps is None:
                 detail = (
                     f"{sequence.name}: cannot be brought to {self.resample:g} frames a second; tell its own "
-                    "rate by --fps, if the format takes that, or leave out --resample"
+                    "rate by --fps, or in the file if the format has none, or leave out --resample"
                 )
                 return Exclusion(file.name, NO_RATE, "", detail)
             if not USUAL_RATES[0] <= sequence.fps <= USUAL_RATES[1]:

@@ -69,7 +69,7 @@ def far(store: Store) -> list[str]:
         return []
     size = float(np.nanmedian(np.append(frame_sizes(positions, seen), 0)))
     told = f"{store.data_set} data are read as metres: convert them, if they are in another unit"
-    if find_data_set(store.data_set).up is None:
+    if find_data_set(store.data_set).unit is None:
         told = (
             "if they are not in metres, give --unit; if the third number is no coordinate, it is a confidence"
         )

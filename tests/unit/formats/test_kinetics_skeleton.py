@@ -113,6 +113,15 @@ def test_lists_of_validation_and_test_are_kept_apart(tmp_path: Path) -> None:
     assert store.attribute("split_given").tolist() == [0, 2, 1]
 
 
+def test_videos_that_lists_name_and_nobody_has_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(video(*[[person()]] * 3)))
+    listed = {"a.mp4": {"label": "yes"}, "gone": {"label": "no"}}
+    (tmp_path / "k_train_label.json").write_text(json.dumps(listed))
+    outcome = prepare("kinetics-skeleton", tmp_path, tmp_path / "store", num_workers=1)
+    assert outcome.store.labels.tolist() == [outcome.store.class_names.index("yes")]
+    assert "1 of 2 videos that k_train_label.json list have no file here" in outcome.remarks
+
+
 def test_videos_of_one_name_in_two_folders_keep_class_and_side(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     for folder in ("one", "two"):

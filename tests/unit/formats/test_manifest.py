@@ -25,6 +25,12 @@ def test_columns_become_labels_attributes_and_sides() -> None:
     assert (three.label, three.numbers) == (None, {"subject": 4, "split_fold2": 0})
 
 
+def test_classes_whose_accents_are_kept_in_two_ways_are_one() -> None:
+    text = "file,label\na,caf\u00e9\nb,cafe\u0301\n"
+    found = read_manifest("manifest.csv", text.encode()).match(["a", "b"])
+    assert {entry.label for entry in found.values()} == {"caf\u00e9"}
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -10,7 +10,7 @@ import pytest
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.mediapipe import NO_DEPTHS, OTHER_LANDMARKS, read_video
-from skelact.formats.mediapipe_csv import FILE_JOINTS, columns_of, joint_of
+from skelact.formats.mediapipe_csv import FILE_JOINTS, columns_of, joint_of, read_csv
 from skelact.formats.people import SHARES
 from skelact.skeleton.joint_names import common_names
 from skelact.skeleton.tables import MEDIAPIPE_33
@@ -274,3 +274,13 @@ def test_tables_and_lists_are_prepared_apart_and_a_table_of_something_else_does_
     (raw / "b.csv").write_bytes(CSV_FORMS["names"])
     with pytest.raises(DataError, match=r"b\.csv and a\.json both hold landmarks"):
         prepare("mediapipe", raw, tmp_path / "other")
+
+
+def test_a_table_of_several_videos_is_refused_not_taken_for_people_side_by_side():
+    names = [f"{name}_{axis}" for name in FILE_JOINTS for axis in "xy"]
+    lines = [f"{video},{frame}," + ",".join(["0.5"] * 66) for video in "ab" for frame in range(3)]
+    data = "\n".join([",".join(["video", "frame", *names]), *lines]).encode()
+    with pytest.raises(UnusableRecordingError, match="lines of several videos, by the column video"):
+        read_csv("a.csv", data)
+    one = data.replace(b"\nb,", b"\na,")
+    assert len(read_csv("a.csv", one)[0][None]) == 6

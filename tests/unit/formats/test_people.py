@@ -170,4 +170,4 @@ def test_shares_of_an_image_become_pixels_where_its_size_is_known() -> None:
     assert (same is found.positions, attributes, notes) == (True, {HEIGHT: 480, WIDTH: 640}, [])
     around = 2 * shares - 1
     same, attributes, notes = in_pixels(around, found.seen, "a", (640, 480))
-    assert (same is around, notes) == (True, [Note("a", CENTRED)])
+    assert (same is around, attributes, notes) == (True, {}, [Note("a", CENTRED)])

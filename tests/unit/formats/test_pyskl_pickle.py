@@ -77,6 +77,11 @@ def test_flat_poses_with_scores() -> None:
         (("xsub_train2", "xsub_val2"), "xsub_2"),
         (("Training", "Test"), "given"),
         (("Xsub_Train", "Xsub_Validation"), "xsub"),
+        (("XSubTrain", "XSubVal"), "xsub"),
+        (("xsubtrain", "xsubtest"), "xsub"),
+        (("xview-train", "xview-val"), "xview"),
+        (("s1train", "s1test"), "s1"),
+        (("train_1", "test_1"), "1"),
     ],
 )
 def test_names_of_splits(keys: tuple[str, str], protocol: str) -> None:
@@ -256,6 +261,12 @@ def test_three_sides() -> None:
     assert content.sides == {"given": {"a": "train", "b": "val", "c": "test"}}
     assert content.side_names == {"given": ("train", "test", "val")}
     assert content.remarks == ("some.pkl: split 'all' is neither a training nor a test side; not used",)
+
+
+@pytest.mark.parametrize("key", ["latest", "contest", "trainval", "testval"])
+def test_what_ends_like_a_side_is_none(key: str) -> None:
+    content = read([annotation()], {"train": ["a"], "test": ["b"], key: ["a", "b"]})
+    assert content.sides == {"given": {"a": "train", "b": "test"}}
 
 
 def test_splits_of_any_names_are_sides_that_can_be_chosen() -> None:
