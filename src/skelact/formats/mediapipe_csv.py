@@ -2,7 +2,7 @@
 
 - With a line a frame there is a column for each number: ``left_wrist_x``, ``x15`` or ``15_x`` and so on.
 - With a line a landmark there are columns ``frame``, ``landmark`` (its name or number), ``x``, ``y`` and,
-  where told, ``z`` and ``visibility``.
+  where told, ``z`` and ``visibility``; of several types (``type``) those of the ``pose`` are read.
 
 A column ``frame`` (or ``frame_index`` and the like) numbers frames; otherwise lines of a frame each do, those
 of empty fields too, and lines of a landmark each are of one frame, of one person. An empty field is what was
@@ -90,6 +90,8 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int], int]:
     video = next((names.index(name) for name in _VIDEOS if name in names), None)
     if video is not None and len({row[video] for row in lines if video < len(row)}) > 1:
         _fail(file, 1, f"lines of several videos, by the column {header[video]}; expected one file a video")
+    kind = names.index("type") if landmark is not None and "type" in names else None
+    others = {joint for joint, _ in columns.values() if joint >= NUM_JOINTS}
     told: set[tuple[int, int]] = set()
     poses: dict[int, list[Table]] = {}
     for line, (number, row) in enumerate(zip(numbers, values, strict=True)):
@@ -100,8 +102,12 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int], int]:
             poses.setdefault(number, []).append(pose)
             continue
         joint = joint_of(lines[line][landmark])
-        if joint is None or joint >= NUM_JOINTS:
+        if joint is None:
             _fail(file, line + 2, f"{lines[line][landmark][:40]!r} is no landmark's name or number")
+        if joint >= NUM_JOINTS or (kind is not None and lines[line][kind].strip().lower() != "pose"):
+            others.add(joint)
+            poses.setdefault(number, [np.full((NUM_JOINTS, 4), np.nan)])
+            continue
         if (number, joint) in told:
             word = lines[line][landmark][:40]
             remedy = "number the frames in a column frame" if frame is None else "keep one person"
@@ -110,7 +116,6 @@ def read_csv(file: str, data: bytes) -> tuple[Poses, set[int], int]:
         pose = poses.setdefault(number, [np.full((NUM_JOINTS, 4), np.nan)])[0]
         pose[joint, list(fields.values())] = row[list(fields)]
     found = [(number, pose) for number in sorted(poses) for pose in poses[number]]
-    others = {joint for joint, _ in columns.values() if joint >= NUM_JOINTS}
     seen = [(number, pose) for number, pose in found if np.isfinite(pose).any()]
     return {None: seen}, set(poses), len(others)
 

@@ -195,7 +195,7 @@ def test_names_of_columns() -> None:
         ("a.csv", b"landmark,x,y\n1,2", "line 2: 2 fields; expected 3"),
         ("a.csv", b"landmark,x,y\n1,2,a", "line 2: y is 'a'; expected a finite number"),
         ("a.csv", b"landmark,x,y\n1,2,1e99", "line 2: y is '1e99'; expected a finite number"),
-        ("a.csv", b"landmark,x,y\n33,2,1", "line 2: '33' is no landmark's name or number"),
+        ("a.csv", b"landmark,x,y\nchin,2,1", "line 2: 'chin' is no landmark's name or number"),
         ("a.csv", b"landmark,x,y,frame\n1,2,3,0\n1,2,3,-1", "line 3: the frame's number is -1.0; expected"),
         ("a.csv", b"landmark,x,y,frame\n1,2,3,\n", "line 2: the frame's number is nan; expected"),
     ],
@@ -284,3 +284,15 @@ def test_a_table_of_several_videos_is_refused_not_taken_for_people_side_by_side(
         read_csv("a.csv", data)
     one = data.replace(b"\nb,", b"\na,")
     assert len(read_csv("a.csv", one)[0][None]) == 6
+
+
+@pytest.mark.parametrize("has_types", [False, True])
+def test_lines_of_landmarks_that_are_none_of_the_pose_are_counted(has_types: bool) -> None:
+    lines = []
+    for frame in range(2):
+        kinds = {"pose": range(33), "face": range(5)} if has_types else {"pose": range(75)}
+        lines += [f"{frame},{kind},{number},0.5,{number}" for kind in kinds for number in kinds[kind]]
+    header = "frame,type,landmark_index,x,y" if has_types else "frame,kind,landmark,x,y"
+    poses, frames, others = read_csv("a.csv", "\n".join([header, *lines]).encode())
+    assert (len(poses[None]), frames, others) == (2, {0, 1}, 5 if has_types else 42)
+    assert poses[None][0][1][:, 1].tolist() == [*range(33)]
