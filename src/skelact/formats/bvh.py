@@ -29,7 +29,7 @@ from skelact.formats.exclusions import TOO_LARGE, UnusableRecordingError, check_
 from skelact.formats.notes import Note
 from skelact.formats.number_text import float_of
 from skelact.formats.own_recordings import survey_recordings
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.formats.settings import meant_rate
 from skelact.limits import beyond, limit
 from skelact.skeleton.sequence import SkeletonSequence

@@ -23,7 +23,7 @@ from skelact.formats.exclusions import MALFORMED, UnusableRecordingError, error_
 from skelact.formats.named_joints import POINTS_LEFT_OUT, NamedSkeleton, sequence_of_points, skeleton_of
 from skelact.formats.notes import Note
 from skelact.formats.own_recordings import read_content, survey_recordings
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.limits import check_limit
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import METRES

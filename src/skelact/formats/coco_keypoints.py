@@ -23,7 +23,7 @@ from skelact.formats.json_value import parse_json
 from skelact.formats.notes import Note
 from skelact.formats.own_recordings import read_content, survey_recordings
 from skelact.formats.people import ImageSize, People, frame_steps, seen_joints, sequence_of
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.skeleton.tables import COCO_17
 from skelact.skeleton.topology import Topology
 

@@ -14,7 +14,7 @@ from skelact.formats.archives import RawFile
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.notes import Note
 from skelact.formats.protocol import PROTOCOLS, Protocol
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.view import Axis, Unit

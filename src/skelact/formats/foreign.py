@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 
 
 @dataclass(frozen=True)

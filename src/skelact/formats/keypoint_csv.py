@@ -34,7 +34,7 @@ from skelact.formats.notes import Note
 from skelact.formats.number_text import decoded_table, float_of, separator_of
 from skelact.formats.own_recordings import NO_CONFIDENCES, read_content, survey_recordings
 from skelact.formats.people import ImageSize, frame_steps, in_pixels
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.formats.settings import meant_rate
 from skelact.limits import check_limit
 from skelact.skeleton.topology import Topology

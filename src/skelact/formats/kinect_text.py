@@ -35,7 +35,7 @@ from skelact.formats.exclusions import Exclusion, malformed, quote
 from skelact.formats.notes import Note
 from skelact.formats.number_text import float_of, number_table, text_lines
 from skelact.formats.own_recordings import survey_recordings
-from skelact.formats.recognition import Sample, number_fields
+from skelact.formats.sample import Sample, number_fields
 from skelact.formats.settings import class_names_setting, fps_setting, recorded_settings
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20

@@ -44,7 +44,7 @@ from skelact.formats.protocol import (
     split_protocols,
     split_remarks,
 )
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.skeleton.tables import OPENPOSE_18
 from skelact.skeleton.topology import Topology
 

@@ -30,7 +30,7 @@ from skelact.formats.pku_mmd import pku_data_set
 from skelact.formats.pose_files import pose_data_set
 from skelact.formats.pose_json import pose_json_data_set
 from skelact.formats.pyskl_data_set import pyskl_data_set
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.formats.sbu import sbu_data_set
 
 AUTO = "auto"

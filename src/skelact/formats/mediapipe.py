@@ -49,7 +49,7 @@ from skelact.formats.notes import Note
 from skelact.formats.number_text import separator_of
 from skelact.formats.own_recordings import read_content, reader_settings, survey_recordings
 from skelact.formats.people import ImageSize, People, frame_steps, seen_joints, sequence_of
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.skeleton.tables import MEDIAPIPE_33
 
 NO_DEPTHS = "depths of image landmarks, which have no unit, left out"

@@ -18,7 +18,7 @@ import numpy as np
 from skelact.formats.data_set import DataSet, one_sequence
 from skelact.formats.exclusions import UnusableRecordingError, malformed
 from skelact.formats.number_text import number_table, text_lines
-from skelact.formats.recognition import Sample, number_fields
+from skelact.formats.sample import Sample, number_fields
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20
 

@@ -36,7 +36,7 @@ from skelact.formats.protocol import (
     split_protocols,
     split_remarks,
 )
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.formats.settings import (
     class_names_setting,
     first_label_setting,

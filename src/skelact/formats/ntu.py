@@ -17,7 +17,7 @@ from skelact.formats.data_set import DataSet, one_sequence
 from skelact.formats.exclusions import UnusableRecordingError
 from skelact.formats.ntu_cleaning import clean
 from skelact.formats.ntu_file import parse_recording
-from skelact.formats.recognition import Sample, number_fields
+from skelact.formats.sample import Sample, number_fields
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from skelact.formats.data_set import DataSet, one_sequence
 from skelact.formats.exclusions import REMEDY, UnusableRecordingError
 from skelact.formats.json_value import JsonValue, json_type, parse_json
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20
 

@@ -33,7 +33,7 @@ from skelact.formats.linking import Numbers
 from skelact.formats.notes import Note
 from skelact.formats.own_recordings import survey_recordings
 from skelact.formats.people import ImageSize, People, frame_steps, seen_joints, sequence_of
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.skeleton.tables import OPENPOSE_18, OPENPOSE_25
 from skelact.skeleton.topology import Topology
 

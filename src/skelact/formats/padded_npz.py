@@ -30,7 +30,7 @@ from skelact.formats.data_set import DataSet, Item
 from skelact.formats.exclusions import BAD_POSITIONS, NO_BODY, Exclusion, UnusableRecordingError
 from skelact.formats.npy_rows import RowArray, open_arrays
 from skelact.formats.protocol import GIVEN, SIDES, attribute_of, given_protocol
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.formats.settings import (
     class_names_setting,
     first_label_setting,

@@ -19,7 +19,7 @@ from skelact.formats.exclusions import REPEATED, Exclusion, UnusableRecordingErr
 from skelact.formats.intervals import END, FILE_NAME, START, ActionInterval, to_csv
 from skelact.formats.pku_mmd_files import Interval
 from skelact.formats.protocol import Protocol
-from skelact.formats.recognition import Sample, number_fields
+from skelact.formats.sample import Sample, number_fields
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import NTU_25
 

@@ -25,7 +25,7 @@ from skelact.formats.named_joints import NamedSkeleton, sequence_of_points, skel
 from skelact.formats.notes import Note
 from skelact.formats.own_recordings import read_content, survey_recordings
 from skelact.formats.pyskl import HEIGHT, WIDTH
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.limits import check_limit
 from skelact.skeleton.topology import Topology
 

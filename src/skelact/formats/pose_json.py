@@ -40,7 +40,7 @@ from skelact.formats.exclusions import NOTHING_SEEN, Exclusion, UnusableRecordin
 from skelact.formats.json_value import JsonValue, is_number, json_type, parse_json
 from skelact.formats.notes import Note
 from skelact.formats.own_recordings import NO_CONFIDENCES, survey_recordings
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.formats.settings import SLOWEST_RATE
 from skelact.skeleton.sequence import SkeletonSequence, without_unseen_bodies
 from skelact.skeleton.tables import TOPOLOGIES

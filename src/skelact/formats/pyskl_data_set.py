@@ -18,7 +18,7 @@ from skelact.formats.data_set import DataSet, Item
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.formats.protocol import attribute_of, side_names, split_protocols, split_remarks
 from skelact.formats.pyskl import PysklPickle, read_pyskl
-from skelact.formats.recognition import Sample
+from skelact.formats.sample import Sample
 from skelact.formats.settings import (
     class_names_setting,
     first_label_setting,

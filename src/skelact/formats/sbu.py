@@ -22,7 +22,7 @@ from skelact.formats.data_set import DataSet, Item
 from skelact.formats.exclusions import UnusableRecordingError, malformed
 from skelact.formats.number_text import number_table, text_lines
 from skelact.formats.protocol import SBU_PAIRS
-from skelact.formats.recognition import Sample, number_fields
+from skelact.formats.sample import Sample, number_fields
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import SBU_15
 

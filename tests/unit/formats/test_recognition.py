@@ -11,7 +11,7 @@ from fuzzing import samples
 from skelact.errors import DataError
 from skelact.formats.archives import RawFile, raw_files
 from skelact.formats.known import data_sets, find_out, formats_of, hint
-from skelact.formats.recognition import Sample, number_fields
+from skelact.formats.sample import Sample, number_fields
 from skelact.store.prepare import prepare
 
 NTU, NTU_120 = "S001C001P001R001A001.skeleton", "S020C001P041R001A101.skeleton"
