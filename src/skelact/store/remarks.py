@@ -17,6 +17,7 @@ FAR = 30.0
 """So many metres from where it began no sensor follows a body."""
 _ENOUGH = 20
 _BACKWARDS = 0.2
+_SOME = 0.02  # of all poses; below it the others may be errors of tracking
 STANDS = " is up, as people stand; --up says another"
 """How the remark ends that tells what was found to be up."""
 UP_UNTOLD = "nothing tells which axis is up, nor does a person who stands upright; --up says it"
@@ -85,6 +86,16 @@ def remarks_on(store: Store) -> list[str]:
     positions, seen = sampled_bodies(
         store, each=max(2, -(-2 * _ENOUGH // len(store)))
     )  # of few, more of each
+    sizes = frame_sizes(positions, seen)
+    sizes = sizes[sizes > 0]
+    others = 0
+    if len(sizes) and store.num_coordinates == 3:
+        others = int((np.abs(np.log10(sizes / np.median(sizes))) > 1).sum())
+    if others > _SOME * len(sizes):
+        remarks.append(
+            f"in {others:,} of {len(sizes):,} poses bodies have less than a tenth of the size of most, or "
+            "more than ten times as much; recordings in another unit need a store of their own, by --unit"
+        )
     facing = share_facing_forward(positions, seen, store.topology)
     if facing is not None and facing[1] >= _ENOUGH and facing[0] < _BACKWARDS:
         remarks.append(

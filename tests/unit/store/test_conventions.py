@@ -74,6 +74,15 @@ def test_a_unit_is_found_by_the_size_of_people_or_given(
             np.testing.assert_allclose(store.positions(index), metres.positions(index), atol=2e-4)
 
 
+def test_recordings_in_two_units_are_told(tmp_path: Path) -> None:
+    recordings = people(12)
+    same = prepare("npz", npz(tmp_path / "same.npz", recordings), tmp_path / "same")
+    recordings[8:] *= 1000
+    mixed = prepare("npz", npz(tmp_path / "mixed.npz", recordings), tmp_path / "mixed")
+    line = "bodies have less than a tenth of the size of most"
+    assert [sum(line in each for each in store.remarks) for store in (same, mixed)] == [0, 1]
+
+
 def test_parts_find_the_unit_that_one_run_finds(tmp_path: Path) -> None:
     raw = tmp_path / "raw"
     raw.mkdir()
