@@ -175,10 +175,12 @@ def write_store(
             label = None
             if labels is not None:
                 one, label = replace(one, label=None), labels[number]
+                if label is not None and not (label := str(label).strip()):
+                    raise DataError(f"{one.name}: its label is empty; None is no class")
             elif one.label is not None:
                 raise DataError(
                     f"{one.name}: class {one.label} is a number, without a name; give names by labels, one "
                     "for each sequence (None: none)"
                 )
-            writer.add(one, {} if label is None else {"label": str(label)})
+            writer.add(one, {} if label is None else {"label": label})
         return writer.finish()

@@ -107,7 +107,9 @@ def test_sequences_become_a_store(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"m4: class 0 is a number, without a name; give names by labels"):
         skelact.write_store(again, tmp_path / "other")
     assert not (tmp_path / "other").exists()
-    named = skelact.write_store(again, tmp_path / "again", labels=["sit", "run", None])
+    with pytest.raises(DataError, match="m4: its label is empty; None is no class"):
+        skelact.write_store(again, tmp_path / "other", labels=[" ", "run", None])
+    named = skelact.write_store(again, tmp_path / "again", labels=["sit ", " run", None])
     assert (named.class_names, named.labels.tolist()) == (["run", "sit"], [1, 0, -1])
     for name in ("px", "pixel"):
         assert skelact.write_store(sequences, tmp_path / name, unit=name).unit == "px"  # type: ignore[arg-type]
