@@ -18,7 +18,7 @@ JOBS ?= 2
 help:
 	@echo "make setup      the environment alone, in $(VENV)"
 	@echo "make demo       set up, then the main job on the built-in data set (under 6 minutes on 2 cores)"
-	@echo "make test       set up, then ruff, mypy and every test, JOBS=2 at a time (a quarter of an hour on 2 cores)"
+	@echo "make test       set up, then ruff, mypy and every test, JOBS=2 at a time (15 to 18 minutes on 2 cores)"
 	@echo "make test-fast  the tests for daily use (under 2 minutes)"
 	@echo "make lint       ruff and mypy"
 	@echo "make docs       the documentation as a site, in site/"
