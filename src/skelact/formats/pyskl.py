@@ -398,7 +398,12 @@ def _sides(file: str, split: Annotation) -> tuple[dict[str, dict[str, str]], lis
                 raise DataError(f"{file}: {name} {which}; it can be in one of them")
     used = _add_others(sides, others)
     unused = "is neither a training nor a test side; not used"
-    return sides, [f"{file}: split {shown(key)} {unused}" for key in others if key not in used]
+    remarks = [f"{file}: split {shown(key)} {unused}" for key in others if key not in used]
+    if used and GIVEN not in sides:
+        remarks.append(
+            f"{file}: {len(used)} splits with names of their own, expected 2 to {MOST_FREE}; not used"
+        )
+    return sides, remarks
 
 
 def _plain(key: str) -> str:
@@ -416,7 +421,7 @@ def _listed(value: object) -> list[str] | None:
 
 
 def _add_others(sides: dict[str, dict[str, str]], others: Mapping[object, list[str]]) -> set[object]:
-    """Make splits with other names sides of the protocol ``given``; return those that could be.
+    """Make splits with other names sides of ``given``, unless they are too many; return all that could be.
 
     Small ones go first, for a list of everything shares its sequences with all others, and so is none; nor
     is one that is called a side of something else.
@@ -430,5 +435,4 @@ def _add_others(sides: dict[str, dict[str, str]], others: Mapping[object, list[s
             members.update(dict.fromkeys(names, side))
     if used and (GIVEN in sides or 1 < len(used) <= MOST_FREE):
         sides[GIVEN] = members
-        return set(used.values())
-    return set()
+    return set(used.values()) if len(used) > 1 or GIVEN in sides else set()

@@ -280,6 +280,9 @@ def test_splits_of_any_names_are_sides_that_can_be_chosen() -> None:
         "7",
         "'note'",
     ]
+    many = read([annotation()], {f"fold_{letter}": [letter] for letter in "abcdefghi"})
+    assert many.sides == {}
+    assert many.remarks == ("some.pkl: 9 splits with names of their own, expected 2 to 8; not used",)
     assert read([annotation()], {"train": ["a"], "contest": ["b"]}).sides == {"given": {"a": "train"}}
 
 
