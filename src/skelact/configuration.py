@@ -242,10 +242,8 @@ def instantiate(schema: type[T], content: Mapping[str, Any], where: str | None =
     return schema(**built)
 
 
-def naming_file(
-    error: ConfigurationError, path: Path | str | None, build_alone: Callable[[], object]
-) -> ConfigurationError:
-    """Return an error of settings, with the file's name before it where the file by itself has the same.
+def name_file(error: ConfigurationError, path: Path | str | None, build_alone: Callable[[], object]) -> None:
+    """Put the file's name before an error of settings, where the file by itself has the same.
 
     Args:
         error: what was wrong with the settings of the file and those that were given.
@@ -253,13 +251,12 @@ def naming_file(
         build_alone: builds the same from the file's settings alone.
     """
     if path is None:
-        return error
+        return
     try:
         build_alone()
     except ConfigurationError as alone:
         if str(alone) == str(error):
-            return ConfigurationError(f"{path}: {error}")
-    return error
+            error.args = (f"{path}: {error}",)
 
 
 def _word_for(content: Any) -> str:

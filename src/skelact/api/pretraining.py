@@ -19,7 +19,7 @@ from skelact.configuration import (
     checked_arguments,
     flatten,
     merge,
-    naming_file,
+    name_file,
     nested,
     read_table,
     refuse_two_values,
@@ -250,9 +250,8 @@ def compose(
             f"{config}: {error.name} has no effect beside the other settings; remove it there"
         ) from error
     except ConfigurationError as error:
-        raise naming_file(
-            error, config, lambda: find_method(method).run(size, {**file, **needed}, flat=is_flat)
-        ) from error
+        name_file(error, config, lambda: find_method(method).run(size, {**file, **needed}, flat=is_flat))
+        raise
 
 
 def _are_flat(folders: Sequence[str]) -> bool:

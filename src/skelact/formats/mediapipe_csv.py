@@ -46,7 +46,7 @@ where one was not found."""
 
 _FIELDS = {"x": 0, "y": 1, "z": 2, **dict.fromkeys(("v", "vis", "visibility", "score", "confidence"), 3)}
 _LANDMARKS = ("landmark", "landmark_name", "landmark_id", "landmark_index", "joint", "keypoint", "name")
-_VIDEOS = ("video", "video_id", "video_name", "file", "filename", "clip", "recording")
+_VIDEOS = ("video", "video_id", "video_name", "clip", "recording")
 _NOTHING = ("", "nan", "none", "null")
 
 

@@ -33,7 +33,7 @@ SUFFIX = ".pose"
 COMPONENTS_LEFT_OUT = "components of points beside the body (hands, face), left out"
 MULTIPLIED = "world landmarks multiplied by the image's size, as pose-format writes them, divided by it"
 _WORLD = "WORLD"
-_FAR = 10.0  # metres from between the hips where no joint is
+_FAR = 10.0  # metres from between the hips; where most joints are beyond it, they are pixels
 _VERSIONS = (0.0, 0.1, 0.2)
 
 
@@ -80,7 +80,8 @@ def read_pose(
         raise UnusableRecordingError(MALFORMED, file, "", detail)
     span = slice(start, start + len(chosen.points))
     positions = points[:, :, span, :num_coordinates].transpose(1, 0, 2, 3)
-    is_multiplied = num_coordinates == 3 and min(size) > 0 and np.nanmax(np.abs(positions[..., :2])) > _FAR
+    places = np.abs(points[:, :, span, :2])[confidence[:, :, span] > 0]
+    is_multiplied = num_coordinates == 3 and min(size) > 0 and places.size and np.nanmedian(places) > _FAR
     if is_multiplied:
         positions = positions / np.array([size[1], size[0], 1], np.float32)
     sequence = sequence_of_points(

@@ -284,6 +284,10 @@ def test_a_table_of_several_videos_is_refused_not_taken_for_people_side_by_side(
         read_csv("a.csv", data)
     one = data.replace(b"\nb,", b"\na,")
     assert len(read_csv("a.csv", one)[0][None]) == 6
+    images = "\n".join(
+        [",".join(["file", *names]), *(f"{n}.jpg," + ",".join(["0.5"] * 66) for n in range(3))]
+    )
+    assert read_csv("a.csv", images.encode())[1] == {0, 1, 2}, "a picture a frame is one video"
 
 
 @pytest.mark.parametrize("has_types", [False, True])

@@ -12,8 +12,8 @@ from skelact.configuration import (
     Table,
     instantiate,
     merge,
+    name_file,
     named_config,
-    naming_file,
     read_config,
     refuse_two_values,
     refuse_without_effect,
@@ -65,7 +65,8 @@ def training_settings(
     try:
         settings = instantiate(schema, merge(shipped, given), where)
     except ConfigurationError as error:
-        raise naming_file(error, config, lambda: instantiate(schema, merge(shipped, file), where)) from error
+        name_file(error, config, lambda: instantiate(schema, merge(shipped, file), where))
+        raise
     refuse_without_effect(settings, given, shipped)
     return settings
 
