@@ -136,6 +136,8 @@ def compare(expected: tuple[Floats, Floats | None], found: tuple[Floats, Floats 
 
 def to_onnx(network: PositionsToProbabilities) -> Any:
     """Return the ONNX model of a network; recordings, people and frames are free."""
+    from onnxscript.optimizer import fold_constants, remove_unused_nodes
+
     settings = network.clips.settings
     encoder = network.encoder.config
     shape = (2, 3, settings.num_frames + 5, network.clips.topology.num_joints, encoder.num_coordinates)
@@ -155,10 +157,13 @@ def to_onnx(network: PositionsToProbabilities) -> Any:
                 output_names=[PROBABILITIES, DISTANCE],
                 dynamic_shapes={POSITIONS: free},
                 verbose=False,
+                optimize=False,  # takes half as long again, and the runtime does it when it reads the file
             )
     finally:
         logger.setLevel(level)
     assert program is not None
+    fold_constants(program.model)  # transposed weights above all, which eight bits need as constants
+    remove_unused_nodes(program.model)
     proto = program.model_proto
     for node in proto.graph.node:  # they hold the paths of the source
         node.ClearField("metadata_props")
