@@ -31,7 +31,10 @@ def test_fast_linear_and_retrieval(on_data, tiny_run, capsys):
     assert main(["evaluate", "linear-fast", *on_data]) == 2
     assert "give one strength" in capsys.readouterr().err
     assert main(["evaluate", "linear-fast", *other_view, "--crops", "1"]) == 0
-    assert "logistic regression, l2" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "logistic regression, l2" in told.out
+    assert "trained on xsub, and so with" in told.err
+    assert "(without their labels); pre-train with --protocol xview to keep them unseen" in told.err
     _, result = the_result(tiny_run, "linear-fast")
     assert result["config"]["crops"] == 1
     assert str(result["metrics"]["l2"]) in result["metrics"]["held_out_accuracy"]

@@ -26,7 +26,8 @@ from skelact.models.backbone import Backbone, frozen
 from skelact.store.protocols import Split
 from skelact.training.randomness import generator_for
 
-ENOUGH_WORSE = 0.02  # held-out accuracy below the best at which weaker strengths are no longer tried
+ENOUGH_WORSE = 0.02
+"""Held-out accuracy below the best at which weaker strengths are no longer tried, where that is no chance."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +129,12 @@ def fit_chosen(
     strengths = sorted(config.l2, reverse=True)
     if len(strengths) > 1:
         is_held = hold_out(labels, config.held_out, config.seed)
+        # of few sequences one more or less is much: two standard errors of a share, the largest there are
+        enough = max(ENOUGH_WORSE, float(is_held.sum()) ** -0.5)
         for classifier in path(~is_held, strengths):
             held = evaluate_scores(classifier(features[0, is_held]), labels[is_held], num_classes)
             accuracy[classifier.l2] = held.top1 if config.balance == "none" else held.mean_class_accuracy
-            if accuracy[classifier.l2] < max(accuracy.values()) - ENOUGH_WORSE:
+            if accuracy[classifier.l2] < max(accuracy.values()) - enough:
                 break
     best = max(accuracy, key=lambda l2: (accuracy[l2], l2)) if accuracy else strengths[0]
     # again from strong to weak, for a start near the end

@@ -350,7 +350,7 @@ def _train(
     pretrained = begin.pretrained.fitted(store.topology)
     pretrained.check(store)
     if begin.trained:
-        warn_of_seen(pretrained.card, store)
+        warn_of_seen(pretrained.card, store, protocol, sides)
     described = None if subset is None else subset.describe()
     method = pretrained.card["method"] if begin.trained else "untrained"
     about = {

@@ -107,7 +107,7 @@ class Evaluation:
         if untrained:
             pretrained = pretrained.untrained(seed)
         else:
-            warn_of_seen(model.card, store)
+            warn_of_seen(model.card, store, protocol, sides)
         pretrained.encoder.to(fabric.device)
         source = ClipSource(store, pretrained.clips, fabric.device)
         started = time.perf_counter()

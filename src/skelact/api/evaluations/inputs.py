@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from skelact.configuration import (
     PathLike,
     Table,
@@ -18,9 +20,9 @@ from skelact.configuration import (
     refuse_two_values,
     refuse_without_effect,
 )
-from skelact.errors import ConfigurationError, SkelactWarning
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.store.left_out import LeftOut
-from skelact.store.protocols import ALL, protocols_of
+from skelact.store.protocols import ALL, Split, protocols_of, training_side
 from skelact.store.store import Store
 
 Schema = TypeVar("Schema")
@@ -84,18 +86,41 @@ def read_left_out(path: PathLike | None, store: Store) -> LeftOut | None:
     return found
 
 
-def warn_of_seen(card: Mapping[str, Any], store: Store) -> None:
-    """Warn where an encoder was pre-trained with every sequence of a data set, those that test included."""
+def warn_of_seen(card: Mapping[str, Any], store: Store, protocol: str, sides: Split) -> None:
+    """Warn where a model learned from sequences that test it here.
+
+    Args:
+        card: of the model.
+        store: what it is tested on.
+        protocol: how that is split; the same one keeps its test side unseen.
+        sides: that split.
+    """
     config = card.get("config", {})
     protocols = config.get("protocol", ()) if isinstance(config, Mapping) else ()
+    protocols = [protocols] if isinstance(protocols, str) else list(protocols)
     names = str(card.get("data_set", "")).split("+")
-    of_each = list(protocols) * len(names) if len(protocols) == 1 else protocols
+    of_each = protocols * len(names) if len(protocols) == 1 else protocols
     if len(names) == 1 and not protocols_of(store.data_set) and card.get("data_hash") != store.content_hash:
         return  # another data set of one's own in the same format
-    if (store.data_set, ALL) in zip(names, of_each, strict=False):
-        warnings.warn(
-            f"the encoder was pre-trained with every sequence of {store.data_set}, also those that test it "
-            "(without their labels); pre-train with --protocol to keep them unseen",
-            SkelactWarning,
-            stacklevel=2,
+    learned = dict(zip(names, of_each, strict=False)).get(store.data_set)
+    if learned is None or learned == protocol:
+        return
+    with_labels = f"with{'' if 'class_names' in card else 'out'} their labels"
+    if learned == ALL:
+        told = f"pre-trained with every sequence of {store.data_set}, also those that test it ({with_labels})"
+    else:
+        try:
+            seen = int(np.isin(sides.test, training_side(store, learned).train).sum())
+        except (ConfigurationError, DataError):  # this store has no such protocol
+            return
+        if not seen:
+            return
+        told = (
+            f"trained on {learned}, and so with {seen} of the {len(sides.test)} sequences that test it "
+            f"({with_labels})"
         )
+    warnings.warn(
+        f"the encoder was {told}; pre-train with --protocol {protocol} to keep them unseen",
+        SkelactWarning,
+        stacklevel=2,
+    )

@@ -138,7 +138,8 @@ def linear_fast(
         fabric=subject.fabric,
         title="features",
     )
-    about = f"logistic regression, l2 {metrics.l2:g} of {len(settings.l2)} strengths, seed {settings.seed}"
+    tried = len(metrics.held_out_accuracy) or 1
+    about = f"logistic regression, l2 {metrics.l2:g} of {tried} strengths, seed {settings.seed}"
     lines = [about + subject.ways(pooling, balance)]
     if not metrics.converged:
         lines.append(f"  not converged after {settings.max_iterations} steps; try a larger --max-iterations")
