@@ -11,7 +11,7 @@ from skelact.files import checked
 from skelact.pretraining.identity import LEFT_OUT, digest, encoder_identity
 from skelact.results.schema import Sizes
 from skelact.results.statistics import MeanInterval, mean_interval
-from skelact.results.tables import ResultEntry, check_same_test, group
+from skelact.results.tables import ResultEntry, check_same_test, draws, group
 
 EVALUATIONS = ("semi", "supervised", "finetune")
 """Kinds of results that stand on one curve; finetune and supervised without a subset had all labels."""
@@ -124,7 +124,7 @@ def _points(entries: Sequence[ResultEntry]) -> tuple[CurvePoint, ...]:
                     f"{entry.path}: like {first.path} a result with {number} labelled sequences, but of "
                     "another kind; leave one of them out"
                 )
-        top1 = mean_interval([entry.main for entry in members])
+        top1 = mean_interval(draws(members, "top1"))
         points.append(CurvePoint(number, _share(first), top1))
     return tuple(points)
 

@@ -98,7 +98,7 @@ def render(methods: Sequence[Method], comparisons: Sequence[Comparison], style: 
 
 def _method_row(method: Method, measures: Sequence[str]) -> tuple[str, ...]:
     cells = [_interval(method.means[name]) if name in method.means else "-" for name in measures]
-    return (method.label, str(len(method.entries)), *cells)
+    return (method.label, str(method.num_seeds), *cells)
 
 
 def _difference_row(comparison: Comparison) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ def _csv(methods: Sequence[Method], comparisons: Sequence[Comparison]) -> str:
     for method in methods:
         numbers = {name: mean.mean for name, mean in method.means.items()}
         widths = {f"{name}_half_width": mean.half_width for name, mean in method.means.items()}
-        write(method, "", len(method.entries), {**numbers, **widths})
+        write(method, "", method.num_seeds, {**numbers, **widths})
     for comparison in comparisons:
         first, difference = comparison.first, comparison.difference
         main = next(iter(first.means))

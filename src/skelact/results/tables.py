@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -84,11 +84,16 @@ class Method:
     def __post_init__(self) -> None:
         all_measures = [entry.measures for entry in self.entries]
         means = {
-            name: mean_interval([100 * measures[name] for measures in all_measures])
+            name: mean_interval(draws(self.entries, name))
             for name in all_measures[0]
             if all(name in measures for measures in all_measures)
         }
         object.__setattr__(self, "means", means)
+
+    @property
+    def num_seeds(self) -> int:
+        """How many draws the intervals stand on."""
+        return next(iter(self.means.values())).num
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,27 @@ def _method(members: list[ResultEntry], groups: Sequence[list[ResultEntry]]) -> 
     return Method(first.table, printable(label), tuple(sorted(members, key=_by_seeds)))
 
 
+def draws(entries: Sequence[ResultEntry], measure: str) -> list[float]:
+    """Return a measure of what was drawn independently, in percent, from results that differ in seeds alone.
+
+    That is the mean over each encoder's results where several encoders have some: other seeds of an
+    evaluation, or other labels, say little of what another encoder would reach. Of one encoder it is each
+    result.
+    """
+    of_encoders: dict[Hashable, list[float]] = {}
+    for entry in entries:
+        of_encoders.setdefault(_drawn_with(entry), []).append(100 * entry.measures[measure])
+    values = list(of_encoders.values())
+    return values[0] if len(values) == 1 else [sum(each) / len(each) for each in values]
+
+
+def _drawn_with(entry: ResultEntry) -> Hashable:
+    """Return the seeds of the encoder behind a result: those of its training, or of its random weights."""
+    if "members" in entry.content["config"]:
+        return entry.seeds
+    return entry.seeds[2:] if entry.content["trained"] else entry.seeds[:1]
+
+
 def _by_seeds(entry: ResultEntry) -> list[tuple[bool, int, str]]:
     """Return what puts results into the order of their seeds: none, numbers, hashes of lists of labels."""
     return [
@@ -174,9 +200,8 @@ def compare(methods: Sequence[Method]) -> list[Comparison]:
     for first, second in combinations(methods, 2):
         if first.table != second.table or first.entries[0].data_hash != second.entries[0].data_hash:
             continue
-        difference = difference_over_seeds(
-            [entry.main for entry in first.entries], [entry.main for entry in second.entries]
-        )
+        measure = next(iter(first.entries[0].measures))
+        difference = difference_over_seeds(draws(first.entries, measure), draws(second.entries, measure))
         pairs = list(zip(first.entries, second.entries, strict=False))
         with_scores = [pair for pair in pairs if all(entry.scores is not None for entry in pair)]
         p = (

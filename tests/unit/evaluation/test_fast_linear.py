@@ -64,7 +64,7 @@ def test_the_strength_is_chosen_where_it_helps(clusters):
 
 
 def test_of_few_sequences_one_lucky_hit_does_not_end_the_search():
-    """Of 20 held out, one is 5 %: as much as the strongest was ahead by chance in features that are learned."""
+    """Of 20 held out, one is 5 %."""
     torch.manual_seed(5)
     labels = torch.arange(100) % 4
     features = torch.nn.functional.one_hot(labels, 4) + 0.8 * torch.randn(100, 4)

@@ -21,6 +21,7 @@ from skelact.results.files import (
     result_marks,
     write_result,
 )
+from skelact.results.statistics import mean_interval
 from skelact.results.tables import compare, group, read_entries
 from written_results import write_predictions
 
@@ -192,6 +193,28 @@ def test_seeds_are_grouped_and_settings_told_apart(tmp_path):
     assert len(pairs) == 3
     assert pairs[0].num_pairs == 2
     assert pairs[0].p == 1.0  # the same scores, seed by seed
+
+
+def test_seeds_of_an_evaluation_are_no_further_encoders(tmp_path):
+    """Nine results of two encoders are two draws: each encoder's results count as their mean."""
+
+    files = [
+        write(
+            tmp_path / f"{run}-{seed}",
+            config={"seed": seed},
+            model={"method": "mae", "config": {"training": {"seed": run}}},
+            table=scores(3 * run + seed),
+        )
+        for run in range(2)
+        for seed in range(3)
+    ]
+    (method,) = group(read_entries(files))
+    results = np.array([entry.main for entry in method.entries])
+    of_runs = [results[[entry.seeds[2] == run for entry in method.entries]].mean() for run in range(2)]
+    assert method.means["top1"] == mean_interval(of_runs)
+    assert method.num_seeds == 2
+    (alone,) = group(read_entries(files[:3]))
+    assert alone.num_seeds == 3
 
 
 def test_a_difference_over_sequences_is_found(tmp_path):

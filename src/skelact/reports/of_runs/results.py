@@ -117,7 +117,7 @@ class RunResults:
         for number, method in own:
             means = [method.means.get(name) for name in measures]
             cells = [None if mean is None else [mean.mean, mean.half_width] for mean in means]
-            rows.append({"method": number, "seeds": len(method.entries), "cells": cells})
+            rows.append({"method": number, "seeds": method.num_seeds, "cells": cells})
         place = {id(method): number for number, method in own}
         return {
             "title": f"{key[0]} {key[1]}, {key[2]}",
@@ -177,7 +177,7 @@ class RunResults:
             "label": method.label,
             "table": f"{method.table[0]} {method.table[1]}, {method.table[2]}",
             "runs": list(runs),
-            "seeds": len(method.entries),
+            "seeds": method.num_seeds,
             "classes": None,
             "judged": None,
         }
