@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from skelact.clips.settings import ClipSettings
+from skelact.clips.settings import AugmentationSettings, ClipSettings
 from skelact.clips.source import Clips, ClipSource, CropDraws, check_draws, sequence_numbers
 from skelact.errors import ConfigurationError, DataError, suggest
 from skelact.skeleton.topology import Topology
@@ -97,6 +97,28 @@ class MixedSource:
         if len(self.stores) == 1:
             return self.stores[0].content_hash
         return hashlib.sha256("".join(store.content_hash for store in self.stores).encode()).hexdigest()
+
+    def check_flips(self, settings: AugmentationSettings, option: str) -> None:
+        """Refuse flips along the axis that is up, as far as the stores say which that is.
+
+        Args:
+            settings: how clips of this source are augmented.
+            option: how these settings are called.
+
+        Raises:
+            ConfigurationError: people would stand on their heads; the message names the remedy.
+        """
+        for store in self.stores if settings.flip else ():
+            up = store.up or ("y" if store.num_coordinates == 2 else None)
+            if self.settings.view != "camera":
+                up = "y"  # which they make it
+            if up is not None and settings.flip_axis == "xyz".index(up[-1]):
+                side = store.num_coordinates - 1 if up[-1] == "x" else 0
+                raise ConfigurationError(
+                    f"{store.where}: {up[-1]} is up and {option}.flip_axis {settings.flip_axis} flips along "
+                    "it, which turns people upside down; give the coordinate to the side, as in "
+                    f"{option}.flip_axis {side}"
+                )
 
     def names(self, indices: Indices) -> list[str]:
         """Return what sequences are called in their stores, with the store's folder if there are several."""

@@ -116,7 +116,7 @@ class AugmentationSettings:
     flip_probability: float = 0.5
     """Share of clips that are flipped."""
     flip_axis: int = 0
-    """Coordinate whose sign a flip changes: the one to the side, 0 in camera coordinates."""
+    """Coordinate whose sign a flip changes: the one to the side, 0 unless x is up."""
     rotation: bool = True
     """Turn clips about the origin, most about one axis drawn at random."""
     rotation_main: float = 30.0

@@ -7,24 +7,23 @@ import pytest
 import torch
 
 from skelact.clips.mixture import MixedSource
-from skelact.clips.settings import ClipSettings
+from skelact.clips.settings import AugmentationSettings, ClipSettings
 from skelact.clips.source import ClipSource, CropDraws, draw_crops
 from skelact.errors import ConfigurationError, DataError
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import KINECT_20, NTU_25
+from skelact.skeleton.view import Axis
 from skelact.store.store import Store
 from skelact.store.writer import StoreWriter
 
 SETTINGS = ClipSettings(num_frames=16)
 
 
-def make_store(
-    path: Path, *, num: int = 3, classes: str = "ca", missing: bool = False, flat: bool = False
-) -> Store:
+def make_store(path: Path, *, missing: bool = False, flat: bool = False, up: Axis | None = None) -> Store:
     random = np.random.default_rng(5)
     num_coordinates = 2 if flat else 3
     with StoreWriter(
-        path, data_set="other", topology=NTU_25, class_names=["c", "a"], fps=None, options={}
+        path, data_set="other", topology=NTU_25, class_names=["c", "a"], fps=None, options={}, up=up
     ) as writer:
         for number in range(3):
             positions = random.normal(size=(1, 20, 25, num_coordinates)).astype(np.float32)
@@ -130,6 +129,32 @@ def test_what_does_not_mix_is_refused(small_store: Store, tmp_path: Path) -> Non
     flat = ClipSource(make_store(tmp_path / "flat", flat=True), still)
     with pytest.raises(DataError, match="positions are 2-D"):
         MixedSource([ClipSource(small_store, still), flat])
+
+
+@pytest.mark.parametrize(
+    ("up", "view", "flat", "refused"),
+    [
+        ("x", "camera", False, {0: 2}),
+        ("-y", "camera", False, {1: 0}),
+        (None, "camera", False, {}),
+        ("x", "upright", False, {1: 0}),
+        ("x", "camera", True, {0: 1}),
+        (None, "camera", True, {1: 0}),
+    ],
+)
+def test_nobody_is_flipped_upside_down(
+    tmp_path: Path, up: Axis | None, view: str, flat: bool, refused: dict[int, int]
+) -> None:
+    store = make_store(tmp_path / "store", flat=flat, up=up)
+    source = MixedSource([ClipSource(store, ClipSettings(num_frames=16, rotation=0, view=view))])
+    source.check_flips(AugmentationSettings(flip=False, flip_axis=next(iter(refused), 0)), "--o")
+    for axis in range(store.num_coordinates):
+        settings = AugmentationSettings(flip_axis=axis)
+        if axis in refused:
+            with pytest.raises(ConfigurationError, match=rf"upside down.* --o.flip_axis {refused[axis]}$"):
+                source.check_flips(settings, "--o")
+        else:
+            source.check_flips(settings, "--o")
 
 
 @pytest.mark.parametrize("indices", [[], [0.5], [[1]], [True]])

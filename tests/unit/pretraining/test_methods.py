@@ -108,6 +108,15 @@ def test_paths_may_be_strings_and_models_come_back(method, store, tmp_path):
         load_model(str(tmp_path / "run"))
 
 
+@pytest.mark.parametrize(("method", "table"), [("stjd-cl", "contrast"), ("slim", "distil")])
+def test_flips_along_the_vertical_are_refused(method, table, store, tmp_path):
+    own = {"data": [str(store.path)], "protocol": ["xsub"], table: {"augmentation": {"flip_axis": 1}}}
+    config = find_method(method).run("tiny", own)
+    with pytest.raises(ConfigurationError, match=rf"y is up and --{table}\.augmentation\.flip_axis 1"):
+        pretrain(config, tmp_path / "run", title="")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("size", ["tiny", "small", "base"])
 @pytest.mark.parametrize("name", sorted(methods()))
 def test_no_model_is_claimed_to_be_larger_than_it_is(name, size):

@@ -45,9 +45,13 @@ class ContrastiveTask:
     Args:
         model: the model.
         source: makes clips of joint positions; other streams are made of the augmented clips.
+
+    Raises:
+        ConfigurationError: flips along the axis that is up in the clips.
     """
 
     def __init__(self, model: ContrastiveModel, source: MixedSource) -> None:
+        source.check_flips(model.config.augmentation, "--contrast.augmentation")
         self.model, self.source = model, source
         settings = source.settings
         joints = source.stores[0].array("joints").shape[1:]
