@@ -60,7 +60,7 @@ LINES = tuple(
     evaluate detection --run @run --data @long --protocol xsub
     evaluate one-shot --run @run --data @store --novel [reading,clapping]
     evaluate transfer --run @run --data @second --protocol xsub --out @new --epochs 1
-    evaluate ensemble --runs @linear @linear --evaluation linear-fast --out @new
+    evaluate ensemble --runs @given/first/{SCORED} @given/second/{SCORED} --out @new
     demo --quick --sequences 62 --seeds 1 --epochs 1 --linear-epochs 1 --out @new
     reproduce @suite.yaml --stores @stores --out @new --only */mamp/*
     reproduce @suite.yaml --stores @stores --out @new --dry-run

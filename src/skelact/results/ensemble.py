@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from skelact.errors import ConfigurationError, DataError
@@ -23,12 +24,13 @@ from skelact.results.files import (
     read_with_scores,
     with_identity,
 )
+from skelact.results.folds import mean_of_folds, without_tables
 from skelact.results.schema import Accuracies, Sizes
 
 MOST_WEIGHT = 1e6
 """Largest weight of a result in a sum."""
-SAME = ("evaluation", "data_hash", "protocol")
-"""What all results of an ensemble have in common; their test sequences besides."""
+SAME = ("evaluation", "data_hash", "protocol", "num_train")
+"""What all results of an ensemble have in common; their labelled and their test sequences besides."""
 DESCRIBES = ("evaluation", "trained", "model", "config", "subset", IDENTITY, SEEDS)
 """What an ensemble's result keeps of its members': all that says what they are results of."""
 
@@ -42,19 +44,27 @@ class Member:
     scores: SequenceScores
 
 
-def find_member(run: Path, evaluation: str) -> Member:
+def find_member(run: Path, evaluation: str | None = None) -> Member:
     """Return the result that ``run`` stands for: a result file, or the only one of its kind in a run folder.
 
     Args:
         run: a result file or a run folder.
-        evaluation: in a run folder, the kind of result that is wanted, e.g. linear.
+        evaluation: the kind of result that is wanted, e.g. linear; None: of a file its own, in a run folder
+            linear.
 
     Raises:
         DataError: the file cannot be read or has no scores, or the folder has no such result.
-        ConfigurationError: the folder has several.
+        ConfigurationError: the folder has several, or the file is of another kind.
     """
     if run.is_file():
-        return _member(run)
+        member = _member(run)
+        if evaluation not in (None, member.content["evaluation"]):
+            raise ConfigurationError(
+                f"{run}: a result of {member.content['evaluation']}, but --evaluation is {evaluation}; "
+                "leave --evaluation out, or give results of it"
+            )
+        return member
+    evaluation = evaluation or "linear"
     found = []
     for path in sorted((run / FOLDER).glob("*.json")):
         content = read_result(path)
@@ -90,7 +100,7 @@ def combine(members: Sequence[Member], weights: Sequence[float] | None = None) -
 
     Raises:
         ConfigurationError: fewer than two members, other than one weight for each, a weight that is not
-            positive, or results that do not belong together.
+            positive, a result given twice, or results that do not belong together.
         DataError: results of different test sequences, or with several tables of scores.
     """
     if len(members) < 2:
@@ -102,8 +112,16 @@ def combine(members: Sequence[Member], weights: Sequence[float] | None = None) -
             "results"
         )
     first = members[0]
+    by_scores: dict[str, Path] = {}
     for member in members:
         _check_same(first, member)
+        checksum = member.content["scores"]["sha256"]
+        if checksum in by_scores:
+            raise ConfigurationError(
+                f"{member.path}: the same scores as {by_scores[checksum]}; give each result once, "
+                "with --weights where one counts more"
+            )
+        by_scores[checksum] = member.path
     total = sum(
         weight * torch.from_numpy(member.scores.scores[""]).double()
         for weight, member in zip(weights, members, strict=True)
@@ -124,11 +142,58 @@ def _check_same(first: Member, member: Member) -> None:
             raise ConfigurationError(
                 f"{member.path}: {key} is {other}, but {ours} in {first.path}; evaluate both alike"
             )
-    if member.scores.names != first.scores.names or (member.scores.labels != first.scores.labels).any():
+    if _labelled(member) != _labelled(first):
+        raise ConfigurationError(
+            f"{member.path}: learned from other labels than {first.path}; evaluate both with one --subset"
+        )
+    if (
+        _fold_sizes(member) != _fold_sizes(first)
+        or member.scores.names != first.scores.names
+        or (member.scores.labels != first.scores.labels).any()
+    ):
         raise DataError(f"{member.path}: other test sequences than in {first.path}; evaluate both alike")
     shapes = [each.scores.scores[""].shape for each in (first, member)]
     if shapes[0] != shapes[1]:
         raise DataError(f"{member.path}: scores of shape {shapes[1]}, but {shapes[0]} in {first.path}")
+
+
+def _labelled(member: Member) -> str | None:
+    """Return the hash of the sequences that had labels; None where all of the training side had."""
+    subset = member.content.get("subset")
+    return None if subset is None else str(subset["hash"])
+
+
+def _fold_sizes(member: Member) -> list[int]:
+    """Return how many test sequences each fold has, in the order of the scores; none without folds.
+
+    Raises:
+        DataError: together they have others than there are scores.
+    """
+    sizes = [fold["num_test"] for fold in member.content.get("folds", [])]
+    if sizes and sum(sizes) != len(member.scores.labels):
+        raise DataError(
+            f"{member.path}: its folds have {sum(sizes)} test sequences, but there are scores of "
+            f"{len(member.scores.labels)}; the file is damaged, evaluate again"
+        )
+    return sizes
+
+
+def _numbers(member: Member, metrics: ClassificationMetrics) -> dict[str, Any]:
+    """Return the metrics of a result of a member's test sequences; over folds means, and each fold's."""
+    if not (sizes := _fold_sizes(member)):
+        return {"metrics": metrics.to_dict()}
+    ends = np.cumsum(sizes)[:-1]
+    parts = zip(np.split(metrics.scores, ends), np.split(metrics.labels, ends), strict=True)
+    numbers = [
+        evaluate_scores(torch.from_numpy(scores), torch.from_numpy(labels), scores.shape[1]).to_dict()
+        for scores, labels in parts
+    ]
+    told = ("protocol", "num_train", "num_test")
+    folds = [
+        {**{key: fold[key] for key in told if key in fold}, "metrics": without_tables(of_fold)}
+        for fold, of_fold in zip(member.content["folds"], numbers, strict=True)
+    ]
+    return {"metrics": mean_of_folds(metrics, numbers), "folds": folds}
 
 
 def ensemble_result(
@@ -159,7 +224,7 @@ def ensemble_result(
                 for member in members
             ],
         },
-        "metrics": metrics.to_dict(),
+        **_numbers(members[0], metrics),
         **computed(seconds),
     }
     return with_identity(content)

@@ -55,7 +55,7 @@ def join_folds(protocol: str, paths: Sequence[Path], folder: Path) -> tuple[Path
         for key in scores[0].scores
     }
     numbers = {
-        key: _metrics(metrics, [fold["metrics"][key] if key else fold["metrics"] for fold in folds])
+        key: mean_of_folds(metrics, [fold["metrics"][key] if key else fold["metrics"] for fold in folds])
         for key, metrics in pooled.items()
     }
     seeds = [fold[SEEDS] for fold in folds]
@@ -77,7 +77,13 @@ def join_folds(protocol: str, paths: Sequence[Path], folder: Path) -> tuple[Path
     return write_result(folder, content, names, pooled), content
 
 
-def _metrics(pooled: ClassificationMetrics, folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def mean_of_folds(pooled: ClassificationMetrics, folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the numbers of a result over folds: means and ``spread``, by class those of all sequences.
+
+    Args:
+        pooled: the metrics of the test sequences of all folds.
+        folds: each fold's numbers.
+    """
     columns = {key: [fold[key] for fold in folds] for key in AVERAGED if key in folds[0]}
     return {
         **pooled.to_dict(),

@@ -65,6 +65,12 @@ class ScoresFile(Struct):
     sha256: str
 
 
+class Fold(Struct):
+    """What a result over several folds says of one."""
+
+    num_test: Count
+
+
 class ResultFile(Struct):
     """A result file, but for its numbers."""
 
@@ -82,6 +88,7 @@ class ResultFile(Struct):
     subset: Subset | UnsetType | None = UNSET
     left_out: LeftOutTable | UnsetType = UNSET
     scores: ScoresFile | UnsetType = UNSET
+    folds: list[Fold] | UnsetType = UNSET
     seconds: float | UnsetType = UNSET
     identity: str | UnsetType = UNSET
     seeds: list[int | str | None] | UnsetType = UNSET

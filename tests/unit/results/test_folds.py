@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import skelact
 from skelact.errors import DataError
 from skelact.pretraining.identity import IDENTITY, SEEDS
 from skelact.results.ensemble import combine, ensemble_result, find_member
@@ -66,14 +67,26 @@ def test_tables_show_mean_and_spread_and_group_seeds(tmp_path: Path) -> None:
 
 def test_two_of_them_make_an_ensemble(tmp_path: Path) -> None:
     paths = []
-    for name, predicted in (("a", [0, 1]), ("b", [0, 0])):
-        folds = [fold(tmp_path / name, number, [0, 1], predicted) for number in (1, 2)]
+    for name, predicted in (("a", [0, 1, 1]), ("b", [0, 1, 0])):
+        folds = [
+            fold(tmp_path / name, 1, [0, 1, 1], predicted),  # the sum: 3 of 3
+            fold(tmp_path / name, 2, [1], [0]),  # 0 of 1
+        ]
         paths.append(join_folds("folds", folds, tmp_path / name / "all")[0])
     members = [find_member(path, "linear") for path in paths]
-    metrics = combine(members)
-    content = ensemble_result(members, [1.0, 1.0], metrics, 0.0)
+    content = ensemble_result(members, [2.0, 1.0], combine(members, [2.0, 1.0]), 0.0)
     assert (content["protocol"], content["num_train"], content["num_test"]) == ("folds", 200, 4)
-    assert metrics.num_sequences == 4
+    assert content["metrics"]["top1"] == 0.5, "the mean over folds, as of the members"
+    assert content["metrics"]["spread"]["top1"] == pytest.approx(np.std([1, 0], ddof=1))
+    assert content["metrics"]["num_sequences"] == 4
+    assert [each["metrics"]["top1"] for each in content["folds"]] == [1, 0]
+    printed = skelact.evaluate("ensemble", paths, out=tmp_path / "sum", weights=[2, 1])
+    assert "top-1  50.0 ± 70.7 %" in printed.text
+    damaged = json.loads(paths[1].read_text())
+    damaged["folds"][0]["num_test"] = 4
+    paths[1].write_text(json.dumps(damaged))
+    with pytest.raises(DataError, match="its folds have 5 test sequences, but there are scores of 4"):
+        combine([members[0], find_member(paths[1])])
 
 
 def test_several_seeds_in_one(tmp_path: Path) -> None:

@@ -156,14 +156,31 @@ def test_a_damaged_spread_is_named(tmp_path):
         ({"data_hash": "other"}, "data_hash is other, but abc"),
         ({"protocol": "xview"}, "protocol is xview"),
         ({"evaluation": "finetune"}, "evaluation is finetune"),
+        ({"num_train": 6}, "num_train is 6, but 5"),
+        ({"subset": {"num_sequences": 5, "share": 0.1, "seed": 1, "hash": "b"}}, "learned from other labels"),
         ({"names": NAMES[::-1]}, "other test sequences"),
     ],
 )
 def test_results_that_do_not_belong_together_are_refused(tmp_path, changes, message):
     first = find_member(write(tmp_path / "a"), "linear")
-    second = find_member(write(tmp_path / "b", 1, **changes), "linear")
+    second = find_member(write(tmp_path / "b", 1, **changes))
     with pytest.raises((ConfigurationError, DataError), match=message):
         combine([first, second])
+
+
+def test_a_result_counts_once(tmp_path):
+    one, same = (find_member(write(tmp_path / name)) for name in "ab")
+    with pytest.raises(ConfigurationError, match=r"b/.*: the same scores as .*a/.*; give each result once"):
+        combine([one, same])
+    with pytest.raises(ConfigurationError, match="the same scores"):
+        combine([one, one])
+
+
+def test_a_file_is_of_the_evaluation_that_is_asked_for(tmp_path):
+    path = write(tmp_path, evaluation="ridge")
+    assert find_member(path).path == find_member(path, "ridge").path == path
+    with pytest.raises(ConfigurationError, match="a result of ridge, but --evaluation is finetune"):
+        find_member(path, "finetune")
 
 
 def test_a_folder_must_have_one_result(tmp_path):

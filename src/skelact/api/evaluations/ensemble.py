@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from skelact.api.evaluations.result import Result, accuracy_lines
+from skelact.api.evaluations.result import Result, accuracy_lines, mean_line
 from skelact.api.model import Model, Run
 from skelact.configuration import Option, PathLike, checked_arguments
 
@@ -17,7 +17,7 @@ def ensemble(
     runs: Annotated[Sequence[Run], Option(str, words=True)],
     *,
     out: PathLike,
-    evaluation: str = "linear",
+    evaluation: str | None = None,
     weights: list[float] | None = None,
 ) -> Result:
     """Add up the class scores of several evaluated runs, such as joint, bone and motion streams.
@@ -25,7 +25,7 @@ def ensemble(
     Args:
         runs: run folders that were evaluated, or result files
         out: folder for the result
-        evaluation: in run folders, of which evaluation
+        evaluation: of which evaluation (default: linear in run folders)
         weights: one for each run; default: 1 each
 
     Raises:
@@ -45,4 +45,6 @@ def ensemble(
     for factor, member in zip(factors, members, strict=True):
         top1 = 100 * member.content["metrics"]["top1"]
         lines.append(f"  {factor:g} x top-1 {top1:5.1f} %  {describe_member(member)}  {member.path}")
-    return Result(path, content, "\n".join([*lines, *accuracy_lines(metrics), f"  {path}"]))
+    over_folds = "spread" in content["metrics"]
+    lines += [f"  {mean_line(content['metrics'])}"] if over_folds else accuracy_lines(metrics)
+    return Result(path, content, "\n".join([*lines, f"  {path}"]))

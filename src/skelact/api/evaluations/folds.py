@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from skelact.api.evaluations.inputs import read_left_out
-from skelact.api.evaluations.result import Result
+from skelact.api.evaluations.result import Result, mean_line
 from skelact.api.model import Model, as_model
 from skelact.configuration import read_table
 from skelact.errors import ConfigurationError, SkelactWarning
@@ -101,7 +101,7 @@ def _each(
         numbers = _fold_line(f"{fold.name:<{width}}  {f'{first}: ' if first else ''}", each)
         lines.append(f"{numbers}   {_tested(store, fold, each)}")
     for name, metrics in variants.items():
-        lines.append(f"  {f'{name}: ' if name else ''}{_mean(metrics)}")
+        lines.append(f"  {f'{name}: ' if name else ''}{mean_line(metrics)}")
     return Result(path, content, "\n".join([*lines, f"  {path}"]))
 
 
@@ -125,15 +125,6 @@ def _tested(store: Store, fold: Protocol, result: Result) -> str:
     words = [str(value) if names is None else names[value] for value in values.tolist()]
     more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
     return f"{result.content['num_test']:,} of {fold.attribute} {', '.join(words[:_SHOWN])}{more}"
-
-
-def _mean(metrics: Mapping[str, Any]) -> str:
-    """Return mean and spread over the folds in one line."""
-    parts = [
-        f"{title} {100 * metrics[key]:5.1f} ± {100 * metrics['spread'][key]:.1f} %"
-        for key, title in (("top1", "top-1"), ("mean_class_accuracy", "mean of classes"))
-    ]
-    return f"{'   '.join(parts)}   (mean and standard deviation of the folds)"
 
 
 def _warn_of_seen(model: Model, store: Store, folds: tuple[Protocol, ...]) -> None:

@@ -68,3 +68,12 @@ def accuracy_lines(metrics: ClassificationMetrics) -> list[str]:
         f"  top-1 {100 * metrics.top1:5.1f} %   mean of classes {100 * metrics.mean_class_accuracy:5.1f} %",
         f"  top-5 {100 * metrics.top5:5.1f} %",
     ]
+
+
+def mean_line(metrics: Mapping[str, Any]) -> str:
+    """Return mean and spread over the folds in one line."""
+    parts = [
+        f"{title} {100 * metrics[key]:5.1f} ± {100 * metrics['spread'][key]:.1f} %"
+        for key, title in (("top1", "top-1"), ("mean_class_accuracy", "mean of classes"))
+    ]
+    return f"{'   '.join(parts)}   (mean and standard deviation of the folds)"
