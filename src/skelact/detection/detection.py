@@ -25,7 +25,7 @@ from skelact.detection.metrics import Detection, DetectionMetrics, score_detecti
 from skelact.detection.segments import Segments, find_segments
 from skelact.detection.settings import DetectionConfig
 from skelact.detection.windows import frame_features
-from skelact.errors import DataError
+from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.features import in_batches
 from skelact.evaluation.linear_layer import LinearLayer
 from skelact.formats.intervals import FILE_NAME, ActionInterval, read_intervals
@@ -102,15 +102,16 @@ def read_truth(store: Store, recordings: Indices) -> DetectionTruth:
 def frame_labels(intervals: Iterable[ActionInterval], num_frames: int, background: int) -> Indices:
     """Return the (T,) label of every frame of a recording.
 
-    A frame of several actions has the label of the one that starts last.
+    A frame of several actions has the label of the one that starts last; of those that start together, of the
+    shortest.
 
     Args:
-        intervals: the recording's actions, by start.
+        intervals: the recording's actions.
         num_frames: frames T of the recording.
         background: label of frames of no action.
     """
     labels = np.full(num_frames, background, np.int64)
-    for interval in intervals:
+    for interval in sorted(intervals, key=lambda one: (one.start, -one.end)):
         labels[interval.start : interval.end] = interval.action
     return labels
 
@@ -185,9 +186,15 @@ def evaluate_detection(
         title: what the progress line on a terminal calls it; none without a title.
 
     Raises:
+        ConfigurationError: windows are not to be centred, and the stream does not know the origin.
         DataError: a store of trimmed actions, a recording without actions, a feature that is not finite, or
             frames too few or too much alike to learn from.
     """
+    if not config.windows.centred and source.settings.stream != "joint":
+        raise ConfigurationError(
+            f"--windows.centred false has no effect on the stream {source.settings.stream}, which does not "
+            "know the origin; leave it out"
+        )
     train, test = read_truth(source.store, split.train), read_truth(source.store, split.test)
     background = len(source.store.class_names)
     frames, labels = _frames_to_learn(source, train, background, config)

@@ -21,7 +21,7 @@ class WindowConfig:
     """Frames from one window to the next. The last ends with the recording."""
     centred: bool = True
     """Move each window's origin to the first body's centre joint in the first frame, as that of trimmed
-    sequences is. Without effect on the streams of bones and motion, which do not know the origin."""
+    sequences is. Streams of bones and motion do not know the origin; there false is refused."""
 
     def __post_init__(self) -> None:
         for name in ("length", "stride"):
@@ -51,7 +51,7 @@ class LayerConfig:
     l2: tuple[float, ...] = (1e-1, 1e-2, 1e-3, 1e-4)
     """Strengths of the regularisation to choose from."""
     held_out: float = 0.2
-    """Share of the training recordings on which the strength is chosen."""
+    """Share of the training recordings on which the strength is chosen; with one strength none is held out."""
     max_iterations: int = 300
     """Steps of L-BFGS for each strength."""
     tolerance: float = 1e-5
@@ -72,6 +72,10 @@ class LayerConfig:
                 )
         if not self.tolerance > 0:
             raise ConfigurationError(f"layer.tolerance is {self.tolerance}, expected more than 0")
+
+    def without_effect(self) -> set[str]:
+        """Return the settings that do nothing beside the others."""
+        return {"held_out"} if len(set(self.l2)) == 1 else set()
 
 
 @dataclass(frozen=True)

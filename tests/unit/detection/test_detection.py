@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import skelact
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
 from skelact.detection.detection import evaluate_detection, frame_labels, read_truth
@@ -34,6 +35,8 @@ def source(untrimmed_store: Store) -> ClipSource:
 def test_labels_of_frames() -> None:
     intervals = [ActionInterval("a", 1, 2, 6), ActionInterval("a", 0, 4, 5), ActionInterval("a", 3, 8, 99)]
     assert frame_labels(intervals, 10, 7).tolist() == [7, 7, 1, 1, 0, 1, 7, 7, 3, 3]
+    together = [ActionInterval("a", 0, 2, 4), ActionInterval("a", 1, 2, 6)]
+    assert frame_labels(together, 7, 9).tolist() == [9, 9, 0, 0, 1, 1, 9]
 
 
 def test_the_truth_of_one_side(untrimmed_store: Store) -> None:
@@ -80,6 +83,16 @@ def test_classes_that_were_never_shown_are_named(source: ClipSource, encoder: Sk
     tested = {each.action for each in read_truth(store, sides.test).all_intervals}
     assert set(result.never_learned) == tested - actions[few]
     assert {found.action for found in result.metrics.detections} <= actions[few]
+
+
+def test_settings_that_do_nothing_are_refused(untrimmed_store: Store, encoder: SkeletonEncoder) -> None:
+    layer = {"l2": [0.01], "held_out": 0.3}
+    with pytest.raises(ConfigurationError, match=r"--layer\.held_out has no effect"):
+        skelact.evaluate("detection", "no run", untrimmed_store, "xsub", layer=layer)
+    bones = ClipSource(untrimmed_store, ClipSettings(num_frames=16, stream="bone"))
+    config = replace(CONFIG, windows=WindowConfig(centred=False))
+    with pytest.raises(ConfigurationError, match=r"--windows\.centred false .* stream bone"):
+        evaluate_detection(encoder, bones, split(untrimmed_store, "xsub"), config)
 
 
 def test_a_negative_seed_is_refused() -> None:

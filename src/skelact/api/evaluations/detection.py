@@ -8,7 +8,14 @@ from typing import Annotated, Unpack
 from skelact.api.evaluations.frozen import Evaluation, FrozenOptions
 from skelact.api.evaluations.result import Result
 from skelact.api.model import Run
-from skelact.configuration import Fields, Option, Table, checked_arguments, instantiate
+from skelact.configuration import (
+    Fields,
+    Option,
+    Table,
+    checked_arguments,
+    instantiate,
+    refuse_without_effect,
+)
 from skelact.detection.settings import DetectionConfig, LayerConfig, SegmentConfig, WindowConfig
 from skelact.store.protocols import split
 from skelact.store.store import Data, as_store
@@ -50,6 +57,7 @@ def detection(
         instantiate(SegmentConfig, segments or {}, "segments"),
         options.get("seed", 0),
     )
+    refuse_without_effect(settings, {"layer": layer or {}}, {})
     store = as_store(data)
     subject = Evaluation.frozen(run, store, protocol, options, split(store, protocol))
     found = evaluate_detection(
