@@ -25,6 +25,11 @@ def test_a_share_of_the_places_gets_more_than_one_half(share):
     assert (mask.flatten(1).argsort(1) == change.flatten(1).argsort(1)).all()
 
 
+def test_a_whole_number_of_places_is_not_rounded_up():
+    change = torch.rand(1, 1, 1, 25)
+    assert int((prime_mask(change, everywhere(change), share=0.6) > 0.5).sum()) == 15
+
+
 def test_the_border_lies_halfway_and_the_temperature_is_in_mean_changes():
     change = torch.tensor([0.0, 1.0, 3.0, 4.0]).view(1, 1, 2, 2)
     mask = prime_mask(change, everywhere(change), share=0.5, tau=0.25).flatten()

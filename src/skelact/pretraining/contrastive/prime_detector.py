@@ -154,7 +154,9 @@ def prime_mask(
     else:
         assert share is not None  # one of the two is given
         ordered = values.masked_fill(~is_counted, -1).sort(1, descending=True).values
-        last = (num * share).ceil().long().clamp(max=num) - 1  # place of the last that is prime
+        # the small subtrahend keeps a whole number that the product made too large by rounding
+        wanted = (num.double() * share - 1e-9).ceil().long()
+        last = wanted.clamp(min=1).minimum(num) - 1  # place of the last that is prime
         following = (last + 1).clamp(max=num - 1)
         border = (ordered.gather(1, last) + ordered.gather(1, following)) / 2
         scale = values.sum(1, keepdim=True) / num
