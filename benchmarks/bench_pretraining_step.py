@@ -78,7 +78,8 @@ class PlainModel(MaskedModel):
             x = block(x)
         visible = decoder.embed(encoder.norm(x))
         masked = decoder.mask_token.expand(*selection.hidden.shape, -1)
-        place = selection.restore.unsqueeze(-1).expand(-1, -1, visible.shape[-1])
+        restore = torch.cat([selection.keep, selection.hidden], 1).argsort(1)
+        place = restore.unsqueeze(-1).expand(-1, -1, visible.shape[-1])
         x = torch.cat([visible, masked], 1).gather(1, place) + decoder.positions()
         for block in decoder.blocks:
             x = block(x)

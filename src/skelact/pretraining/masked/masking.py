@@ -30,11 +30,6 @@ class Selection(NamedTuple):
         mask = torch.ones(len(self.keep), num_tokens, dtype=torch.bool, device=self.keep.device)
         return mask.scatter(1, self.keep, False)
 
-    @property
-    def restore(self) -> Tensor:
-        """(B, L) place of every token in the concatenation of kept and hidden ones."""
-        return torch.cat([self.keep, self.hidden], 1).argsort(1)
-
 
 def mask_logits(signal: Tensor, tau: float) -> Tensor:
     """Return (B, L) logits of being hidden from a (B, T', V) signal, relative to each body's largest."""
