@@ -23,7 +23,9 @@ class RetrievalMetrics(ClassificationMetrics):
     """Accuracies of the class nearest, and how early all the right answers come.
 
     A class's score is the cosine of its nearest training sequence: top-1 is the share of queries whose
-    nearest sequence is of their class (recall at 1).
+    nearest sequence is of their class (recall at 1). Of classes whose nearest are equally near the first
+    counts, as in every classification; in the average precision equal cosines count in the training side's
+    order.
     """
 
     mean_average_precision: float
