@@ -21,9 +21,10 @@ START = 0.5
 class LearnedDensity(nn.Module):
     """Density change of joints, with a learned bandwidth a joint.
 
-    It sees differences between joints alone, so moving the whole body changes nothing, and joints keep their
-    identity: nothing runs along the joint index. Positions are measured in the body's size (the root mean
-    square distance of its joints from their centre over the clip), so units do not matter.
+    It sees differences between joints alone, so where a clip's body stands changes nothing, and joints keep
+    their identity: nothing runs along the joint index. Positions are measured in the size of the clip's body
+    (the root mean square distance of the joints in all frames from their one mean place), so units do not
+    matter; a body that walks has a larger size than one that stays.
 
     Args:
         num_joints: joints V.
