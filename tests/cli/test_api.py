@@ -81,8 +81,14 @@ def test_training_a_classifier_leaves_a_run_folder_and_the_models_encoder_as_it_
 ):
     before = model.embed_store(store_path, [0, 1], title="")
     result = skelact.evaluate(
-        "semi", model, store_path, "xsub", out=tmp_path / "semi", count=31, epochs=1, hidden_width=8
+        *("semi", model, store_path, "xsub"),
+        out=tmp_path / "semi",
+        count=31,
+        epochs=1,
+        hidden_width=8,
+        training={"batch_size": 16},
     )
+    assert "an epoch takes 16 of these 31" in result.text
     assert result.path.is_relative_to(tmp_path / "semi")
     assert result.content["subset"]["num_sequences"] == 31
     np.testing.assert_array_equal(model.embed_store(store_path, [0, 1], title=""), before)

@@ -51,7 +51,7 @@ class LayerConfig:
     l2: tuple[float, ...] = (1e-1, 1e-2, 1e-3, 1e-4)
     """Strengths of the regularisation to choose from."""
     held_out: float = 0.2
-    """Share of the training recordings on which the strength is chosen; with one strength none is held out."""
+    """Share of the training recordings on which the strength is chosen; with one, none is held out."""
     max_iterations: int = 300
     """Steps of L-BFGS for each strength."""
     tolerance: float = 1e-5

@@ -79,6 +79,23 @@ def build_classifier(pretrained: Pretrained, num_classes: int, config: FinetuneC
     return Classifier(encoder, head)
 
 
+def left_over(num: int, batch_size: int) -> list[str]:
+    """Return a line that tells what every epoch leaves out; none where that is up to a tenth.
+
+    Args:
+        num: sequences that train.
+        batch_size: sequences of a batch.
+    """
+    lost = num % batch_size if num > batch_size else 0
+    if 10 * lost <= num:
+        return []
+    fits = num // -(-num // batch_size)
+    return [
+        f"  an epoch takes {num - lost} of these {num}, in whole batches of {batch_size}; "
+        f"with --training.batch_size {fits} it takes {num // fits * fits}"
+    ]
+
+
 def finetune(
     pretrained: Pretrained,
     source: ClipSource,

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource, draw_crops
 from skelact.errors import ConfigurationError, DataError
-from skelact.evaluation.finetune import build_classifier, classify, finetune, scores_of
+from skelact.evaluation.finetune import build_classifier, classify, finetune, left_over, scores_of
 from skelact.evaluation.linear import ClassifierTask, TestMonitor
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.models.encoder import SkeletonEncoder
@@ -119,6 +119,14 @@ def test_labels_and_test_sequences_must_be_there(source, tmp_path):
 def test_settings_out_of_range_are_named(wrong):
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         FinetuneConfig(**wrong)
+
+
+def test_what_whole_batches_leave_out_is_told():
+    assert left_over(95, 48) == [
+        "  an epoch takes 48 of these 95, in whole batches of 48; with --training.batch_size 47 it takes 94"
+    ]
+    for num in (10, 48, 96, 100, 480):
+        assert left_over(num, 48) == []
 
 
 def test_the_first_of_equally_good_epochs_is_the_best():

@@ -336,6 +336,7 @@ def _train(
     """
     from skelact.clips.source import ClipSource
     from skelact.evaluation.finetune import finetune as fit
+    from skelact.evaluation.finetune import left_over
     from skelact.results.files import FOLDER, result, result_name, write_result
     from skelact.training.devices import make_fabric
 
@@ -397,6 +398,7 @@ def _train(
         f"{method} on {store.data_set} {protocol}: "
         f"{len(sides.train)} {side}, {len(sides.test)} test sequences",
         *sides.line(),
+        *left_over(len(sides.train), config.training.batch_size),
         f"{evaluation}, last of {config.training.epochs} epochs, seed {config.training.seed}",
         *accuracy_lines(metrics),
         f"  best epoch by test data, not a result: {best.epoch} with top-1 {100 * best.top1:.1f} %",
