@@ -45,6 +45,26 @@ def test_fast_linear_and_retrieval(on_data, tiny_run, capsys):
     assert result["device"]
 
 
+def test_ridge_of_few_labels_with_and_without_the_others(on_data, tiny_run, capsys):
+    ridge = ["evaluate", "ridge", *on_data[:-1], "xview", "--l2", "0.1"]
+    assert main([*ridge, "--count", "20", "--unlabelled"]) == 2  # of 60 classes
+    assert "expected at least one a class" in capsys.readouterr().err
+    found = []
+    for way in ([], ["--unlabelled"]):
+        assert main([*ridge, "--share", "0.9", *way]) == 0
+        out = capsys.readouterr().out
+        assert ("without a label taught as well" in out) == bool(way)
+        path = Path(out.splitlines()[-1].strip())
+        found.append(json.loads(path.read_text()))
+        assert ("unlabelled" in path.name) == bool(way)
+    few, along = found
+    assert few["subset"] == along["subset"]
+    assert few["subset"]["num_sequences"] == few["num_train"] < 60
+    assert few["identity"] != along["identity"]
+    assert main([*ridge, "--unlabelled"]) == 2
+    assert "--unlabelled has no effect: every training sequence keeps its label" in capsys.readouterr().err
+
+
 def test_one_shot_says_what_the_encoder_may_have_seen(tiny_run, store_path, capsys):
     arguments = ["evaluate", "one-shot", "--run", str(tiny_run), "--data", str(store_path)]
     assert main(arguments) == 2

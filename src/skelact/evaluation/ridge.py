@@ -9,6 +9,7 @@ Source: Hoerl and Kennard, Technometrics 12, 1970; as a classifier, scikit-learn
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,16 +22,19 @@ from torch import Tensor
 
 from skelact.clips.source import ClipSource
 from skelact.errors import DataError
-from skelact.evaluation.features import check_labels, extract_sides
+from skelact.evaluation.features import check_labels, extract_features, extract_sides
 from skelact.evaluation.folds import Folds, make_folds
 from skelact.evaluation.linear_layer import LayerMetrics, LinearLayer, check_learnable, standardising
 from skelact.evaluation.metrics import evaluate_scores
 from skelact.evaluation.settings import RidgeConfig
 from skelact.models.backbone import Backbone
-from skelact.store.protocols import Split
+from skelact.store.protocols import Indices, Split
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric  # which takes its time to load
+
+ROUNDS = 10
+"""In which sequences without a label come to learn along."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ def evaluate_ridge(
     config: RidgeConfig,
     people: Mapping[str, npt.NDArray[Any]],
     *,
+    unlabelled: Indices | None = None,
     fabric: Fabric | None = None,
     title: str = "",
 ) -> RidgeMetrics:
@@ -64,6 +69,8 @@ def evaluate_ridge(
         config: strengths and pooling.
         people: (all sequences of the store,) numbers that tell who was recorded, -1 where unknown, by their
             names; the strength is chosen on people held out where they are known.
+        unlabelled: (U,) sequences that teach without their labels, see :func:`fit_with_unlabelled`; the
+            strength is chosen without them.
         fabric: the processes that share the clips; default: this one does all. Each fits the same classifier.
         title: what the progress line on a terminal calls it; none without a title.
 
@@ -81,7 +88,13 @@ def evaluate_ridge(
     folds = make_folds(labels.numpy(), own)
     accuracy = held_out_accuracy(train, labels, num_classes, config.l2, folds) if len(config.l2) > 1 else {}
     best = max(accuracy, key=lambda l2: (accuracy[l2], l2)) if accuracy else config.l2[0]
-    (layer,) = fit_ridge(train, labels, num_classes, [best])
+    if unlabelled is None:
+        (layer,) = fit_ridge(train, labels, num_classes, [best])
+    else:
+        others, _ = extract_features(
+            encoder, source, unlabelled, fabric=fabric, title=title, pooling=config.pooling
+        )
+        layer = fit_with_unlabelled(train, labels, others, num_classes, best)
     metrics = evaluate_scores(layer(test), test_labels, num_classes)
     return RidgeMetrics(**vars(metrics), l2=best, held_out_accuracy=accuracy, folds=folds.rule)
 
@@ -137,3 +150,38 @@ def fit_ridge(
         solved = axes @ (seen / (values.clamp(min=0) + l2)[:, None])
         weight = (x.T @ solved / width if wide else solved).T
         yield LinearLayer(weight.to(features).contiguous(), rule_out, mean, scale, l2)
+
+
+def fit_with_unlabelled(
+    features: Tensor, labels: Tensor, others: Tensor, num_classes: int, l2: float
+) -> LinearLayer:
+    """Fit a layer to sequences with labels, and to others with the labels that it gives them itself.
+
+    In each of ten rounds more of the others learn along: of each class those that the last round's layer is
+    surest of, up to a tenth of the class's even share in the first round and all of it in the last. The even
+    share keeps one class from taking the others over; so it suits classes of about the same size.
+
+    Source: self-training, Scudder, IEEE Trans. Inf. Theory 11, 1965; in rounds, as the easiest first,
+    Cascante-Bonilla et al., AAAI 2021.
+
+    Args:
+        features: (N, D) float32.
+        labels: (N,) classes in [0, K).
+        others: (U, D) features of sequences without a label.
+        num_classes: number of classes K; those without an example are given to none of the others.
+        l2: strength of the regularisation.
+    """
+    share = len(others) / len(torch.unique(labels))
+    (layer,) = fit_ridge(features, labels, num_classes, [l2])
+    for done in range(1, ROUNDS + 1):
+        sure, given = layer(others).max(1)
+        most = math.ceil(share * done / ROUNDS)
+        chosen = torch.cat(
+            [
+                places[sure[places].argsort(descending=True, stable=True)[:most]]
+                for places in ((given == label).nonzero()[:, 0] for label in range(num_classes))
+            ]
+        )
+        joined = torch.cat([features, others[chosen]])
+        (layer,) = fit_ridge(joined, torch.cat([labels, given[chosen]]), num_classes, [l2])
+    return layer

@@ -82,6 +82,9 @@ class RidgeConfig:
     """Strengths of the regularisation to choose from, see :func:`skelact.evaluation.ridge.fit_ridge`."""
     pooling: Pooling = "moments"
     """What stands side by side in what the layer sees."""
+    unlabelled: bool = False
+    """Whether training sequences without a label teach as well, see
+    :func:`skelact.evaluation.ridge.fit_with_unlabelled`."""
     seed: int = 0
     """Decides the weights of an untrained encoder."""
 

@@ -275,11 +275,15 @@ def _settings_ending(content: Mapping[str, Any]) -> str:
     return f"settings-{digest(told)[:8]}"
 
 
+_TOLD = {"standardise": "standardised", "unlabelled": "unlabelled"}
+"""Settings that are on or off, as the names of files tell those that are on."""
+
+
 def _ways(content: Mapping[str, Any]) -> list[str]:
-    """Return pooling, balance, standardising, view and length of clips, where they are not the usual ones."""
+    """Return pooling, balance, switches of the evaluation, view and length of clips, where not usual."""
     config = content["config"]
     ways = [config.get("pooling", "mean"), f"balance-{config.get('balance', 'none')}"]
-    ways += ["standardised"] if config.get("standardise") else []
+    ways += [way for key, way in _TOLD.items() if config.get(key)]
     usual = (RidgeConfig.pooling if content["evaluation"] == "ridge" else "mean", "balance-none")
     made, learned = (table.get("clips", {}) for table in (config, content["model"].get("config", {})))
     if made and learned and made.get("view", "camera") != learned.get("view", "camera"):

@@ -9,7 +9,7 @@ from skelact.clips.settings import ClipSettings
 from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.evaluation.folds import make_folds
-from skelact.evaluation.ridge import evaluate_ridge, fit_ridge, held_out_accuracy
+from skelact.evaluation.ridge import evaluate_ridge, fit_ridge, fit_with_unlabelled, held_out_accuracy
 from skelact.evaluation.settings import RidgeConfig
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.sizes import EncoderConfig
@@ -49,6 +49,25 @@ def test_the_strength_is_chosen_on_people_who_were_held_out():
     of_recordings = held_out_accuracy(features, labels, 3, strengths, by_recording)
     assert of_people[3.0] > of_people[1e-4]
     assert of_recordings[1e-4] > of_people[1e-4] + 0.1  # who is known is recognised by habits
+
+
+def test_sequences_without_a_label_teach_along():
+    """Two clouds in ten directions: two examples of each do not say where they lie, the others do."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(200) % 2
+    features = torch.randn(200, 10, generator=generator)
+    features[:, :2] += 4 * torch.nn.functional.one_hot(labels, 2)
+    few, others, asked = slice(0, 4), slice(4, 100), slice(100, None)
+
+    def accuracy(layer):
+        return (layer(features[asked]).argmax(1) == labels[asked]).float().mean()
+
+    (alone,) = fit_ridge(features[few], labels[few], 3, [0.1])
+    helped = fit_with_unlabelled(features[few], labels[few], features[others], 3, 0.1)
+    assert accuracy(helped) > accuracy(alone) + 0.1
+    assert (helped(features)[:, 2] == -torch.inf).all()  # a class without an example is given to nobody
+    nobody = fit_with_unlabelled(features[few], labels[few], features[:0], 3, 0.1)
+    torch.testing.assert_close(nobody(features), alone(features))
 
 
 def test_what_cannot_be_fitted_is_told(small_store):

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
 from skelact.api.evaluations.folds import over_folds
-from skelact.api.evaluations.inputs import read_left_out, training_settings, warn_of_seen
+from skelact.api.evaluations.inputs import (
+    LabelOptions,
+    choose_labelled,
+    read_left_out,
+    training_settings,
+    warn_of_seen,
+)
 from skelact.api.evaluations.result import Result, accuracy_lines
 from skelact.api.model import Run, as_model
 from skelact.clips.settings import IN_THE_PLANE, ClipSettings
@@ -19,9 +25,8 @@ from skelact.evaluation.settings import Balance, FinetuneConfig, SupervisedConfi
 from skelact.files import sha256
 from skelact.models.sizes import MaskedSizes
 from skelact.pretraining.identity import LEFT_OUT
-from skelact.store.protocols import Split, labelled, split, without
+from skelact.store.protocols import labelled, split, without
 from skelact.store.store import Data, Store, as_store
-from skelact.store.subsets import Subset, draw_subset, read_subset
 from skelact.training.config import Resume, TrainingConfig
 
 if TYPE_CHECKING:
@@ -61,17 +66,8 @@ class ClassifierOptions(TypedDict, total=False):
     """how long and how fast"""
 
 
-class SubsetOptions(ClassifierOptions, total=False):
+class SubsetOptions(ClassifierOptions, LabelOptions, total=False):
     """Which training sequences keep their labels, beside :class:`ClassifierOptions`."""
-
-    share: float
-    """labelled share of the training side, e.g. 0.01"""
-    count: int
-    """labelled sequences, instead of a share"""
-    subset: PathLike
-    """file that lists the labelled sequences, one a line"""
-    subset_seed: int
-    """decides which are drawn; default: --seed"""
 
 
 @dataclass(frozen=True)
@@ -286,34 +282,6 @@ def _load_start(run: Run, untrained: bool, seed: int) -> StartingEncoder:
     return StartingEncoder(pretrained, {"run": str(folder), "run_weights": sha256(folder / WEIGHTS)})
 
 
-def _subset(
-    options: Mapping[str, Any], store: Store, protocol: str, sides: Split, seed: int
-) -> Subset | None:
-    """Return the labelled sequences that the options ask for, or None where none of them is given.
-
-    Raises:
-        ConfigurationError: more than one way to choose, or a seed with nothing to draw.
-    """
-    ways = [name for name in ("share", "count", "subset") if options.get(name) is not None]
-    if len(ways) > 1:
-        raise ConfigurationError(f"--{ways[0]} and --{ways[1]} both choose the labelled sequences; give one")
-    if options.get("subset_seed") is not None and ways not in (["share"], ["count"]):
-        raise ConfigurationError("--subset-seed decides a draw; give --share or --count with it")
-    if not ways:
-        return None
-    if options.get("subset") is not None:
-        return read_subset(Path(options["subset"]), store, sides.train)
-    drawn_by = options.get("subset_seed")
-    return draw_subset(
-        store,
-        protocol,
-        sides.train,
-        share=options.get("share"),
-        count=options.get("count"),
-        seed=seed if drawn_by is None else drawn_by,
-    )
-
-
 def _train(
     evaluation: str,
     config: FinetuneConfig,
@@ -344,7 +312,7 @@ def _train(
     store, folder = as_store(data), Path(out)
     left_out = read_left_out(options.get("without"), store)
     sides, seed = without(store, labelled(store, split(store, protocol)), left_out), config.training.seed
-    subset = _subset(options, store, protocol, sides, seed)
+    subset = choose_labelled(options, store, protocol, sides, seed)
     if subset is not None:
         sides = replace(sides, train=subset.indices)
     begin = start(store)

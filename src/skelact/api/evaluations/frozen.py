@@ -17,6 +17,7 @@ from skelact.models.sizes import Pooling
 from skelact.skeleton.view import View
 from skelact.store.protocols import Split, labelled, split, without
 from skelact.store.store import Data, Store, as_store
+from skelact.store.subsets import Subset
 from skelact.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Evaluation:
     source: ClipSource
     fabric: Fabric
     started: float
+    subset: Subset | None = None
+    """The training sequences that keep their labels, where not all do."""
 
     @classmethod
     def of(
@@ -188,6 +191,7 @@ class Evaluation:
             metrics=numbers,
             seconds=time.perf_counter() - self.started,
             device=self.fabric.device,
+            subset=None if self.subset is None else self.subset.describe(),
             class_names=class_names,
         )
         if self.is_first_process:
@@ -196,9 +200,10 @@ class Evaluation:
         else:
             path = self.model.results / FOLDER / f"{result_name(content)}.json"
         method = self.model.name if self.trained else "untrained"
+        side = "training" if self.subset is None else f"labelled ({100 * self.subset.share:.3g} %)"
         default = (
             f"{method} on {self.store.data_set} {self.protocol}: "
-            f"{len(self.split.train)} training, {len(self.split.test)} test sequences"
+            f"{len(self.split.train)} {side}, {len(self.split.test)} test sequences"
         )
         return Result(path, content, "\n".join([head or default, *self.split.line(), *lines, f"  {path}"]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.store.left_out import LeftOut
 from skelact.store.protocols import ALL, Split, protocols_of, training_side
 from skelact.store.store import Store
+from skelact.store.subsets import Subset, draw_subset, read_subset
 
 Schema = TypeVar("Schema")
 
@@ -84,6 +85,47 @@ def read_left_out(path: PathLike | None, store: Store) -> LeftOut | None:
     found = LeftOut.read(path)
     found.check([store])
     return found
+
+
+class LabelOptions(TypedDict, total=False):
+    """Which training sequences keep their labels."""
+
+    share: float
+    """labelled share of the training side, e.g. 0.01"""
+    count: int
+    """labelled sequences, instead of a share"""
+    subset: PathLike
+    """file that lists the labelled sequences, one a line"""
+    subset_seed: int
+    """decides which are drawn; default: --seed"""
+
+
+def choose_labelled(
+    options: Mapping[str, Any], store: Store, protocol: str, sides: Split, seed: int
+) -> Subset | None:
+    """Return the labelled sequences that the options ask for, or None where none of them is given.
+
+    Raises:
+        ConfigurationError: more than one way to choose, or a seed with nothing to draw.
+    """
+    ways = [name for name in ("share", "count", "subset") if options.get(name) is not None]
+    if len(ways) > 1:
+        raise ConfigurationError(f"--{ways[0]} and --{ways[1]} both choose the labelled sequences; give one")
+    if options.get("subset_seed") is not None and ways not in (["share"], ["count"]):
+        raise ConfigurationError("--subset-seed decides a draw; give --share or --count with it")
+    if not ways:
+        return None
+    if options.get("subset") is not None:
+        return read_subset(Path(options["subset"]), store, sides.train)
+    drawn_by = options.get("subset_seed")
+    return draw_subset(
+        store,
+        protocol,
+        sides.train,
+        share=options.get("share"),
+        count=options.get("count"),
+        seed=seed if drawn_by is None else drawn_by,
+    )
 
 
 def warn_of_seen(card: Mapping[str, Any], store: Store, protocol: str, sides: Split) -> None:

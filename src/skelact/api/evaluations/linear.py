@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Literal, Unpack
+
+import numpy as np
 
 from skelact.api.evaluations.folds import over_folds
 from skelact.api.evaluations.frozen import Evaluation, FrozenOptions
-from skelact.api.evaluations.inputs import training_settings
+from skelact.api.evaluations.inputs import LabelOptions, choose_labelled, read_left_out, training_settings
 from skelact.api.evaluations.result import Result, accuracy_lines
 from skelact.api.model import Run
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
+from skelact.errors import ConfigurationError
 from skelact.evaluation.settings import Balance, FastLinearConfig, LinearConfig, RidgeConfig
 from skelact.models.sizes import Pooling
-from skelact.store.store import Data
+from skelact.store.protocols import Indices, labelled, split, without
+from skelact.store.store import Data, as_store
 from skelact.training.config import TrainingConfig
+
+
+class FewLabelOptions(FrozenOptions, LabelOptions, total=False):
+    """Which training sequences keep their labels, beside :class:`FrozenOptions`."""
+
 
 # nothing is kept on disk between epochs, and the layer that is trained is too small to compile
 _WITHOUT_EFFECT = ("checkpoint_every", "keep_checkpoints", "tensorboard", "compile")
@@ -155,7 +164,8 @@ def ridge(
     *,
     l2: list[float] = list(RidgeConfig.l2),  # noqa: B006
     pooling: Pooling = RidgeConfig.pooling,
-    **options: Unpack[FrozenOptions],
+    unlabelled: bool = False,
+    **options: Unpack[FewLabelOptions],
 ) -> Result:
     """Fit a linear layer by ridge regression to frozen features that are computed once.
 
@@ -169,21 +179,24 @@ def ridge(
         protocol: protocol, e.g. xsub, or one of several folds, e.g. by-subject
         l2: strengths of the regularisation to choose from
         pooling: what stands side by side in an embedding: joints, their moments, bodies or both
+        unlabelled: training sequences whose label is not known, or not kept, teach as well: in ten rounds
+            ever more of them learn along, each as what the layer takes it for
 
     Raises:
-        ConfigurationError, DataError: as of :func:`linear`.
+        ConfigurationError, DataError: as of :func:`linear`; or every training sequence keeps its label.
     """
     from skelact.evaluation.folds import people_of
     from skelact.evaluation.ridge import evaluate_ridge
 
-    settings = RidgeConfig(l2, pooling, options.get("seed", 0))
-    subject = Evaluation.frozen(run, data, protocol, options)
+    settings = RidgeConfig(l2, pooling, unlabelled, options.get("seed", 0))
+    subject, others = _with_few_labels(run, data, protocol, options, unlabelled)
     metrics = evaluate_ridge(
         subject.pretrained.encoder,
         subject.source,
         subject.split,
         settings,
         people_of(subject.store),
+        unlabelled=others,
         fabric=subject.fabric,
         title="features",
     )
@@ -191,5 +204,36 @@ def ridge(
     if metrics.held_out_accuracy:
         held_out = 100 * metrics.held_out_accuracy[metrics.l2]
         about += f" of {len(settings.l2)} strengths ({metrics.folds}: {held_out:.1f} %)"
+    if others is not None:
+        about += f", {len(others):,} without a label taught as well"
     lines = [about + subject.ways(pooling), *accuracy_lines(metrics)]
     return subject.write("ridge", asdict(settings), metrics, lines)
+
+
+def _with_few_labels(
+    run: Run, data: Data, protocol: str, options: FewLabelOptions, unlabelled: bool
+) -> tuple[Evaluation, Indices | None]:
+    """Return what is evaluated, and the training sequences that teach without a label, if they do.
+
+    Raises:
+        ConfigurationError: none is without.
+    """
+    store = as_store(data)
+    found = split(store, protocol)
+    sides = labelled(store, found, warn=not unlabelled)
+    if unlabelled:
+        sides = replace(sides, num_unlabelled=(0, sides.num_unlabelled[1]))
+    subject = Evaluation.frozen(run, store, protocol, options, sides)
+    subset = choose_labelled(options, store, protocol, subject.split, options.get("seed", 0))
+    if subset is not None:
+        subject = replace(subject, split=replace(subject.split, train=subset.indices), subset=subset)
+    if not unlabelled:
+        return subject, None
+    left_out = read_left_out(options.get("without"), store)
+    others = np.setdiff1d(without(store, found, left_out).train, subject.split.train)
+    if not len(others):
+        raise ConfigurationError(
+            "--unlabelled has no effect: every training sequence keeps its label; --share, --count or "
+            "--subset says which do"
+        )
+    return subject, others
