@@ -111,11 +111,14 @@ def ground(tmp_path_factory):
         density = ("--density", "learned") if name == "learned" else ()
         sizes = ("--method", method, "--size", "tiny", *few, *density)
         command("pretrain", *data, *sizes, "--out", folder / "runs" / name)
-        if name in ("masked", "mae"):
+        if name in ("masked", "mae", "learned"):
             command("evaluate", "linear", "--run", folder / "runs" / name, *side, "--epochs", 1)
+        if name in ("masked", "mae"):
             command("evaluate", "knn", "--run", folder / "runs" / name, *side)
     start = ("--run", folder / "runs" / "masked")
-    command("evaluate", "finetune", *start, *side, *few, "--out", folder / "runs" / "finetune")
+    for name, run in (("finetune", "masked"), ("finetune-b", "mae")):
+        tuned = folder / "runs" / name
+        command("evaluate", "finetune", "--run", folder / "runs" / run, *side, *few, "--out", tuned)
     command("evaluate", "semi", *start, *side, *few, "--count", 31, "--out", folder / "runs" / "semi")
     scratch = ("--size", "tiny", "--out", folder / "runs" / "scratch")
     command("evaluate", "supervised", *side, *few, *scratch)
@@ -131,8 +134,15 @@ def kind_of_store(name):
 def kind_of_run(name):
     if "bandai" in name:
         return "bandai"
-    kinds = {"mae": "mae", "cl": "contrastive", "finetune": "finetune", "semi": "semi", "scratch": "scratch"}
-    kinds |= {"learned": "learned", "runs/a": "msr"}
+    kinds = {
+        "runs/b-finetune": "finetune-b",
+        "mae": "mae",
+        "cl": "contrastive",
+        "finetune": "finetune",
+        "semi": "semi",
+        "scratch": "scratch",
+    }
+    kinds |= {"learned": "learned", "runs/a": "msr", "runs/bone": "mae", "runs/motion": "learned"}
     kind = next(
         (kind for part, kind in kinds.items() if part in name.removeprefix("runs/msr-action3d")), "masked"
     )
