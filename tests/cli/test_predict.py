@@ -338,6 +338,20 @@ def test_names_in_wide_letters_stand_in_columns(model, store_path, tmp_path, cap
     assert wide.index(guess) + 2 == narrow.index(guess)  # two letters take two columns each
 
 
+def test_files_of_one_name_are_told_once_by_their_paths_in_order(model, tmp_path, store_path, capsys):
+    one = json.dumps(pose(skelact.Store.open(store_path).sequence(0).positions[:1]))
+    files = [f"{kind}/{person}/0.json" for kind in ("bow", "wave") for person in ("p0", "p1")]
+    for name in files:
+        (tmp_path / "asked" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "asked" / name).write_text(one)
+    assert main(["predict", str(model), str(tmp_path / "asked"), "--top", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()[::2]
+    assert [line.split("  ")[0] for line in lines] == [str(tmp_path / "asked" / name) for name in files]
+    assert main(["predict", str(model), str(tmp_path / "asked"), "--csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["recording"] for row in rows] == [name.removesuffix(".json") for name in files]
+
+
 def test_other_skeletons_are_converted_or_refused(model, store_path, tmp_path, capsys):
     main(["data", "convert", str(store_path), str(tmp_path / "kinect"), "--topology", "kinect-20"])
     main(["data", "convert", str(store_path), str(tmp_path / "flat"), "--topology", "coco-17"])

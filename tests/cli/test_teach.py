@@ -180,7 +180,9 @@ def test_classes_may_have_names_with_signs_that_are_not_printed(tiny_run, tmp_pa
         for each in range(2):
             pose(tmp_path / "gestures" / name, f"{number}-{each}", frames(10 * number + each), "ntu-25")
     made = skelact.teach(tmp_path / "gestures", out=tmp_path / "model", from_=tiny_run)
-    assert "--up says it\nnote        such options are those of 'skelact data prepare'" in made.text
+    assert "note        nothing tells which axis is up" in made.text
+    assert "--up of 'skelact data prepare' says it\n" in made.text
+    assert made.text.count("skelact data prepare") == 1, "no hint where no option is named"
     assert sorted(made.model.classes) == ["rest", r"s\u200bit", "wave"]
     # what teaching said of the axis that is up is no news
     assert skelact.predict(made.model, [tmp_path / "gestures" / "wave" / "0-0.json"]).notes == []

@@ -90,7 +90,7 @@ class Predictions:
 
     def _table(self) -> str:
         names = [
-            file if Path(file).stem == one.recording or file == STANDARD_INPUT else f"{file}: {one.recording}"
+            file if file == STANDARD_INPUT or _is_called(file, one.recording) else f"{file}: {one.recording}"
             for file, one in self.found
         ]
         width = max(map(width_of, names), default=0)
@@ -109,6 +109,12 @@ class Predictions:
                 lines += [f"{'':<{width}}  {each}" for each in one.explanation.sentences(one.fps)]
         lines += [f"written to {self.annotated}"] * (self.annotated is not None)
         return "\n".join(lines)
+
+
+def _is_called(file: str, recording: str) -> bool:
+    """Tell whether a recording has the name of its file, or the end of its path where several have that."""
+    whole = file.removesuffix(Path(file).suffix)
+    return Path(file).stem == recording or whole == recording or whole.endswith(f"/{recording}")
 
 
 def _cell(text: str) -> str:
@@ -188,8 +194,6 @@ def predict(
         raise ConfigurationError("--csv has no room for what --explain tells; give --json instead")
     if save_annotated is not None:
         _check_annotated(save_annotated, files)
-    from skelact.api.reading import OPTIONS_ARE, names_option
-
     asked = as_taught(model)
     _ = asked.recogniser  # a model without classes is told before anything is read
     found: list[tuple[str, Prediction]] = []
@@ -221,15 +225,13 @@ def predict(
         except SkelactError as error:
             tell(str(error))
             continue
-        found += told
+        found += sorted(told, key=lambda each: Path(each[0]).parts)
         for each in remarks:
             note(each, name)
         for each in refused:
             tell(each)
     written = Path(save_annotated) if save_annotated is not None and found else None
     form = "json" if json else "csv" if csv else "table"
-    if any(map(names_option, notes)):
-        note(OPTIONS_ARE)
     return Predictions(found, problems, form, written, list(notes.values()))
 
 

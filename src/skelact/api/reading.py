@@ -14,7 +14,7 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.formats.archives import raw_files
 from skelact.formats.class_folders import have_class_folders
 from skelact.formats.exclusions import Exclusion
-from skelact.formats.known import AUTO, find_data_set, find_out
+from skelact.formats.known import AUTO, data_sets, find_data_set, find_out
 from skelact.models.fitting import Taker, check_store, other_coordinates
 from skelact.progress import progress
 from skelact.recognition.description import Preparation
@@ -31,8 +31,8 @@ from skelact.store.store import Data, Store, as_store
 _NOT_AGAIN = ("class_names", "body_order", "first_label")
 """Settings of a preparation that do not change what recordings without a class look like."""
 
-
-OPTIONS_ARE = "such options are those of 'skelact data prepare', whose store is taken as well"
+_OF_EVERY_PREPARATION = ("up", "unit", "resample")
+_COMMAND = "of 'skelact data prepare'"
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,12 @@ def readable(
         yield found
 
 
-def names_option(text: str) -> bool:
-    """Return whether a text tells of an option of a preparation, as ``--up``."""
-    return re.search(r"(^|[ (])--(?!clips\b)[a-z]", text) is not None
+def of_preparation(text: str) -> str:
+    """Return a text whose first option of a preparation, as ``--up``, tells which command takes it."""
+    names = {*_OF_EVERY_PREPARATION, *(name for known in data_sets().values() for name in known.settings)}
+    options = "|".join(sorted(name.replace("_", "-") for name in names))
+    value = r"(?: (?:[\d.]+|[A-Z]+|cm|mm|m|px|image)\b)?"
+    return re.sub(rf"(?:^|(?<=[ (]))--(?:{options})\b(?![-.]){value}", rf"\g<0> {_COMMAND}", text, count=1)
 
 
 def _missing(source: Topology, target: Topology) -> tuple[str, ...]:
@@ -157,8 +160,9 @@ def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparatio
                 on_progress=lambda now: step(now.done, total=now.total),
             )
     except (DataError, ConfigurationError) as error:
-        if names_option(str(error)):
-            error.args = (f"{error}; {OPTIONS_ARE}",)
+        told = of_preparation(str(error))
+        if told != str(error):
+            error.args = (f"{told}; its store is taken as well",)
         raise
     found, remarks = replace(made.store, called=str(raw)), made.remarks
     if as_before is not None:
@@ -167,7 +171,8 @@ def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparatio
             found = replace(found, meta={**found.meta, "up": as_before.up})
         if found.up == as_before.up:  # no news
             remarks = [each for each in remarks if each != UP_UNTOLD and not each.endswith(STANDS)]
-    return Readable(found, found, made.exclusions, remarks)
+    exclusions = [replace(each, detail=of_preparation(each.detail)) for each in made.exclusions]
+    return Readable(found, found, exclusions, list(map(of_preparation, remarks)))
 
 
 def _settings(before: Preparation) -> dict[str, Any]:

@@ -296,14 +296,10 @@ def _accuracy_of(run: Path) -> Accuracy | None:
 
 def _account(found: Readable, named: Path, num_used: int) -> list[str]:
     """Return what was read and what was left out, a line each."""
-    from skelact.api.reading import OPTIONS_ARE, names_option
-
     store = found.recorded
     people = "2-D" if store.num_coordinates == 2 else "3-D"
     lines = [f"{'recordings':<12}{named}: {num_used:,} used; {store.topology.name}, {people}"]
     lines += [f"{'note':<12}{remark}" for remark in found.remarks]
-    if any(map(names_option, found.remarks)):
-        lines.append(f"{'note':<12}{OPTIONS_ARE}")
     without = len(found.store) - num_used
     if without:
         lines.append(f"{'left out':<12}{without:,} without a class")
