@@ -7,11 +7,14 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 import skelact
 from class_folders import in_class_folders
 from skelact.cli.main import main
 from skelact.errors import ConfigurationError, DataError
+from skelact.recognition.description import RECOGNITION, told
+from skelact.recognition.package import write_package
 from skelact.skeleton.conversion import plan_conversion
 from skelact.skeleton.tables import NTU_25, TOPOLOGIES
 
@@ -234,6 +237,26 @@ def test_settings_are_checked(model):
     usual = model.recogniser.about.seconds
     assert 1 < usual < 10
     assert model.stream().window == pytest.approx(0.8 * usual)
+
+
+def test_a_window_that_nothing_tells_is_told(model, tmp_path, capsys):
+    taught = model.recogniser
+    about = structs.replace(taught.about, seconds=None)
+    write_package(
+        tmp_path / "no-rate", {**taught.pretrained.card, RECOGNITION: told(about)}, taught.tensors()
+    )
+    (tmp_path / "frames.jsonl").write_text('{"topology": "ntu-25", "fps": 30}\n')
+    words = ["predict", str(tmp_path / "no-rate"), "--follow", str(tmp_path / "frames.jsonl")]
+    said = []
+    for more in ([], ["--stream.window", "2"]):
+        assert main([*words, *more]) == 0
+        said.append(capsys.readouterr().err)
+    window = skelact.load(tmp_path / "no-rate").stream().window
+    assert (
+        f"tell no frame rate, and so not how long they are: a window is {window:.1f} s; --stream.window"
+        in (said[0])
+    )
+    assert said[1] == ""
 
 
 def lines_of(row, extra=()):

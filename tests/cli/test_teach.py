@@ -183,6 +183,8 @@ def test_classes_may_have_names_with_signs_that_are_not_printed(tiny_run, tmp_pa
     assert "note        nothing tells which axis is up" in made.text
     assert "--up of 'skelact data prepare' says it\n" in made.text
     assert made.text.count("skelact data prepare") == 1, "no hint where no option is named"
+    window = f"'predict --follow' will look at {made.model.stream().window:.1f} s at a time"
+    assert f"note        no recording tells its frame rate, so {window}; write it into" in made.text
     assert sorted(made.model.classes) == ["rest", r"s\u200bit", "wave"]
     # what teaching said of the axis that is up is no news
     assert skelact.predict(made.model, [tmp_path / "gestures" / "wave" / "0-0.json"]).notes == []

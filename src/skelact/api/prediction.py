@@ -213,9 +213,15 @@ def predict(
         from skelact.api.following import follow_stream
 
         (name,) = map(str, files)
-        for event in follow_stream(asked, name, asked.stream(top=top, **(stream or {})), tell):
+        looks = asked.stream(top=top, **(stream or {}))
+        if looks.is_guess:
+            note(
+                "the recordings that taught this model tell no frame rate, and so not how long they are: a "
+                f"window is {looks.window:.1f} s; --stream.window says another"
+            )
+        for event in follow_stream(asked, name, looks, tell):
             print(json_module.dumps(event.to_dict()), flush=True)
-        return Predictions([], problems)
+        return Predictions([], problems, notes=list(notes.values()))
     for name in map(str, files):
         try:
             with _on_disk(name) as path:

@@ -17,6 +17,7 @@ from skelact.errors import ConfigurationError, DataError, padded, printable, typ
 from skelact.evaluation.settings import FinetuneConfig
 from skelact.formats.class_folders import ADVICE, ALIKE, plain_name
 from skelact.formats.exclusions import count_by_reason
+from skelact.formats.known import data_sets
 from skelact.models.shipped import UNIVERSAL, UNIVERSAL_2D, place_of_results
 from skelact.store.protocols import Indices
 from skelact.store.recordings import counted
@@ -24,6 +25,7 @@ from skelact.store.store import Data, Store
 
 if TYPE_CHECKING:
     from skelact.api.reading import Readable
+    from skelact.clips.settings import ClipSettings
     from skelact.recognition.description import Accuracy, Recognition
     from skelact.recognition.lesson import Lesson
     from skelact.recognition.recogniser import Recogniser
@@ -153,6 +155,7 @@ def teach(
         path, card = _write(recogniser, Path(out), overwrite)
         lines = [
             *_account(found, named, len(indices)),
+            *_untold_rate(found.recorded, about, pretrained.clips),
             f"{'encoder':<12}{about.encoder}",
             *([f"{'terms':<12}{model.card[TERMS]}"] if model.card.get(TERMS) else []),
             *_found(lesson, about),
@@ -319,6 +322,20 @@ def _account(found: Readable, named: Path, num_used: int) -> list[str]:
             told = f"never {', '.join(never)}"
         lines.append(f"{'missing':<12}{100 * (1 - seen.mean()):.1f} % of the joints were not seen; {told}")
     return lines
+
+
+def _untold_rate(store: Store, about: Recognition, clips: ClipSettings) -> list[str]:
+    """Return a line where no recording tells its rate, by which streams are looked at."""
+    from skelact.recognition.stream import usual_window
+
+    if about.seconds is not None:
+        return []
+    known = data_sets().get(store.data_set)
+    remedy = "write it into the recordings"
+    if known is not None and "fps" in known.settings:
+        remedy = "--fps of 'skelact data prepare' says it"
+    window = f"'predict --follow' will look at {usual_window(about, clips):.1f} s at a time"
+    return [f"{'note':<12}no recording tells its frame rate, so {window}; {remedy}"]
 
 
 def _found(lesson: Lesson, about: Recognition) -> list[str]:

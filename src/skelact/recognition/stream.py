@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from skelact.clips.settings import ClipSettings
 from skelact.errors import DataError
 from skelact.limits import check_limit
 from skelact.models.card import MEASURES
 from skelact.models.fitting import Taker, check_store
 from skelact.recognition.answers import Event, Guess, check_top
+from skelact.recognition.description import Recognition
 from skelact.recognition.frames import Name
 from skelact.recognition.prediction import TOP, Asked
 from skelact.recognition.stream_settings import StreamSettings
@@ -98,9 +100,10 @@ class Stream:
         check_top(top)
         self.settings = settings or StreamSettings()
         about = recogniser.about
-        usual = SHARE * about.seconds if about.seconds else recogniser.takes.clips.num_frames / _USUAL_FPS
-        self.window: float = self.settings.window or usual
+        self.window: float = self.settings.window or usual_window(about, recogniser.takes.clips)
         """Seconds that are looked at together."""
+        self.is_guess = self.settings.window is None and about.seconds is None
+        """Whether the window is neither given nor told by the recordings that taught the model."""
         self._recogniser, self._top = recogniser, top
         measures = recogniser.takes.card.get(MEASURES, {})
         prepared = about.preparation
@@ -301,6 +304,11 @@ class Stream:
             fps=(len(grid) - 1) / (now - start),
         )
         return centre(crowd_in_order(sequence))
+
+
+def usual_window(about: Recognition, clips: ClipSettings) -> float:
+    """Return how many seconds to look at: by the recordings that taught the model, or else by its clips."""
+    return SHARE * about.seconds if about.seconds else clips.num_frames / _USUAL_FPS
 
 
 def _shape(takes: Taker) -> tuple[int, int]:
