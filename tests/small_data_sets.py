@@ -128,6 +128,17 @@ def write_videos(folder: Path) -> None:
             (folder / name / f"jump{ending}.json").write_bytes(content)
 
 
+def write_arrays(folder: Path) -> None:
+    """Write three .npy files (T, V, 3) into the folder of each of two classes, one place unseen."""
+    random = np.random.default_rng(0)
+    for label in ("waving", "resting"):
+        (folder / label).mkdir(parents=True)
+        for number in range(3):
+            positions = random.normal(size=(NUM_FRAMES, 25, 3))
+            positions[3, 4] = np.nan
+            np.save(folder / label / f"take-{number}.npy", positions)
+
+
 def write_keypoints(folder: Path) -> None:
     """Write six videos of each of two classes, as lists of people with COCO's 17 key points."""
     random = np.random.default_rng(0)

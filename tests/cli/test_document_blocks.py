@@ -22,6 +22,7 @@ from class_folders import in_class_folders
 from skelact.cli.main import main
 from small_data_sets import (
     VIDEOS,
+    write_arrays,
     write_bandai_namco,
     write_keypoints,
     write_mocap,
@@ -82,6 +83,7 @@ def ground(tmp_path_factory):
     in_class_folders(folder / "pairs", 8, PAIRS, seed=3)
     write_mocap(folder / "mocap")
     write_keypoints(folder / "keypoints")
+    write_arrays(folder / "arrays")
     command("data", "synth", folder / "ntu", "--sequences", 124, "--seed", 1)
     command("data", "synth", folder / "other-ntu", "--sequences", 62, "--seed", 2)
     store = folder / "stores" / "ntu"
@@ -170,6 +172,7 @@ class Page:
             "pairs": "pairs",
             "mocap": "mocap",
             "keypoints": "keypoints",
+            "arrays": "arrays",
             **{name: f"videos/{name}" for name in VIDEOS},
         }
         for name, source in sources.items():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from skelact.formats.sample import Sample
+from skelact.formats.video import is_video
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def _is_hdf5(sample: Sample) -> bool:
 def _is_video(sample: Sample) -> bool:
     head = sample.head
     is_riff = head[:4] == b"RIFF" and head[8:12] == b"AVI "
-    return head[4:8] == b"ftyp" or head.startswith(b"\x1aE\xdf\xa3") or is_riff
+    is_known = head[4:8] == b"ftyp" or head.startswith(b"\x1aE\xdf\xa3") or is_riff
+    return is_known or is_video(sample.file.name)
 
 
 def _is_utf16(sample: Sample) -> bool:
@@ -58,7 +60,7 @@ FOREIGN = (
         "AMASS parameters (angles of the body model SMPL, no joints)",
         _is_amass,
         "compute joint positions with the package smplx first (its body model gives joints), and save these "
-        "as .npy, CSV or pose-JSON",
+        "as CSV or pose-JSON",
     ),
     ForeignFormat(
         "an Acclaim skeleton (.asf)",
@@ -70,7 +72,7 @@ FOREIGN = (
         _is_amc,
         "convert it with its .asf file to BVH or C3D first; CMU's database offers its recordings as .c3d",
     ),
-    ForeignFormat("a video", _is_video, "find who is in it first: skelact video FILE --out POSES.json"),
+    ForeignFormat("a video", _is_video, "find who is in it first: skelact video FILE --out FILE.json"),
     ForeignFormat("a DeepLabCut table", _is_deeplabcut, _XARRAY),
     ForeignFormat("text in UTF-16", _is_utf16, "save it as UTF-8"),
     ForeignFormat("an HDF5 file (DeepLabCut, SLEAP, NWB)", _is_hdf5, _XARRAY),

@@ -36,6 +36,19 @@ from skelact.formats.sbu import sbu_data_set
 AUTO = "auto"
 """In place of a data set's name: find out which it is."""
 _MAX_SAMPLES = 64
+_ARRAYS = (
+    "write an array (frames, joints, coordinates) a recording as pose-JSON, "
+    '{"topology": "ntu-25", "fps": 30, "bodies": [{"positions": array.tolist()}]}'
+)
+_EXPECTED = {
+    ".csv": "tables are read with columns frame (or time), joint, x, y (and z), or frame, NAME_x, NAME_y, "
+    "... with the joints' names",
+    ".json": "what estimators write is read, and pose-JSON: "
+    '{"topology": "coco-17", "fps": 30, "bodies": [{"positions": [[[x, y], ...], ...]}]}',
+    ".npy": "arrays (sequences, coordinates, frames, joints, bodies) are read; " + _ARRAYS,
+    ".npz": "archives with x_train and y_train are read; " + _ARRAYS,
+}
+"""What to say of files that are of no known format, by their ending."""
 
 
 @cache
@@ -149,8 +162,10 @@ def find_out(raw: Path, files: Sequence[RawFile]) -> tuple[DataSet, str]:
         if names:
             common = names if common is None else common & names
     if common is None:
-        remedy = hint_for_all(files) or "skelact data prepare --help lists what is read"
-        raise DataError(f"{raw}: no known format, e.g. {files[0].name}; {remedy}")
+        example = next((file for file in files if file.suffix in _EXPECTED), files[0])
+        others = "skelact data prepare --help lists what is read"
+        remedy = hint_for_all(files) or _EXPECTED.get(example.suffix) or others
+        raise DataError(f"{raw}: no known format, e.g. {example.name}; {remedy}")
     if not common:
         examples = {name: found[0].name for name, found in members.items()}
         found = "; ".join(f"{name} as {example}" for name, example in sorted(examples.items()))

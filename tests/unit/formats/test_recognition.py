@@ -151,6 +151,7 @@ def amass() -> bytes:
         ("m.csv", b"scorer,net,net\nbodyparts,snout,snout\ncoords,x,y\n0,1,2\n", "skelact.from_xarray"),
         ("m.csv", "frame,joint,x,y\n0,nose,1,2\n".encode("utf-16"), "text in UTF-16: save it as UTF-8"),
         ("m.h5", b"\x89HDF\r\n\x1a\n" + bytes(64), "skelact.from_xarray"),
+        ("m.MPG", b"\0\0\1\xba" + bytes(64), "this is a video: .*skelact video FILE --out FILE.json"),
     ],
 )
 def test_what_is_not_read_says_what_to_do_first(
@@ -168,6 +169,24 @@ def test_nothing_known(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no known format, e.g. a.txt; skelact data"):
         chosen(tmp_path)
     assert hint(RawFile("gone", tmp_path / "gone")) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.npy", r"\(sequences, coordinates, frames, joints, bodies\) are read; write .* as pose-JSON, \{"),
+        ("a.npz", "x_train and y_train are read; write .* as pose-JSON"),
+        ("a.csv", r"columns frame \(or time\), joint, x, y \(and z\), or frame, NAME_x, NAME_y"),
+        ("a.json", 'pose-JSON: {"topology": "coco-17"'),
+    ],
+)
+def test_nothing_known_of_a_known_ending_says_what_is_expected(
+    name: str, expected: str, tmp_path: Path
+) -> None:
+    write(tmp_path, "A_README", b"about")
+    write(tmp_path, name, b"timestamp,x0,y0\n0,1,2\n")
+    with pytest.raises(DataError, match=f"no known format, e.g. {name}; .*{expected}"):
+        chosen(tmp_path)
 
 
 def test_keys_of_json_by_depth_even_where_it_is_cut_off(tmp_path: Path) -> None:
