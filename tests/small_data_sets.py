@@ -139,12 +139,16 @@ def write_arrays(folder: Path) -> None:
             np.save(folder / label / f"take-{number}.npy", positions)
 
 
-def write_keypoints(folder: Path) -> None:
-    """Write six videos of each of two classes, as lists of people with COCO's 17 key points."""
+def write_keypoints(folder: Path, by_person: bool = False) -> None:
+    """Write six videos of each of two classes, as lists of people with COCO's 17 key points.
+
+    With ``by_person`` those of each of two people lie in a folder within that of the class.
+    """
     random = np.random.default_rng(0)
     for label in ("waving", "resting"):
-        (folder / label).mkdir(parents=True)
         for number in range(6):
+            place = folder / label / (f"p{number % 2}" if by_person else "")
+            place.mkdir(parents=True, exist_ok=True)
             body = random.uniform(200, 600, (17, 2))
             path = body + np.cumsum(random.normal(0, 6 if label == "waving" else 1, (NUM_FRAMES, 17, 2)), 0)
             rows = (
@@ -153,4 +157,4 @@ def write_keypoints(folder: Path) -> None:
             people = [
                 {"image_id": f"{frame}.jpg", "keypoints": row.tolist()} for frame, row in enumerate(rows)
             ]
-            (folder / label / f"film-{number}.json").write_text(json.dumps(people))
+            (place / f"film-{number}.json").write_text(json.dumps(people))

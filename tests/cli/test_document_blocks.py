@@ -83,6 +83,7 @@ def ground(tmp_path_factory):
     in_class_folders(folder / "pairs", 8, PAIRS, seed=3)
     write_mocap(folder / "mocap")
     write_keypoints(folder / "keypoints")
+    write_keypoints(folder / "by-person", by_person=True)
     write_arrays(folder / "arrays")
     command("data", "synth", folder / "ntu", "--sequences", 124, "--seed", 1)
     command("data", "synth", folder / "other-ntu", "--sequences", 62, "--seed", 2)
@@ -172,6 +173,7 @@ class Page:
             "pairs": "pairs",
             "mocap": "mocap",
             "keypoints": "keypoints",
+            "by-person": "by-person",
             "arrays": "arrays",
             **{name: f"videos/{name}" for name in VIDEOS},
         }

@@ -324,6 +324,39 @@ def test_folders_go_before_the_numbers_of_classes_that_files_tell(tmp_path):
     assert made.card["recognition"]["class_names"] == ["jump", "wave"]
 
 
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_store_of_class_folders_teaches_the_same_classes(labelled, tiny_run, tmp_path):
+    """By folders, or, where the files tell several, by those."""
+    kinds = ("wave", "rest")
+    for number, name in enumerate(kinds):
+        for each in range(4):
+            pose(tmp_path / "all" / name, f"take{each}", frames(10 * number + each))
+            if labelled:
+                path = tmp_path / "all" / name / f"take{each}.json"
+                path.write_text(json.dumps({**json.loads(path.read_text()), "label": "ab"[each % 2]}))
+    store = skelact.prepare("auto", tmp_path / "all", tmp_path / "store", workers=1)
+    made = [
+        skelact.teach(given, out=tmp_path / f"{number}", from_=tiny_run)
+        for number, given in enumerate((tmp_path / "all", store))
+    ]
+    assert made[0].model.classes == made[1].model.classes == (["a", "b"] if labelled else sorted(kinds))
+    told = (
+        "note        classes are those that the files tell, not the folders rest, wave; a manifest.csv with"
+    )
+    assert (told in made[0].text) == labelled
+    assert made[0].accuracy == made[1].accuracy
+
+
+def test_a_store_without_classes_says_where_they_come_from(tiny_run, tmp_path):
+    for each in range(4):
+        pose(tmp_path / "all", f"take{each}", frames(each))
+    store = skelact.prepare("auto", tmp_path / "all", tmp_path / "store", workers=1)
+    with pytest.raises(
+        DataError, match=r"sub-folder of its own, or .* in a manifest.csv, and prepare them again"
+    ):
+        skelact.teach(store, out=tmp_path / "model", from_=tiny_run)
+
+
 def test_labels_of_a_manifest_go_before_folders(gestures, tiny_run, tmp_path):
     """The recordings of two folders, whose classes a table names otherwise."""
     lines = ["file,label"]

@@ -99,7 +99,7 @@ def prepare(
         data_set: auto (told by the files' content), ntu60, ntu120, pku1, pku2, msr-action3d, nw-ucla,
             sbu, bandai-namco-2, synthetic, bvh, npz, pyskl, pose-json, kinect-text, openpose,
             kinetics-skeleton, coco-keypoints, mediapipe, csv, npy, c3d or pose
-        raw: folder or archive with the raw recordings; npz, pyskl: the file
+        raw: folder or archive, of your own recordings with a sub-folder a class; npz, pyskl: the file
         store: folder to write
         centre: move the origin to the first body's centre joint (--no-centre: leave it)
         positions: float32: exactly; int16: half the space, to 0.05 mm within 3 m
@@ -166,6 +166,7 @@ def prepare(
             up=up,
             unit=unit,
             resample=resample,
+            class_folders="found",
             settings={name: value for name, value in given.items() if value is not None},
             left_out=None if without is None else LeftOut.read(without),
             on_progress=lambda now: step(now.done, f"{now.excluded:,} set aside", total=now.total),

@@ -12,7 +12,6 @@ from typing import Any
 
 from skelact.errors import ConfigurationError, DataError
 from skelact.formats.archives import raw_files
-from skelact.formats.class_folders import have_class_folders
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.known import AUTO, data_sets, find_data_set, find_out
 from skelact.models.fitting import Taker, check_store, other_coordinates
@@ -141,10 +140,9 @@ def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparatio
     if as_before is not None:
         before = as_before.options
         measures = {"centred": bool(before.get("centred", True)), "resample": before.get("resample")}
-    if as_before is not None or class_folders:
+    if as_before is not None:
         with raw_files(raw) as files:
-            class_folders = class_folders and have_class_folders(files)
-            if as_before is not None and find_out(raw, files)[0].name == as_before.data_set:
+            if find_out(raw, files)[0].name == as_before.data_set:
                 name, settings = as_before.data_set, _settings(as_before)
                 measures["unit"] = as_before.options.get("unit")
     try:
@@ -154,7 +152,7 @@ def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparatio
                 raw,
                 store,
                 num_workers=1,
-                class_folders=class_folders,
+                class_folders="taught" if class_folders else "ignored",
                 settings=settings,
                 **measures,
                 on_progress=lambda now: step(now.done, total=now.total),

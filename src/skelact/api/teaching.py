@@ -19,6 +19,7 @@ from skelact.formats.class_folders import ADVICE, ALIKE, plain_name
 from skelact.formats.exclusions import count_by_reason
 from skelact.formats.known import data_sets
 from skelact.models.shipped import UNIVERSAL, UNIVERSAL_2D, place_of_results
+from skelact.store.metadata import META
 from skelact.store.protocols import Indices
 from skelact.store.recordings import counted
 from skelact.store.store import Data, Store
@@ -234,7 +235,7 @@ def _labelled(found: Readable, named: Path) -> Indices:
     taught = [name for name, count in counts.items() if count]
     if len(taught) < 2:
         told = f"one class, {taught[0]!r}" if taught else "no class"
-        remedy = ADVICE
+        remedy = f"{ADVICE}, and prepare them again" if (named / META).is_file() else ADVICE
         if found.exclusions:
             others = counted(len(found.exclusions), "other")
             remedy = f"{others} cannot be used, as {found.exclusions[0]}; mend or remove them"

@@ -105,8 +105,8 @@ def _survey(data_set: DataSet, files: Sequence[RawFile]) -> DataSet:
     if not arrays:
         folder = files[0].container.parent
         raise DataError(
-            f"{folder}: no {SUFFIX} array of shape (N, C, T, V, M); give the folder that holds it, or write an "
-            "array a recording as pose-JSON (docs/own-data.md)"
+            f"{folder}: no {SUFFIX} array of shape (N, C, T, V, M); give the folder that holds it, or write "
+            "an array a recording as pose-JSON (docs/own-data.md)"
         )
     others = {file.name for file in arrays}
     label_files = [

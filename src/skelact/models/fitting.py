@@ -82,7 +82,8 @@ def check_store(model: Taker, store: Store) -> None:
         return
     remedy = "train a model with --clips.scale body"
     if num_coordinates == 3:  # pictures have no unit to bring them to
-        remedy = f"{again} with --unit, or {remedy}"
+        option = "--scale" if "scale" in store.meta["options"] else "--unit"
+        remedy = f"{again} with {option}, or {remedy}"
     if None not in (unit, store.unit) and unit != store.unit:
         raise ConfigurationError(
             f"{store.where}: positions are in {store.unit}, the model learned from {unit}; {remedy}"

@@ -60,6 +60,11 @@ def with_conventions(
             continue
         if value not in known:
             raise ConfigurationError(f"--{name} {value!r}: not known; expected {', '.join(known)}")
+        if name == "unit" and value in METRES and "scale" in data_set.settings:
+            raise ConfigurationError(
+                f"--unit means nothing to {data_set.name}, whose unit --scale tells: "
+                f"--scale {METRES[value]:g}"
+            )
         if told is not None:
             raise ConfigurationError(
                 f"--{name} means nothing to {data_set.name}, whose {name} is known: {told}; leave it out"

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from skelact.errors import ConfigurationError, DataError, printable
 from skelact.formats import notes as notes_table
@@ -52,6 +53,7 @@ from skelact.store.store import Store
 from skelact.store.units import found_unit, in_metres, unit_remarks
 from skelact.store.writer import StoreWriter
 
+ClassFolders = Literal["ignored", "found", "taught"]
 NO_CLASS = "sequences without a class, which evaluations leave out"
 _FILES_A_REPORT = 16
 
@@ -101,7 +103,7 @@ def prepare(
     up: Axis | None = None,
     unit: str | None = None,
     resample: float | None = None,
-    class_folders: bool = False,
+    class_folders: ClassFolders = "ignored",
     settings: Mapping[str, object] | None = None,
     left_out: LeftOut | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -130,7 +132,8 @@ def prepare(
         unit: of the raw positions, for data that does not tell it: m, cm, mm, or px (pixel) for pictures;
             None: found by the size of people. 3-D positions become metres.
         resample: frames a second to bring every recording to; None: as recorded.
-        class_folders: whether the class of a recording is the outermost folder that it lies in.
+        class_folders: whether the outermost folders may be the classes: where neither a manifest nor the
+            files name any (``found``), of published data sets too, and hindrances are errors (``taught``).
         settings: what only some data sets know, see ``DataSet.settings``.
         left_out: a list of recordings, by the names that they would have in the store, that do not get in.
         on_progress: called after every few files.
@@ -158,10 +161,9 @@ def prepare(
     try:
         with raw_files(raw) as files:
             data_set, wanted, exclusions = recordings_of(data_set_name, raw, files, settings or {})
+            if class_folders != "ignored":
+                data_set = with_class_folders(data_set, raw, files, wanted, class_folders == "taught")
             options = {"centred": centred, "cleaning": ntu_cleaning.VERSION, **data_set.settings}
-            if class_folders:
-                data_set = with_class_folders(data_set, raw, wanted)
-                options["class_folders"] = True
             data_set, given = with_conventions(data_set, up, unit, resample)
             options |= given
             job = ReadJob(data_set, wanted, centred, positions, METRES.get(unit or "m", 1.0), resample)

@@ -48,6 +48,9 @@ def test_another_unit_is_told_by_the_size_of_bodies(tmp_path: Path) -> None:
         ConfigurationError, match=r"mm: bodies have a size of 5\d\d, .*of 0.5.*--clips.scale body"
     ):
         taught.check(millimetres)
+    of_bvh = replace(millimetres, meta={**millimetres.meta, "options": {"scale": 0.01}})
+    with pytest.raises(ConfigurationError, match=r"prepare the recordings again with --scale, or train"):
+        taught.check(of_bvh)
     model(metres, scale="body").check(millimetres)
     replace(taught, card={"method": "mae"}).check(millimetres)  # a card of an earlier version
 

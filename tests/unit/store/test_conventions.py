@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fuzzing.samples import BVH
 from skelact.api.data import convert, info, prepare
 from skelact.cli.main import main
 from skelact.errors import ConfigurationError
@@ -154,12 +155,18 @@ def test_what_does_not_stand_has_no_up_and_that_is_said(tmp_path: Path) -> None:
     assert find_up(standing[:, 0], seen, NTU_25) is None
 
 
+def bvh(path: Path) -> Path:
+    path.write_bytes(BVH)
+    return path
+
+
 @pytest.mark.parametrize(
     ("name", "given", "expected"),
     [
         ("ntu60", {"up": "z"}, "--up means nothing to ntu60, whose up is known: y"),
         ("ntu60", {"unit": "mm"}, "--unit means nothing to ntu60, whose unit is known: m"),
         ("pose-json", {"unit": "mm"}, "--unit means nothing to pose-json"),
+        ("bvh", {"unit": "mm"}, r"--unit means nothing to bvh, whose unit --scale tells: --scale 0\.001$"),
         ("npz", {"up": "w"}, "up is 'w', expected 'x', 'y', 'z', '-x', '-y', '-z' or null"),
         ("npz", {"unit": "in"}, "unit is 'in', expected 'm', 'cm', 'mm', 'px', 'pixel' or null"),
         ("npz", {"resample": 0.0}, "--resample is 0"),
@@ -171,6 +178,7 @@ def test_what_a_format_tells_itself_is_not_asked(
     raw = {
         "npz": lambda: npz(tmp_path / "raw.npz", people(2)),
         "pose-json": lambda: pose_json(tmp_path / "raw", [30.0]),
+        "bvh": lambda: bvh(tmp_path / "raw.bvh"),
     }
     if name == "ntu60":
         write_data_set(tmp_path / "raw", sequences=2, seed=0)

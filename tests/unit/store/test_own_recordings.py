@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from fuzzing.samples import BVH
 from skelact.errors import DataError
 from skelact.formats.bvh_hierarchy import without_prefix
+from skelact.formats.class_folders import OTHER_CLASS
 from skelact.formats.notes import Note, read_notes
 from skelact.formats.own_recordings import NO_CONFIDENCES
 from skelact.skeleton.tables import COCO_17
@@ -273,3 +275,73 @@ def test_no_class_and_no_body_in_the_ways_they_are_written(tmp_path: Path) -> No
     outcome = prepared(write(tmp_path / "raw", {f"{name}.json": data for name, data in files.items()}))
     assert outcome.exclusions == []
     assert labels(outcome.store) == {"a": None, "b": None, "c": "wave", "d": None}
+
+
+PLACES = ("kick/0", "kick/1", "wave/0", "wave/1")
+
+
+@pytest.mark.parametrize(
+    ("files", "expected", "remark"),
+    [
+        (dict.fromkeys(PLACES), ["kick", "kick", "wave", "wave"], "classes are the folders kick, wave; a "),
+        (dict.fromkeys(("all/kick/0", "all/wave/0")), [None] * 2, None),
+        (dict.fromkeys(("video1/0", "video2/0")), [None] * 2, None),
+        (
+            dict.fromkeys((*PLACES, "more")),
+            [None] * 5,
+            "taken for classes: .*more.json: lies in no sub-folder",
+        ),
+        (dict.fromkeys(("train/0", "train/1", "test/0")), [None] * 3, "called test and train, as sides of"),
+        (dict.fromkeys((*PLACES, "Wave/2")), [None] * 5, "'wave' and 'Wave': two classes of one name"),
+        (dict(zip(PLACES, "abab", strict=True)), ["a", "b", "a", "b"], None),
+        (dict.fromkeys(PLACES, "x"), ["kick", "kick", "wave", "wave"], f"{OTHER_CLASS}: in 4 files"),
+    ],
+)
+def test_folders_are_classes_where_nothing_else_tells(
+    files: dict[str, str | None], expected: list[str | None], remark: str | None, tmp_path: Path
+) -> None:
+    raw = {
+        f"{path}.json": pose(number, **({} if label is None else {"label": label}))
+        for number, (path, label) in enumerate(files.items())
+    }
+    outcome = by_folders(write(tmp_path / "raw", raw))
+    found = labels(outcome.store)
+    assert [found[path if path in found else path.rpartition("/")[2]] for path in files] == expected
+    told = [line for line in outcome.remarks if "folder" in line]
+    assert bool(told) == (remark is not None)
+    assert remark is None or any(re.search(remark, line) for line in told)
+
+
+def by_folders(raw: Path, **settings: object) -> PreparationResult:
+    return prepare(
+        "pose-json", raw, raw.parent / "store", num_workers=1, class_folders="found", settings=settings
+    )
+
+
+def test_a_manifest_names_classes_before_folders_and_people_beside_them(tmp_path: Path) -> None:
+    paths = [f"{label}/{person}/{n}" for label in ("kick", "wave") for person in ("p0", "p1") for n in "01"]
+    raw = write(tmp_path / "raw", {f"{path}.json": pose(n) for n, path in enumerate(paths)})
+    outcome = by_folders(raw)
+    assert labels(outcome.store) == {path: path.partition("/")[0] for path in paths}
+    assert any(
+        line.startswith("every class holds the folders p0, p1: if these are the classes, or tell who")
+        for line in outcome.remarks
+    )
+    for column, expected in (("subject", "kick"), ("label", "p0")):
+        shutil.rmtree(tmp_path / "store")
+        rows = [f"file,{column}", *(f"{path},{path.split('/')[1]}" for path in paths)]
+        (raw / "manifest.csv").write_text("\n".join(rows))
+        outcome = by_folders(raw)
+        assert labels(outcome.store)["kick/p0/0"] == expected
+        assert not any("every class holds" in line for line in outcome.remarks)
+    assert "subject" not in outcome.store.attribute_names
+
+
+def test_a_folder_that_is_none_of_the_class_names_is_told(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("wave\nrest\n")
+    raw = write(tmp_path / "raw", {f"{path}.json": pose(n) for n, path in enumerate(PLACES)})
+    outcome = by_folders(raw, class_names=str(tmp_path / "names.txt"))
+    assert outcome.store.class_names == ["wave", "rest"]
+    assert [str(each) for each in outcome.exclusions] == [
+        f"kick/{n}.json: folder: 'kick' is not one of --class-names (known: rest, wave)" for n in "01"
+    ]
