@@ -1,14 +1,16 @@
 """One encoder on stores of other skeletons than that it learned from, without converting anything."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import skelact
 from skelact.cli.main import main
-from skelact.errors import DataError
+from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.skeleton.tables import TOPOLOGIES
+from skelact.skeleton.topology import Topology
 from skelact.store.convert import convert_store
 from skelact.store.store import Store
 
@@ -56,11 +58,47 @@ def test_it_embeds_a_store_and_is_taught_its_classes(run, kinect, store_path, tm
     assert taught.predict(Store.open(kinect).sequence(0).with_nan()).label in taught.classes
     assert model.topology.name == "ntu-25"
     other = Store.open(kinect).sequence(0)
-    with pytest.raises(DataError, match="joints of kinect-20, and recording 0 has those of ntu-25; embed"):
+    with pytest.raises(
+        DataError, match="joints of kinect-20, and recording 0 has those of ntu-25; give each"
+    ):
         model.embed([np.zeros((4, 25, 3)), other])
+
+
+def test_arrays_of_another_skeleton_are_embedded_once_it_is_told(run, kinect):
+    model, sequence = skelact.load(run), Store.open(kinect).sequence(0)
+    array, expected = sequence.with_nan(), model.embed(sequence)
+    for topology in ("kinect-20", TOPOLOGIES["kinect-20"]):
+        np.testing.assert_array_equal(model.embed(array, topology=topology), expected)
+    with pytest.raises(DataError, match=r"with the joints of ntu-25; .* say which: topology='kinect-20'$"):
+        model.embed(array)
+    with pytest.raises(DataError, match=r"expected \(T, 15, 3\) .* joints of sbu-15$"):
+        model.embed(array, topology="sbu-15")
+    with pytest.raises(ConfigurationError, match="no topology 'kinect-21'"):
+        model.embed(array, topology="kinect-21")
+    with pytest.raises(ConfigurationError, match="this is a sequence, which tells it; leave it out"):
+        model.embed(sequence, topology="kinect-20")
+
+
+def test_other_skeletons_are_recognised_from_python_as_by_the_command(
+    run, kinect, store_path, tmp_path, capsys
+):
     taught = skelact.load(skelact.teach(store_path, out=tmp_path / "ntu", from_=run).path)
-    with pytest.raises(DataError, match="joints of kinect-20; expected those of ntu-25"):
-        taught.predict(other)
+    store = Store.open(kinect)
+    expected = skelact.predict(taught, [f"{kinect}:{number}" for number in (0, 1)])
+    sequences = [replace(store.sequence(number), name="both") for number in (0, 1)]
+    with pytest.warns(SkelactWarning, match="brought from kinect-20 to ntu-25.* missing: .*Thumb") as told:
+        found = taught.predict(sequences)
+    assert f"{told[0].message}" in expected.notes[0]
+    for one, (_, other) in zip(found, expected.found, strict=True):
+        assert (one.label, one.prime_joints) == (other.label, other.prime_joints)
+        assert one.probability == pytest.approx(other.probability, abs=1e-5)
+    with pytest.warns(SkelactWarning, match="brought from kinect-20"):
+        assert taught.predict(sequences[0].with_nan(), topology="kinect-20").label == found[0].label
+    stick = Topology("stick", ("a", "b"), (0, 0), (), 0)
+    with pytest.raises(
+        ConfigurationError, match=r"0: stick skeletons have 0 of the 25 .*; take a model that"
+    ):
+        taught.predict(np.ones((4, 2, 3)), topology=stick)
 
 
 def test_an_encoder_that_knows_no_names_still_refuses(tiny_run, kinect, capsys):

@@ -13,11 +13,13 @@ import numpy.typing as npt
 
 from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, SkelactWarning
+from skelact.models.fitting import check_store, conversion_for, conversion_told
 from skelact.models.shipped import find_model, place_of_results, shipped_name
 from skelact.recognition.answers import Prediction
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import FARTHEST, SkeletonSequence
 from skelact.skeleton.topology import Topology
+from skelact.skeleton.topology_file import find_topology, topology_argument
 from skelact.skeleton.view import centre
 from skelact.store.in_memory import store_in_memory
 from skelact.store.store import Store
@@ -141,7 +143,13 @@ class Model:
         return list(self.recogniser.class_names) if knows_classes(self.card) else []
 
     @checked_arguments
-    def embed(self, positions: Positions | Sequence[Positions], *, fps: float | None = None) -> Embeddings:
+    def embed(
+        self,
+        positions: Positions | Sequence[Positions],
+        *,
+        fps: float | None = None,
+        topology: Topology | PathLike | None = None,
+    ) -> Embeddings:
         """Return an embedding of each recording: the mean of its features over bodies and time.
 
         It is the mean over joints, too, unless the encoder sets them side by side, as ``stjd-d`` and the
@@ -156,27 +164,46 @@ class Model:
             positions: one recording or a list of them, of any lengths: (T, V, C) of one body or (M, T, V, C)
                 of several, in metres (2-D: pixels), the same axis up as in pre-training. NaN, or what a
                 masked array masks, is a joint that was not seen; a body of which no joint was seen in a frame
-                is absent there. Or a sequence, e.g. of :func:`skelact.from_xarray`; where the encoder knows
-                joints by their names, of any skeleton, one in a list.
+                is absent there. Or a sequence, e.g. of :func:`skelact.from_xarray`. Of any skeleton, one in a
+                list: an encoder that knows joints by their names takes it as it is, for others it is
+                converted by its joints' names, and a warning tells which are missing.
             fps: frames a second, where known.
+            topology: name of the skeleton of arrays, a .yaml file with one, or the skeleton; default: the
+                model's.
 
         Returns:
             (N, D) float32.
 
         Raises:
-            DataError: another number of joints or coordinates than the model knows, another skeleton, or a
+            DataError: another number of joints or coordinates than the skeleton and the model have, or a
                 recording in which nothing was seen; the message numbers or names it.
+            ConfigurationError: no such skeleton, or one of which the model knows less than half of its
+                joints; or ``topology`` given for sequences, which tell it.
         """
-        any_skeleton = self.pretrained.knows_names
-        return self.embed_store(self._in_memory(_listed(positions), fps, "to embed", any_skeleton))
+        as_they_are = self.pretrained.knows_names
+        return self.embed_store(
+            self._in_memory(_listed(positions), fps, topology, "to embed", as_they_are)[0]
+        )
 
     @overload
     def predict(
-        self, positions: Positions, *, fps: float | None = ..., top: int = ..., explain: bool = ...
+        self,
+        positions: Positions,
+        *,
+        fps: float | None = ...,
+        topology: Topology | PathLike | None = ...,
+        top: int = ...,
+        explain: bool = ...,
     ) -> Prediction: ...
     @overload
     def predict(
-        self, positions: list[Positions], *, fps: float | None = ..., top: int = ..., explain: bool = ...
+        self,
+        positions: list[Positions],
+        *,
+        fps: float | None = ...,
+        topology: Topology | PathLike | None = ...,
+        top: int = ...,
+        explain: bool = ...,
     ) -> list[Prediction]: ...
     @checked_arguments
     def predict(
@@ -184,14 +211,17 @@ class Model:
         positions: Positions | list[Positions],
         *,
         fps: float | None = None,
+        topology: Topology | PathLike | None = None,
         top: int = 3,
         explain: bool = False,
     ) -> Prediction | list[Prediction]:
         """Say what recordings show, of the classes that the model was taught.
 
         Args:
-            positions: one recording or a list of them, as for :meth:`embed`, but of the model's skeleton.
+            positions: one recording or a list of them, as for :meth:`embed`. Other skeletons than the model's
+                are converted, as files are, and a warning tells which joints are missing.
             fps: frames a second, where known.
+            topology: as of :meth:`embed`.
             top: classes to tell of each.
             explain: whether to tell, as ``explanation``, which limbs, joints and stretches of time carry the
                 likeliest class.
@@ -201,7 +231,8 @@ class Model:
             ``unfamiliar``, its ``prime_joints``, and ``people``, the same one by one. For a list a list.
 
         Raises:
-            ConfigurationError: a model that was not taught any classes, or a number below 1.
+            ConfigurationError: as of :meth:`embed`; or a model that was not taught any classes, or a number
+                below 1.
             DataError: as of :meth:`embed`.
 
         Example:
@@ -209,13 +240,12 @@ class Model:
             >>> model.predict(positions).label
             'wave'
         """
-        from skelact.models.fitting import check_store
         from skelact.recognition.prediction import predict_store
 
         recogniser = self.recogniser
-        store = self._in_memory(_listed(positions), fps, "to recognise", any_skeleton=False)
+        store, recorded = self._in_memory(_listed(positions), fps, topology, "to recognise")
         check_store(self.takes, store)
-        found = predict_store(recogniser, store, top=top)
+        found = predict_store(recogniser, store, recorded, top=top)
         if explain:
             from skelact.recognition.occlusion import explain_all
 
@@ -246,13 +276,23 @@ class Model:
         return Stream(self.recogniser, instantiate(StreamSettings, settings, "stream"), top=top)
 
     def _in_memory(
-        self, recordings: list[Any], fps: float | None, what_for: str, any_skeleton: bool
-    ) -> Store:
-        """Return recordings as a store, the main people of each first."""
+        self,
+        recordings: list[Any],
+        fps: float | None,
+        topology: Topology | PathLike | None,
+        what_for: str,
+        as_they_are: bool = False,
+    ) -> tuple[Store, Store]:
+        """Return recordings as a store in the model's skeleton, and as they were recorded.
+
+        The main people of each are first. With ``as_they_are`` no skeleton is converted.
+        """
         if not recordings:
             raise DataError(f"no recording {what_for}; give an array (T, V, C) or a list of such")
+        if topology is not None and not isinstance(topology, Topology):
+            topology = find_topology(topology)
         sequences = [
-            crowd_in_order(self._sequence(f"recording {number}", each, fps, any_skeleton))
+            crowd_in_order(self._sequence(f"recording {number}", each, fps, topology))
             for number, each in enumerate(recordings)
         ]
         first = sequences[0].topology
@@ -260,7 +300,7 @@ class Model:
         if other is not None:
             raise DataError(
                 f"{other.name}: joints of {other.topology.name}, and {sequences[0].name} has those of "
-                f"{first.name}; embed each skeleton on its own"
+                f"{first.name}; give each skeleton on its own"
             )
         num_kept = self.takes.clips.max_bodies
         crowded = [sequence.name for sequence in sequences if sequence.num_bodies > num_kept]
@@ -273,25 +313,47 @@ class Model:
             )
         sequences = list(map(centre, sequences))
         learned_from = self.card.get("positions", {})  # earlier versions did not say
-        return store_in_memory(sequences, learned_from.get("up"), learned_from.get("unit"))
+        measures = learned_from.get("up"), learned_from.get("unit")
+        recorded = store_in_memory(sequences, *measures)
+        if as_they_are or first.joints == self.topology.joints:
+            return recorded, recorded
+        try:
+            plan = conversion_for(self.takes, first)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"{sequences[0].name}: {error}; take a model that learned from such skeletons"
+            ) from error
+        warnings.warn(conversion_told(plan), SkelactWarning, stacklevel=4)
+        converted = list(map(plan.apply, sequences))
+        lost = next((each.name for each in converted if not each.present.any()), None)
+        if lost is not None:
+            raise DataError(f"{lost}: no joint of {self.topology.name} in any frame; leave the recording out")
+        return store_in_memory(list(map(centre, converted)), *measures), recorded
 
     def _sequence(
-        self, name: str, positions: Positions, fps: float | None, any_skeleton: bool
+        self, name: str, positions: Positions, fps: float | None, given: Topology | None
     ) -> SkeletonSequence:
-        topology = self.topology
+        topology = given or self.topology
         if isinstance(positions, SkeletonSequence):
-            if any_skeleton:
-                topology = positions.topology
-            name, fps = positions.name, fps or positions.fps
-            positions = self._of_sequence(positions, topology)
+            if given is not None:
+                raise ConfigurationError(
+                    f"{positions.name}: topology= says what skeleton an array has, and this is a sequence, "
+                    "which tells it; leave it out"
+                )
+            name, fps, topology = positions.name, fps or positions.fps, positions.topology
+            positions, given = positions.with_nan(), topology
         array = _numbers(name, positions)
         num_coordinates = self.takes.num_coordinates
         expected = f"(T, {topology.num_joints}, {num_coordinates}) or (M, T, ...) with the joints of "
         if array.ndim == 3:
             array = array[None]
         if array.ndim != 4 or array.shape[2:] != (topology.num_joints, num_coordinates):
+            remedy = ""
+            if given is None and array.ndim == 4 and array.shape[3] == num_coordinates:
+                remedy = f"; of another skeleton say which: {topology_argument(array.shape[2])}"
             raise DataError(
                 f"{name}: positions of shape {np.shape(positions)}, expected {expected}{topology.name}"
+                f"{remedy}"
             )
         beyond = np.argwhere(np.abs(array) > FARTHEST)  # not NaN
         if len(beyond):
@@ -314,13 +376,6 @@ class Model:
             topology=topology,
             fps=fps,
         )
-
-    def _of_sequence(self, sequence: SkeletonSequence, topology: Topology) -> npt.NDArray[np.float32]:
-        """Return a sequence's positions, (M, T, V, C) with NaN for what was not seen."""
-        if sequence.topology.joints != topology.joints:
-            found, expected = sequence.topology.name, topology.name
-            raise DataError(f"{sequence.name}: joints of {found}; expected those of {expected}")
-        return sequence.with_nan()
 
     @checked_arguments
     def embed_store(

@@ -14,12 +14,10 @@ from skelact.errors import ConfigurationError, DataError
 from skelact.formats.archives import raw_files
 from skelact.formats.exclusions import Exclusion
 from skelact.formats.known import AUTO, data_sets, find_data_set, find_out
-from skelact.models.fitting import Taker, check_store, other_coordinates
+from skelact.models.fitting import Taker, check_store, conversion_for, conversion_told, other_coordinates
 from skelact.progress import progress
 from skelact.recognition.description import Preparation
-from skelact.skeleton.conversion import plan_conversion
 from skelact.skeleton.tables import TOPOLOGIES
-from skelact.skeleton.topology import Topology
 from skelact.store.convert import convert_store
 from skelact.store.metadata import META
 from skelact.store.prepare import prepare
@@ -96,22 +94,16 @@ def readable(
 
             model = model.fitted(found.store.topology) if isinstance(model, Pretrained) else model
         if found.store.topology.joints != model.topology.joints:
-            source, target = found.store.topology, model.topology
-            missing = _missing(source, target)
-            if len(missing) > target.num_joints / 2:
+            try:
+                plan = conversion_for(model, found.store.topology)
+            except ConfigurationError as error:
                 first = "" if prepared != "STORE" else f"skelact data prepare auto '{named}' STORE, "
                 raise ConfigurationError(
-                    f"{named}: {source.name} skeletons have {target.num_joints - len(missing)} of the "
-                    f"{target.num_joints} joints of {target.name} that the encoder knows, too few; train one "
-                    f"on such recordings: {first}skelact pretrain --data {prepared} --out RUN, and teach it "
-                    "classes: skelact teach ... --from RUN"
-                )
-            converted = convert_store(found.store, Path(scratch) / "converted", target)
-            remarks = list(found.remarks)
-            remarks.append(
-                f"skeletons were brought from {source.name} to {target.name}, as the encoder "
-                f"knows them; joints that are missing: {', '.join(missing) or 'none'}"
-            )
+                    f"{named}: {error}; train one on such recordings: {first}skelact pretrain --data "
+                    f"{prepared} --out RUN, and teach it classes: skelact teach ... --from RUN"
+                ) from error
+            converted = convert_store(found.store, Path(scratch) / "converted", model.topology)
+            remarks = [*found.remarks, conversion_told(plan)]
             exclusions = [*found.exclusions, *converted.exclusions]
             store = replace(converted.store, called=str(named))
             found = replace(found, store=store, exclusions=exclusions, remarks=remarks)
@@ -125,14 +117,6 @@ def of_preparation(text: str) -> str:
     options = "|".join(sorted(name.replace("_", "-") for name in names))
     value = r"(?: (?:[\d.]+|[A-Z]+|cm|mm|m|px|image)\b)?"
     return re.sub(rf"(?:^|(?<=[ (]))--(?:{options})\b(?![-.]){value}", rf"\g<0> {_COMMAND}", text, count=1)
-
-
-def _missing(source: Topology, target: Topology) -> tuple[str, ...]:
-    """Return the joints of ``target`` that nothing of ``source`` makes."""
-    try:
-        return plan_conversion(source, target).joints("missing")
-    except ConfigurationError:  # they have nothing in common
-        return target.joints
 
 
 def _prepared(raw: Path, store: Path, class_folders: bool, as_before: Preparation | None) -> Readable:

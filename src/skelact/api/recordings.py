@@ -16,7 +16,7 @@ from skelact.models.card import CARD
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
-from skelact.skeleton.topology_file import find_topology
+from skelact.skeleton.topology_file import find_topology, topology_argument
 from skelact.store.metadata import META
 from skelact.store.overview import grouping_attributes
 from skelact.store.packing import check_reach
@@ -239,8 +239,8 @@ def _skeleton(num_joints: int, name: str | Path | None) -> Topology:
         return found
     known = [topology for topology in TOPOLOGIES.values() if topology.num_joints == num_joints]
     if len(known) != 1:
-        which = f"{' or '.join(repr(each.name) for each in known)}" if known else "a .yaml file"
-        raise ConfigurationError(f"positions have {num_joints} joints; say which with topology={which}")
+        which = topology_argument(num_joints)
+        raise ConfigurationError(f"positions have {num_joints} joints; say which with {which}")
     return known[0]
 
 

@@ -10,6 +10,7 @@ from skelact.clips.settings import ClipSettings
 from skelact.errors import ConfigurationError
 from skelact.models.card import MEASURES
 from skelact.models.shipped import UNIVERSAL, UNIVERSAL_2D
+from skelact.skeleton.conversion import Conversion, plan_conversion
 from skelact.skeleton.topology import Topology
 from skelact.store.store import Store
 
@@ -49,6 +50,34 @@ def other_coordinates(found: int, store: str) -> str:
         return f"take a model of 2-D positions, as {UNIVERSAL_2D}, or {other}"
     other = f"make pictures of them: skelact data project {store} FLAT"
     return f"take a model of 3-D positions, as {UNIVERSAL}, or {other}"
+
+
+def conversion_for(model: Taker, source: Topology) -> Conversion:
+    """Return how skeletons are brought to those that a model knows.
+
+    Raises:
+        ConfigurationError: less than half of its joints would be there; what to do stands in no message.
+    """
+    target = model.topology
+    try:
+        plan = plan_conversion(source, target)
+        num_missing = len(plan.joints("missing"))
+    except ConfigurationError:  # they have nothing in common
+        plan, num_missing = None, target.num_joints
+    if plan is None or num_missing > target.num_joints / 2:
+        raise ConfigurationError(
+            f"{source.name} skeletons have {target.num_joints - num_missing} of the {target.num_joints} "
+            f"joints of {target.name} that the encoder knows, too few"
+        )
+    return plan
+
+
+def conversion_told(plan: Conversion) -> str:
+    """Return what people are told of skeletons that were brought to those that a model knows."""
+    return (
+        f"skeletons were brought from {plan.source.name} to {plan.target.name}, as the encoder knows them; "
+        f"joints that are missing: {', '.join(plan.joints('missing')) or 'none'}"
+    )
 
 
 def check_store(model: Taker, store: Store) -> None:

@@ -61,9 +61,10 @@ def predict_store(
     """
     check_top(top)
     recorded = store if recorded is None else recorded
-    # a conversion may have left sequences out; of one store all are there, whatever they are called
+    # a conversion may have left sequences out; otherwise all are there, whatever they are called
     place_of = {name: place for place, name in enumerate(recorded.names)}
-    places = range(len(store)) if recorded is store else [place_of[name] for name in store.names]
+    are_all = len(store) == len(recorded)
+    places = range(len(store)) if are_all else [place_of[name] for name in store.names]
     together = _answers(recogniser, store, top, title)
     several = np.flatnonzero(np.asarray(store.array("num_bodies")) > 1).tolist()
     alone = {index: _one_by_one(store.sequence(index)) for index in several}

@@ -45,6 +45,12 @@ def find_topology(name_or_path: str | Path) -> Topology:
     )
 
 
+def topology_argument(num_joints: int) -> str:
+    """Return how one says in Python what skeleton positions of so many joints have."""
+    known = [repr(each.name) for each in TOPOLOGIES.values() if each.num_joints == num_joints]
+    return f"topology={' or '.join(known) or 'a .yaml file'}"
+
+
 def load_topology(path: str | Path) -> Topology:
     """Read a topology from a YAML file.
 

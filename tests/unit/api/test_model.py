@@ -12,8 +12,9 @@ from skelact.errors import ConfigurationError, DataError, SkelactWarning
 from skelact.models.encoder import SkeletonEncoder
 from skelact.models.pretrained import Pretrained
 from skelact.models.sizes import EncoderConfig
-from skelact.skeleton.sequence import SkeletonSequence
+from skelact.skeleton.conversion import plan_conversion
 from skelact.skeleton.tables import KINECT_20, NTU_25
+from skelact.store.convert import convert_store
 
 
 def seen(sequence):
@@ -71,9 +72,20 @@ def test_sequences_are_embedded_as_their_positions(model, small_store):
     flat = replace(sequence, positions=sequence.positions[..., :2])
     with pytest.raises(DataError, match=r"sequence3: positions of shape .*, expected \(T, 25, 3\)"):
         model.embed(flat)
-    other = SkeletonSequence("other", np.ones((1, 4, 20, 3)), np.ones((1, 4), bool), KINECT_20)
-    with pytest.raises(DataError, match="other: joints of kinect-20; expected those of ntu-25"):
-        model.embed(other)
+
+
+def test_another_skeleton_is_converted_where_the_encoder_knows_no_names(model, small_store, tmp_path):
+    other = convert_store(small_store, tmp_path / "other", KINECT_20).store.sequence(0)
+    back = plan_conversion(KINECT_20, NTU_25).apply(other)
+    with pytest.warns(SkelactWarning, match="brought from kinect-20 to ntu-25"):
+        np.testing.assert_array_equal(model.embed(other), model.embed(back))
+    nose = np.full((4, 17, 3), np.nan)
+    nose[:, 0] = 1
+    with (
+        pytest.warns(SkelactWarning),
+        pytest.raises(DataError, match="recording 0: no joint of ntu-25 in any"),
+    ):
+        model.embed(nose, topology="coco-17")
 
 
 def test_one_body_and_one_recording_need_no_more_brackets(model):
@@ -153,9 +165,6 @@ def test_recordings_that_cannot_be_embedded_are_told_by_number(model, positions,
 
 
 def test_a_store_of_other_skeletons_is_refused(model, small_store, tmp_path):
-    from skelact.skeleton.tables import KINECT_20
-    from skelact.store.convert import convert_store
-
     other = convert_store(small_store, tmp_path / "other", KINECT_20).store
     with pytest.raises(ConfigurationError, match="data convert"):
         model.embed_store(other)
