@@ -288,7 +288,7 @@ def test_events_of_a_stream_are_those_of_the_model(client, model, pose):
         ("[]", "", streaming.BROKEN, "message 1: the whole"),
         (b"\xff\x00", "", streaming.BROKEN, "bytes"),
         ('{"bodies": 3}', "", streaming.BROKEN, "a list of bodies"),
-        ('{"bodies": []}', "", streaming.BROKEN, "neither a time nor"),
+        ('{"bodies": []}', "", streaming.BROKEN, 'time: not told, nor "fps"'),
         (
             '{"fps": 30, "bodies": [{"positions": [[1e9, 0, 0]' + ", [0, 0, 0]" * 24 + "]}]}",
             "",

@@ -274,6 +274,7 @@ def test_lines_on_the_standard_input_and_in_a_file(model, row, tmp_path, monkeyp
     assert {event["event"] for event in events} == {"began", "still", "ended"}
     assert {event["person"] for event in events} == {7}
     assert all(len(event["top"]) == 1 for event in events)
+    assert all(len(str(event["time"]).partition(".")[2]) <= 3 for event in events)
     direct = played(model.stream(window=2, top=1), row[2].round(4), person=7)
     assert [event["label"] for event in events] == [event.label for event in direct]
 
@@ -305,7 +306,14 @@ def test_lines_that_cannot_be_used_are_told_and_the_others_go_on(model, row, tmp
     out, err = capsys.readouterr()
     assert '"began"' in out
     assert len(err.splitlines()) == len(broken)
-    assert all(line.startswith(f"skelact: {tmp_path / 'frames.jsonl'}: ") for line in err.splitlines())
+    first = len(row[2]) + 2
+    for number, line in enumerate(err.splitlines(), first):
+        assert line.startswith(f"skelact: {tmp_path / 'frames.jsonl'}: line {number}: ")
+    assert f"line {first}: not JSON" in err
+    (tmp_path / "headless.jsonl").write_text('{"bodies": []}')
+    assert main(["predict", str(model.run), "--follow", str(tmp_path / "headless.jsonl")]) == 2
+    told = 'headless.jsonl: line 1: time: not told, nor "fps"; give "fps" in a first line, or "time" in each'
+    assert capsys.readouterr().err.endswith(f"{told}\n")
     (tmp_path / "noise.jsonl").write_text("?\n" * 1000)
     assert main(["predict", str(model.run), "--follow", str(tmp_path / "noise.jsonl")]) == 2
     assert "100 lines in a row that cannot be used" in capsys.readouterr().err

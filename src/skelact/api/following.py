@@ -39,7 +39,7 @@ def follow_stream(model: Model, name: str, stream: Stream, tell: Callable[[str],
             if not line.strip():
                 continue
             try:
-                frame = reader.read(line, f"{name}: frame of line {number}")
+                frame = reader.read(line, f"{name}: line {number}")
                 broken = 0
                 if frame is not None:
                     yield from stream.frame(frame.people, time=frame.time, fps=frame.fps)

@@ -178,5 +178,8 @@ class Event:
     """The likeliest classes at this time, smoothed likewise."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it ready for JSON."""
-        return asdict(self)
+        """Return it ready for JSON, times to the millisecond."""
+        table = asdict(self)
+        for key in ("start", "end", "time"):
+            table[key] = None if table[key] is None else round(table[key], 3)
+        return table

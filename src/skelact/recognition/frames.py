@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.errors import ConfigurationError
-from skelact.formats.exclusions import shown
+from skelact.formats.exclusions import UnusableRecordingError, shown
 from skelact.formats.json_value import JsonValue, parse_json
 from skelact.formats.pose_json import read_body, read_topology
 from skelact.limits import beyond, limit
@@ -72,7 +72,7 @@ class FrameReader:
             DataError: not such JSON, a skeleton of which too little is known, or positions that cannot be
                 used. Nothing of the line holds then.
         """
-        table = parse_json(where, line).table(_KEYS)
+        table = _parsed(line, where).table(_KEYS)
         time, fps = _number(table["time"]), _number(table["fps"])
         if fps is not None and not 0 < fps < 1e6:
             table["fps"].fail(f"{shown(fps)}; expected frames a second, more than 0")
@@ -92,6 +92,8 @@ class FrameReader:
                 if name in people:
                     body.fail(f"a second body with the id {shown(name)}; each needs one of its own")
                 people[name] = _converted(positions * np.float32(factor), shares)
+            if time is None and fps is None and self._fps is None:
+                table["time"].fail('not told, nor "fps"; give "fps" in a first line, or "time" in each')
         self._factor, self._source, self._shares = factor, source, shares
         self._fps = self._fps if fps is None else fps
         return None if table["bodies"].value is None else Frame(people, time, self._fps)
@@ -147,6 +149,14 @@ class FrameReader:
                 f"a joint farther than {FARTHEST:,.0f} in any unit; write null where one was not seen"
             )
         return name, np.where(seen[..., None], positions, np.nan).astype(np.float32)[0]
+
+
+def _parsed(line: bytes, where: str) -> JsonValue:
+    try:
+        return parse_json(where, line)
+    except UnusableRecordingError as error:  # which counts lines, and this is one
+        place = "" if error.place.startswith("line ") else error.place
+        raise UnusableRecordingError(error.reason, where, place, error.detail) from error
 
 
 def _number(place: JsonValue) -> float | None:

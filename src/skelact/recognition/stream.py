@@ -196,7 +196,7 @@ class Stream:
             raise DataError(f"frame: fps is {fps:g}; expected frames a second, more than 0")
         if time is None:
             if fps is None:
-                raise DataError("frame: neither a time nor frames a second; give one")
+                raise DataError("frame: neither a time nor frames a second; give time= or fps=")
             time = 0.0 if self._time is None else self._time + 1 / fps
         if not math.isfinite(time) or (self._time is not None and time <= self._time):
             before = "" if self._time is None else f", the frame before came at {self._time:g} s"
