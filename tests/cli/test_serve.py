@@ -32,7 +32,7 @@ from skelact.cli.main import main, parse
 from skelact.errors import ConfigurationError
 from skelact.service import app as app_module
 from skelact.service import serving, streaming
-from skelact.service.answering import safe_name
+from skelact.service.answering import safe_name, without_commands
 from skelact.service.app import build_app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,13 +94,13 @@ def test_a_file_and_pose_json_are_answered_as_predict_does(client, model, record
     ("content", "status", "reason"),
     [
         (b"", 400, "no body"),
-        (b"{", 422, "recording.json"),
-        (b"[]", 422, "recording.json"),
+        (b"{", 422, "the body: no known format"),
+        (b"[]", 422, "the body: no known format"),
         (b'{"topology": "ntu-25", "bodies": []}', 422, "0 bodies"),
         (b'{"topology": "ntu-25", "bodies": [{"positions": [[1, 2]]}]}', 422, "expected 25 joints"),
         (b'{"topology": "ntu-25", "bodies": [{"positions": [null]}]}', 422, "no joint"),
         (b'{"bodies": ' + b"[" * 100_000, 422, "nested"),
-        (b"\x00" * 1000, 422, "recording.json"),
+        (b"\x00" * 1000, 422, "the body is no pose-JSON; tell the file's name, as /predict?file=wave.bvh"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_a_reason(client, content, status, reason):
@@ -110,6 +110,22 @@ def test_what_cannot_be_used_is_refused_with_a_reason(client, content, status, r
     assert reason in reply.json()["reason"]
     assert "/tmp" not in reply.text
     assert "Traceback" not in reply.text
+
+
+def test_who_asks_over_http_is_told_what_to_do_there(client, recording):
+    told = client.post("/predict", content=recording.read_bytes()).json()["reason"]
+    assert told == "the body is no pose-JSON; tell the file's name, as /predict?file=wave.bvh"
+    form = client.post("/predict", files={"file": (recording.name, recording.read_bytes())})
+    assert form.status_code == 415
+    assert "a form; send the file itself as the body (curl --data-binary @FILE)" in form.json()["reason"]
+    for name, content in (("x.json", b"{"), ("flat.json", b'{"people": []}'), ("x.csv", b"a,b\n1,2\n")):
+        reason = client.post("/predict", params={"file": name}, content=content).json()["reason"]
+        assert reason.startswith(name)
+        assert "skelact" not in reason
+    kept = "a.csv: of another skeleton; here"
+    assert (
+        without_commands(f"{kept}; name it: skelact data prepare csv RAW STORE; --topology says it") == kept
+    )
 
 
 @pytest.mark.parametrize(
@@ -373,8 +389,8 @@ def test_what_the_server_itself_refuses_has_a_reason(model, monkeypatch):
 def test_a_file_is_called_by_its_name_once(client, name):
     reply = client.post("/predict", params={"file": name}, content=b'{"bodies": [}')
     assert reply.status_code == 422
-    assert reply.json()["reason"].startswith(f"{name}: none of 1 recording can be used")
-    assert reply.json()["reason"].count(name) == 2 or not name
+    assert reply.json()["reason"].startswith(f"{name or 'the body'}: none of 1 recording can be used")
+    assert reply.json()["reason"].count(name) == 1 or not name
 
 
 def test_a_body_that_comes_too_slowly_is_refused(model, monkeypatch):

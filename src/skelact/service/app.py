@@ -118,18 +118,22 @@ def build_app(model: Model, *, token: str | None = None, any_host: bool = False)
     @app.post(
         "/predict",
         response_model=Predictions,
-        responses=refusals(400, 401, 403, 408, 413, 422, 503),
+        responses=refusals(400, 401, 403, 408, 413, 415, 422, 503),
         openapi_extra=BODY,
     )
     async def predict(
         request: Request,
-        file: Annotated[str, Query(max_length=255, description="the file's name")] = "recording.json",
+        file: Annotated[str, Query(max_length=255, description="the file's name")] = "",
         top: Annotated[int, Query(ge=1, le=MOST_TOP, description="classes to tell")] = 3,
     ) -> JSONResponse:
         """Say what a recording shows: pose-JSON, or a file of any format that `data prepare auto` knows."""
         for name in request.query_params.keys() - PARAMETERS:
             raise ConfigurationError(f"predict: unknown key {name[:60]!r}{suggest(name[:60], PARAMETERS)}")
-        found = await answering.predict(await read_body(request), file, top)
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            raise HTTPException(
+                415, "the body is a form; send the file itself as the body (curl --data-binary @FILE)"
+            )
+        found = await answering.predict(await read_body(request), file or None, top)
         for one in found["recordings"]:
             metrics.recordings.labels(str(one["unfamiliar"]).lower()).inc()
         if not found["recordings"]:
