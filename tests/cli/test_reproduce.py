@@ -250,7 +250,10 @@ def test_a_failed_command_and_a_foreign_run_stop_the_suite(reproduce, tmp_path, 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--stores", "nowhere"], "nowhere/ntu60: there is no such store"),
+        (
+            ["--stores", "nowhere"],
+            "nowhere/ntu60: there is no such store; make it: skelact data prepare ntu60 ",
+        ),
         (["--only", "nothing"], "--only nothing: no cell is called so"),
         (["--only-table", "neighbour"], "--only-table neighbour: no such table (did you mean 'neighbours'?)"),
         (["--table", "x.md", "--seeds", "[1]"], "--table writes all tables"),
@@ -268,6 +271,12 @@ def test_what_cannot_be_is_refused(reproduce, capsys, more, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_plan_says_how_stores_that_are_missing_are_made(reproduce, capsys):
+    reproduce("--stores", "no where", "--dry-run")
+    command = "skelact data prepare ntu60 RAW 'no where/ntu60'"
+    assert f"# no where/ntu60 is not there yet: {command}\n" in capsys.readouterr().out
 
 
 def test_a_store_with_other_classes_is_refused(reproduce, tmp_path, capsys):

@@ -9,7 +9,7 @@ from typing import Any
 from skelact.api.evaluations.result import Result
 from skelact.api.model import Run
 from skelact.configuration import keywords_of
-from skelact.errors import ConfigurationError, suggest
+from skelact.errors import ConfigurationError, printable, suggest
 from skelact.store.store import Data
 from skelact.typed_values import fitted
 
@@ -78,9 +78,11 @@ def find_evaluation(name: str) -> Callable[..., Result]:
     """Return the function of an evaluation.
 
     Raises:
-        ConfigurationError: there is none of this name; the closest is named.
+        ConfigurationError: there is none of this name; the message names them all.
     """
     if fitted(name, str, "evaluation") not in EVALUATIONS:
-        raise ConfigurationError(f"no evaluation {name!r}{suggest(name, EVALUATIONS)}")
+        raise ConfigurationError(
+            f"no evaluation {printable(name)[:60]!r}; choose one of {', '.join(EVALUATIONS)}"
+        )
     module, function = EVALUATIONS[name].split(":")
     return getattr(import_module(f"skelact.api.evaluations.{module}"), function)  # type: ignore[no-any-return]

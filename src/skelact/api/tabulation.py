@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from skelact.configuration import Option, PathLike, checked_arguments
-from skelact.errors import ConfigurationError, DataError, suggest
+from skelact.errors import ConfigurationError, DataError, suggest, typed
 from skelact.files import write_file
+from skelact.formats.known import AUTO, data_sets
 from skelact.reproduction.cells import Cell, cells_of, cells_of_suite, choose
 from skelact.reproduction.commands import Accelerator, Workspace, check_devices, command_line
 from skelact.reproduction.recipes import Table
@@ -218,7 +219,8 @@ def plan_of(cells: list[Cell], workspace: Workspace, results: Results) -> str:
         for command in pending
         for line in (f"# {command.title}", command_line(command.arguments(workspace, results)))
     ]
-    lines += [f"# {path} is not there yet: skelact data prepare" for path in missing_stores(cells, workspace)]
+    missing = missing_stores(cells, workspace)
+    lines += [f"# {path} is not there yet: {_preparing(path)}" for path in missing]
     lines += [f"# {line}" for line in what_is_left(pending, cells, workspace, results)]
     return "\n".join(lines)
 
@@ -230,9 +232,13 @@ def require_stores(cells: list[Cell], workspace: Workspace, results: Results) ->
     pending = pending_commands(cells, workspace, results)
     missing = missing_stores([each.what for each in pending if isinstance(each.what, Cell)], workspace)
     if missing:
-        raise DataError(
-            f"{missing[0]}: there is no such store; make it with 'skelact data prepare', see docs/data.md"
-        )
+        raise DataError(f"{missing[0]}: there is no such store; make it: {_preparing(missing[0])}")
+
+
+def _preparing(store: Path) -> str:
+    """Return the command that makes a store, which is called as its data set."""
+    name = store.name if store.name in data_sets() else AUTO
+    return f"skelact data prepare {name} RAW {typed(store)}"
 
 
 def tables_of(

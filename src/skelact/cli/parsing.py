@@ -30,6 +30,8 @@ from skelact.typed_values import from_text
 
 HELP_ALL = "--help-all"
 HIDDEN = "quiet"
+_CLOSE = 0.65
+"""How alike a misspelt option and a known one are at least, without their dashes; 1 is the same."""
 
 
 class Parameter(NamedTuple):
@@ -361,7 +363,7 @@ def explain(parser: Parser, error: argparse.ArgumentError) -> str:
         return f"{start}required: {', '.join(options.get(word, word) for word in names.split(', '))}"
     if "nrecognized arguments" not in text:
         return text
-    known = [option for action in parser._actions for option in action.option_strings]
-    misspelt = [word.split("=")[0] for word in text.split() if word.startswith("--")]
-    close = get_close_matches(misspelt[0], known, n=1) if misspelt else []
-    return text + (f" (did you mean {close[0]}?)" if close else " (--help lists the options)")
+    known = [option[2:] for action in parser._actions for option in action.option_strings]
+    misspelt = [word[2:].split("=")[0] for word in text.split() if word.startswith("--")]
+    close = get_close_matches(misspelt[0], known, n=1, cutoff=_CLOSE) if misspelt else []
+    return text + (f" (did you mean --{close[0]}?)" if close else " (--help lists the options)")

@@ -89,8 +89,7 @@ def fit_layer(
         is_judged = is_used & is_held & torch.isin(labels, labels[is_learned])
         if not is_judged.any():
             raise DataError(
-                "the recordings held out share no class with the others; "
-                "give one strength, --layer.l2 [0.001]"
+                "the recordings held out share no class with the others; give one strength, --layer.l2 0.001"
             )
         for classifier in path(is_learned, strengths):
             scores = classifier(features[is_judged]).log_softmax(1)
@@ -107,7 +106,7 @@ def _hold_out(is_used: Tensor, share: float, seed: int) -> Tensor:
     with_frames = is_used.any(1).nonzero().flatten()
     if len(with_frames) < 2:
         raise DataError(
-            "one training recording alone, so none can be held out; give one strength, --layer.l2 [0.001]"
+            "one training recording alone, so none can be held out; give one strength, --layer.l2 0.001"
         )
     order = torch.randperm(len(with_frames), generator=generator_for(seed, "held out"))
     num_held = min(max(1, round(share * len(with_frames))), len(with_frames) - 1)

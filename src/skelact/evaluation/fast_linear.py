@@ -158,6 +158,6 @@ def hold_out(labels: Tensor, share: float, seed: int) -> Tensor:
             wanted -= 1
     if not is_held.any():
         raise DataError(
-            "no class has two training sequences, so none can be held out; give one strength, --l2 [0.001]"
+            "no class has two training sequences, so none can be held out; give one strength, --l2 0.001"
         )
     return is_held

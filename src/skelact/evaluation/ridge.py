@@ -117,7 +117,7 @@ def held_out_accuracy(
         num_tested += int(test.sum())
     if not num_tested:
         raise DataError(
-            "no training sequence can be tested by others of its class; give one strength, --l2 [0.1]"
+            "no training sequence can be tested by others of its class; give one strength, --l2 0.1"
         )
     return dict(zip(strengths, (right / num_tested).tolist(), strict=True))
 

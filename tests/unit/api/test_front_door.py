@@ -44,8 +44,8 @@ def test_every_evaluation_is_a_documented_function(name):
 
 
 def test_misspelt_names_are_answered_with_the_closest():
-    with pytest.raises(ConfigurationError, match=r"no evaluation 'liner' \(did you mean 'linear'\?\)"):
-        skelact.evaluate("liner", "run", "store", "xsub")
+    with pytest.raises(ConfigurationError, match=r"no evaluation 'nearest'; choose one of linear, .*, knn, "):
+        skelact.evaluate("nearest", "run", "store", "xsub")
     with pytest.raises(ConfigurationError, match=r"no setting 'epoch' \(did you mean 'epochs'\?\)"):
         skelact.evaluate("linear", "run", "store", "xsub", epoch=3)
     with pytest.raises(ConfigurationError, match=r"pretrain: no setting 'metod' \(did you mean 'method'\?\)"):

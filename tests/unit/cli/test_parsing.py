@@ -104,6 +104,7 @@ def test_every_kind_of_parameter_can_be_typed():
     [
         ("", "work: the following arguments are required: PLACE"),
         ("here --kin b", "did you mean --kind"),
+        ("here --without x", "--without x (--help lists the options)"),
         ("here --training.rat 1", "did you mean --training.rate"),
         ("here --training.name b", "unrecognized arguments: --training.name"),
         ("here --kind c", "work: --kind is 'c', expected 'a' or 'b'"),

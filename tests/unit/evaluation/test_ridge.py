@@ -80,7 +80,7 @@ def test_what_cannot_be_fitted_is_told(small_store):
     with pytest.raises(DataError, match="all training sequences are of one class"):
         evaluate_ridge(encoder, source, Split(one_class, everything), RidgeConfig(), {})
     few = everything[np.unique(labels, return_index=True)[1]]
-    with pytest.raises(DataError, match=r"give one strength, --l2 \[0\.1\]"):
+    with pytest.raises(DataError, match=r"give one strength, --l2 0\.1$"):
         evaluate_ridge(encoder, source, Split(few, everything), RidgeConfig(), {})
     found = evaluate_ridge(encoder, source, Split(few, everything), RidgeConfig(l2=[0.1]), {})
     assert found.to_dict()["held_out_accuracy"] == {}
