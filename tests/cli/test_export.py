@@ -1,10 +1,13 @@
 """A taught model in one ONNX file: exact, asked without PyTorch, refused where it is damaged."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -170,6 +173,19 @@ def test_where_nothing_may_be_written_nothing_is(taught, exact, capsys, monkeypa
         (line,) = capsys.readouterr().err.splitlines()
         assert message in line
     assert sorted(taught.iterdir()) == before
+
+
+def test_a_terminal_shows_that_it_is_at_work(taught, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(export_module, "to_onnx", mock.Mock(side_effect=DataError("enough")))
+    with pytest.raises(DataError, match="enough"):
+        skelact.export(taught / "model", taught / "none.onnx")
+    assert re.search(r"exporting.*0/2.*steps.*writing the graph", sys.stderr.getvalue())
 
 
 def test_what_is_not_exact_is_not_written(taught, exact, monkeypatch, capsys):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -368,7 +369,13 @@ def test_other_skeletons_are_converted_or_refused(model, store_path, tmp_path, c
     flat = pose(np.zeros((1, 4, 17, 2)) + np.arange(17)[:, None])
     (tmp_path / "flat.json").write_text(json.dumps({**flat, "topology": "coco-17"}))
     assert main(["predict", str(model), str(tmp_path / "flat.json")]) == 2
-    assert "2-D positions, the encoder knows 3-D ones" in capsys.readouterr().err
+    remedy = "teach a model with 2-D recordings: skelact teach FOLDER --out MODEL"
+    assert f"2-D positions, the encoder knows 3-D ones; {remedy}\n" in capsys.readouterr().err
+    (tmp_path / "a b").mkdir()
+    for given in ("a b", "flat.json"):
+        assert main(["predict", str(tmp_path / given), str(model)]) == 2
+        told = f"is one; the model comes first: skelact predict {model} {shlex.quote(str(tmp_path / given))}"
+        assert capsys.readouterr().err.endswith(f"{told}\n")
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from skelact.cli.main import main
 from skelact.clips.source import ClipSource
 from skelact.errors import ConfigurationError, DataError
 from skelact.models.pretrained import load_pretrained
+from skelact.models.shipped import find_model
 from skelact.recognition.recogniser import read_recogniser
 from skelact.reports.explanation import step_of_frames
 from skelact.skeleton.sequence import stretch
@@ -181,3 +183,9 @@ def test_a_run_without_its_data_says_how_to_name_a_recording(tiny_run, tmp_path)
     (moved / "card.json").write_text(json.dumps(card))
     with pytest.raises(DataError, match=r"stores/elsewhere, not there; .*skelact view STORE:0 --model"):
         skelact.view(moved)
+    shutil.copytree(find_model("universal-small"), tmp_path / "own")
+    with pytest.raises(
+        DataError, match=r"comes with the package, without recordings; .* FILE --model"
+    ) as told:
+        skelact.view(tmp_path / "own")
+    assert "msr-action3d" not in str(told.value)

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from skelact.api.model import Run, as_taught
+from skelact.api.model import Run, as_taught, is_onnx
 from skelact.api.video import write_poses
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
 from skelact.errors import (
@@ -25,9 +25,12 @@ from skelact.errors import (
     padded,
     printable,
     spreadsheet_cell,
+    typed,
     width_of,
 )
 from skelact.limits import beyond, limit
+from skelact.models.card import CARD
+from skelact.models.shipped import find_model
 from skelact.recognition.answers import Answer, Explanation, Prediction, PrimeJoint, check_top
 from skelact.recognition.stream_settings import StreamSettings
 from skelact.store.remote import is_remote
@@ -194,6 +197,7 @@ def predict(
         raise ConfigurationError("--csv has no room for what --explain tells; give --json instead")
     if save_annotated is not None:
         _check_annotated(save_annotated, files)
+    _check_order(model, files)
     asked = as_taught(model)
     _ = asked.recogniser  # a model without classes is told before anything is read
     found: list[tuple[str, Prediction]] = []
@@ -239,6 +243,21 @@ def predict(
     written = Path(save_annotated) if save_annotated is not None and found else None
     form = "json" if json else "csv" if csv else "table"
     return Predictions(found, problems, form, written, list(notes.values()))
+
+
+def _check_order(model: Run, files: Sequence[PathLike]) -> None:
+    """Raise DataError where recordings stand in the model's place, and a model among the recordings."""
+    if isinstance(model, str | Path) and not _is_model(find_model(model)):
+        for each in files:
+            if _is_model(each):
+                raise DataError(
+                    f"{model}: is no model, and {each} is one; the model comes first: "
+                    f"skelact predict {typed(each)} {typed(model)}"
+                )
+
+
+def _is_model(path: PathLike) -> bool:
+    return (Path(path) / CARD).is_file() or (is_onnx(Path(path)) and Path(path).is_file())
 
 
 def _check_annotated(out: PathLike, files: Sequence[PathLike]) -> None:

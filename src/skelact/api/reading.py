@@ -85,9 +85,12 @@ def readable(
         named = recordings.path if isinstance(recordings, Store) else recordings
         model = model(found.store) if callable(model) else model
         if found.store.num_coordinates != model.num_coordinates:
+            size = found.store.num_coordinates
+            remedy = f"teach a model with {size}-D recordings: skelact teach FOLDER --out MODEL"
+            if as_recorded:  # to teach; otherwise a model is asked, which has to know classes
+                remedy = other_coordinates(size, prepared)
             raise ConfigurationError(
-                f"{named}: {found.store.num_coordinates}-D positions, the encoder knows "
-                f"{model.num_coordinates}-D ones; {other_coordinates(found.store.num_coordinates, prepared)}"
+                f"{named}: {size}-D positions, the encoder knows {model.num_coordinates}-D ones; {remedy}"
             )
         if as_recorded:
             from skelact.models.pretrained import Pretrained  # which needs torch

@@ -13,6 +13,7 @@ import numpy as np
 from skelact.api.model import as_model
 from skelact.errors import ConfigurationError, DataError, printable, typed
 from skelact.models.card import CARD
+from skelact.models.shipped import shipped_name
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import TOPOLOGIES
 from skelact.skeleton.topology import Topology
@@ -39,9 +40,15 @@ def recording_of(run: Path, index: str | None) -> str:
     """Return ``STORE:RECORDING`` of the first store that a run learned from.
 
     Raises:
-        DataError: it does not say which, or the store is not there.
+        DataError: it does not say which, the store is not there, or its encoder comes with the package.
     """
-    told = as_model(run).card.get("config", {}).get("data")
+    card = as_model(run).card
+    if shipped_name(card) is not None:  # where its data was, is no place here
+        raise DataError(
+            f"{run}: its encoder comes with the package, without recordings; give one, and the model "
+            f"with it: skelact view FILE --model {typed(run)}"
+        )
+    told = card.get("config", {}).get("data")
     store = told[0] if isinstance(told, list) and told else told
     if not isinstance(store, str) or not (is_remote(store) or (Path(store) / META).is_file()):
         where = (

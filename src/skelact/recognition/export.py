@@ -21,6 +21,7 @@ import torch
 from skelact.errors import ConfigurationError, DataError, install
 from skelact.files import json_text, write_file
 from skelact.models.card import MEASURES
+from skelact.progress import Step, progress
 from skelact.recognition.graph import PositionsToProbabilities
 from skelact.recognition.onnx_file import (
     ABOUT,
@@ -96,9 +97,18 @@ def export(
             importlib.import_module(name)
         except ImportError as error:
             raise ConfigurationError(f"export needs {name}; {install('onnx')}") from error
+    with progress("exporting", 2 + quantize, "steps") as step:
+        return _export(recogniser, out, compared, quantize, step)
+
+
+def _export(
+    recogniser: Recogniser, out: Path, compared: Store | None, quantize: bool, step: Step
+) -> Exported:
+    step(0, "writing the graph")
     store = made_up(recogniser) if compared is None else compared
     up = _up(recogniser)
     proto = to_onnx(PositionsToProbabilities(recogniser, up).eval())
+    step(1, "comparing it with PyTorch")
     about = About(FORMAT, dict(recogniser.pretrained.card), up)
     graph = OnnxRecogniser.of(_sealed(proto, about), out)
     answer = graph.ask(store)
@@ -114,6 +124,7 @@ def export(
     about = msgspec.structs.replace(about, largest_difference=exactness.largest_difference)
     price = None
     if quantize:
+        step(2, "rounding its weights")
         proto, about = quantized(proto, recogniser), msgspec.structs.replace(about, quantized="int8")
     data = _sealed(proto, about)
     if quantize:
