@@ -25,6 +25,7 @@ from skelact.results.files import (
     with_identity,
 )
 from skelact.results.folds import mean_of_folds, without_tables
+from skelact.results.identity import result_identity, result_seeds
 from skelact.results.schema import Accuracies, Sizes
 
 MOST_WEIGHT = 1e6
@@ -112,16 +113,17 @@ def combine(members: Sequence[Member], weights: Sequence[float] | None = None) -
             "results"
         )
     first = members[0]
-    by_scores: dict[str, Path] = {}
+    places: dict[Any, Path] = {}
     for member in members:
         _check_same(first, member)
-        checksum = member.content["scores"]["sha256"]
-        if checksum in by_scores:
+        content = member.content
+        told = content["scores"]["sha256"], result_identity(content), tuple(result_seeds(content))
+        if told in places:
             raise ConfigurationError(
-                f"{member.path}: the same scores as {by_scores[checksum]}; give each result once, "
-                "with --weights where one counts more"
+                f"{member.path}: the same result as {places[told]}; give each once, with --weights where one "
+                "counts more"
             )
-        by_scores[checksum] = member.path
+        places[told] = member.path
     total = sum(
         weight * torch.from_numpy(member.scores.scores[""]).double()
         for weight, member in zip(weights, members, strict=True)

@@ -170,9 +170,9 @@ def test_results_that_do_not_belong_together_are_refused(tmp_path, changes, mess
 
 def test_a_result_counts_once(tmp_path):
     one, same = (find_member(write(tmp_path / name)) for name in "ab")
-    with pytest.raises(ConfigurationError, match=r"b/.*: the same scores as .*a/.*; give each result once"):
+    with pytest.raises(ConfigurationError, match=r"b/.*: the same result as .*a/.*; give each once"):
         combine([one, same])
-    with pytest.raises(ConfigurationError, match="the same scores"):
+    with pytest.raises(ConfigurationError, match="the same result"):
         combine([one, one])
 
 
