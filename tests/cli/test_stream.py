@@ -188,6 +188,42 @@ def test_everybody_together_is_one(model, takes):
     assert [event.event for event in ended] == ["ended"] * bool(events)
 
 
+@pytest.mark.parametrize("settings", [{"gap": 4}, {"gap": 4, "together": True}])
+def test_who_is_hidden_for_longer_than_the_window_takes_no_decision_from_others(model, takes, settings):
+    first, second = takes[0][1], takes[8][1]
+    stream = model.stream(window=0.8, begin=1e-6, end=1e-6, **settings)
+    events = []
+    for number in range(150):
+        people = {"b": second[number % len(second)]} if settings.get("together") is None or number > 90 else {}
+        if number < 30:
+            people["a"] = first[number]
+        events += stream.frame(people, fps=FPS)
+    assert max(event.time for event in events if event.event == "still") > 4
+
+
+def test_what_ended_is_told_after_an_error(model, takes, monkeypatch):
+    positions = takes[0][1]
+    monkeypatch.setattr(type(model.recogniser.about), "is_unfamiliar", lambda *_: False)
+    stream = model.stream(window=0.8, every=1, begin=1e-6, end=1e-6, gap=0.15)
+    for number in range(29):
+        people = {"a": positions[number]} if number < 25 else {}
+        stream.frame({"b": positions[number], **people}, fps=FPS)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(stream._recogniser), "ask", lambda *_: (_ for _ in ()).throw(DataError("no")))
+        with pytest.raises(DataError, match="no"):
+            stream.frame({"b": positions[29]}, fps=FPS)
+    events = stream.frame({"b": positions[30]}, fps=FPS)
+    assert [event.event for event in events if event.person == "a"] == ["ended"]
+
+
+def test_frames_too_far_apart_are_told_once(model, takes):
+    stream = model.stream()
+    with pytest.warns(skelact.errors.SkelactWarning, match=r"33 s apart.*times are seconds") as told:
+        for number in range(10):
+            stream.frame({0: takes[0][1][number]}, time=33.0 * number)
+    assert len(told) == 1
+
+
 def test_memory_is_bounded_however_many_frames_and_people_come(model, monkeypatch):
     stream = model.stream(window=0.5, every=10**6)
     frame = np.zeros((25, 3)) + np.arange(25)[:, None] / 10
@@ -208,6 +244,10 @@ def test_memory_is_bounded_however_many_frames_and_people_come(model, monkeypatc
     [
         ({0: np.zeros((20, 3))}, {"time": 1}, r"shape \(20, 3\), expected \(25, 3\)"),
         ({0: [["x"]]}, {"time": 1}, "not an array of numbers"),
+        ({None: np.zeros((25, 3))}, {"time": 1}, "person None: expected a number or a name"),
+        ({1.5: np.zeros((25, 3))}, {"time": 1}, r"person 1.5: expected a number or a name"),
+        ({True: np.zeros((25, 3))}, {"time": 1}, "person True: expected a number or a name"),
+        ({"x" * 2000: np.zeros((25, 3))}, {"time": 1}, "--limit name="),
         (
             np.zeros((25, 3)),
             {"time": 1},
@@ -316,6 +356,10 @@ def test_lines_that_cannot_be_used_are_told_and_the_others_go_on(model, row, tmp
     assert capsys.readouterr().err.endswith(f"{told}\n")
     (tmp_path / "noise.jsonl").write_text("?\n" * 1000)
     assert main(["predict", str(model.run), "--follow", str(tmp_path / "noise.jsonl")]) == 2
+    assert "100 lines in a row that cannot be used" in capsys.readouterr().err
+    back = json.dumps({"bodies": [], "time": 0}) + "\n"
+    (tmp_path / "back.jsonl").write_text(back * 300)
+    assert main(["predict", str(model.run), "--follow", str(tmp_path / "back.jsonl")]) == 2
     assert "100 lines in a row that cannot be used" in capsys.readouterr().err
     (tmp_path / "days.jsonl").write_text(("?\n" * 60 + lines_of(row).partition("\n")[0] + "\n") * 3)
     main(["predict", str(model.run), "--follow", str(tmp_path / "days.jsonl")])

@@ -40,9 +40,10 @@ def follow_stream(model: Model, name: str, stream: Stream, tell: Callable[[str],
                 continue
             try:
                 frame = reader.read(line, f"{name}: line {number}")
-                broken = 0
+                events = []
                 if frame is not None:
-                    yield from stream.frame(frame.people, time=frame.time, fps=frame.fps)
+                    events = stream.frame(frame.people, time=frame.time, fps=frame.fps)
+                broken = 0
             except DataError as error:
                 broken += 1
                 where = "" if str(error).startswith(f"{name}: ") else f"{name}: line {number}: "
@@ -51,6 +52,8 @@ def follow_stream(model: Model, name: str, stream: Stream, tell: Callable[[str],
                     raise DataError(
                         f"{name}: {broken} lines in a row that cannot be used; is it such a stream?"
                     ) from None
+                continue
+            yield from events
     yield from stream.finish()
 
 

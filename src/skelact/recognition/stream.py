@@ -11,6 +11,7 @@ before its probability first reached ``end``, and to have ended half a window be
 from __future__ import annotations
 
 import math
+import warnings
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skelact.clips.settings import ClipSettings
-from skelact.errors import DataError
+from skelact.errors import DataError, SkelactWarning
+from skelact.formats.exclusions import shown
 from skelact.limits import check_limit
 from skelact.models.card import MEASURES
 from skelact.models.fitting import Taker, check_store
@@ -114,7 +116,9 @@ class Stream:
         self._nowhere = np.full(_shape(recogniser.takes), np.nan, np.float32)
         self._time: float | None = None
         self._waiting = 0
-        self._is_checked = False
+        self._is_checked = self._is_told = False
+        self._events: list[Event] = []
+        """What an error kept back; the next frame tells it."""
 
     def frame(
         self,
@@ -147,8 +151,9 @@ class Stream:
         frames = {name: self._checked(name, positions) for name, positions in people.items()}
         check_limit("people", len(frames.keys() | self._tracks.keys()), "people in the last seconds")
         now = self._now(time, fps)
+        self._tell_of_holes(now)
         self._time = now
-        events = self._leave(now)
+        self._events += self._leave(now)
         for name, positions in frames.items():
             if not np.isnan(positions).all():
                 self._tracks.setdefault(name, _Track())
@@ -158,8 +163,8 @@ class Stream:
         self._waiting += 1
         if decides:
             self._waiting = 0
-            events += self._decide(now)
-        return events
+            self._events += self._decide(now)
+        return self._told()
 
     @property
     def decides_next(self) -> bool:
@@ -168,9 +173,18 @@ class Stream:
 
     def finish(self) -> list[Event]:
         """End whatever goes on: no frame comes any more."""
-        return [] if self._time is None else self._leave(math.inf)
+        self._events += [] if self._time is None else self._leave(math.inf)
+        return self._told()
+
+    def _told(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
 
     def _checked(self, name: Name, positions: npt.NDArray[np.generic]) -> Floats:
+        if isinstance(name, bool) or not isinstance(name, int | np.integer | str):
+            raise DataError(f"person {shown(name)}: expected a number or a name of theirs")
+        if isinstance(name, str):
+            check_limit("name", len(name), f"person {shown(name)}")
         takes = self._recogniser.takes
         expected = _shape(takes)
         try:
@@ -203,6 +217,18 @@ class Stream:
             raise DataError(f"frame: its time is {time:g} s{before}; times have to increase")
         return time
 
+    def _tell_of_holes(self, now: float) -> None:
+        """Say once where nothing can be decided, for whoever is there has gone before the next frame."""
+        apart, gap = 0.0 if self._time is None else now - self._time, self.settings.gap
+        if apart > gap and self._tracks and not self._is_checked and not self._is_told:
+            self._is_told = True
+            warnings.warn(
+                f"frames lie {apart:g} s apart, farther than --stream.gap, {gap:g} s, after which people count "
+                "as gone; times are seconds",
+                SkelactWarning,
+                stacklevel=3,
+            )
+
     def _leave(self, now: float) -> list[Event]:
         """Forget who has not been seen for some time."""
         gone = [name for name, track in self._tracks.items() if track.seen < now - self.settings.gap]
@@ -221,17 +247,21 @@ class Stream:
         if self.settings.together and self._tracks:
             groups = {None: list(self._tracks.values())}
         starts = {name: min(track.times[0] for track in tracks) for name, tracks in groups.items()}
-        there = [name for name, start in starts.items() if now - start >= self.window / 2]
-        if not there:
+        windows = {
+            name: self._sequence(str(name), groups[name], start, now)
+            for name, start in starts.items()
+            if now - start >= self.window / 2
+        }
+        seen = {name: window for name, window in windows.items() if window is not None}
+        if not seen:
             return []
-        sequences = [self._sequence(str(name), groups[name], starts[name], now) for name in there]
-        store = store_in_memory(sequences, self._up, self._unit)
+        store = store_in_memory(list(seen.values()), self._up, self._unit)
         if not self._is_checked:
             check_store(self._recogniser.takes, store)
             self._is_checked = True
         chances, distances = self._recogniser.ask(store)
         events = []
-        for row, name in enumerate(there):
+        for row, name in enumerate(seen):
             known = chances[row].astype(np.float64)
             if distances is not None and self._recogniser.about.is_unfamiliar(float(distances[row])):
                 known = np.zeros_like(known)
@@ -286,20 +316,28 @@ class Stream:
             top=tuple(Guess(names[label], float(doing.chances[label])) for label in order.tolist()),
         )
 
-    def _sequence(self, name: str, tracks: Sequence[_Track], start: float, now: float) -> SkeletonSequence:
-        """Return the last seconds of some people as a recording, its frames evenly apart."""
+    def _sequence(
+        self, name: str, tracks: Sequence[_Track], start: float, now: float
+    ) -> SkeletonSequence | None:
+        """Return the last seconds of some people as a recording, its frames evenly apart.
+
+        Who is not seen in them is left out; None where nobody is.
+        """
         steps = np.concatenate([np.diff(track.times) for track in tracks] or [np.ones(1)])
         step = max(float(np.median(steps)) if len(steps) else now - start, (now - start) / _MOST_FRAMES)
         grid = np.linspace(start, now, max(2, round((now - start) / step) + 1))
         found = np.stack([_resampled(track, grid, step) for track in tracks])
         seen = np.asarray(~np.isnan(found).any(3))
+        there = np.asarray(seen.any((1, 2)))
+        if not there.any():
+            return None
+        found, seen = found[there], seen[there]
         present = np.asarray(seen.any(2))
-        there = np.asarray(present.any(1))
         sequence = SkeletonSequence(
             name=name,
-            positions=np.where(seen[..., None], found, np.float32(0))[there],
-            present=present[there],
-            joint_present=None if (seen | ~present[..., None]).all() else seen[there],
+            positions=np.where(seen[..., None], found, np.float32(0)),
+            present=present,
+            joint_present=None if (seen | ~present[..., None]).all() else seen,
             topology=self._recogniser.takes.topology,
             fps=(len(grid) - 1) / (now - start),
         )
