@@ -45,6 +45,17 @@ def test_one_method_is_drawn(files, titles, tmp_path, capsys, command):
     assert "(mae, mamp); draw one at a time" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_a_figure_replaces_figures_alone(files, tmp_path, capsys, ending):
+    out = tmp_path / f"it.{ending}"
+    words = ["figures", "classes", *files[0], "--out", str(out)]
+    assert main(words) == main(words) == 0
+    out.write_bytes(b"somebody else's")
+    assert main(words) == 2
+    assert "exists already and is no figure of skelact" in capsys.readouterr().err
+    assert out.read_bytes() == b"somebody else's"
+
+
 def test_two_methods_are_compared(files, titles, tmp_path, capsys):
     out = ["--out", str(tmp_path / "it.png")]
     assert main(["figures", "differences", *files[0], *files[1], *out]) == 0

@@ -441,6 +441,22 @@ def test_a_run_becomes_a_package(store_path, tiny_run, tmp_path, capsys):
     assert len(skelact.load(run).classes) == 60
 
 
+def test_a_link_stays_to_the_new_package(tiny_run, tmp_path):
+    real, link, partial = tmp_path / "real", tmp_path / "link", tmp_path / "link.partial"
+    skelact.package(tiny_run, real)
+    old = real.stat().st_ino
+    link.symlink_to(real)
+    assert skelact.package(tiny_run, link, overwrite=True).path.samefile(link)
+    assert link.is_symlink()
+    assert real.stat().st_ino != old
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+    link.unlink()
+    partial.mkdir()
+    (partial / "package").symlink_to(real)  # as earlier versions left it
+    skelact.package(tiny_run, link)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
 def test_a_package_is_there_whole_whatever_became_of_who_wrote_it_before(tiny_run, tmp_path):
     out, partial = tmp_path / "model", tmp_path / "model.partial"
     (partial / "package").mkdir(parents=True)

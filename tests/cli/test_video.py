@@ -188,6 +188,7 @@ def test_a_model_is_asked_about_a_video(folder, store_path, tmp_path, capsys):
         ("97", (), "97: no such camera"),
         ("clip.mp4", ("--seconds", "0"), "--seconds is 0; expected more than 0"),
         ("clip.mp4", ("--out", "taken.json"), "taken.json: exists already"),
+        ("clip.mp4", ("--out", "clip.mp4", "--overwrite"), "clip.mp4: is the video itself"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(folder, tmp_path, capsys, monkeypatch, source, words, told):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ def video(
         The recording, and what was seen.
 
     Raises:
-        DataError: no such file or camera, no video, nobody in it, or OUT is taken or cannot be written.
+        DataError: no such file or camera, no video, nobody in it, or OUT is taken, the video itself, or cannot be written.
         ConfigurationError: packages are missing.
 
     Example:
@@ -77,6 +78,8 @@ def video(
             print(line, flush=True)
         return Poses(None, None, "")
     check_new(out, overwrite)
+    if os.path.exists(out) and os.path.exists(source) and os.path.samefile(out, source):
+        raise DataError(f"{out}: is the video itself; choose another name")
     return write_poses(str(source), Path(out), seconds, overwrite)
 
 

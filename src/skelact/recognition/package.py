@@ -55,7 +55,7 @@ def write_package(
         DataError: the folder exists (with ``overwrite``: and is no package alone) or cannot be written, or
             another process is writing this package.
     """
-    out = Path(out)
+    out = Path(os.path.realpath(out)) if Path(out).is_symlink() else Path(out)  # the link stays
     partial = beside(out, ".partial")
     if not partial.exists():
         check_free(out, overwrite)
@@ -75,7 +75,7 @@ def write_package(
         with writing(out):
             _restore(aside, out)
             check_free(out, overwrite)
-            shutil.rmtree(made, ignore_errors=True)
+            _remove(made)
             made.mkdir()
         write_tensors(made / WEIGHTS, tensors, {CARD: whole[CHECKSUM]})
         write_file(made / CARD, json_text(whole))
@@ -85,7 +85,7 @@ def write_package(
     finally:
         with suppress(OSError):
             _restore(aside, out)
-        shutil.rmtree(made, ignore_errors=True)
+        _remove(made)
         lock.release()
     return out
 
@@ -94,9 +94,16 @@ def _restore(aside: Path, out: Path) -> None:
     """Undo a replacement that was stopped between its two renames, or end it when it was done."""
     if aside.is_dir():
         if out.exists():
-            shutil.rmtree(aside)
+            _remove(aside)
         else:
             os.replace(aside, out)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder as far as it can be; of a link, as earlier versions left there, the link alone."""
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_free(out: Path | str, overwrite: bool) -> None:

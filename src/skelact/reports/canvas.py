@@ -18,7 +18,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter
 
 from skelact.errors import DataError, SkelactWarning, printable
-from skelact.files import ELSEWHERE, check_new, write_file
+from skelact.files import ELSEWHERE, check_new, write_file, writing
 
 COLOUR_MAP = "cividis"
 INK, GREY, MISSING = "#262626", "#8c8c8c", "#e6e6e6"
@@ -41,8 +41,13 @@ FEWER_LETTERS = (60, 30, 15)
 LEAST_SHARE = 0.15
 """Of a figure's area that is not words."""
 _NO_ROOM = "constrained_layout not applied"
-NO_DATE = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-"""The kinds of files, and what keeps their date out: equal figures are equal files."""
+_MADE = "figure of skelact"
+_METADATA = {
+    ".png": {"Software": _MADE},
+    ".svg": {"Creator": _MADE, "Date": None},
+    ".pdf": {"Creator": _MADE, "CreationDate": None},
+}
+"""The kinds of files, and what they say of themselves; no date, for equal figures are equal files."""
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
@@ -70,8 +75,19 @@ def quiet_bar(bar: Axes) -> None:
 def check_name(path: str | Path) -> None:
     """Raise DataError unless a figure can get this name; called before the work that it would show."""
     path = Path(path)
-    if path.suffix.lower() not in NO_DATE:
-        raise DataError(f"{path}: figures are written as {', '.join(NO_DATE)}; give the file such an ending")
+    _check_kind(path)
+    with writing(path, ELSEWHERE):
+        if path.is_file() and path.stat().st_size and _MADE.encode() not in path.read_bytes():
+            raise DataError(
+                f"{path}: exists already and is no figure of skelact; choose another name, or remove it"
+            )
+
+
+def _check_kind(path: Path) -> None:
+    if path.suffix.lower() not in _METADATA:
+        raise DataError(
+            f"{path}: figures are written as {', '.join(_METADATA)}; give the file such an ending"
+        )
     check_new(path, makes_folders=False)
 
 
@@ -90,7 +106,7 @@ def write_figure(figure: Figure, path: str | Path, width: Width | None = None) -
         DataError: the name has another ending, or the file cannot be written.
     """
     path = Path(path)
-    check_name(path)
+    _check_kind(path)
     settle_texts(figure)
     if width is not None:
         fit_columns(figure, WIDTHS[width])
@@ -100,7 +116,7 @@ def write_figure(figure: Figure, path: str | Path, width: Width | None = None) -
             warnings.catch_warnings(),
         ):
             warnings.filterwarnings("ignore", "Glyph .* missing from")  # said already
-            metadata = NO_DATE[path.suffix.lower()]
+            metadata = _METADATA[path.suffix.lower()]
             drawn = io.BytesIO()
             kind = path.suffix.lower().removeprefix(".")
             dots = DOTS_PER_INCH if width is None else DOTS_IN_PRINT
