@@ -12,6 +12,7 @@ import threading
 import time
 import tomllib
 import urllib.request
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +24,9 @@ import pytest
 import torch
 import uvicorn
 from fastapi.testclient import TestClient
+from starlette.datastructures import QueryParams
 from starlette.websockets import WebSocketDisconnect
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 import skelact
@@ -32,8 +35,9 @@ from skelact.cli.main import main, parse
 from skelact.errors import ConfigurationError
 from skelact.service import app as app_module
 from skelact.service import serving, streaming
-from skelact.service.answering import safe_name, without_commands
+from skelact.service.answering import Answering, safe_name, without_commands
 from skelact.service.app import build_app
+from skelact.service.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 ACTIONS = {"A008": "sitting down", "A010": "clapping", "A026": "<b>hopping</b>"}
@@ -174,6 +178,7 @@ def test_what_is_not_there_is_refused_in_json(client):
         ("POST", "/predict?top=0", 422),
         ("POST", "/predict?tpo=3", 422),
         ("POST", "/predict?top=many", 422),
+        ("POST", "/predict?file=x.MP4", 422),
     ):
         reply = client.request(method, path)
         assert reply.status_code == status
@@ -315,6 +320,7 @@ def test_events_of_a_stream_are_those_of_the_model(client, model, pose):
         ("{}", "?window=1e-300", streaming.WRONG, "window is 1e-300"),
         ("{}", "?evry=3", streaming.WRONG, "did you mean 'every'"),
         ("{}", "?every=x", streaming.WRONG, "every"),
+        ("{}", "?tpo=1", streaming.WRONG, "did you mean 'top'"),
         ("{}", "?top=0", streaming.WRONG, "top is 0"),
     ],
 )
@@ -369,6 +375,45 @@ def test_a_stream_goes_on_when_a_connection_without_a_request_is_closed(model, m
             stream.send("end")
             assert list(stream) == []  # not cut: that would raise
         silent.close()
+
+
+def test_a_message_larger_than_any_frame_is_refused_unread(model):
+    with served(model) as port, connect(f"ws://127.0.0.1:{port}/stream") as stream:
+        stream.send(" " * (streaming.LARGEST_FRAME + 1))
+        with pytest.raises(ConnectionClosed) as closed:
+            stream.recv()
+    assert closed.value.rcvd.code == 1009
+
+
+def test_who_takes_no_events_is_told_so(model, pose, monkeypatch):
+    monkeypatch.setattr(streaming, "PATIENCE", 0.2)
+    frames = [{"fps": 30, "bodies": [{"id": 7, "positions": frame}]} for frame in pose["bodies"][0]["positions"]]
+    closed = []
+
+    class Socket:
+        query_params = QueryParams("window=1&every=5&begin=0.01&end=0.01")
+        messages = iter([*map(json.dumps, frames), "end"])
+
+        async def accept(self):
+            pass
+
+        async def receive(self):
+            return {"type": "websocket.receive", "text": next(self.messages)}
+
+        async def send_json(self, event):
+            await asyncio.sleep(60)
+
+        async def close(self, *why):
+            closed.append(why)
+
+    async def follow():
+        answering = Answering(model)
+        await streaming.follow(Socket(), answering, Metrics())
+        answering.close()
+
+    with ThreadPoolExecutor(1) as alone:
+        alone.submit(asyncio.run, follow()).result()
+    assert closed == [(streaming.WRONG, "no event was taken for 0.2 s")]
 
 
 def test_what_the_server_itself_refuses_has_a_reason(model, monkeypatch):
@@ -428,6 +473,10 @@ def test_settings_that_let_anybody_in_are_refused(model, tmp_path, monkeypatch, 
     assert "16 or more" in capsys.readouterr().err
     assert main(["serve", str(model.run), "--port", "70000"]) == 2
     assert main(["serve", str(tmp_path / "nothing")]) == 2
+    before = dict(os.environ), list(warnings.filters)
+    with pytest.raises(ConfigurationError, match="--port is 70000"):
+        serving.serve(model, port=70000)
+    assert (dict(os.environ), list(warnings.filters)) == before
     with pytest.raises(ConfigurationError):
         skelact.service.serving.serve(model, host="192.0.2.1")
 

@@ -34,6 +34,7 @@ function show(name, found) {
       guesses(box, person);
     });
   }
+  for (const note of found.notes) add(find("answers"), "p", `${name}: ${note}`, "soft");
   for (const problem of found.problems) add(find("answers"), "p", problem, "warn");
 }
 

@@ -7,6 +7,7 @@ import hmac
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -19,7 +20,8 @@ from starlette.requests import ClientDisconnect
 
 from skelact import __version__
 from skelact.api.model import Model
-from skelact.errors import ConfigurationError, SkelactError, printable, suggest
+from skelact.errors import ConfigurationError, SkelactError, printable, suggest, typed
+from skelact.formats.video import SUFFIXES
 from skelact.limits import beyond, limit
 from skelact.reports.page import fill_page
 from skelact.reports.serving import HEADERS, names_loopback
@@ -132,6 +134,11 @@ def build_app(model: Model, *, token: str | None = None, any_host: bool = False)
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise HTTPException(
                 415, "the body is a form; send the file itself as the body (curl --data-binary @FILE)"
+            )
+        if Path(file).suffix.lower() in SUFFIXES:
+            raise SkelactError(
+                f"{file}: the service takes no videos; make a recording of it first: "
+                f"skelact video {typed(file)} --out recording.json"
             )
         found = await answering.predict(await read_body(request), file or None, top)
         for one in found["recordings"]:

@@ -8,6 +8,8 @@ import signal
 import socket
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 from skelact.api.model import Run, as_taught
@@ -80,14 +82,9 @@ def serve(
         from skelact.service.app import build_app
     except ImportError as error:
         raise ConfigurationError(f"the service needs {error.name}; {install('serve')}") from error
-    given = parse_limits(os.environ[VARIABLE].split(","), VARIABLE) if os.environ.get(VARIABLE) else {}
-    set_limits(f"{name}={value}" for name, value in LIMITS.items() if name not in given)
-    # each names the folder of one request: no message for a log, and Python would remember them all
-    warnings.simplefilter("ignore", SkelactWarning)
     asked = as_taught(model)
     app = build_app(asked, token=token, any_host=not loopback)
-    listening = _listen(host, port)
-    with listening:
+    with _as_service(), _listen(host, port) as listening:
         shown = f"[{host}]" if ":" in host else host
         address = f"{asked.run}: http://{shown}:{listening.getsockname()[1]}/"
 
@@ -100,6 +97,23 @@ def serve(
 
         _run(Telling(_config(app)), listening)
     app.state.answering.close()
+
+
+@contextmanager
+def _as_service() -> Iterator[None]:
+    """Hold the limits of what clients send, and be silent about what is only noteworthy, meanwhile."""
+    before = os.environ.get(VARIABLE)
+    given = parse_limits(before.split(","), VARIABLE) if before else {}
+    set_limits(f"{name}={value}" for name, value in LIMITS.items() if name not in given)
+    try:
+        with warnings.catch_warnings():
+            # each names the folder of one request: no message for a log, and Python would remember them all
+            warnings.simplefilter("ignore", SkelactWarning)
+            yield
+    finally:
+        os.environ.pop(VARIABLE)
+        if before is not None:
+            os.environ[VARIABLE] = before
 
 
 def _token(path: PathLike | None) -> str | None:
@@ -137,6 +151,7 @@ def _config(app: Any) -> uvicorn.Config:
 
     from skelact.limits import limit
     from skelact.service.app import refusal
+    from skelact.service.streaming import LARGEST_FRAME
 
     crowded: Any = refusal(503, "too many connections; ask again later", {"Retry-After": "5"})
 
@@ -202,7 +217,7 @@ def _config(app: Any) -> uvicorn.Config:
         proxy_headers=False,
         timeout_keep_alive=HEADER_SECONDS,
         timeout_graceful_shutdown=GRACE,
-        ws_max_size=limit("recording"),
+        ws_max_size=min(LARGEST_FRAME, limit("recording")),
     )
 
 

@@ -9,8 +9,7 @@ from typing import Any, get_type_hints
 from fastapi import WebSocket, WebSocketDisconnect
 from starlette.datastructures import QueryParams
 
-from skelact.configuration import check_keys
-from skelact.errors import SkelactError, printable
+from skelact.errors import ConfigurationError, SkelactError, printable, suggest
 from skelact.recognition.frames import FrameReader
 from skelact.recognition.stream_settings import StreamSettings
 from skelact.service.answering import Answering, BusyError
@@ -19,6 +18,8 @@ from skelact.typed_values import from_text
 
 MOST_STREAMS = 32
 """Streams at a time; more are refused."""
+LARGEST_FRAME = 1 << 20
+"""Bytes of a message, which all others wait for while it is read; fifty people need a tenth of it."""
 PATIENCE = 60.0
 """Seconds without a frame, or without taking an event, after which a stream is closed."""
 BROKEN, WRONG, BUSY = 1007, 1008, 1013
@@ -33,8 +34,9 @@ def settings_of(query: QueryParams) -> dict[str, Any]:
         ConfigurationError: one that there is not, or that cannot be used.
     """
     given = dict(query)
-    check_keys({key: value for key, value in given.items() if key != "top"}, StreamSettings, "stream")
     hints = {**get_type_hints(StreamSettings), "top": int}
+    for name in given.keys() - hints.keys():
+        raise ConfigurationError(f"stream: unknown key {name[:60]!r}{suggest(name[:60], hints)}")
     return {name: from_text(text, hints[name], f"stream: {name}") for name, text in given.items()}
 
 
@@ -73,9 +75,13 @@ async def follow(socket: WebSocket, answering: Answering, metrics: Metrics) -> N
                 people, time, fps = frame
                 take = partial(stream.frame, people, time=time, fps=fps)
                 events = await answering.run(take) if stream.decides_next else take()
-            for event in events:
-                metrics.events.labels(event.event).inc()
-                await asyncio.wait_for(socket.send_json(event.to_dict()), PATIENCE)
+            try:
+                for event in events:
+                    metrics.events.labels(event.event).inc()
+                    await asyncio.wait_for(socket.send_json(event.to_dict()), PATIENCE)
+            except TimeoutError:
+                await close(socket, WRONG, f"no event was taken for {PATIENCE:g} s")
+                return
             if text.strip() == "end":
                 await close(socket, 1000, "")
                 return
