@@ -47,8 +47,8 @@ class Clips(NamedTuple):
     :class:`skelact.clips.body_frames.JointSubstitutes` says."""
     seen: Tensor | None = None
     """(N, M, T, V) bool: True where the joint was there in the nearer of the two frames that the clip's frame
-    is made of; None where every body of the store has all joints in all frames, and what it shows is a
-    place and not a motion, whose 0 says that somebody is still."""
+    is made of; None, of other than test clips, where every body of the store has all joints in all frames,
+    and what it shows is a place and not a motion, whose 0 says that somebody is still."""
 
     @property
     def seen_joints(self) -> Tensor:
@@ -202,7 +202,11 @@ class ClipSource:
         """
         chosen = self._check(indices)
         windows = centre_windows(self._frames.num_frames[chosen], self.settings.test_crop_share)
-        return self._clips(chosen, windows, None)
+        clips = self._clips(chosen, windows, None)
+        if clips.seen is not None:
+            return clips
+        # so that a body whose joints all lie in the origin is no unseen one, whatever else is in the batch
+        return clips._replace(seen=clips.present[..., None, None].expand(clips.positions.shape[:-1]))
 
     def num_taken_whole(self, indices: IntArray) -> int:
         """Return how many of the sequences ``indices``, (N,), are too short to be cropped for training."""

@@ -19,7 +19,9 @@ from skelact.recognition.graph import PositionsToProbabilities
 from skelact.recognition.neighbours import Examples, Neighbours
 from skelact.recognition.onnx_file import seen_frames
 from skelact.recognition.recogniser import Recogniser
+from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.tables import TOPOLOGIES
+from skelact.store.in_memory import store_in_memory
 
 NTU = TOPOLOGIES["ntu-25"]
 TRANSFORMER = EncoderConfig(num_frames=24, width=16, depth=2, num_heads=2)
@@ -80,6 +82,19 @@ def test_the_network_says_what_the_recogniser_says(
     assert compared.largest_difference < TOLERANCE
     assert compared.largest_difference_of_distances < TOLERANCE
     assert chances.std(0).max() > 1e-3  # recordings are told apart at all
+
+
+def test_a_body_in_one_point_gets_one_answer_alone_in_a_batch_and_of_the_network() -> None:
+    taught = recogniser(tokens("mean"), "neighbours", "mean")
+    point = SkeletonSequence(
+        "point", np.zeros((1, 30, 25, 3), np.float32), np.ones((1, 30), np.bool_), NTU, fps=30.0
+    )
+    alone, _ = taught.ask(store_in_memory([point], "y"))
+    beside, _ = taught.ask(store_in_memory([point, made_up(taught).sequence(3)], "y"))
+    with torch.no_grad():
+        network, _ = PositionsToProbabilities(taught, "y").eval()(torch.zeros(1, 1, 30, 25, 3))
+    np.testing.assert_allclose(beside[:1], alone, atol=TOLERANCE)
+    np.testing.assert_allclose(network, alone, atol=TOLERANCE)
 
 
 @pytest.mark.slow
