@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from skelact.api.prediction import predict
 from skelact.cli.main import main
 from skelact.errors import ConfigurationError, DataError
 from skelact.recognition import occlusion
+from skelact.recognition.answers import PrimeJoint
 from skelact.recognition.occlusion import holding_still
 
 ACTIONS = {
@@ -117,6 +119,7 @@ def test_what_carries_a_decision_is_told_and_shown(ground, model, tmp_path, caps
         (["--save-annotated", "a.html", "asked", "asked"], "shows one recording, and 2 are given"),
         (["--save-annotated", "a.png", "asked"], "pages are written as .html, films as .gif or .mp4"),
         (["--csv", "--explain", "asked"], "--csv has no room for what --explain tells; give --json"),
+        (["--csv", "--top", "3", "asked"], "--csv tells the likeliest class alone; leave --top out"),
         (["--follow", "--explain", "-"], "--explain looks at whole recordings"),
     ],
 )
@@ -135,8 +138,11 @@ def test_signs_of_a_name_are_no_formula(ground, model, tmp_path):
     shutil.copy(file, tmp_path / "=1+1")
     with contextlib.chdir(tmp_path):
         found = predict(model, ["=1+1"], csv=True)
+    ((name, one),) = found.found
+    found.found[0] = (name, replace(one, prime_joints=(PrimeJoint("=A1", 0, 3),)))
     (row,) = csv.DictReader(io.StringIO(str(found)))
     assert row["file"] == f"'=1+1/{file.name}"
+    assert row["prime_joints"] == "'=A1"
     assert 0 < float(row["probability"]) <= 1
 
 

@@ -264,6 +264,7 @@ def test_what_cannot_be_used_is_counted_and_a_class_of_one_recording_is_not_test
     out = capsys.readouterr().out
     assert re.search(r"left out    clapping/S001C001P001R001A099", out)
     assert re.search(r"hopping +1 +not tested", out)
+    assert "(5.88 % false alarms, the fewest that 16 tested recordings can promise)" in out
     assert len(skelact.load(tmp_path / "model").classes) == 3
 
 
@@ -304,7 +305,11 @@ def test_a_store_of_another_skeleton_is_converted(store_path, tiny_run, tmp_path
     made = skelact.teach(tmp_path / "kinect", out=tmp_path / "model", from_=tiny_run)
     assert "brought from kinect-20 to ntu-25" in str(made)
     assert "29 without a recording are never recognised" in str(made)
-    assert skelact.load(tmp_path / "model").topology.name == "ntu-25"
+    model = skelact.load(tmp_path / "model")
+    assert model.topology.name == "ntu-25"
+    assert len(model.classes) == 31
+    assert len(model.predict(np.random.default_rng(0).normal(size=(20, 25, 3)), top=99).top) == 31
+    assert "# A model that knows 31 classes" in (tmp_path / "model" / "model-card.md").read_text()
 
 
 def test_folders_go_before_the_numbers_of_classes_that_files_tell(tmp_path):

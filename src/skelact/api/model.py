@@ -140,7 +140,10 @@ class Model:
         """Names of the classes that it recognises; none of an encoder alone."""
         from skelact.recognition.description import knows_classes
 
-        return list(self.recogniser.class_names) if knows_classes(self.card) else []
+        if not knows_classes(self.card):
+            return []
+        names = self.recogniser.class_names
+        return [names[number] for number in self.recogniser.about.taught]
 
     @checked_arguments
     def embed(

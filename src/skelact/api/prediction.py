@@ -88,7 +88,7 @@ class Predictions:
                 told = "" if answer.unfamiliar is None else str(answer.unfamiliar).lower()
                 share = f"{answer.probability:.4f}"
                 names = [_cell(file), _cell(one.recording), person, _cell(answer.label)]
-                table.writerow([*names, share, told, joints])
+                table.writerow([*names, share, told, _cell(joints)])
         return text.getvalue().rstrip("\n")
 
     def _table(self) -> str:
@@ -146,7 +146,7 @@ def predict(
     model: Annotated[Run, Option(str)],
     files: Annotated[Sequence[PathLike], Option(str, words=True)],
     *,
-    top: int = 3,
+    top: int | None = None,
     json: bool = False,
     csv: bool = False,
     explain: bool = False,
@@ -165,7 +165,7 @@ def predict(
     Args:
         model: folder of a model that was taught, or an .onnx file of 'skelact export'
         files: recordings, folders, stores or videos; - for the standard input
-        top: classes to tell of each recording
+        top: classes to tell of each recording (default: 3)
         json: print one JSON object a line for each recording
         csv: print CSV, a line for each recording and person
         explain: tell which limbs, joints and stretches of time carry the likeliest class: what it loses when
@@ -185,6 +185,11 @@ def predict(
     """
     if json and csv:
         raise ConfigurationError("--json and --csv are two forms of one output; give one")
+    if csv and top is not None:
+        raise ConfigurationError("--csv tells the likeliest class alone; leave --top out, or give --json instead")
+    from skelact.recognition.prediction import TOP
+
+    top = TOP if top is None else top
     check_top(top, "--top")
     if stream is not None and not follow:
         raise ConfigurationError("--stream.* are of a stream of frames; give --follow with them")

@@ -202,7 +202,7 @@ def package(
         if about.accuracy is None:
             about = structs.replace(about, accuracy=_accuracy_of(model.run))
         card[RECOGNITION], tensors = told(about), recogniser.tensors()
-        lines.append(f"{'classes':<12}{len(about.class_names)}: {', '.join(about.class_names)}")
+        lines.append(f"{'classes':<12}{len(model.classes)}: {', '.join(model.classes)}")
     else:
         tensors = {f"{PREFIX}{name}": value for name, value in pretrained.encoder.state_dict().items()}
         lines.append(
@@ -341,6 +341,7 @@ def _untold_rate(store: Store, about: Recognition, clips: ClipSettings) -> list[
 
 def _found(lesson: Lesson, about: Recognition) -> list[str]:
     """Return what was learned of each class, how the classifier was chosen, and what it is worth."""
+    from skelact.recognition.calibration import fewest_false_alarms
     from skelact.recognition.choice import table
 
     chosen, lines = lesson.chosen, [f"{'classes':<12}recordings, recognised when held out"]
@@ -368,7 +369,9 @@ def _found(lesson: Lesson, about: Recognition) -> list[str]:
     why = "of equals the simplest" if is_tied else "it recognised most"
     unfamiliar = "cannot be told, for the recordings are copies of each other"
     if about.threshold is not None:
-        share = f"{100 * (about.false_alarms or 0):g} % false alarms"
+        share = f"{100 * (about.false_alarms or 0):.3g} % false alarms"
+        if about.false_alarms == fewest_false_alarms(chosen.num_tested):
+            share += f", the fewest that {chosen.num_tested} tested recordings can promise"
         unfamiliar = f"farther than {about.threshold:.3g} from all that taught it ({share})"
     return [
         *lines,

@@ -103,7 +103,13 @@ def threshold_of(distances: Tensor, false_alarms: float) -> float:
 
     Returns:
         The ``ceil((N + 1) (1 - share))``-th smallest distance, so that a further known recording lies beyond
-        with at most this chance; the largest one where there are too few to promise that.
+        with at most this chance; the largest one where there are too few to promise that, see
+        :func:`fewest_false_alarms`.
     """
     place = math.ceil((len(distances) + 1) * (1 - false_alarms))
     return float(distances.sort().values[min(place, len(distances)) - 1])
+
+
+def fewest_false_alarms(num_tested: int) -> float:
+    """Return the chance with which a further known recording is farther away than all that were tested."""
+    return 1 / (num_tested + 1)

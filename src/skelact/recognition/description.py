@@ -67,7 +67,7 @@ class Recognition(Struct, frozen=True):
     threshold: Positive | None = None
     """Distance to the nearest example beyond which a recording is unfamiliar; None: not known."""
     false_alarms: Share | None = None
-    """Share of known recordings that were to lie beyond it."""
+    """Share of known recordings that were to lie beyond it; no less than the tested ones can promise."""
     accuracy: Accuracy | None = None
     candidates: list[Accuracy] = []
     """All that was compared, the chosen one among them."""
@@ -84,6 +84,12 @@ class Recognition(Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.num_examples and len(self.num_examples) != len(self.class_names):
             raise ValueError(f"num_examples has {len(self.num_examples)} numbers, one a class is expected")
+
+    @property
+    def taught(self) -> list[int]:
+        """The numbers of the classes that have examples; all of them where examples were not counted."""
+        counts = self.num_examples or [1] * len(self.class_names)
+        return [number for number, count in enumerate(counts) if count]
 
     def is_unfamiliar(self, distance: float) -> bool | None:
         """Tell whether something so far from all examples is none of the classes; None: not known."""

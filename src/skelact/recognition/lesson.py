@@ -23,6 +23,7 @@ from skelact.models.pretrained import Pretrained, load_pretrained
 from skelact.models.sizes import Pooling
 from skelact.recognition.calibration import (
     calibration_error,
+    fewest_false_alarms,
     fit_temperature,
     probabilities,
     temperature_of_others,
@@ -183,7 +184,7 @@ def _recognition(
         pooling=chosen.pooling,
         num_examples=np.bincount(chosen.labels.numpy(), minlength=len(class_names)).tolist(),
         threshold=threshold if threshold > COPIES else None,  # all that is no copy would be unfamiliar
-        false_alarms=false_alarms,
+        false_alarms=max(false_alarms, fewest_false_alarms(chosen.num_tested)),
         accuracy=_accuracy(chosen, folds),
         candidates=[_accuracy(each, folds) for each in candidates],
         calibration=calibration,

@@ -159,7 +159,9 @@ def _put_in_place(made: Path, aside: Path, out: Path) -> None:
 def page(card: Mapping[str, Any]) -> str:
     """Return what a card says, for people: Markdown."""
     about: Mapping[str, Any] = card.get(RECOGNITION, {})
-    classes = list(map(_as_text, about.get("class_names", ())))
+    names = list(map(_as_text, about.get("class_names", ())))
+    counts = about.get("num_examples") or [None] * len(names)
+    classes = {name: count for name, count in zip(names, counts, strict=True) if count != 0}
     sizes, _, topology, clips = read_sizes(CARD, card)
     up, unit = (card.get(MEASURES, {}).get(name) or "not known" for name in ("up", "unit"))
     learned = [
@@ -181,11 +183,9 @@ def page(card: Mapping[str, Any]) -> str:
     ]
     lines = [f"# A model that knows {len(classes)} classes" if classes else "# An encoder", ""]
     if classes:
-        counts = about.get("num_examples") or [None] * len(classes)
         lines += ["| class | recordings that taught it |", "|---|---|"]
         lines += [
-            f"| {name} | {'not kept' if count is None else count} |"
-            for name, count in zip(classes, counts, strict=True)
+            f"| {name} | {'not kept' if count is None else count} |" for name, count in classes.items()
         ]
         lines += ["", *_worth(about), "", "```text", "skelact predict THIS_FOLDER RECORDING", "```"]
     else:
@@ -225,7 +225,7 @@ def _worth(about: Mapping[str, Any]) -> list[str]:
         said.append(f"Expected calibration error of its probabilities: {calibration['after']:.3f}; {beside}.")
     if about.get("threshold") is not None:
         share = about.get("false_alarms")
-        known = "" if share is None else f"; of known recordings that was to be {100 * share:g} %"
+        known = "" if share is None else f"; of known recordings that was to be {100 * share:.3g} %"
         said.append(
             f"Unfamiliar is what lies farther than {about['threshold']:.3g} from every example{known}."
         )

@@ -93,11 +93,17 @@ def _answers(recogniser: Asked, store: Store, top: int, title: str) -> list[Answ
     chances, distances = recogniser.ask(store, title)
     answers = []
     for row, shares in enumerate(chances):
-        best = np.argsort(-shares, kind="stable")[:top].tolist()
-        guesses = (Guess(recogniser.class_names[label], float(shares[label])) for label in best)
+        guesses = guesses_of(recogniser, shares, top)
         far = None if distances is None else recogniser.about.is_unfamiliar(float(distances[row]))
-        answers.append(Answer(tuple(guesses), far, ()))
+        answers.append(Answer(guesses, far, ()))
     return answers
+
+
+def guesses_of(recogniser: Asked, chances: Floats, top: int) -> tuple[Guess, ...]:
+    """Return the likeliest of (K,) classes, as many as are asked for, of those that were taught at all."""
+    taught = np.array(recogniser.about.taught)
+    best = taught[np.argsort(-chances[taught], kind="stable")][:top].tolist()
+    return tuple(Guess(recogniser.class_names[label], float(chances[label])) for label in best)
 
 
 def _one_by_one(sequence: SkeletonSequence) -> list[SkeletonSequence]:

@@ -25,10 +25,10 @@ from skelact.formats.exclusions import shown
 from skelact.limits import check_limit
 from skelact.models.card import MEASURES
 from skelact.models.fitting import Taker, check_store
-from skelact.recognition.answers import Event, Guess, check_top
+from skelact.recognition.answers import Event, check_top
 from skelact.recognition.description import Recognition
 from skelact.recognition.frames import Name
-from skelact.recognition.prediction import TOP, Asked
+from skelact.recognition.prediction import TOP, Asked, guesses_of
 from skelact.recognition.stream_settings import StreamSettings
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import FARTHEST, SkeletonSequence
@@ -304,16 +304,15 @@ class Stream:
     def _event(self, what: str, name: Name | None, doing: _Doing, end: float | None) -> Event:
         assert doing.label is not None
         assert self._time is not None
-        names, order = self._recogniser.class_names, np.argsort(-doing.chances, kind="stable")[: self._top]
         return Event(
             event=what,  # type: ignore[arg-type]
             person=name,
-            label=names[doing.label],
+            label=self._recogniser.class_names[doing.label],
             probability=float(doing.chances[doing.label]),
             start=doing.start,
             end=end,
             time=self._time,
-            top=tuple(Guess(names[label], float(doing.chances[label])) for label in order.tolist()),
+            top=guesses_of(self._recogniser, doing.chances, self._top),
         )
 
     def _sequence(

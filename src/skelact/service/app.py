@@ -58,7 +58,8 @@ def build_app(model: Model, *, token: str | None = None, any_host: bool = False)
         ConfigurationError: a model that was not taught any classes.
     """
     answering, metrics = Answering(model), Metrics()
-    classes = model.recogniser.class_names
+    _ = model.recogniser  # a model without classes is told now
+    classes = model.classes
     app = FastAPI(title="skelact", version=__version__, docs_url=None, redoc_url=None)
     app.state.answering = answering
     data = {"classes": classes, "token": token is not None}
