@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -118,6 +119,23 @@ def test_arrays_are_answered_and_an_encoder_cannot_be_taken_out(taught, exact):
         model.embed(positions)
     with pytest.raises(DataError, match=r"expected .* with the joints of ntu-25"):
         model.predict(positions[..., :20, :])
+
+
+def test_of_recordings_with_another_axis_up_than_the_encoders_theirs_counts(taught, tmp_path):
+    store = skelact.prepare("auto", taught / "gestures", tmp_path / "y", workers=1)
+    turn = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]], np.float32)
+    sequences = [store.sequence(index) for index in range(len(store))]
+    lying = [replace(each, positions=each.positions @ turn) for each in sequences]
+    labels = [store.class_names[label] for label in store.labels]
+    skelact.write_store(lying, tmp_path / "z", labels=labels, up="z", unit="m")
+    model = skelact.teach(tmp_path / "z", out=tmp_path / "model", from_=taught / "run").model
+    ((_, expected),) = skelact.predict(model, [f"{tmp_path / 'z'}:0"]).found
+    assert model.predict(lying[0]).probability == pytest.approx(expected.probability, abs=1e-4)
+    path = skelact.export(model, tmp_path / "model.onnx").path
+    exported = skelact.load(path).recogniser
+    assert exported.exported.up == "z"
+    chances, _ = exported.run(onnx_file.seen_frames(lying[0])[None])
+    assert chances.max() == pytest.approx(expected.probability, abs=1e-4)
 
 
 def test_a_stream_is_followed_without_torch(taught, exact, tmp_path):

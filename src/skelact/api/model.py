@@ -20,7 +20,7 @@ from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import FARTHEST, SkeletonSequence
 from skelact.skeleton.topology import Topology
 from skelact.skeleton.topology_file import find_topology, topology_argument
-from skelact.skeleton.view import centre
+from skelact.skeleton.view import Axis, centre
 from skelact.store.in_memory import store_in_memory
 from skelact.store.store import Store
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ONNX = ".onnx"
 """Ending of the files that ``skelact export`` writes."""
+FASTEST = 1e6
+"""Frames a second that no recording reaches."""
 Positions = npt.NDArray[Any] | SkeletonSequence
 Embeddings = npt.NDArray[np.float32]
 
@@ -181,7 +183,7 @@ class Model:
             DataError: another number of joints or coordinates than the skeleton and the model have, or a
                 recording in which nothing was seen; the message numbers or names it.
             ConfigurationError: no such skeleton, or one of which the model knows less than half of its
-                joints; or ``topology`` given for sequences, which tell it.
+                joints; ``topology`` given for sequences, which tell it; or a rate that cannot be.
         """
         as_they_are = self.pretrained.knows_names
         return self.embed_store(
@@ -222,7 +224,8 @@ class Model:
 
         Args:
             positions: one recording or a list of them, as for :meth:`embed`. Other skeletons than the model's
-                are converted, as files are, and a warning tells which joints are missing.
+                are converted, as files are, and a warning tells which joints are missing. The axis up is that
+                of the recordings that taught the model.
             fps: frames a second, where known.
             topology: as of :meth:`embed`.
             top: classes to tell of each.
@@ -243,10 +246,12 @@ class Model:
             >>> model.predict(positions).label
             'wave'
         """
-        from skelact.recognition.prediction import predict_store
+        from skelact.recognition.prediction import predict_store, taught_up
 
         recogniser = self.recogniser
-        store, recorded = self._in_memory(_listed(positions), fps, topology, "to recognise")
+        store, recorded = self._in_memory(
+            _listed(positions), fps, topology, "to recognise", up=taught_up(recogniser)
+        )
         check_store(self.takes, store)
         found = predict_store(recogniser, store, recorded, top=top)
         if explain:
@@ -285,11 +290,15 @@ class Model:
         topology: Topology | PathLike | None,
         what_for: str,
         as_they_are: bool = False,
+        up: Axis | None = None,
     ) -> tuple[Store, Store]:
         """Return recordings as a store in the model's skeleton, and as they were recorded.
 
-        The main people of each are first. With ``as_they_are`` no skeleton is converted.
+        The main people of each are first. With ``as_they_are`` no skeleton is converted; ``up`` goes before
+        the encoder's axis.
         """
+        if fps is not None and not 0 < fps < FASTEST:
+            raise ConfigurationError(f"fps is {fps:g}, expected a number above 0 and below {FASTEST:,.0f}")
         if not recordings:
             raise DataError(f"no recording {what_for}; give an array (T, V, C) or a list of such")
         if topology is not None and not isinstance(topology, Topology):
@@ -316,7 +325,7 @@ class Model:
             )
         sequences = list(map(centre, sequences))
         learned_from = self.card.get("positions", {})  # earlier versions did not say
-        measures = learned_from.get("up"), learned_from.get("unit")
+        measures = up or learned_from.get("up"), learned_from.get("unit")
         recorded = store_in_memory(sequences, *measures)
         if as_they_are or first.joints == self.topology.joints:
             return recorded, recorded

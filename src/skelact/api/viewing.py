@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
-from skelact.api.model import Run, as_model
+from skelact.api.model import FASTEST, Run, as_model
 from skelact.api.recordings import (
     chosen_frames,
     find_recording,
@@ -29,8 +29,6 @@ MARK = '<meta name="generator" content="skelact">'
 """Stands in the head of a page, which another page may replace; no other file is replaced by one."""
 _HEAD = 1 << 16
 """Bytes of a page that hold this line."""
-FASTEST = 1e6
-"""Frames a second that no recording reaches."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,7 +11,7 @@ import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -35,6 +35,7 @@ from skelact.recognition.onnx_file import (
     seal,
     seen_frames,
 )
+from skelact.recognition.prediction import taught_up
 from skelact.recognition.recogniser import Recogniser
 from skelact.skeleton.sequence import SkeletonSequence
 from skelact.skeleton.view import ADULT, Axis, centre
@@ -247,10 +248,8 @@ def made_up(recogniser: Recogniser) -> Store:
 
 
 def _up(recogniser: Recogniser) -> Axis:
-    """Return the axis that is up in what a model learned from, y where that is not known."""
-    preparation = recogniser.about.preparation
-    said = recogniser.pretrained.card.get(MEASURES, {}).get("up") or (preparation and preparation.up)
-    return cast(Axis, said or "y")
+    """Return the axis that is up in what taught a model, y where that is not known."""
+    return taught_up(recogniser) or "y"
 
 
 def _check_batch(graph: OnnxRecogniser, store: Store, alone: Floats, out: Path) -> None:

@@ -8,12 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from skelact.models.card import MEASURES
 from skelact.models.fitting import Taker
 from skelact.recognition.answers import Answer, Guess, Prediction, check_top
 from skelact.recognition.description import Recognition
 from skelact.recognition.prime import prime_stretches
 from skelact.skeleton.sequence import SkeletonSequence
-from skelact.skeleton.view import centre
+from skelact.skeleton.view import Axis, centre
 from skelact.store.in_memory import store_in_memory
 from skelact.store.store import Store
 
@@ -39,6 +40,16 @@ class Asked(Protocol):
 
     def ask(self, store: Store, title: str = "") -> tuple[Floats, Floats | None]:
         """Return (N, K) probabilities of the sequences of a store, and (N,) distances to the examples."""
+
+
+def taught_up(recogniser: Asked) -> Axis | None:
+    """Return the axis that is up in the recordings that taught a model, or else its encoder; None: not known.
+
+    Positions that do not tell their axis are taken to have this one.
+    """
+    prepared = recogniser.about.preparation
+    up: Axis | None = (prepared and prepared.up) or recogniser.takes.card.get(MEASURES, {}).get("up")
+    return up
 
 
 def predict_store(

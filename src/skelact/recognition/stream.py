@@ -23,12 +23,11 @@ from skelact.clips.settings import ClipSettings
 from skelact.errors import DataError, SkelactWarning
 from skelact.formats.exclusions import shown
 from skelact.limits import check_limit
-from skelact.models.card import MEASURES
 from skelact.models.fitting import Taker, check_store
 from skelact.recognition.answers import Event, check_top
 from skelact.recognition.description import Recognition
 from skelact.recognition.frames import Name
-from skelact.recognition.prediction import TOP, Asked, guesses_of
+from skelact.recognition.prediction import TOP, Asked, guesses_of, taught_up
 from skelact.recognition.stream_settings import StreamSettings
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import FARTHEST, SkeletonSequence
@@ -107,9 +106,7 @@ class Stream:
         self.is_guess = self.settings.window is None and about.seconds is None
         """Whether the window is neither given nor told by the recordings that taught the model."""
         self._recogniser, self._top = recogniser, top
-        measures = recogniser.takes.card.get(MEASURES, {})
-        prepared = about.preparation
-        self._up: Axis | None = (prepared and prepared.up) or measures.get("up")  # of a card
+        self._up = taught_up(recogniser)
         self._unit: Unit = "m" if recogniser.takes.num_coordinates == 3 else "px"
         self._tracks: dict[Name, _Track] = {}
         self._doing: dict[Name | None, _Doing] = {}
