@@ -387,7 +387,9 @@ def test_a_message_larger_than_any_frame_is_refused_unread(model):
 
 def test_who_takes_no_events_is_told_so(model, pose, monkeypatch):
     monkeypatch.setattr(streaming, "PATIENCE", 0.2)
-    frames = [{"fps": 30, "bodies": [{"id": 7, "positions": frame}]} for frame in pose["bodies"][0]["positions"]]
+    frames = [
+        {"fps": 30, "bodies": [{"id": 7, "positions": frame}]} for frame in pose["bodies"][0]["positions"]
+    ]
     closed = []
 
     class Socket:

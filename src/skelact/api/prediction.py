@@ -186,7 +186,7 @@ def predict(
     if json and csv:
         raise ConfigurationError("--json and --csv are two forms of one output; give one")
     if csv and top is not None:
-        raise ConfigurationError("--csv tells the likeliest class alone; leave --top out, or give --json instead")
+        raise ConfigurationError("--csv tells the likeliest class alone; leave --top out, or give --json")
     from skelact.recognition.prediction import TOP
 
     top = TOP if top is None else top

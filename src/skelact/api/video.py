@@ -65,7 +65,8 @@ def video(
         The recording, and what was seen.
 
     Raises:
-        DataError: no such file or camera, no video, nobody in it, or OUT is taken, the video itself, or cannot be written.
+        DataError: no such file or camera, no video, nobody in it, or OUT is taken, is the video itself, or
+            cannot be written.
         ConfigurationError: packages are missing.
 
     Example:

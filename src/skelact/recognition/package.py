@@ -184,9 +184,7 @@ def page(card: Mapping[str, Any]) -> str:
     lines = [f"# A model that knows {len(classes)} classes" if classes else "# An encoder", ""]
     if classes:
         lines += ["| class | recordings that taught it |", "|---|---|"]
-        lines += [
-            f"| {name} | {'not kept' if count is None else count} |" for name, count in classes.items()
-        ]
+        lines += [f"| {name} | {'not kept' if count is None else count} |" for name, count in classes.items()]
         lines += ["", *_worth(about), "", "```text", "skelact predict THIS_FOLDER RECORDING", "```"]
     else:
         lines += ["It knows no classes yet: `skelact teach FOLDER --from THIS_FOLDER --out MODEL`."]

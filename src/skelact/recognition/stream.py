@@ -31,7 +31,7 @@ from skelact.recognition.prediction import TOP, Asked, guesses_of, taught_up
 from skelact.recognition.stream_settings import StreamSettings
 from skelact.skeleton.main_bodies import crowd_in_order
 from skelact.skeleton.sequence import FARTHEST, SkeletonSequence
-from skelact.skeleton.view import Axis, Unit, centre
+from skelact.skeleton.view import Unit, centre
 from skelact.store.in_memory import store_in_memory
 
 Floats = npt.NDArray[np.float32]
@@ -220,8 +220,8 @@ class Stream:
         if apart > gap and self._tracks and not self._is_checked and not self._is_told:
             self._is_told = True
             warnings.warn(
-                f"frames lie {apart:g} s apart, farther than --stream.gap, {gap:g} s, after which people count "
-                "as gone; times are seconds",
+                f"frames lie {apart:g} s apart, farther than --stream.gap, {gap:g} s, after which people "
+                "have gone; times are seconds",
                 SkelactWarning,
                 stacklevel=3,
             )

@@ -166,7 +166,7 @@ def test_recordings_that_cannot_be_embedded_are_told_by_number(model, positions,
 
 @pytest.mark.parametrize("fps", [0, -5, 1e7])
 def test_a_rate_that_cannot_be_is_refused(model, fps):
-    with pytest.raises(ConfigurationError, match=f"fps is {fps:g}, expected a number above 0"):
+    with pytest.raises(ConfigurationError, match=r"fps is .*, expected a number above 0"):
         model.embed(np.zeros((20, 25, 3)), fps=fps)
 
 
