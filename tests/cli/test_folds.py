@@ -73,8 +73,9 @@ def test_other_evaluations_of_the_encoder(sbu, evaluation):
 def test_folds_by_an_attribute_and_an_encoder_that_has_seen_them(sbu):
     store, run = sbu
     one = str(run).replace("{fold}", "fold1")
-    with pytest.warns(match=r"learned from this store.*write \{fold\} in --run for the fold's name"):
+    with pytest.warns(match=r"learned from this store.*write \{fold\} in --run for the fold's name") as told:
         result = skelact.evaluate("knn", one, store, "by-pair-in-3", k=[1])
+    assert not any("to keep them unseen" in str(each.message) for each in told)  # what a single fold says
     assert [each["protocol"] for each in result.content["folds"]] == [f"by-pair-{n}-of-3" for n in (1, 2, 3)]
     assert result.path.parent.parent.name == "run-fold1-seed0"
     untrained = skelact.evaluate("knn", one, store, "by-pair", k=[1], untrained=True)  # does not warn

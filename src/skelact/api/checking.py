@@ -15,6 +15,7 @@ import numpy.typing as npt
 from skelact.configuration import PathLike, checked_arguments
 from skelact.errors import ConfigurationError, DataError, printable
 from skelact.formats.archives import RawFile, raw_files
+from skelact.formats.class_folders import with_class_folders
 from skelact.formats.data_set import DataSet, LabelledSequence
 from skelact.formats.exclusions import Exclusion, UnusableRecordingError
 from skelact.formats.known import AUTO, hint
@@ -274,7 +275,7 @@ def _understood(
     """Return the data set, its recordings, and the names of files beside a single one that tell of it."""
     if path.is_dir() or files[0].is_packed:
         found, wanted, _ = recordings_of(data_set, path, files, settings)
-        return found, wanted, ()
+        return with_class_folders(found, path, files, wanted, teaching=False), wanted, ()
     tables, file = _tables_beside(path, files[0])
     found, wanted, _ = recordings_of(data_set, path, files, settings)
     if not tables or file.name in [table.name for table in tables]:

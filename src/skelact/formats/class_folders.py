@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -21,6 +22,7 @@ from skelact.formats.protocol import SIDES, side_of
 ALIKE = "two classes of one name but for capital letters, blanks or how accents are kept"
 ADVICE = f"put every class into a sub-folder of its own, or name the classes in a {MANIFEST_FILE}"
 OTHER_CLASS = "files that tell another class than the folder that they lie in, which counts"
+OWN_CLASS = "files that tell their class themselves, which counts before the folder that they lie in"
 _SAMPLED = 8
 """Recordings that are asked whether the files tell classes themselves, and"""
 _ITEMS = 64
@@ -34,9 +36,11 @@ def with_class_folders(
 ) -> DataSet:
     """Return a data set whose classes are the outermost folders, or as it is where these are none.
 
-    They are where there are two or more, no manifest names a class, and the files do not tell several
-    themselves. Where an archive holds one folder that holds all, they are those in it. Published data sets,
-    whose files' names tell the class and may lie in any folders, have folders for classes in teaching alone.
+    They are where there are two or more, no manifest names a class, and the files tell none themselves. In
+    teaching, where every file has to have a class, files tell it only if they tell several, and folders then
+    replace what a file tells; otherwise a file's class stays. Where an archive holds one folder that holds
+    all, they are those in it. Published data sets, whose files' names tell the class and may lie in any
+    folders, have folders for classes in teaching alone.
 
     Args:
         data_set: after its survey.
@@ -61,8 +65,10 @@ def with_class_folders(
     if len(folders) < 2:
         return data_set
     told = _told(data_set, recordings) if is_own else set()
+    if told and not teaching:
+        return data_set
     if len(told) > 1:
-        if told <= folders or not teaching:
+        if told <= folders:
             return data_set
         return _remarking(
             data_set,
@@ -71,9 +77,9 @@ def with_class_folders(
         )
     depth = _depth(recordings)
     counts = Counter(_folder(file.name, depth) for file in recordings)
-    if not teaching and max(counts.values()) < 2:  # a folder a recording
+    if not teaching and 2 * list(counts.values()).count(1) > len(counts):  # a folder a recording, mostly
         return data_set
-    problem = _problem(raw, recordings, depth)
+    problem = _problem(raw, recordings, depth, teaching)
     if problem and teaching:
         raise DataError(problem)
     if problem:
@@ -85,7 +91,7 @@ def with_class_folders(
             *remarks,
         ]
     names = None if teaching else data_set.class_names
-    read = partial(_read, read=data_set.read, depth=depth, names=names, is_own=is_own)
+    read = partial(_read, read=data_set.read, depth=depth, names=names, is_own=is_own, replaces=teaching)
     settings = {**data_set.settings, "class_folders": True}
     return _remarking(replace(data_set, class_names=names, read=read, settings=settings), *remarks)
 
@@ -103,7 +109,7 @@ def _some(names: Collection[str]) -> str:
     return ", ".join([*sorted(names)[:_LISTED], *["..."] * (len(names) > _LISTED)])
 
 
-def _problem(raw: Path, recordings: Sequence[RawFile], depth: int) -> str:
+def _problem(raw: Path, recordings: Sequence[RawFile], depth: int, teaching: bool) -> str:
     """Return why folders cannot be classes, and what to do; nothing where they can."""
     seen: dict[str, str] = {}
     for file in recordings:
@@ -115,13 +121,23 @@ def _problem(raw: Path, recordings: Sequence[RawFile], depth: int) -> str:
             return (
                 f"{raw}: {other!r} and {folder!r}: {ALIKE}; rename one, or move its recordings into the other"
             )
-    if len(seen) > 1 and {side_of(folder) for folder in seen} <= {*SIDES, "val"}:
+    of_sides = [name for folder, name in seen.items() if any(map(_is_side, re.split(r"[\W_]+", folder)))]
+    if not teaching and of_sides:  # as xsub_train
+        return (
+            f"{_some(of_sides)}: called as sides of a split are; if they are classes, say it in a "
+            f"{MANIFEST_FILE} with a column label"
+        )
+    if len(seen) > 1 and all(map(_is_side, seen)):
         sides = " and ".join(sorted(seen.values()))
         return (
             f"{raw}: its folders are called {sides}, as sides of a split are, not classes; give one of them, "
             f"as {raw / min(seen.values())}, or rename them, or say it in a {MANIFEST_FILE}"
         )
     return ""
+
+
+def _is_side(word: str) -> bool:
+    return side_of(word) in {*SIDES, "val"}
 
 
 def _told(data_set: DataSet, recordings: Sequence[RawFile]) -> set[str]:
@@ -170,18 +186,22 @@ def _folder(name: str, depth: int) -> str:
 
 
 def _read(
-    file: RawFile, *, read: Reader, depth: int, names: tuple[str, ...] | None, is_own: bool
+    file: RawFile, *, read: Reader, depth: int, names: tuple[str, ...] | None, is_own: bool, replaces: bool
 ) -> Iterator[Item]:
     folder = _folder(file.name, depth)
     if names is not None and folder not in names:
         detail = f"{shown(folder)} is not one of --class-names{suggest(folder[:40], names)}"
         raise UnusableRecordingError(MALFORMED, file.name, "folder", detail)
-    differs = False
+    differs = own = False
     for item in read(file):
         if isinstance(item, Exclusion | Note):
             yield item
             continue
         told = item if isinstance(item, LabelledSequence) else LabelledSequence(item)
+        if not replaces and (told.sequence.label is not None or "label" in told.names):
+            yield told
+            own = True
+            continue
         differs |= told.names.get("label", folder) != folder
         yield replace(
             told,
@@ -191,3 +211,5 @@ def _read(
         )
     if differs and is_own:
         yield Note(file.name, OTHER_CLASS)
+    if own:
+        yield Note(file.name, OWN_CLASS)

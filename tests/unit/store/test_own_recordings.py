@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from fuzzing.samples import BVH
+from skelact.api.checking import check
 from skelact.errors import DataError
 from skelact.formats.bvh_hierarchy import without_prefix
-from skelact.formats.class_folders import OTHER_CLASS
+from skelact.formats.class_folders import OWN_CLASS
 from skelact.formats.notes import Note, read_notes
 from skelact.formats.own_recordings import NO_CONFIDENCES
 from skelact.skeleton.tables import COCO_17
@@ -291,15 +292,23 @@ PLACES = ("kick/0", "kick/1", "wave/0", "wave/1")
             [None] * 5,
             "taken for classes: .*more.json: lies in no sub-folder",
         ),
-        (dict.fromkeys(("train/0", "train/1", "test/0")), [None] * 3, "called test and train, as sides of"),
+        (
+            dict.fromkeys(("train/0", "train/1", "test/0", "test/1")),
+            [None] * 4,
+            "test, train: called as sides",
+        ),
+        (dict.fromkeys(("xsub_train/0", "xsub_train/1", "b/0", "b/1")), [None] * 4, "xsub_train: called as"),
+        (dict.fromkeys(("v1/0", "v1/1", "v2/0", "v3/0")), [None] * 4, None),
         (dict.fromkeys((*PLACES, "Wave/2")), [None] * 5, "'wave' and 'Wave': two classes of one name"),
         (dict(zip(PLACES, "abab", strict=True)), ["a", "b", "a", "b"], None),
-        (dict.fromkeys(PLACES, "x"), ["kick", "kick", "wave", "wave"], f"{OTHER_CLASS}: in 4 files"),
+        (dict.fromkeys(PLACES, "x"), ["x"] * 4, None),
+        (dict.fromkeys((*PLACES, *(f"wave/{n}" for n in range(2, 20)))) | {"wave/2": "x"}, None, OWN_CLASS),
     ],
 )
 def test_folders_are_classes_where_nothing_else_tells(
-    files: dict[str, str | None], expected: list[str | None], remark: str | None, tmp_path: Path
+    files: dict[str, str | None], expected: list[str | None] | None, remark: str | None, tmp_path: Path
 ) -> None:
+    expected = expected or [label or path.partition("/")[0] for path, label in files.items()]
     raw = {
         f"{path}.json": pose(number, **({} if label is None else {"label": label}))
         for number, (path, label) in enumerate(files.items())
@@ -316,6 +325,13 @@ def by_folders(raw: Path, **settings: object) -> PreparationResult:
     return prepare(
         "pose-json", raw, raw.parent / "store", num_workers=1, class_folders="found", settings=settings
     )
+
+
+def test_a_check_tells_the_class_that_a_preparation_gives(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", {f"{path}.json": pose(n) for n, path in enumerate(PLACES)})
+    told = str(check(raw))
+    assert re.search(r"^class +kick$", told, re.MULTILINE)
+    assert "note      classes are the folders kick, wave" in told
 
 
 def test_a_manifest_names_classes_before_folders_and_people_beside_them(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,8 +66,9 @@ def _each(
             f"{protocol} has {len(folds)} folds, which are evaluated on one device; leave the devices out, "
             f"or give one fold, e.g. {folds[0].name}"
         )
+    is_told = False
     if run is not None and FOLD not in str(run) and not given.get("untrained", False):
-        _warn_of_seen(as_model(run), store, folds)
+        is_told = _warn_of_seen(as_model(run), store, folds)
     if "k" in inspect.signature(evaluate).parameters and given.get("k") is None:
         from skelact.evaluation.knn import possible_ks
 
@@ -83,7 +85,10 @@ def _each(
             own["out"] = Path(out) / fold.name
             resume = given.get("resume", False)
             own["resume"] = own["out"].exists() if resume is True else resume  # auto says so itself
-        results.append(evaluate(**{**given, **own}))
+        with warnings.catch_warnings() if is_told else nullcontext():
+            if is_told:  # once for all folds
+                warnings.filterwarnings("ignore", "the encoder was .*to keep them unseen", SkelactWarning)
+            results.append(evaluate(**{**given, **own}))
     if out is None:
         assert run is not None  # an evaluation without a run has a folder
         of_each = not isinstance(run, Model) and FOLD in str(run)
@@ -127,9 +132,10 @@ def _tested(store: Store, fold: Protocol, result: Result) -> str:
     return f"{result.content['num_test']:,} of {fold.attribute} {', '.join(words[:_SHOWN])}{more}"
 
 
-def _warn_of_seen(model: Model, store: Store, folds: tuple[Protocol, ...]) -> None:
-    """Warn where one model, which learned from the store, is evaluated on folds whose test it has seen."""
-    if model.card.get("data_hash") == store.content_hash:
+def _warn_of_seen(model: Model, store: Store, folds: tuple[Protocol, ...]) -> bool:
+    """Warn where one model, which learned from the store, is evaluated on folds; return whether it did."""
+    learned = model.card.get("data_hash") == store.content_hash
+    if learned:
         warnings.warn(
             f"{model.run}: learned from this store, and so from sequences that folds test; to evaluate each "
             f"with a run that learned from its training side, write {FOLD} in --run for the fold's name "
@@ -137,3 +143,4 @@ def _warn_of_seen(model: Model, store: Store, folds: tuple[Protocol, ...]) -> No
             SkelactWarning,
             stacklevel=4,
         )
+    return learned

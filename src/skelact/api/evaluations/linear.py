@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, replace
 from typing import Annotated, Literal, Unpack
 
@@ -13,7 +14,7 @@ from skelact.api.evaluations.inputs import LabelOptions, choose_labelled, read_l
 from skelact.api.evaluations.result import Result, accuracy_lines
 from skelact.api.model import Run
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
-from skelact.errors import ConfigurationError
+from skelact.errors import ConfigurationError, SkelactWarning
 from skelact.evaluation.settings import Balance, FastLinearConfig, LinearConfig, RidgeConfig
 from skelact.models.sizes import Pooling
 from skelact.store.protocols import Indices, labelled, split, without
@@ -222,7 +223,14 @@ def _with_few_labels(
     found = split(store, protocol)
     sides = labelled(store, found, warn=not unlabelled)
     if unlabelled:
-        sides = replace(sides, num_unlabelled=(0, sides.num_unlabelled[1]))
+        lost = sides.num_unlabelled[1]
+        sides = replace(sides, num_unlabelled=(0, lost))
+        if lost:
+            warnings.warn(
+                f"{store.path}: {lost} of {len(found.test)} test sequences have no label and are left out",
+                SkelactWarning,
+                stacklevel=2,
+            )
     subject = Evaluation.frozen(run, store, protocol, options, sides)
     subset = choose_labelled(options, store, protocol, subject.split, options.get("seed", 0))
     if subset is not None:
@@ -234,6 +242,6 @@ def _with_few_labels(
     if not len(others):
         raise ConfigurationError(
             "--unlabelled has no effect: every training sequence keeps its label; --share, --count or "
-            "--subset says which do"
+            "--subset says which do, under a protocol of one fold"
         )
     return subject, others
