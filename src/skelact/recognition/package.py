@@ -161,7 +161,7 @@ def page(card: Mapping[str, Any]) -> str:
     about: Mapping[str, Any] = card.get(RECOGNITION, {})
     names = list(map(_as_text, about.get("class_names", ())))
     counts = about.get("num_examples") or [None] * len(names)
-    classes = {name: count for name, count in zip(names, counts, strict=True) if count != 0}
+    classes = [(name, count) for name, count in zip(names, counts, strict=True) if count != 0]
     sizes, _, topology, clips = read_sizes(CARD, card)
     up, unit = (card.get(MEASURES, {}).get(name) or "not known" for name in ("up", "unit"))
     learned = [
@@ -184,7 +184,7 @@ def page(card: Mapping[str, Any]) -> str:
     lines = [f"# A model that knows {len(classes)} classes" if classes else "# An encoder", ""]
     if classes:
         lines += ["| class | recordings that taught it |", "|---|---|"]
-        lines += [f"| {name} | {'not kept' if count is None else count} |" for name, count in classes.items()]
+        lines += [f"| {name} | {'not kept' if count is None else count} |" for name, count in classes]
         lines += ["", *_worth(about), "", "```text", "skelact predict THIS_FOLDER RECORDING", "```"]
     else:
         lines += ["It knows no classes yet: `skelact teach FOLDER --from THIS_FOLDER --out MODEL`."]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import asdict, replace
 from typing import Annotated, Literal, Unpack
 
@@ -14,7 +13,7 @@ from skelact.api.evaluations.inputs import LabelOptions, choose_labelled, read_l
 from skelact.api.evaluations.result import Result, accuracy_lines
 from skelact.api.model import Run
 from skelact.configuration import Fields, Option, PathLike, Table, checked_arguments
-from skelact.errors import ConfigurationError, SkelactWarning
+from skelact.errors import ConfigurationError
 from skelact.evaluation.settings import Balance, FastLinearConfig, LinearConfig, RidgeConfig
 from skelact.models.sizes import Pooling
 from skelact.store.protocols import Indices, labelled, split, without
@@ -222,15 +221,8 @@ def _with_few_labels(
     store = as_store(data)
     found = split(store, protocol)
     sides = labelled(store, found, warn=not unlabelled)
-    if unlabelled:
-        lost = sides.num_unlabelled[1]
-        sides = replace(sides, num_unlabelled=(0, lost))
-        if lost:
-            warnings.warn(
-                f"{store.path}: {lost} of {len(found.test)} test sequences have no label and are left out",
-                SkelactWarning,
-                stacklevel=2,
-            )
+    if unlabelled:  # of the training side none is left out
+        sides = labelled(store, replace(found, train=sides.train))
     subject = Evaluation.frozen(run, store, protocol, options, sides)
     subset = choose_labelled(options, store, protocol, subject.split, options.get("seed", 0))
     if subset is not None:
